@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// rkt's side of libexec/rkt/fetch: one worker process a FetchClient, started on first use, alive until the object goes.
+// The worker is not trusted: whatever it reports is either checked by the caller (digests, signatures, names) or only shown.
+// It runs as "rkt-fetch" where that account exists, else "nobody"; a caller that is not root keeps its own id.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/fd.h"
+
+namespace rkt::image {
+
+/// Credentials for one host[:port] (appc auth.d). `header` is the complete value of Authorization. Only sent over https, and
+/// never forwarded to another host.
+struct HostAuth {
+  std::string host, header;
+};
+
+struct FetchOptions {
+  bool insecure_tls = false;              ///< --insecure-options=tls
+  bool allow_http = false;                ///< --insecure-options=http: discovery and registries may fall back to http
+  std::vector<HostAuth> auth;
+  std::map<std::string, std::pair<std::string, std::string>> registry_auth;  ///< registry host -> user, password
+};
+
+/// What a transfer looks like right now. `total` is 0 when unknown; `done` counts bytes that were there before (resume) too.
+struct Progress {
+  std::string label;  ///< as passed with the request
+  std::uint64_t done = 0, total = 0;
+  bool finished = false;
+};
+using OnProgress = std::function<void(const Progress&)>;
+
+/// GET of one URL into a file.
+struct GetRequest {
+  std::string url;
+  int file = -1;                     ///< borrowed, opened for writing; bytes are appended at `resume_from`
+  std::uint64_t resume_from = 0;     ///< 0: from the start
+  std::string resume_validator;      ///< ETag or Last-Modified of the partial file, sent as If-Range
+  std::string if_none_match;         ///< ETag of what the store has
+  std::uint64_t max_size = 0;        ///< 0: no limit; more bytes are an error while they stream
+  std::string label;
+};
+enum class GetOutcome { complete, not_modified, deferred /* HTTP 202 */ };
+struct GetReply {
+  GetOutcome outcome = GetOutcome::complete;
+  std::string etag, last_modified;
+  std::int64_t max_age = 0;          ///< Cache-Control, seconds; 0: none, no-store, no-cache
+  std::uint64_t size = 0;            ///< of the whole file
+  bool resumed = false;              ///< false: the server sent everything again and the file was truncated first
+  bool over_tls = false;
+};
+
+struct Endpoint {
+  std::string aci, asc;
+};
+
+/// A Docker/OCI manifest with everything that leads to it, as bytes. rkt checks the digests itself.
+struct RegistryImage {
+  std::string manifest, manifest_type;   ///< platform manifest
+  std::string config;
+  std::string top_digest;                ///< digest of what the reference named (an index, or the manifest itself)
+  std::string base_url;                  ///< where blobs come from: passed back to blob()
+};
+
+class FetchClient {
+ public:
+  FetchClient(FetchOptions options, OnProgress on_progress);
+  ~FetchClient();
+  FetchClient(FetchClient&&) noexcept;
+
+  /// Throws Errc::network ("bad HTTP status code: N", or the library's text with the URL) or Errc::invalid (too large).
+  GetReply get(const GetRequest& request);
+  /// appc meta discovery for name and labels (reference: images §2). First endpoint of the first prefix that has one.
+  Endpoint discover(const std::string& name, const std::map<std::string, std::string>& labels);
+  std::vector<std::string> discover_keys(const std::string& prefix);
+  /// Manifest and config for a reference (registry host with port, repository, tag or digest), for this platform.
+  RegistryImage resolve(const std::string& host, const std::string& repository, const std::string& tag_or_digest,
+                        const std::string& os, const std::string& arch, const std::string& variant);
+  /// One blob of that repository into a file, like get(); size and digest are checked while streaming, and the transfer
+  /// stops at the first byte too many. Several may run at once: begin() queues, wait_any() ends when one is complete.
+  struct BlobRequest {
+    std::string host, repository, digest, base_url;
+    std::uint64_t size = 0;
+    int file = -1;
+    std::uint64_t resume_from = 0;
+    std::string label;
+  };
+  /// Downloads all of them, at most three at a time; calls `done(i)` as each is complete and checked.
+  void blobs(const std::vector<BlobRequest>& requests, const std::function<void(std::size_t)>& done);
+
+ private:
+  struct Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace rkt::image

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Image argument -> verified, stored image. Classifies the argument (images §3.1), asks the store or the fetch worker as the
+// pull policy says, has signatures verified, decides with the key store whether the key counts, and records the image.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "image/fetch_client.h"
+#include "image/insecure.h"
+#include "keystore/keystore.h"
+#include "schema/appc/image_manifest.h"
+#include "store/store.h"
+
+namespace rkt::image {
+
+enum class PullPolicy { never, fresh /* "new" */, update };
+
+struct FindOptions {
+  PullPolicy pull = PullPolicy::fresh;
+  Insecure insecure;
+  bool trust_keys_from_https = false;
+  bool with_dependencies = true;      ///< stage1 images: false
+  bool ids_are_store_lookups = true;  ///< false for `rkt fetch` (a name then, as the reference)
+  bool json_progress = false;         ///< --progress=json
+};
+
+/// One image as the caller asked for it.
+struct Request {
+  std::string argument;
+  std::string signature_file;         ///< --signature, or ""
+};
+
+class Finder {
+ public:
+  /// Borrows all of them for its life. `keys` may be null only when insecure.image is set.
+  Finder(store::Store& store, const keystore::Keystore* keys, const config::Config& config, FindOptions options);
+  ~Finder();
+  /// Verified and stored, or an exception; nothing half done stays visible.
+  store::ImageRecord find(const Request& request);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// `image cat-manifest|export|extract|render|rm|verify`: an ID, a prefix of one, or a name with labels; store only.
+store::ImageRecord lookup(const store::Store& store, const std::string& argument);
+
+}  // namespace rkt::image

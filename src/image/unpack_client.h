@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// rkt's side of libexec/rkt/unpack: turns a compressed archive into a directory tree, in a process that sees only the
+// directories it was given. Reading is one streaming pass: decompress, hash, write.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/dir.h"
+#include "sys/fd.h"
+
+namespace rkt::image {
+
+/// Bounds that keep a hostile archive from filling the disk; generous for real images.
+struct UnpackLimits {
+  std::uint64_t bytes = std::uint64_t{1} << 40;      ///< sum of file sizes
+  std::uint64_t entries = 10'000'000;
+  std::uint64_t ratio = 1100;                        ///< uncompressed / compressed after the first 64 MiB (zip bomb)
+};
+
+/// ACI, first look: decompress and hash the whole file, return the manifest. Nothing is written.
+struct AciScan {
+  std::string digest;          ///< hex SHA-512 of the uncompressed tar: the image ID without its prefix
+  std::string manifest;        ///< bytes of the entry "manifest"
+  std::uint64_t tar_size = 0;
+  std::string compression;     ///< tar, gzip, bzip2, xz, zstd
+};
+AciScan scan_aci(int file);
+
+/// ACI, rendering: writes the selected entries below `rootfs/` into `root`. Selection as the reference (images §7.8).
+struct AciLayer {
+  int file = -1;                            ///< borrowed
+  std::string digest;                       ///< expected hex SHA-512 of the tar; another one is an error
+  std::vector<std::string> whitelist;       ///< the image's own pathWhitelist
+  std::vector<std::string> upper_whitelist; ///< the one an upper image imposes
+};
+/// `layers`: top image first, as the reference renders. Throws; `root` then holds garbage that the caller removes.
+std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits);
+
+/// One Docker/OCI layer -> one overlayfs lower directory: whiteouts become character devices 0:0, opaque directories
+/// trusted.overlay.opaque=y.
+struct OciLayer {
+  int file = -1;                     ///< borrowed; positioned anywhere
+  std::string media_type;
+  std::string digest;                ///< of the file, "sha256:…"; checked in the same pass
+  std::string diff_id;               ///< of the uncompressed tar; checked in the same pass
+  std::vector<const DirFd*> lowers;  ///< trees below, top first: hard links into them, attributes of parents the layer omits
+};
+struct UnpackStats {
+  std::uint64_t bytes = 0, entries = 0;
+};
+UnpackStats unpack_oci_layer(const OciLayer& layer, const DirFd& root, const UnpackLimits& limits);
+
+/// An OCI layout as one (possibly compressed) tar file -> a layout directory: index.json, oci-layout and blobs/ only.
+void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits);
+
+/// The plain tar of a stored ACI (`image export`): decompresses `file` to `out`. Returns the hex SHA-512 of what was written.
+std::string decompress_to(int file, int out);
+
+/// The whole ACI as stored, manifest and rootfs, into `to` (`image extract`).
+void extract_aci(int file, const DirFd& to, const UnpackLimits& limits);
+
+}  // namespace rkt::image

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only file that sees the JSON library: its SAX parser fills our tree; the writer is ours, because the output form is the
+// reference's (Go escapes, TAB indent).
+#include "json/value.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::json {
+namespace {
+
+class Builder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit Builder(int depth) : depth_(depth) {}
+  Value take() { return std::move(root_); }
+  const std::string& problem() const { return problem_; }
+
+  bool null() override { return put(Value()); }
+  bool boolean(bool b) override { return put(Value(b)); }
+  bool number_integer(number_integer_t n) override { return put(Value(static_cast<std::int64_t>(n))); }
+  bool number_unsigned(number_unsigned_t n) override { return put(Value(static_cast<std::uint64_t>(n))); }
+  bool number_float(number_float_t d, const string_t&) override { return put(Value(d)); }
+  bool string(string_t& s) override { return put(Value(std::move(s))); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return open(Frame{.object = Object(), .is_object = true}); }
+  bool end_object() override { return close(Value(std::move(stack_.back().object))); }
+  bool start_array(std::size_t) override { return open(Frame{}); }
+  bool end_array() override { return close(Value(std::move(stack_.back().array))); }
+  bool key(string_t& name) override {
+    stack_.back().key = std::move(name);
+    return true;
+  }
+  bool parse_error(std::size_t at, const std::string&, const nlohmann::json::exception&) override {
+    error_at_ = at;
+    return false;
+  }
+  std::size_t error_at() const { return error_at_; }
+
+ private:
+  struct Frame {
+    Array array;
+    Object object;
+    std::string key;
+    bool is_object = false;
+  };
+  bool open(Frame f) {
+    if (static_cast<int>(stack_.size()) >= depth_) {
+      problem_ = cat("nested deeper than ", depth_);
+      return false;
+    }
+    stack_.push_back(std::move(f));
+    return true;
+  }
+  bool close(Value v) {
+    stack_.pop_back();
+    return put(std::move(v));
+  }
+  bool put(Value v) {
+    if (stack_.empty())
+      root_ = std::move(v);
+    else if (stack_.back().is_object)
+      stack_.back().object.set(std::move(stack_.back().key), std::move(v));
+    else
+      stack_.back().array.push_back(std::move(v));
+    return true;
+  }
+
+  int depth_;
+  std::vector<Frame> stack_;
+  Value root_;
+  std::string problem_;
+  std::size_t error_at_ = 0;
+};
+
+bool same_any_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && lower(a) == lower(b);
+}
+
+void write_string(std::string& out, std::string_view s) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out.push_back('"');
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto c = static_cast<unsigned char>(s[i]);
+    switch (c) {
+      case '"': out += "\\\""; continue;
+      case '\\': out += "\\\\"; continue;
+      case '\n': out += "\\n"; continue;
+      case '\r': out += "\\r"; continue;
+      case '\t': out += "\\t"; continue;
+      default: break;
+    }
+    if (c < 0x20 || c == '<' || c == '>' || c == '&') {
+      out += "\\u00";
+      out.push_back(kHex[c >> 4]);
+      out.push_back(kHex[c & 15]);
+    } else if (s.substr(i, 3) == "\xe2\x80\xa8" || s.substr(i, 3) == "\xe2\x80\xa9") {
+      out += s[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+      i += 2;
+    } else {
+      out.push_back(static_cast<char>(c));
+    }
+  }
+  out.push_back('"');
+}
+
+class Writer {
+ public:
+  explicit Writer(Style style) : pretty_(style == Style::pretty) {}
+  std::string take() { return std::move(out_); }
+
+  void value(const Value& v) {
+    if (v.is_null()) out_ += "null";
+    if (const auto* b = v.as_bool()) out_ += *b ? "true" : "false";
+    if (const auto* n = v.as_int()) out_ += cat(*n);
+    if (const auto* d = v.as_double()) number(*d);
+    if (const auto* s = v.as_string()) write_string(out_, *s);
+    if (const auto* a = v.as_array()) list(*a, '[', ']', [this](const Value& e) { value(e); });
+    if (const auto* o = v.as_object()) {
+      list(o->members(), '{', '}', [this](const Member& m) {
+        write_string(out_, m.first);
+        out_ += pretty_ ? ": " : ":";
+        value(m.second);
+      });
+    }
+  }
+
+ private:
+  void number(double d) {
+    char buf[32];
+    const auto r = std::to_chars(buf, buf + sizeof buf, d);
+    out_.append(buf, r.ptr);
+  }
+  void newline() {
+    if (!pretty_) return;
+    out_.push_back('\n');
+    out_.append(static_cast<std::size_t>(level_), '\t');
+  }
+  template <class Items, class Each>
+  void list(const Items& items, char open, char close, Each each) {
+    out_.push_back(open);
+    ++level_;
+    bool first = true;
+    for (const auto& item : items) {
+      if (!first) out_.push_back(',');
+      first = false;
+      newline();
+      each(item);
+    }
+    --level_;
+    if (!first) newline();
+    out_.push_back(close);
+  }
+
+  bool pretty_;
+  int level_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+void Object::set(std::string name, Value value) {
+  for (auto& m : members_) {
+    if (m.first != name) continue;
+    m.second = std::move(value);
+    return;
+  }
+  members_.emplace_back(std::move(name), std::move(value));
+}
+
+const Value* Object::find(std::string_view name) const {
+  for (const auto& m : members_)
+    if (m.first == name) return &m.second;
+  return nullptr;
+}
+
+const Value* Object::find_any_case(std::string_view name) const {
+  if (const Value* exact = find(name)) return exact;
+  for (const auto& m : members_)
+    if (same_any_case(m.first, name)) return &m.second;
+  return nullptr;
+}
+
+Value::Value(std::uint64_t n) {
+  if (n <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    v_ = static_cast<std::int64_t>(n);
+  else
+    v_ = static_cast<double>(n);
+}
+
+const char* Value::kind() const noexcept {
+  static constexpr const char* kNames[] = {"null", "bool", "number", "number", "string", "array", "object"};
+  return kNames[v_.index()];
+}
+
+Value parse(std::string_view text, Limits limits) {
+  if (text.size() > limits.bytes) throw Error(Errc::invalid, cat("JSON text of ", text.size(), " bytes is too large"));
+  Builder builder(limits.depth);
+  if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return builder.take();
+  if (!builder.problem().empty()) throw Error(Errc::invalid, cat("JSON text is ", builder.problem()));
+  const auto before = text.substr(0, std::min(builder.error_at(), text.size()));
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto newline = before.find_last_of('\n');
+  const auto column = newline == std::string_view::npos ? before.size() : before.size() - newline - 1;
+  throw Error(Errc::invalid, cat("JSON syntax error at line ", line, ", column ", column));
+}
+
+std::string write(const Value& value, Style style) {
+  Writer w(style);
+  w.value(value);
+  return w.take();
+}
+
+}  // namespace rkt::json

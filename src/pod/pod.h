@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pods on disk: state = place below DATA/pods + flock on the pod directory (docs/devel/pod-lifecycle.md; reference: pods §1).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/uuid.h"
+#include "schema/appc/pod_manifest.h"
+#include "schema/cni/network.h"
+#include "sys/dir.h"
+#include "sys/lock.h"
+
+namespace rkt::pod {
+
+enum class State : std::uint8_t {
+  embryo, preparing, aborted_prepare, prepared, running, exited, exited_garbage, exited_deleting, garbage, deleting, gone
+};
+std::string_view state_name(State s);  ///< as printed: "exited garbage", …
+bool is_finished(State s);             ///< for --wait: exited, exited garbage, aborted prepare, garbage, gone
+bool is_after_run(State s);
+
+using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+/// DATA/pods. Makes the six state directories (0750) on first use.
+class Pods {
+ public:
+  static Pods open(const std::string& data);
+  /// UUIDs in prepare, prepared, run, exited-garbage; sorted. Strays are reported through `skipped`.
+  std::vector<Uuid> list(std::vector<std::string>& skipped) const;
+  /// A UUID or an unambiguous prefix. Throws "no matches found for …", "ambiguous uuid, N matches", "UUID cannot be empty".
+  Uuid resolve(std::string_view text) const;
+  const DirFd& dir(std::string_view state) const;  ///< "run", "prepared", …
+  const std::string& data() const noexcept { return data_; }
+
+ private:
+  std::string data_;
+  std::vector<DirFd> dirs_;
+};
+
+/// A pod as it is right now; holds its directory open. Reading needs no lock: files are replaced by rename.
+class Pod {
+ public:
+  static Pod open(const Pods& pods, const Uuid& id);                ///< throws Errc::not_found
+  static std::optional<Pod> find(const Pods& pods, const Uuid& id);
+  const Uuid& id() const noexcept { return id_; }
+  State state() const noexcept { return state_; }
+  void refresh(const Pods& pods);                                   ///< looks again
+  const DirFd& dir() const noexcept { return dir_; }
+  std::string path(const Pods& pods) const;                         ///< absolute path in its present place
+
+  appc::PodManifest manifest() const;
+  std::string manifest_bytes() const;
+  std::optional<appc::ImageManifest> image_manifest(const std::string& app) const;
+  std::optional<TimePoint> created() const, started() const, gc_marked() const;
+  std::optional<int> pid() const;                                   ///< pid file, else ppid
+  std::optional<int> app_exit_code(const std::string& app) const;   ///< rkt/status/APP; size-limited, never following links
+  std::vector<cni::NetInfo> networks() const;
+
+ private:
+  Pod() = default;
+  Uuid id_;
+  State state_ = State::gone;
+  DirFd dir_;
+};
+
+}  // namespace rkt::pod

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// OCI image-spec 1.1 and Docker schema 2 documents: descriptor, index (manifest list), manifest, config. A document whose own
+// mediaType disagrees with how it is read, or that has both "manifests" and "layers", is refused. Unknown members are ignored;
+// the bytes are what was hashed and are never written again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/appc/image_manifest.h"
+
+namespace rkt::oci {
+
+struct Descriptor {
+  std::string media_type, digest;   ///< digest: sha256 (64 lower-case hex) or sha512 (128); others are refused as unverifiable
+  std::uint64_t size = 0;
+  std::map<std::string, std::string> annotations;
+  struct Platform {
+    std::string os, architecture, variant, os_version;
+  };
+  std::optional<Platform> platform;
+};
+/// "ALG:HEX" with a supported algorithm and the right number of lower-case hex digits; throws.
+void check_digest_syntax(std::string_view digest);
+
+struct Index {
+  std::vector<Descriptor> manifests;
+};
+struct Manifest {
+  Descriptor config;
+  std::vector<Descriptor> layers;   ///< base first
+  std::string media_type;
+};
+struct Config {
+  std::string os, architecture, variant, author, created;
+  struct Exec {
+    std::string user, working_dir, stop_signal;
+    std::vector<std::string> exposed_ports, env, entrypoint, cmd, volumes;
+    std::vector<std::pair<std::string, std::string>> labels;
+  };
+  std::optional<Exec> config;
+  std::vector<std::string> diff_ids;   ///< base first; as many as layers
+};
+
+bool is_index_type(std::string_view media_type);
+bool is_manifest_type(std::string_view media_type);
+/// tar, gzip or zstd for a known layer type (Docker, OCI, nondistributable); throws for others: never treated as empty.
+enum class LayerCompression { none, gzip, zstd };
+LayerCompression layer_compression(std::string_view media_type);
+
+Index parse_index(std::string_view bytes, std::string_view media_type);
+Manifest parse_manifest(std::string_view bytes, std::string_view media_type);
+Config parse_config(std::string_view bytes);
+
+/// The entry for this platform (images §9.4): own variant, lower variants, none; never unknown/unknown attestations; entries
+/// without platform last. Throws with the list of what there is.
+const Descriptor& select_platform(const Index& index, const appc::OciPlatform& host);
+
+/// "sha256:…" of chain(n-1) " " diff(n); the first is its DiffID.
+std::vector<std::string> chain_ids(const std::vector<std::string>& diff_ids);
+
+/// docker://[HOST[:PORT]/]REPO[:TAG][@DIGEST] (images §4.1). `text` without the scheme. Throws the reference's texts.
+struct Reference {
+  std::string host;        ///< as contacted: registry-1.docker.io for the default registry
+  std::string typed_host;  ///< as typed, or the default
+  std::string repository;  ///< with library/ for single names on the default registry
+  std::string tag;         ///< "" when a digest was given
+  std::string digest;
+  static Reference parse(std::string_view text);
+};
+
+/// The appc manifest that the rest of the engine works with (images §4.7, H column; labels -> userLabels). An unknown
+/// os/architecture pair is an error, never the host's. `source`: where it came from, for the appc.io/docker/* annotations.
+struct MappingSource {
+  std::string name;             ///< HOST/REPO before sanitising; for a layout: its reference name or file name
+  std::string original_name, registry_url, repository, tag;
+  std::string manifest_digest;
+};
+appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, const MappingSource& source);
+
+}  // namespace rkt::oci

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The content-addressed store below DATA/cas: blobs, the SQLite index, locks and scratch space (docs/devel/on-disk-format.md).
+// Any number of processes use it at once; a kill at any instruction leaves a store that the next command uses without repair.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/appc/image_manifest.h"
+#include "schema/appc/types.h"
+#include "sys/dir.h"
+#include "sys/lock.h"
+
+namespace rkt::store {
+
+using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+enum class ImageKind : std::uint8_t { aci, docker, oci };
+
+/// One row of the index. Everything but the times and `latest` can be computed again from the blobs.
+struct ImageRecord {
+  std::string key;                 ///< store key: ImageId::key()
+  ImageKind kind = ImageKind::aci;
+  std::string name, version;       ///< from the manifest
+  std::string manifest;            ///< appc manifest JSON (of a Docker/OCI image: the mapped one)
+  std::vector<std::string> blobs;  ///< ACI: one. Docker/OCI: manifest, config, layers base first. As "alg-hex" names
+  std::vector<std::string> chain;  ///< Docker/OCI: ChainIDs, base first
+  std::string signed_by;           ///< fingerprint that verified it; "" = stored with verification off
+  TimePoint imported{}, last_used{};
+  bool latest = false;
+  std::uint64_t size = 0, tree_size = 0;
+};
+
+/// HTTP cache state for one URL or typed docker reference.
+struct RemoteRecord {
+  std::string url, sig_url, etag, last_modified, key;
+  std::int64_t max_age = 0;
+  TimePoint downloaded{};
+};
+
+class Store {
+ public:
+  /// Opens (and on first use makes) the store; takes the store lock shared for the life of the object. `data`: DATA.
+  /// Readers that may not write (group rkt) get a read-only view; write calls then throw Errc::denied.
+  static Store open(const std::string& data);
+  Store(Store&&) noexcept;
+  ~Store();
+
+  // Index.
+  std::vector<ImageRecord> images() const;                               ///< by import time, ascending
+  std::optional<ImageRecord> find(const std::string& key) const;
+  /// By name and labels: every requested label must match; `latest` rows beat others when no version was asked for, then the
+  /// newest import (images §7.6).
+  std::optional<ImageRecord> find(const std::string& name, const std::map<std::string, std::string>& labels) const;
+  /// An ID or a prefix of one -> key. Throws "image ID too short", "no image IDs found", "ambiguous image ID: …".
+  std::string resolve_id(const std::string& id) const;
+  void add(const ImageRecord& record);                                   ///< insert or replace
+  void remove(const std::string& key);                                   ///< rows of image and remotes, then unshared blobs
+  void touch(const std::string& key, TimePoint now);                     ///< last_used; never fails a read-only caller
+  void set_tree_size(const std::string& key, std::uint64_t bytes);
+  std::optional<RemoteRecord> find_remote(const std::string& url) const;
+  void add_remote(const RemoteRecord& record);
+
+  // Blobs. Names are "sha512-HEX" (ACI, by the digest of the tar) or "sha256-HEX" (by the digest of the file itself).
+  std::optional<UniqueFd> find_blob(const std::string& name) const;      ///< read-only
+  UniqueFd open_blob(const std::string& name) const;                     ///< throws
+  /// Moves a complete staging file into place: fsync, rename, fsync directory. Replacing the same name is harmless.
+  void commit_blob(const std::string& staging_name, const std::string& name);
+
+  // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so that
+  // one process works and the others wait.
+  const DirFd& partial() const noexcept;
+  const DirFd& locks() const noexcept;
+  const DirFd& trees() const noexcept;
+  const DirFd& cas() const noexcept;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rkt::store

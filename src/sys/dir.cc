@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/dir.h"
+
+#include <dirent.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt {
+namespace {
+
+// What openat2 accepts besides the resolve flags; a mode without O_CREAT is EINVAL there.
+UniqueFd openat2_fd(int dir, const std::string& path, int flags, mode_t mode, std::uint64_t resolve) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
+  how.resolve = resolve;
+  for (;;) {
+    const long fd = ::syscall(SYS_openat2, dir, path.c_str(), &how, sizeof how);
+    // EAGAIN: a rename or mount raced with a ".." step; the kernel asks for another try.
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) return UniqueFd(static_cast<int>(fd));
+  }
+}
+
+constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+std::string in_root_text(std::string_view path) { return path.empty() ? "." : std::string(path); }
+
+}  // namespace
+
+DirFd DirFd::open(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw Error::from_errno(cat("open directory ", quoted(path)));
+  return DirFd(std::move(fd));
+}
+
+std::optional<DirFd> DirFd::find(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) return DirFd(std::move(fd));
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_errno(cat("open directory ", quoted(path)));
+}
+
+DirFd DirFd::clone() const { return DirFd(dup_fd(get())); }
+
+DirFd DirFd::sub(const std::string& name) const {
+  return DirFd(open_file(name, O_RDONLY | O_DIRECTORY));
+}
+
+std::optional<DirFd> DirFd::find_sub(const std::string& name) const {
+  auto fd = find_file(name, O_RDONLY | O_DIRECTORY);
+  if (!fd) return std::nullopt;
+  return DirFd(std::move(*fd));
+}
+
+DirFd DirFd::make_sub(const std::string& name, mode_t mode) const {
+  if (::mkdirat(get(), name.c_str(), mode) < 0 && errno != EEXIST)
+    throw Error::from_errno(cat("make directory ", quoted(name)));
+  return sub(name);
+}
+
+UniqueFd DirFd::open_file(const std::string& name, int flags, mode_t mode) const {
+  UniqueFd fd(::openat(get(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd) throw Error::from_errno(cat("open ", quoted(name)));
+  return fd;
+}
+
+std::optional<UniqueFd> DirFd::find_file(const std::string& name, int flags) const {
+  UniqueFd fd(::openat(get(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+  if (fd) return fd;
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_errno(cat("open ", quoted(name)));
+}
+
+bool DirFd::exists(const std::string& name) const {
+  return ::faccessat(get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void DirFd::unlink(const std::string& name) const {
+  if (::unlinkat(get(), name.c_str(), 0) < 0 && errno != ENOENT) throw Error::from_errno(cat("remove ", quoted(name)));
+}
+
+void DirFd::rename(const std::string& from, const DirFd& to_dir, const std::string& to) const {
+  if (::renameat(get(), from.c_str(), to_dir.get(), to.c_str()) < 0)
+    throw Error::from_errno(cat("rename ", quoted(from), " to ", quoted(to)));
+}
+
+void DirFd::sync() const {
+  if (::fsync(get()) < 0) throw Error::from_errno("sync a directory");
+}
+
+std::vector<std::string> DirFd::names() const {
+  UniqueFd again(::openat(get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again) throw Error::from_errno("list a directory");
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), &::closedir);
+  if (!stream) throw Error::from_errno("list a directory");
+  again.release();  // closedir owns it now
+  std::vector<std::string> out;
+  for (errno = 0; const dirent* e = ::readdir(stream.get()); errno = 0) {
+    const std::string_view name = e->d_name;
+    if (name != "." && name != "..") out.emplace_back(name);
+  }
+  if (errno != 0) throw Error::from_errno("list a directory");
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+void DirFd::remove_tree(const std::string& name) const {
+  if (::unlinkat(get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
+  if (errno != EISDIR && errno != EPERM) throw Error::from_errno(cat("remove ", quoted(name)));
+  if (::unlinkat(get(), name.c_str(), AT_REMOVEDIR) == 0) return;
+  if (errno == ENOENT) return;
+  if (errno != ENOTEMPTY && errno != EEXIST) throw Error::from_errno(cat("remove ", quoted(name)));
+  {
+    // Not crossing mounts: what is mounted there belongs to somebody else and must not be emptied.
+    const UniqueFd fd = openat2_fd(get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                                   RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    if (!fd) throw Error::from_errno(cat("open ", quoted(name), " for removal"));
+    const DirFd dir(dup_fd(fd.get()));
+    for (const auto& entry : dir.names()) dir.remove_tree(entry);
+  }
+  if (::unlinkat(get(), name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT)
+    throw Error::from_errno(cat("remove ", quoted(name)));
+}
+
+UniqueFd DirFd::open_in_root(std::string_view path, int flags, mode_t mode) const {
+  UniqueFd fd = openat2_fd(get(), in_root_text(path), flags, mode, kInRoot);
+  if (!fd) throw Error::from_errno(cat("open ", quoted(path)));
+  return fd;
+}
+
+std::optional<UniqueFd> DirFd::find_in_root(std::string_view path, int flags) const {
+  UniqueFd fd = openat2_fd(get(), in_root_text(path), flags, 0, kInRoot);
+  if (fd) return fd;
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  throw Error::from_errno(cat("open ", quoted(path)));
+}
+
+DirFd DirFd::make_path_in_root(std::string_view path, mode_t mode) const {
+  // Every prefix is resolved from the root again: a component may be a link that leads elsewhere inside it.
+  std::string done;
+  for (const auto part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    const std::string before = done;
+    done += cat("/", part);
+    if (find_in_root(done, O_PATH | O_DIRECTORY)) continue;
+    const DirFd parent(open_in_root(before, O_PATH | O_DIRECTORY));
+    if (::mkdirat(parent.get(), std::string(part).c_str(), mode) < 0 && errno != EEXIST)
+      throw Error::from_errno(cat("make directory ", quoted(done)));
+  }
+  return DirFd(open_in_root(done, O_RDONLY | O_DIRECTORY));
+}
+
+DirFd make_dirs(const std::string& path, mode_t mode) {
+  if (auto there = DirFd::find(path)) return std::move(*there);
+  const auto slash = path.find_last_of('/');
+  if (slash != std::string::npos && slash > 0) make_dirs(path.substr(0, slash), mode);
+  if (::mkdir(path.c_str(), mode) < 0 && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(path)));
+  return DirFd::open(path);
+}
+
+}  // namespace rkt

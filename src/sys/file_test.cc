@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/file.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "sys/tempdir.h"
+
+namespace rkt {
+namespace {
+
+TEST(AtomicFile, AppearsOnlyOnCommit) {
+  const TempDir tmp;
+  {
+    AtomicFile f(tmp.dir(), "f", 0640);
+    write_all(f.fd(), "text", "f");
+    EXPECT_FALSE(tmp.dir().exists("f"));
+    f.commit();
+  }
+  EXPECT_EQ(read_file(tmp.dir(), "f"), "text");
+  struct stat st{};
+  ASSERT_EQ(::fstatat(tmp.dir().get(), "f", &st, 0), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0640U);
+}
+
+TEST(AtomicFile, DroppedLeavesNothing) {
+  const TempDir tmp;
+  { const AtomicFile f(tmp.dir(), "f", 0640); }
+  EXPECT_TRUE(tmp.dir().names().empty());
+}
+
+TEST(ReadAll, RefusesMoreThanTheLimit) {
+  const UniqueFd f = memory_file("m", "0123456789");
+  EXPECT_THROW(read_all(f.get(), "m", 9), Error);
+}
+
+TEST(FindFileText, AbsenceIsNotAnError) {
+  const TempDir tmp;
+  EXPECT_EQ(find_file_text(tmp.dir(), "nope"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace rkt

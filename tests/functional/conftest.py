@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the black-box tests: the real binary, images made and signed on the spot, real servers, and a check after every
+test that nothing is left on the machine."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+
+from rktlib import Machine, Registry, Rkt, WebServer, signing_key  # noqa: E402
+
+SUPPORT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A skip that is not in tests/skips.txt is a failure: skipping must be a decision, not an accident."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    listed = [line.split("#")[0].strip() for line in open(os.path.join(SUPPORT, "..", "skips.txt"))]
+    if item.nodeid.split("tests/")[-1] not in listed:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but not listed in tests/skips.txt: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    """gpg keys by name, made once: keys("alice") -> Key."""
+    made = {}
+    home = tmp_path_factory.mktemp("gnupg", numbered=False)
+    os.chmod(home, 0o700)
+
+    def get(name):
+        if name not in made:
+            made[name] = signing_key(str(home), name)
+        return made[name]
+    yield get
+    os.system(f"GNUPGHOME={home} gpgconf --kill all >/dev/null 2>&1")
+
+
+@pytest.fixture
+def rkt(tmp_path, keys):
+    """A fresh installation: data directory, configuration directories, and a leak check at the end."""
+    before = Machine.look()
+    r = Rkt(tmp_path, keys)
+    yield r
+    r.close()
+    left = Machine.look().since(before)
+    assert not left, "left on the machine: " + "; ".join(left)
+
+
+@pytest.fixture
+def web(tmp_path):
+    server = WebServer(tmp_path / "www")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def registry(tmp_path):
+    server = Registry(tmp_path / "registry")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """Directory with the large images that tests/support/make-images made."""
+    path = os.environ.get("RKT_TEST_CACHE", "/var/cache/rkt-tests")
+    assert os.path.exists(os.path.join(path, "complete")), "run tests/support/make-images first (scripts/test does)"
+    return path

@@ -6,12 +6,10 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "support"), os.path.join(HERE, "functional")]
 
 from rktlib import Machine, Registry, Rkt, WebServer, signing_key  # noqa: E402
-
-SUPPORT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support")
-
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
@@ -24,7 +22,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if not report.skipped or hasattr(report, "wasxfail"):
         return
-    listed = [line.split("#")[0].strip() for line in open(os.path.join(SUPPORT, "..", "skips.txt"))]
+    listed = [line.split("#")[0].strip() for line in open(os.path.join(HERE, "skips.txt"))]
     if item.nodeid.split("tests/")[-1] not in listed:
         report.outcome = "failed"
         report.longrepr = f"skipped, but not listed in tests/skips.txt: {report.longrepr}"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grammar of the command line: prefixes, flags, help, errors and their exit codes."""
+import os
+import re
+import subprocess
+
+import pytest
+
+
+def bare(rkt, *args):
+    return subprocess.run([rkt.bin, *args], capture_output=True, text=True, env=rkt.env, stdin=subprocess.DEVNULL)
+
+
+def test_no_command(rkt):
+    p = bare(rkt)
+    assert p.returncode == 2 and p.stderr == "rkt: missing command\n" and p.stdout.startswith("NAME:\n\trkt - ")
+
+
+def test_version(rkt):
+    out = bare(rkt, "version").stdout
+    assert re.match(r"rkt Version: 2\.0\.0\nappc Version: 0\.8\.11\n", out)
+
+
+def test_unknown_command_suggests(rkt):
+    p = bare(rkt, "lsit")
+    assert p.returncode == 254 and p.stdout == ""
+    assert p.stderr == "Error: unknown command \"lsit\" for \"rkt\"\n\nDid you mean this?\n\tlist\n\nRun 'rkt --help' for usage.\n"
+    p = bare(rkt, "qqqqqq")
+    assert p.stderr == "Error: unknown command \"qqqqqq\" for \"rkt\"\nRun 'rkt --help' for usage.\n"
+
+
+def test_an_unambiguous_prefix_is_the_command(rkt):
+    assert rkt("vers", code=0).out == rkt("version", code=0).out
+    assert rkt("image", "l", "--format=json", code=0).out == "null\n"
+
+
+def test_an_unknown_flag_prints_usage_on_stdout(rkt):
+    p = bare(rkt, "list", "--nope")
+    assert p.returncode == 254 and p.stderr.startswith("Error: unknown flag: --nope\n") and "rkt list" in p.stdout
+    p = bare(rkt, "gc", "--grace-period=abc")
+    assert p.returncode == 254 and 'invalid argument "abc" for --grace-period=abc:' in p.stderr
+    p = bare(rkt, "gc", "--grace-period")
+    assert "flag needs an argument: --grace-period" in p.stderr
+
+
+def test_help_of_everything(rkt):
+    root = bare(rkt, "help")
+    assert root.returncode == 0
+    commands = re.search(r"COMMANDS:\n(.*?)\n\n", root.stdout, re.S).group(1)
+    names = [line.strip().split("\t")[0] for line in commands.splitlines()]
+    assert {"run", "prepare", "fetch", "list", "image list", "trust", "version", "help"} <= set(names)
+    for name in names:
+        p = bare(rkt, *name.split(), "--help")
+        assert p.returncode == 0 and p.stdout.startswith("NAME:\n"), name
+        assert os.path.exists(os.path.join(os.path.dirname(__file__), "../../docs/commands", name.replace(" ", "-") + ".md")), name
+
+
+def test_a_group_alone_prints_its_usage(rkt):
+    p = bare(rkt, "image")
+    assert p.returncode == 0 and "image list" in p.stdout
+    assert bare(rkt, "image", "bogus").returncode == 0
+
+
+def test_per_image_flags_want_an_image(rkt):
+    p = bare(rkt, "run", "--exec=/bin/true", "x")
+    assert p.returncode == 254 and "--exec must follow an image" in p.stderr
+
+
+def test_run_wants_an_image(rkt):
+    assert rkt("run", code=254).err == "run: must provide at least one image or specify the pod manifest\n"
+    assert rkt("fetch", code=254).err == "fetch: must provide at least one image\n"
+
+
+def test_unknown_pods_are_named(rkt):
+    assert rkt("status", "deadbeef", code=254).err == 'status: problem retrieving pod: no matches found for "deadbeef"\n'
+    assert 'cannot get pod: no matches found for "deadbeef"' in rkt("rm", "deadbeef", code=254).err
+    assert "UUID cannot be empty" in rkt("status", "", code=254).err
+    assert rkt("status", "--uuid-file=/no/such", code=1).err.startswith("status: unable to resolve UUID from file: ")
+
+
+def test_debug_shows_the_chain(rkt):
+    err = rkt("--debug", "status", "zzz", code=254).err
+    assert "status: problem retrieving pod\n" in err and '└─no matches found for "zzz"' in err
+
+
+def test_ordinary_users_are_told(rkt):
+    p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", rkt.bin, "gc"], capture_output=True, text=True)
+    assert p.returncode == 254 and p.stderr == "gc: cannot run as unprivileged user\n"
+
+
+def test_empty_listings(rkt):
+    assert rkt("list", code=0).out.split() == ["UUID", "APP", "IMAGE", "NAME", "STATE", "CREATED", "STARTED", "NETWORKS"]
+    assert rkt("list", "--format=json", code=0).out == "null\n"
+
+
+@pytest.mark.parametrize("args,text", [
+    (["run", "--net=none", "x:y:z"], "colon may appear at most once"),
+    (["run", "--volume=x", "i"], "unrecognized volume kind"),
+    (["run", "--port=a", "i"], '"a" is not in name:[ip:]port format'),
+    (["run", "--set-env=a", "i"], "must be specified as key=value"),
+    (["run", "--store-only", "--no-store", "i"], "both --store-only and --no-store specified"),
+    (["run", "i", "--cpu=x"], "quantities must match the regular expression"),
+    (["fetch", "sha512-"], "discovery failed"),
+    (["fetch", "/no/such.aci"], "no such file or directory"),
+    (["fetch", "x.aci?y"], ""),
+    (["run", "--stage1-path=/a", "--stage1-name=b", "i"], "mutually exclusive"),
+])
+def test_bad_input_is_named(rkt, args, text):
+    r = rkt(*args, code=254)
+    assert text in r.err, r

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes, users and groups."""
+import os
+
+import pytest
+
+from rktlib import entry
+
+
+def test_a_host_volume_is_read_and_written(rkt, tmp_path):
+    host = tmp_path / "host"
+    host.mkdir()
+    (host / "in").write_text("from host")
+    rkt.image(exec=["/bin/sh", "-c", "cat /data/in; echo out > /data/out"])
+    r = rkt.run(f"--volume=data,kind=host,source={host}", "--mount=volume=data,target=/data", "example.com/busybox", code=0)
+    assert r.out == "from host" and (host / "out").read_text() == "out\n"
+
+
+def test_a_read_only_volume_cannot_be_written(rkt, tmp_path):
+    host = tmp_path / "host"
+    (host / "sub").mkdir(parents=True)
+    rkt.image(exec=["/bin/sh", "-c", "touch /data/x; touch /data/sub/x; mount -o remount,rw /data; exit 0"])
+    rkt.run(f"--volume=data,kind=host,source={host},readOnly=true", "--mount=volume=data,target=/data", "example.com/busybox")
+    assert os.listdir(host) == ["sub"] and os.listdir(host / "sub") == []
+
+
+def test_mount_points_of_the_image_take_volumes_by_name(rkt, tmp_path):
+    host = tmp_path / "host"
+    host.mkdir()
+    rkt.image(exec=["/bin/sh", "-c", "echo x > /var/data/x"], mountPoints=[{"name": "data", "path": "/var/data"}])
+    rkt.run(f"--volume=data,kind=host,source={host}", "example.com/busybox", code=0)
+    assert (host / "x").exists()
+
+
+def test_an_empty_volume_is_shared_by_the_apps_of_a_pod(rkt):
+    rkt.image("example.com/writer", exec=["/bin/sh", "-c", "echo shared > /v/x; while [ ! -e /v/done ]; do sleep 0.05; done"])
+    rkt.image("example.com/reader", exec=["/bin/sh", "-c", "while [ ! -s /w/x ]; do sleep 0.05; done; cat /w/x; stat -c '%a %u %g' /w; touch /w/done"])
+    r = rkt.run("--volume=v,kind=empty,mode=0777,uid=12,gid=34", "example.com/writer", "--mount=volume=v,target=/v",
+                "example.com/reader", "--mount=volume=v,target=/w", code=0)
+    assert "shared" in r.out and "777 12 34" in r.out
+
+
+def test_an_implicit_volume_is_announced(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo x > /var/data/x; stat -c %a /var/data"], mountPoints=[{"name": "data", "path": "/var/data"}])
+    r = rkt.run("example.com/busybox", code=0)
+    assert r.out == "755\n"
+    assert ('no volume specified for mount point "data", implicitly creating an "empty" volume. '
+            "This volume will be removed when the pod is garbage-collected.") in r.err
+
+
+def test_a_file_can_be_a_volume(rkt, tmp_path):
+    f = tmp_path / "file"
+    f.write_text("one file")
+    rkt.image(exec=["/bin/cat", "/etc/deep/config"])
+    assert rkt.run(f"--volume=f,kind=host,source={f}", "--mount=volume=f,target=/etc/deep/config", "example.com/busybox", code=0).out == "one file"
+
+
+def test_symlinked_targets_stay_inside(rkt, tmp_path):
+    host, victim = tmp_path / "host", tmp_path / "victim"
+    host.mkdir()
+    victim.mkdir()
+    rkt.image(exec=["/bin/sh", "-c", "echo x > /link/x; ls -a " + str(victim)], extra=[entry("rootfs/link", link=str(victim))])
+    rkt.run(f"--volume=v,kind=host,source={host}", "--mount=volume=v,target=/link", "example.com/busybox")
+    assert os.listdir(victim) == [] and (host / "x").exists()
+
+
+def test_nested_mounts_are_both_visible(rkt, tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    (a / "inner").mkdir(parents=True)
+    b.mkdir()
+    (a / "A").write_text("")
+    (b / "B").write_text("")
+    rkt.image(exec=["/bin/sh", "-c", "ls /m /m/inner"])
+    r = rkt.run(f"--volume=b,kind=host,source={b}", f"--volume=a,kind=host,source={a}", "--mount=volume=b,target=/m/inner",
+                "--mount=volume=a,target=/m", "example.com/busybox", code=0)
+    assert "A" in r.out and "B" in r.out
+
+
+def test_a_missing_source_is_named(rkt):
+    rkt.image(exec=["/bin/true"])
+    r = rkt.run("--volume=v,kind=host,source=/no/such/place", "--mount=volume=v,target=/v", "example.com/busybox", code=254)
+    assert "/no/such/place" in r.err
+
+
+@pytest.mark.parametrize("args,text", [
+    (["--volume=v,kind=nope"], 'unrecognized volume kind: should be one of "empty", "host"'),
+    (["--volume=v,kind=host,source=rel"], "source for host volume must be absolute path"),
+    (["--volume=v,kind=host,source=/,mode=0755"], "mode for host volume cannot be set"),
+    (["--volume=v,kind=empty,x=y"], 'unknown volume parameter "x"'),
+    (["--mount=volume=v,targt=/"], 'unknown mount parameter "targt"'),
+])
+def test_bad_volume_flags(rkt, args, text):
+    assert text in rkt("run", *args, "example.com/x", code=254).err
+
+
+def test_a_dangling_mount_is_refused(rkt):
+    rkt.image()
+    r = rkt.run("example.com/busybox", "--mount=volume=v,target=/v", code=254)
+    assert 'dangling mount point "/v": volume "v" not found' in r.err
+
+
+@pytest.mark.parametrize("user,group,uid,gid", [("worker", "worker", "1000", "1000"), ("1234", "5678", "1234", "5678"),
+                                                ("root", "root", "0", "0"), ("/etc/owned", "/etc/owned", "77", "88")])
+def test_users_by_name_number_and_path(rkt, user, group, uid, gid):
+    rkt.image(exec=["/bin/sh", "-c", "id -u; id -g; grep ^CapEff /proc/self/status"], user=user, group=group,
+              extra=[entry("rootfs/etc/owned", "x", uid=77, gid=88)])
+    out = rkt.run("example.com/busybox", code=0).out.split()
+    assert out[:2] == [uid, gid]
+    assert (out[3] == "0" * 16) == (uid != "0")
+
+
+def test_user_and_group_flags_override(rkt):
+    rkt.image(exec=["/bin/id"])
+    out = rkt.run("example.com/busybox", "--user=worker", "--group=extra", "--supplementary-gids=7,8", code=0).out
+    assert "uid=1000(worker) gid=2000(extra)" in out and "groups=" in out and "7" in out and "8" in out
+
+
+def test_an_unknown_user_is_named(rkt):
+    rkt.image(exec=["/bin/true"])
+    r = rkt.run("example.com/busybox", "--user=nobody-here")
+    assert r.code in (216, 217, 254) and "nobody-here" in r.err
+
+
+def test_a_named_user_writes_to_a_volume(rkt, tmp_path):
+    host = tmp_path / "host"
+    host.mkdir()
+    os.chown(host, 1000, 1000)
+    rkt.image(exec=["/bin/sh", "-c", "echo mine > /data/f"], user="worker", group="worker")
+    rkt.run(f"--volume=data,kind=host,source={host}", "--mount=volume=data,target=/data", "example.com/busybox", code=0)
+    st = os.stat(host / "f")
+    assert (st.st_uid, st.st_gid) == (1000, 1000)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an app of the native stage1 can see and do. Each test fails when its defence is removed."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from rktlib import wait_until
+
+
+def sh(rkt, script, *flags, **kw):
+    if not getattr(rkt, "imaged", False):
+        rkt.image(exec=["/bin/sh", "-c"])
+        rkt.imaged = True
+    return rkt.run(*flags, "example.com/busybox", "--", script, **kw)
+
+
+@pytest.mark.parametrize("ns", ["pid", "mnt", "ipc", "uts", "net", "cgroup"])
+def test_namespaces_are_the_pods_own(rkt, ns):
+    assert sh(rkt, f"readlink /proc/self/ns/{ns}", code=0).out.strip() != os.readlink(f"/proc/self/ns/{ns}")
+
+
+def test_apps_of_a_pod_share_all_but_mounts(rkt):
+    rkt.image("example.com/a", exec=["/bin/sh", "-c", "for n in pid ipc uts net mnt; do readlink /proc/self/ns/$n; done"])
+    out = rkt.run("example.com/a", "example.com/a", "--name=b", code=0).out
+    by_app = {app: re.findall(rf"\] {app}\[\d+\]: (.*)", out) for app in ("a", "b")}
+    assert by_app["a"][:4] == by_app["b"][:4] and by_app["a"][4] != by_app["b"][4]
+
+
+def test_no_process_of_the_host_is_visible(rkt):
+    out = sh(rkt, "cat /proc/1/comm; ls /proc | grep -c '^[0-9]'", code=0).out.split()
+    assert int(out[-1]) <= 5
+
+
+def test_no_mount_of_the_host_is_visible(rkt):
+    out = sh(rkt, "cat /proc/self/mountinfo", code=0).out
+    targets = {line.split()[4] for line in out.splitlines()}
+    assert "/" in targets and not any(t.startswith(("/var", "/work", "/home", "/opt/stage2", "/.old", "/oldroot")) for t in targets), targets
+    assert str(rkt.tmp) not in "\n".join(targets)
+
+
+def test_only_the_default_capabilities(rkt):
+    out = dict(line.split(":\t") for line in sh(rkt, "grep ^Cap /proc/self/status", code=0).out.splitlines())
+    assert out["CapBnd"] == out["CapEff"] == out["CapPrm"] == "00000000a80425fb"
+    assert out["CapAmb"] == "0" * 16 and out["CapInh"] == "0" * 16
+
+
+def test_capability_flags(rkt):
+    rkt.image(exec=["/bin/sh", "-c"])
+    r = rkt.run("example.com/busybox", "--caps-retain=CAP_NET_BIND_SERVICE", "--", "grep ^CapBnd /proc/self/status", code=0)
+    assert r.out.split()[1] == "0000000000000400"
+    r = rkt.run("example.com/busybox", "--caps-remove=CAP_CHOWN,CAP_MKNOD", "--", "grep ^CapBnd /proc/self/status", code=0)
+    assert int(r.out.split()[1], 16) == 0xa80425fb & ~1 & ~(1 << 27)
+    r = rkt.run("example.com/busybox", "--caps-retain=CAP_CHOWN", "--caps-remove=CAP_CHOWN", code=254)
+    assert "cannot use both --caps-retain and --caps-remove on the same image" in r.err
+
+
+@pytest.mark.parametrize("command", ["mount -t tmpfs none /tmp", "umount /proc", "unshare -m true", "nsenter -t 1 -m true", "chroot /proc/1/root ls",
+                                     "mknod /dev/mem c 1 1 && cat /dev/mem", "echo 1 > /proc/sys/kernel/core_pattern", "echo b > /proc/sysrq-trigger",
+                                     "hostname evil", "date -s 2000-01-01"])
+def test_privileged_operations_fail(rkt, command):
+    r = sh(rkt, f"({command}) >/dev/null 2>&1 && echo worked; exit 0", code=0)
+    assert "worked" not in r.out
+
+
+@pytest.mark.parametrize("path", ["/proc/kcore", "/proc/kallsyms", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/sys/kernel/debug", "/proc/sched_debug"])
+def test_kernel_paths_are_hidden(rkt, path):
+    if not os.path.exists(path):
+        path = "/proc/kcore"
+    r = sh(rkt, f"if [ -d {path} ]; then ls {path} 2>/dev/null | wc -l; else cat {path} 2>/dev/null | wc -c; fi", code=0)
+    assert r.out.strip() == "0"
+
+
+@pytest.mark.parametrize("path", ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/hostname", "/proc/bus", "/proc/irq", "/sys/class", "/sys/kernel"])
+def test_kernel_paths_are_read_only(rkt, path):
+    assert "no" in sh(rkt, f"if [ -d {path} ]; then touch {path}/x 2>/dev/null || echo no; else (echo 1 > {path}) 2>/dev/null || echo no; fi", code=0).out
+
+
+def test_dev_is_private_and_small(rkt):
+    out = sh(rkt, "ls /dev; echo x > /dev/null; head -c4 /dev/urandom | wc -c; ls -l /dev/ptmx; test -w /dev/shm && echo shm", code=0).out.split()
+    assert {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "fd", "stdin", "stdout", "stderr"} <= set(out)
+    assert not {"mem", "kmem", "vda", "sda", "kvm", "loop0"} & set(out)
+
+
+def test_seccomp_kills_what_is_not_allowed(rkt):
+    r = sh(rkt, "grep ^Seccomp: /proc/self/status; unshare -U true; echo after $?", code=0)
+    assert "Seccomp:\t2" in r.out and "after 159" in r.out or "after 1" in r.out
+
+
+def test_seccomp_flag_sets(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "mkdir /tmp/x; echo $?"])
+    assert rkt.run("example.com/busybox", "--seccomp=mode=remove,errno=EPERM,mkdir,mkdirat", code=0).out == "1\n"
+    assert rkt.run("example.com/busybox", "--seccomp=mode=retain,@appc.io/all", code=0).out == "0\n"
+    r = rkt.run("example.com/busybox", "--seccomp=mode=retain,@no.such/set")
+    assert r.code != 0 and "@no.such/set" in r.err
+
+
+def test_no_new_privs_for_ordinary_users(rkt):
+    assert sh(rkt, "grep ^NoNewPrivs /proc/self/status", code=0).out.split()[1] == "0"
+    assert rkt.run("example.com/busybox", "--user=worker", "--", "grep ^NoNewPrivs /proc/self/status", code=0).out.split()[1] == "1"
+
+
+def test_memory_limit_is_enforced(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "tail -c 200m /dev/zero | wc -c; echo survived"])
+    r = rkt.run("example.com/busybox", "--memory=32M")
+    assert "209715200" not in r.out
+    rkt.image("example.com/small", exec=["/bin/true"])
+    assert "memory limit of 1024 bytes too low" in rkt.run("example.com/small", "--memory=1Ki", code=254).err
+
+
+def test_cpu_and_memory_limits_are_in_the_cgroup(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod("example.com/busybox", "--memory=64Mi", "--cpu=500m", "--cpu-shares=512")
+    sub = (rkt.data / "pods/run" / uuid / "subcgroup").read_text()
+    app = f"{sub}/system.slice/busybox.service".lstrip("/")
+    value = lambda c, f: open(f"/sys/fs/cgroup/{c}/{app}/{f}").read().strip()
+    assert value("memory", "memory.limit_in_bytes") == str(64 << 20)
+    assert value("cpu", "cpu.cfs_quota_us") == "50000" and value("cpu", "cpu.cfs_period_us") == "100000"
+    assert value("cpu", "cpu.shares") == "512"
+    rkt("stop", "--force", uuid)
+    p.wait()
+    rkt("gc", "--grace-period=0s", code=0)
+    assert not os.path.exists(f"/sys/fs/cgroup/memory/{sub.lstrip('/')}")
+
+
+def test_oom_score_adj(rkt):
+    rkt.image(exec=["/bin/cat", "/proc/self/oom_score_adj"])
+    assert rkt.run("example.com/busybox", "--oom-score-adj=500", code=0).out == "500\n"
+
+
+def test_readonly_rootfs(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "touch /x || echo read-only"])
+    assert rkt.run("example.com/busybox", "--readonly-rootfs=true", code=0).out == "read-only\n"
+
+
+def test_no_descriptor_of_rkt_reaches_the_app(rkt):
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    try:
+        rkt.image(exec=["/bin/sh", "-c", "ls /proc/self/fd; ls -l /proc/self/fd"])
+        p = subprocess.run(rkt.argv("run", "--net=none", "example.com/busybox"), env=rkt.env, capture_output=True, text=True, close_fds=False, stdin=subprocess.DEVNULL)
+        assert p.returncode == 0 and p.stdout.split()[:4] == ["0", "1", "2", "3"], p.stdout  # 3 is ls's own directory
+        assert str(rkt.tmp) not in p.stdout
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_the_supervisor_cannot_be_looked_into(rkt):
+    r = sh(rkt, "ls /proc/1/root/ >/dev/null 2>&1 && echo root; ls /proc/1/fd 2>/dev/null | head -n1; cat /proc/1/environ 2>/dev/null | head -c1; readlink /proc/1/exe; exit 0", code=0)
+    assert r.out.strip() == "", r.out
+
+
+def test_entering_is_as_confined_as_running(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    _, uuid = rkt.start_pod("example.com/busybox")
+    status = rkt("enter", uuid, "/bin/cat", "/proc/self/status", code=0).out
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["CapBnd"] == "00000000a80425fb" and fields["CapEff"] == "00000000a80425fb" and fields["Seccomp"] == "2"
+    for ns in ("mnt", "pid", "net", "ipc", "uts", "cgroup"):
+        inside = rkt("enter", uuid, "/bin/readlink", f"/proc/self/ns/{ns}", code=0).out.strip()
+        app = rkt("enter", uuid, "/bin/sh", "-c", f"readlink /proc/$(pidof sleep 2>/dev/null || echo 2)/ns/{ns}").out.strip()
+        assert inside != os.readlink(f"/proc/self/ns/{ns}") and (not app or inside == app)
+    cgroup = rkt("enter", uuid, "/bin/cat", "/proc/self/cgroup", code=0).out
+    assert "machine-rkt" not in cgroup or "busybox.service" in cgroup
+
+
+def test_a_replaced_shell_cannot_reach_the_entering_helper(rkt):
+    """The CVE-2019-5736 class: an entered program that is a link to /proc/self/exe must not give the host's binary."""
+    rkt.image(exec=["/bin/sh", "-c", "rm -f /bin/bash; ln -s /proc/self/exe /bin/bash; touch /ready; exec sleep 1000"])
+    _, uuid = rkt.start_pod("example.com/busybox")
+    wait_until(lambda: rkt("enter", uuid, "/bin/test", "-e", "/ready").code == 0, "the app")
+    r = rkt("enter", uuid, "/bin/bash", "-c", "echo ran")
+    assert r.code != 0 and "ran" not in r.out
+
+
+def test_host_abstract_sockets_and_shm_are_out_of_reach(rkt):
+    name = "/dev/shm/rkt-test-host-file"
+    open(name, "w").close()
+    try:
+        assert sh(rkt, f"ls {name} 2>/dev/null; exit 0", code=0).out == ""
+    finally:
+        os.unlink(name)

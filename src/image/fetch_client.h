@@ -38,6 +38,12 @@ struct Progress {
 };
 using OnProgress = std::function<void(const Progress&)>;
 
+/// What the headers of an answer said, before any of its bytes arrived.
+struct GetHeaders {
+  std::string etag, last_modified;
+  std::uint64_t size = 0;            ///< of the whole file; 0: unknown
+};
+
 /// GET of one URL into a file.
 struct GetRequest {
   std::string url;
@@ -47,6 +53,8 @@ struct GetRequest {
   std::string if_none_match;         ///< ETag of what the store has
   std::uint64_t max_size = 0;        ///< 0: no limit; more bytes are an error while they stream
   std::string label;
+  /// Called once when a 200 or 206 answer begins: what a later resume has to present must be stored before the bytes are.
+  std::function<void(const GetHeaders&)> on_headers;
 };
 enum class GetOutcome { complete, not_modified, deferred /* HTTP 202 */ };
 struct GetReply {

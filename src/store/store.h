@@ -61,7 +61,8 @@ class Store {
   std::string resolve_id(const std::string& id) const;
   void add(const ImageRecord& record);                                   ///< insert or replace
   void remove(const std::string& key);                                   ///< rows of image and remotes, then unshared blobs
-  void touch(const std::string& key, TimePoint now);                     ///< last_used; never fails a read-only caller
+  /// last_used, as the time stamp of the first blob: one system call, no database page. Never fails a read-only caller.
+  void touch(const ImageRecord& record, TimePoint now) const noexcept;
   void set_tree_size(const std::string& key, std::uint64_t bytes);
   std::optional<RemoteRecord> find_remote(const std::string& url) const;
   void add_remote(const RemoteRecord& record);
@@ -74,15 +75,29 @@ class Store {
 
   // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so that
   // one process works and the others wait.
-  const DirFd& partial() const noexcept;
-  const DirFd& locks() const noexcept;
-  const DirFd& trees() const noexcept;
+  const DirFd& partial() const;
+  const DirFd& locks() const;
+  const DirFd& trees() const;                                            ///< made 0700 when missing (needs write access)
   const DirFd& cas() const noexcept;
+  const std::string& path() const noexcept;                              ///< DATA/cas
+  bool writable() const noexcept;
+
+  /// Blobs stay while this is held: from the first look for one until the row that names it is written (docs/devel/locking.md).
+  KeyLock hold_blobs() const;
+  /// Removes blobs that no row names (unless a fetch is running), partial files older than three days that nobody holds, and
+  /// lock files that nobody holds. Returns the number of blobs removed.
+  std::size_t sweep(TimePoint now);
 
  private:
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// DATA/locks/prepareLock: shared while a pod's files are made, exclusive while trees are collected.
+KeyLock prepare_lock(const std::string& data, LockMode mode);
+
+/// "sha512-…" or "sha256-…" with the right number of lower-case hex digits. Throws Errc::invalid otherwise.
+void check_blob_name(const std::string& name);
 
 }  // namespace rkt::store

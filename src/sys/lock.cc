@@ -20,7 +20,7 @@ bool lock_fd(int fd, LockMode mode, int extra, std::string_view what) {
 
 std::optional<UniqueFd> take_key(const DirFd& dir, const std::string& key, LockMode mode, int extra) {
   for (int attempt = 0; attempt < 16; ++attempt) {
-    UniqueFd fd = dir.open_file(key, O_RDWR | O_CREAT, 0660);
+    UniqueFd fd = dir.open_file(key, O_RDONLY | O_CREAT, 0660);  // readable is enough for another user of the group
     if (!lock_fd(fd.get(), mode, extra, quoted(key))) return std::nullopt;
     struct stat held{}, named{};
     if (::fstat(fd.get(), &held) < 0) throw Error::from_errno(cat("stat ", quoted(key)));

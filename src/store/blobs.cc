@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files of the store: blobs, and what is collected.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "store/impl.h"
+
+namespace rkt::store {
+namespace {
+
+constexpr std::string_view kAlgorithms[] = {"sha512", "sha256"};
+constexpr auto kPartialLife = std::chrono::hours(72);
+
+std::set<std::string> words_of(Statement s) {
+  std::set<std::string> out;
+  while (s.step())
+    for (const auto w : split(s.text(0), ' '))
+      if (!w.empty()) out.emplace(w);
+  return out;
+}
+
+// Old partial files whose lock is free. The lock's name is the file's up to the first dot.
+void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint now) {
+  for (const auto& name : partial.names()) {
+    struct stat st{};
+    if (::fstatat(partial.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
+    if (TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) + kPartialLife > now) continue;
+    const auto lock = KeyLock::try_take(locks, name.substr(0, name.find('.')), LockMode::exclusive);
+    if (lock) partial.remove_tree(name);
+  }
+}
+
+void sweep_locks(const DirFd& locks) {
+  for (const auto& name : locks.names()) {
+    if (const auto lock = KeyLock::try_take(locks, name, LockMode::exclusive)) locks.unlink(name);
+  }
+}
+
+}  // namespace
+
+void check_blob_name(const std::string& name) {
+  const auto dash = name.find('-');
+  const std::string_view alg = std::string_view(name).substr(0, dash);
+  const std::string_view hex = dash == std::string::npos ? std::string_view{} : std::string_view(name).substr(dash + 1);
+  const std::size_t want = alg == "sha512" ? 128 : alg == "sha256" ? 64 : 0;
+  const bool good = want != 0 && hex.size() == want &&
+                    std::ranges::all_of(hex, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (!good) throw Error(Errc::invalid, cat("malformed blob name ", quoted(name)));
+}
+
+std::string blob_path(const std::string& name) {
+  check_blob_name(name);
+  return cat("blobs/", name.substr(0, 6), "/", name.substr(7, 2), "/", name);
+}
+
+std::optional<UniqueFd> Store::find_blob(const std::string& name) const { return impl_->cas.find_file(blob_path(name)); }
+
+UniqueFd Store::open_blob(const std::string& name) const {
+  if (auto fd = find_blob(name)) return std::move(*fd);
+  throw Error(Errc::not_found, cat("blob ", quoted(name), " is not in the store")).hint("fetch the image again");
+}
+
+void Store::commit_blob(const std::string& staging_name, const std::string& name) {
+  impl_->need_write();
+  const std::string to = blob_path(name);
+  const DirFd& staging = partial();
+  {
+    const UniqueFd fd = staging.open_file(staging_name, O_RDONLY);
+    if (::fchmod(fd.get(), 0640) < 0) throw Error::from_errno(cat("set the mode of ", quoted(staging_name)));
+    if (::fsync(fd.get()) < 0) throw Error::from_errno(cat("sync ", quoted(staging_name)));
+  }
+  const DirFd blobs = make_group_dir(impl_->cas, "blobs");
+  const DirFd alg = make_group_dir(blobs, name.substr(0, 6));
+  const std::string shard_name = name.substr(7, 2);
+  const bool new_shard = !alg.exists(shard_name);
+  const DirFd shard = make_group_dir(alg, shard_name);
+  staging.rename(staging_name, shard, name);
+  shard.sync();
+  if (!new_shard) return;
+  alg.sync();
+  blobs.sync();
+  impl_->cas.sync();
+}
+
+void Store::touch(const ImageRecord& record, TimePoint now) const noexcept {
+  if (record.blobs.empty()) return;
+  const auto ns = now.time_since_epoch().count();
+  timespec times[2] = {{0, UTIME_OMIT}, {ns / 1'000'000'000, ns % 1'000'000'000}};
+  try {
+    if (::utimensat(impl_->cas.get(), blob_path(record.blobs.front()).c_str(), times, AT_SYMLINK_NOFOLLOW) < 0)
+      log::debug("store", cat("not noting the use of ", quoted(record.key)));
+  } catch (const std::exception& e) {
+    log::debug("store", e.what());
+  }
+}
+
+void Store::remove(const std::string& key) {
+  impl_->need_write();
+  const auto record = find(key);
+  {
+    Transaction t(impl_->db, Transaction::Durability::synced);
+    impl_->db.prepare("DELETE FROM image WHERE key=?1").bind(1, key).step();
+    impl_->db.prepare("DELETE FROM remote WHERE key=?1").bind(1, key).step();
+    t.commit();
+  }
+  impl_->db.checkpoint();
+  if (!record) return;
+  const auto lock = KeyLock::try_take(locks(), "collect", LockMode::exclusive);
+  if (!lock) {
+    log::debug("store", "an image is being fetched: blobs stay until the next image gc");
+    return;
+  }
+  const auto shared = words_of(impl_->db.prepare("SELECT blobs FROM image"));
+  for (const auto& blob : record->blobs)
+    if (!shared.contains(blob)) impl_->cas.unlink(blob_path(blob));
+}
+
+KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", LockMode::shared); }
+
+std::size_t Store::sweep(TimePoint now) {
+  impl_->need_write();
+  std::size_t removed = 0;
+  if (const auto lock = KeyLock::try_take(locks(), "collect", LockMode::exclusive)) {
+    const auto named = words_of(impl_->db.prepare("SELECT blobs FROM image"));
+    for (const auto alg : kAlgorithms) {
+      const auto dir = impl_->cas.find_sub(cat("blobs/", alg));
+      if (!dir) continue;
+      for (const auto& shard_name : dir->names()) {
+        const DirFd shard = dir->sub(shard_name);
+        for (const auto& blob : shard.names()) {
+          if (named.contains(blob)) continue;
+          shard.unlink(blob);
+          ++removed;
+        }
+      }
+    }
+  }
+  sweep_partial(partial(), locks(), now);
+  sweep_locks(locks());
+  return removed;
+}
+
+}  // namespace rkt::store

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What store.cc (opening), index.cc (rows) and blobs.cc (files) share.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "store/database.h"
+#include "store/store.h"
+
+namespace rkt::store {
+
+/// Schema number of this engine, in PRAGMA user_version.
+inline constexpr std::int64_t kSchema = 1;
+
+struct Store::Impl {
+  std::string path;  // DATA/cas
+  DirFd cas;
+  DirLock lock;      // shared, for the life of the object
+  Database db;
+  bool writable;
+  mutable std::optional<DirFd> partial, locks, trees;  // opened on first use: most commands need none of them
+
+  void need_write() const;  // throws Errc::denied
+};
+
+/// Makes `name` (one level) when missing, open to the directory's group whatever the umask is.
+DirFd make_group_dir(const DirFd& parent, const std::string& name);
+
+/// "blobs/ALG/XX/NAME"; throws for a malformed name.
+std::string blob_path(const std::string& name);
+
+}  // namespace rkt::store

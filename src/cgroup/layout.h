@@ -16,10 +16,11 @@ namespace rkt::cgroup {
 /// One mounted hierarchy.
 struct Hierarchy {
   bool v2 = false;
-  std::vector<std::string> controllers;  ///< v1: as mounted ("cpu", "cpuacct"; "name=systemd" for a named one); v2: empty
+  std::vector<std::string>
+      controllers;  ///< v1: as mounted ("cpu", "cpuacct"; "name=systemd" for a named one); v2: empty
   std::string mount_point;
-  std::string mount_root;                ///< path inside the hierarchy that is at mount_point
-  std::string own;                       ///< cgroup of this process, as in /proc/self/cgroup
+  std::string mount_root;  ///< path inside the hierarchy that is at mount_point
+  std::string own;         ///< cgroup of this process, as in /proc/self/cgroup
   bool has(std::string_view controller) const;
   /// The directory of `cgroup` (a path inside the hierarchy); nullopt when it is not below what is mounted.
   std::optional<std::string> directory(std::string_view cgroup) const;
@@ -38,13 +39,34 @@ struct Layout {
 /// Unreadable lines are skipped: a kernel may add fields.
 Layout parse_layout(std::string_view proc_cgroup, std::string_view mountinfo);
 
+/// A line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH"; no controllers: v2. POD/cgroups is written in the same form.
+struct Membership {
+  std::vector<std::string> controllers;
+  std::string path;
+  bool is_of(const Hierarchy& h) const;
+};
+std::vector<Membership> parse_memberships(std::string_view text);
+
 /// Controllers that the limits of a pod's apps ask for.
 struct Needs {
   bool memory = false, cpu = false, pids = false, devices = false;
   Needs operator|(const Needs& o) const;
   bool any() const { return memory || cpu || pids || devices; }
-  std::vector<std::string> names() const;  ///< of cgroup controllers, devices left out (v2 has none)
+  std::vector<std::string> names() const;  ///< of controllers
 };
+
+/// The hierarchies that a pod touches, tracking first, what each of them limits, and the names in `needs` that none
+/// has.
+struct Choice {
+  struct Use {
+    const Hierarchy* hierarchy;
+    std::vector<std::string> controllers;
+    bool operator==(const Use&) const = default;
+  };
+  std::vector<Use> uses;
+  std::vector<std::string> missing;
+};
+Choice choose(const Layout& layout, const Needs& needs, std::string_view unified_controllers);
 
 /// "machine-rkt\x2d<uuid with \x2d>.scope"
 std::string scope_name(const Uuid& uuid);
@@ -52,10 +74,5 @@ std::string scope_name(const Uuid& uuid);
 std::string child_path(std::string_view parent, std::string_view name);
 /// system.slice/<app>.service
 std::string app_path(std::string_view pod, std::string_view app);
-
-/// v2's weight 1…10000 for v1's shares 2…262144, linear as the OCI runtimes do it.
-std::uint64_t weight_from_shares(std::int64_t shares);
-/// Microseconds in a period of 100 ms; never below the kernel's least of 1 ms.
-std::int64_t quota_from_milli(std::int64_t milli);
 
 }  // namespace rkt::cgroup

@@ -2,9 +2,10 @@
 // The cgroups of one pod, over cgroup v1, the hybrid layout and v2. Decisions are in layout.h (pure); this file makes
 // directories, writes limits and hands out what a child needs to get in.
 //
-// How a process gets in matters: a write to cgroup.procs takes a lock that waits for an RCU grace period (7 ms on an idle
-// machine), a thread that moves only itself by a write of "0" to v1's tasks does not (55 us), and CLONE_INTO_CGROUP costs
-// nothing. So nobody is ever moved: children are born inside (v2) or join by themselves, single-threaded (v1).
+// How a process gets in matters: a write to cgroup.procs takes a lock that waits for an RCU grace period (7 ms on an
+// idle machine), a thread that moves only itself by a write of "0" to v1's tasks does not (55 us), and
+// CLONE_INTO_CGROUP costs nothing. So nobody is ever moved: children are born inside (v2) or join by themselves,
+// single-threaded (v1).
 //
 // Only hierarchies that are needed are touched: one for tracking (cgroup2 where mounted, else name=systemd, else a
 // controller), and those of the limits that somebody set.
@@ -20,20 +21,10 @@
 
 #include "base/uuid.h"
 #include "cgroup/layout.h"
+#include "cgroup/limits.h"
 #include "sys/dir.h"
 
 namespace rkt::cgroup {
-
-/// What an app is limited to; absent = no limit of its own.
-struct Limits {
-  std::optional<std::int64_t> memory_bytes;  ///< hard; no swap on top of it
-  std::optional<std::int64_t> cpu_milli;     ///< thousandths of a core
-  std::optional<std::int64_t> cpu_shares;    ///< 2…262144
-  std::optional<std::int64_t> pids;
-  bool default_devices = false;              ///< default-deny devices: only the standard nodes and `devices`
-  std::vector<std::string> devices;          ///< more nodes, as "c 10:200 rwm" (v1 syntax)
-  Needs needs() const;
-};
 
 /// How a child gets in, by system calls only. Borrowed descriptors of a Group; plain data for a child's plan.
 ///   clone3(CLONE_INTO_CGROUP, cgroup = into) when into >= 0; then, first thing in the child, write(join[i], "0", 1).
@@ -46,11 +37,14 @@ struct Entry {
 };
 static_assert(std::is_trivially_copyable_v<Entry> && std::is_standard_layout_v<Entry>);
 
-/// One cgroup in all hierarchies it needs: descriptors only, so that it works where cgroupfs is not mounted (pod pid 1).
+/// One cgroup in all hierarchies it needs: descriptors only, so that it works where cgroupfs is not mounted (pod pid
+/// 1).
 class Group {
  public:
   Entry entry() const noexcept;
-  /// Kills every process inside, again and again until none is left. Events are waited for, nothing is polled.
+  /// Kills every process inside, and waits until none is left. The group must not be entered again (kernels to 6.18 at
+  /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new
+  /// one.
   void kill_all() const;
   bool populated() const;
   /// How often the kernel killed here for memory; 0 without a memory controller.
@@ -58,25 +52,26 @@ class Group {
 
  private:
   friend class PodCgroups;
-  DirFd tracking_;                 // directory in the tracking hierarchy
+  DirFd tracking_;  // directory in the tracking hierarchy; empty: no cgroups here
   bool tracking_is_v2_ = false;
-  UniqueFd into_;                  // O_PATH is not enough for CLONE_INTO_CGROUP: O_RDONLY directory
-  std::vector<UniqueFd> join_;
-  UniqueFd oom_;                   // v1: memory.oom_control, v2: memory.events
+  std::vector<UniqueFd> join_;  // v1 "tasks" files
+  UniqueFd oom_;                // v1: memory.oom_control, v2: memory.events
 };
 
 using Warn = std::function<void(std::string_view)>;
 
-/// The pod's cgroup and those below it. Creating makes `<own>/machine-rkt\x2d….scope` in every needed hierarchy.
+/// The pod's cgroup and those below it: `<own>/machine-rkt\x2d….scope` in every hierarchy that is needed.
 class PodCgroups {
  public:
-  /// `needs`: the union over all apps. Nothing usable at all (no cgroupfs, or read-only): every call is a no-op, and said so.
+  /// `needs`: the union over all apps. No usable cgroup at all (not mounted, read-only): said through `warn`, and every
+  /// later call is a no-op.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);
 
-  Group init() const;                                        ///< where the pod's pid 1 goes
-  Group app(const std::string& name, const Limits& limits);  ///< `<pod>/system.slice/<name>.service`, made and limited
+  Group init();  ///< where the pod's pid 1 goes; made when missing
+  /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
+  Group app(const std::string& name, const Limits& limits);
   std::optional<Group> find_app(const std::string& name) const;
   void remove_app(const std::string& name);
   void kill_all() const;
@@ -84,14 +79,26 @@ class PodCgroups {
   void remove();
 
   std::string subcgroup() const;  ///< text of POD/subcgroup: the path in the tracking hierarchy, "" when there is none
-  std::string state() const;      ///< text of POD/cgroups: one "HIERARCHY:PATH" line each (private to our stage1)
+  std::string state() const;      ///< text of POD/cgroups, in the form of /proc/PID/cgroup (private to our stage1)
 
  private:
   struct Place {
     Hierarchy hierarchy;
-    std::string pod;  // path of the pod's cgroup inside the hierarchy
-    DirFd dir;        // of the pod's cgroup; empty when it is not there
+    std::vector<std::string> controllers;  // those of them that limit here
+    std::string pod;                       // path of the pod's cgroup inside the hierarchy
+    DirFd parent;                          // the directory that holds it
+    DirFd dir;                             // of the pod's cgroup; empty when it is not there
   };
+  bool add_place(const Choice::Use& use, const std::string& base);
+  bool add_unified(const Choice::Use& use);
+  bool move_aside(const Choice::Use& use);
+  void remove_quietly() noexcept;
+  void warn_missing(std::string_view controller) const;
+  void limit(const Place& place, const DirFd& dir, const Limits& limits) const;
+  static void collect(Group& group, const Place& place, const DirFd& dir, bool first);
+
+  std::string scope_;
+  Mode mode_ = Mode::none;
   std::vector<Place> places_;  // [0] is the tracking hierarchy
   Warn warn_;
 };

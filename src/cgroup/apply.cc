@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/apply.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::cgroup {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int left_ms(Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+void fill_cpuset(const DirFd& parent, const DirFd& dir) {
+  for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
+    const auto have = find_file_text(dir, file);
+    const auto from = find_file_text(parent, file);
+    if (!have || !from || !trim(*have).empty()) continue;
+    if (const int err = try_write(dir, file, trim(*from)); err != 0)
+      throw Error::from_errno(cat("write ", quoted(file)), err);
+  }
+}
+
+// What is inside right now, as descriptors that cannot come to mean another process.
+std::vector<UniqueFd> open_processes(const DirFd& dir) {
+  std::vector<std::pair<pid_t, UniqueFd>> opened;
+  for (const pid_t pid : processes(dir)) {
+    if (pid == ::getpid()) continue;
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (fd) opened.emplace_back(pid, std::move(fd));
+  }
+  // A number may have been given to another process between the two calls above; one that is still listed was not.
+  const auto still = processes(dir);
+  std::vector<UniqueFd> out;
+  for (auto& [pid, fd] : opened)
+    if (std::ranges::find(still, pid) != still.end()) out.push_back(std::move(fd));
+  return out;
+}
+
+void wait_for_exit(const std::vector<UniqueFd>& pidfds, Clock::time_point deadline) {
+  for (const auto& fd : pidfds) {
+    pollfd p{fd.get(), POLLIN, 0};
+    while (::poll(&p, 1, left_ms(deadline)) < 0 && errno == EINTR) {
+    }
+  }
+}
+
+// Without cgroup.kill: v1, and v2 before Linux 5.14.
+void kill_by_pid(const DirFd& dir, Clock::time_point deadline) {
+  for (const auto& name : children(dir))
+    if (const auto sub = dir.find_sub(name)) kill_by_pid(*sub, deadline);
+  for (;;) {
+    const auto pidfds = open_processes(dir);
+    if (pidfds.empty() || Clock::now() >= deadline) return;
+    for (const auto& fd : pidfds) ::syscall(SYS_pidfd_send_signal, fd.get(), SIGKILL, nullptr, 0);
+    wait_for_exit(pidfds, deadline);
+  }
+}
+
+bool says_populated(const UniqueFd& events) {
+  char buf[256];
+  const ssize_t n = ::pread(events.get(), buf, sizeof buf, 0);
+  return n > 0 && std::string_view(buf, static_cast<std::size_t>(n)).find("populated 1") != std::string_view::npos;
+}
+
+// True: empty. A v2 cgroup tells by an event; of a v1 one the processes are watched.
+bool wait_empty(const DirFd& dir, bool v2, Clock::time_point deadline) {
+  if (const auto events = v2 ? dir.find_file("cgroup.events") : std::nullopt) {
+    while (says_populated(*events)) {
+      pollfd p{events->get(), POLLPRI, 0};
+      if (::poll(&p, 1, left_ms(deadline)) == 0) return false;
+    }
+    return true;
+  }
+  for (const auto& name : children(dir))
+    if (const auto sub = dir.find_sub(name); sub && !wait_empty(*sub, v2, deadline)) return false;
+  for (;;) {
+    const auto inside = processes(dir);
+    if (inside.empty()) return true;
+    const bool only_me = inside.size() == 1 && inside.front() == ::getpid();
+    if (only_me || Clock::now() >= deadline) return false;
+    wait_for_exit(open_processes(dir), deadline);
+  }
+}
+
+bool try_rmdir(const DirFd& parent, const std::string& name) {
+  if (::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno == EBUSY || errno == ENOTEMPTY) return false;
+  throw Error::from_errno(cat("remove cgroup ", quoted(name)));
+}
+
+void remove_below(const DirFd& parent, const std::string& name, bool v2, Clock::time_point deadline) {
+  while (!try_rmdir(parent, name)) {
+    const auto dir = parent.find_sub(name);
+    if (!dir) return;
+    for (const auto& sub : children(*dir)) remove_below(*dir, sub, v2, deadline);
+    if (try_rmdir(parent, name)) return;
+    if (!wait_empty(*dir, v2, deadline) || Clock::now() >= deadline)
+      throw Error(Errc::busy, cat("remove cgroup ", quoted(name), ": there are processes in it"));
+  }
+}
+
+}  // namespace
+
+int try_write(const DirFd& dir, const std::string& file, std::string_view value) {
+  const UniqueFd fd(::openat(dir.get(), file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return errno;
+  for (;;) {
+    if (::write(fd.get(), value.data(), value.size()) >= 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
+DirFd make_group(const DirFd& parent, const std::string& name, const Hierarchy& hierarchy) {
+  DirFd dir = parent.make_sub(name, 0755);
+  if (hierarchy.has("cpuset")) fill_cpuset(parent, dir);
+  return dir;
+}
+
+std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<std::string>& controllers) {
+  if (controllers.empty()) return {};
+  const std::string text = find_file_text(dir, "cgroup.subtree_control").value_or("");
+  const auto have = split(trim(text), ' ');
+  std::vector<std::string> failed;
+  // One write each: a write of several is refused as a whole when one of them is.
+  for (const auto& c : controllers)
+    if (std::ranges::find(have, c) == have.end() && try_write(dir, "cgroup.subtree_control", cat("+", c)) != 0)
+      failed.push_back(c);
+  return failed;
+}
+
+std::vector<pid_t> processes(const DirFd& dir) {
+  std::vector<pid_t> out;
+  const UniqueFd fd(::openat(dir.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return out;  // the cgroup is gone
+  std::string text;
+  try {
+    text = read_all(fd.get(), "cgroup.procs", std::size_t{64} << 20);
+  } catch (const Error& e) {
+    if (e.sys_errno() != ENODEV) throw;  // removed since it was opened
+  }
+  for (const auto line : split(text, '\n'))
+    if (const auto pid = parse_int<pid_t>(line); pid && *pid > 0) out.push_back(*pid);  // 0: of an outer pid namespace
+  return out;
+}
+
+std::vector<std::string> children(const DirFd& dir) {
+  UniqueFd again(::openat(dir.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again) {
+    if (errno == ENOENT) return {};
+    throw Error::from_errno("list a cgroup");
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), &::closedir);
+  if (!stream) throw Error::from_errno("list a cgroup");
+  again.release();  // closedir owns it now
+  std::vector<std::string> out;
+  while (const dirent* e = ::readdir(stream.get())) {
+    const std::string_view name = e->d_name;
+    if (e->d_type == DT_DIR && name != "." && name != "..") out.emplace_back(name);
+  }
+  return out;
+}
+
+bool is_populated(const DirFd& dir, bool v2) { return !wait_empty(dir, v2, Clock::now()); }
+
+void kill_group(const DirFd& dir, bool v2) {
+  const auto deadline = Clock::now() + kDyingTime;
+  if (!v2 || try_write(dir, "cgroup.kill", "1") != 0) kill_by_pid(dir, deadline);
+  if (!wait_empty(dir, v2, deadline)) throw Error(Errc::busy, "kill a cgroup: processes do not die");
+}
+
+void remove_group(const DirFd& parent, const std::string& name, bool v2) {
+  remove_below(parent, name, v2, Clock::now() + kDyingTime);
+}
+
+}  // namespace rkt::cgroup

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Effects on cgroup directories: the calls that manager.cc is made of. Everything goes through directory descriptors,
+// so it also works where cgroupfs is not mounted any more.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cgroup/layout.h"
+#include "sys/dir.h"
+
+namespace rkt::cgroup {
+
+/// One write(2) of the whole value; the errno, 0 when it went well. cgroup files answer per write, never in part.
+int try_write(const DirFd& dir, const std::string& file, std::string_view value);
+
+/// mkdir when missing. cpuset's empty lists are filled from the parent where that controller is mounted with it: a
+/// cgroup without cpus or memory nodes takes no process.
+DirFd make_group(const DirFd& parent, const std::string& name, const Hierarchy& hierarchy);
+
+/// v2: lets children of this cgroup have `controllers`. Returns those that could not be enabled.
+std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<std::string>& controllers);
+
+/// Processes directly in this cgroup.
+std::vector<pid_t> processes(const DirFd& dir);
+/// Names of the cgroups directly below.
+std::vector<std::string> children(const DirFd& dir);
+bool is_populated(const DirFd& dir, bool v2);
+
+constexpr std::chrono::seconds kDyingTime{10};
+
+/// Kills everything in and below until nothing is left; Errc::busy when something survives for kDyingTime.
+void kill_group(const DirFd& dir, bool v2);
+
+/// Removes `name` and all cgroups below, deepest first, waiting while processes die. Missing is fine.
+void remove_group(const DirFd& parent, const std::string& name, bool v2);
+
+}  // namespace rkt::cgroup

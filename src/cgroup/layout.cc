@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/layout.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace rkt::cgroup {
+namespace {
+
+// mountinfo writes blank, tab, newline and backslash as \ooo.
+std::string unescape(std::string_view s) {
+  std::string out;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto code = s[i] == '\\' && i + 3 < s.size() ? parse_int<unsigned>(s.substr(i + 1, 3), 8) : std::nullopt;
+    if (code && *code < 256) {
+      out.push_back(static_cast<char>(*code));
+      i += 3;
+    } else {
+      out.push_back(s[i]);
+    }
+  }
+  return out;
+}
+
+bool is_controller(std::string_view option) {
+  constexpr std::string_view kKnown[] = {"cpu",     "cpuacct",  "cpuset",     "memory",  "devices", "freezer", "blkio",
+                                         "net_cls", "net_prio", "perf_event", "hugetlb", "pids",    "rdma",    "misc"};
+  return option.starts_with("name=") || std::ranges::find(kKnown, option) != std::end(kKnown);
+}
+
+// ID PARENT MAJ:MIN ROOT MOUNT_POINT OPTIONS [OPTIONAL…] - FSTYPE SOURCE SUPER_OPTIONS
+std::optional<Hierarchy> parse_mount(std::string_view line) {
+  const auto dash = line.find(" - ");
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto front = split(line.substr(0, dash), ' ');
+  const auto back = split(line.substr(dash + 3), ' ');
+  if (front.size() < 6 || back.size() < 3) return std::nullopt;
+  if (back[0] != "cgroup" && back[0] != "cgroup2") return std::nullopt;
+  Hierarchy h{.v2 = back[0] == "cgroup2",
+              .controllers = {},
+              .mount_point = unescape(front[4]),
+              .mount_root = unescape(front[3]),
+              .own = {}};
+  if (!h.v2)
+    for (const auto option : split(back[2], ','))
+      if (is_controller(option)) h.controllers.emplace_back(option);
+  return h;
+}
+
+}  // namespace
+
+bool Hierarchy::has(std::string_view controller) const {
+  return std::ranges::find(controllers, controller) != controllers.end();
+}
+
+std::optional<std::string> Hierarchy::directory(std::string_view cgroup) const {
+  for (const auto part : split(cgroup, '/'))
+    if (part == "..") return std::nullopt;  // outside of this process's cgroup namespace
+  if (mount_root == "/") return cgroup == "/" ? mount_point : mount_point + std::string(cgroup);
+  if (cgroup == mount_root) return mount_point;
+  if (cgroup.starts_with(mount_root) && cgroup.substr(mount_root.size()).starts_with('/'))
+    return mount_point + std::string(cgroup.substr(mount_root.size()));
+  return std::nullopt;
+}
+
+Mode Layout::mode() const {
+  const bool v2 = unified() != nullptr;
+  const bool v1 = std::ranges::any_of(hierarchies, [](const Hierarchy& h) { return !h.v2; });
+  if (v1) return v2 ? Mode::hybrid : Mode::v1;
+  return v2 ? Mode::v2 : Mode::none;
+}
+
+const Hierarchy* Layout::unified() const {
+  const auto it = std::ranges::find_if(hierarchies, &Hierarchy::v2);
+  return it == hierarchies.end() ? nullptr : &*it;
+}
+
+const Hierarchy* Layout::v1(std::string_view controller) const {
+  const auto it = std::ranges::find_if(hierarchies, [&](const Hierarchy& h) { return !h.v2 && h.has(controller); });
+  return it == hierarchies.end() ? nullptr : &*it;
+}
+
+const Hierarchy* Layout::tracking() const {
+  if (const auto* h = unified()) return h;
+  if (const auto* h = v1("name=systemd")) return h;
+  if (const auto* h = v1("cpu")) return h;
+  return hierarchies.empty() ? nullptr : &hierarchies.front();
+}
+
+Layout parse_layout(std::string_view proc_cgroup, std::string_view mountinfo) {
+  const auto memberships = parse_memberships(proc_cgroup);
+  Layout layout;
+  for (const auto line : split(mountinfo, '\n')) {
+    auto h = parse_mount(line);
+    if (!h) continue;
+    // The same hierarchy mounted twice (inside a container's bind mounts, say): the first one serves.
+    const bool seen = std::ranges::any_of(
+        layout.hierarchies, [&](const Hierarchy& o) { return o.v2 == h->v2 && o.controllers == h->controllers; });
+    const auto own = std::ranges::find_if(memberships, [&](const Membership& m) { return m.is_of(*h); });
+    if (seen || own == memberships.end()) continue;
+    h->own = own->path;
+    layout.hierarchies.push_back(std::move(*h));
+  }
+  return layout;
+}
+
+// The path may contain colons; the two fields before it cannot.
+std::vector<Membership> parse_memberships(std::string_view text) {
+  std::vector<Membership> out;
+  for (const auto line : split(text, '\n')) {
+    const auto first = line.find(':');
+    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    Membership m{.controllers = {}, .path = std::string(line.substr(second + 1))};
+    for (const auto c : split(line.substr(first + 1, second - first - 1), ','))
+      if (!c.empty()) m.controllers.emplace_back(c);
+    out.push_back(std::move(m));
+  }
+  return out;
+}
+
+bool Membership::is_of(const Hierarchy& h) const {
+  if (h.v2) return controllers.empty();
+  return std::ranges::any_of(controllers, [&](const std::string& c) { return h.has(c); });
+}
+
+Choice choose(const Layout& layout, const Needs& needs, std::string_view unified_controllers) {
+  Choice out;
+  const auto use = [&](const Hierarchy* h) -> std::vector<std::string>& {
+    const auto it = std::ranges::find(out.uses, h, &Choice::Use::hierarchy);
+    return it != out.uses.end() ? it->controllers : out.uses.emplace_back(h).controllers;
+  };
+  const auto* tracking = layout.tracking();
+  if (tracking != nullptr) use(tracking);
+  auto in_v2 = split(trim(unified_controllers), ' ');
+  in_v2.emplace_back("devices");  // no controller there but a program hook, so every v2 hierarchy has it
+  for (const auto& name : needs.names()) {
+    if (const auto* h = layout.v1(name))
+      use(h).push_back(name);
+    else if (layout.unified() != nullptr && std::ranges::find(in_v2, name) != in_v2.end())
+      use(layout.unified()).push_back(name);
+    else
+      out.missing.push_back(name);
+  }
+  return out;
+}
+
+Needs Needs::operator|(const Needs& o) const {
+  return {.memory = memory || o.memory, .cpu = cpu || o.cpu, .pids = pids || o.pids, .devices = devices || o.devices};
+}
+
+std::vector<std::string> Needs::names() const {
+  std::vector<std::string> out;
+  if (memory) out.emplace_back("memory");
+  if (cpu) out.emplace_back("cpu");
+  if (pids) out.emplace_back("pids");
+  if (devices) out.emplace_back("devices");
+  return out;
+}
+
+std::string scope_name(const Uuid& uuid) {
+  std::string out = "machine-rkt\\x2d";
+  for (const char c : uuid.str()) out += c == '-' ? "\\x2d" : std::string(1, c);
+  return out + ".scope";
+}
+
+std::string child_path(std::string_view parent, std::string_view name) {
+  return parent.ends_with('/') ? cat(parent, name) : cat(parent, "/", name);
+}
+
+std::string app_path(std::string_view pod, std::string_view app) {
+  return cat(child_path(pod, "system.slice/"), app, ".service");
+}
+
+}  // namespace rkt::cgroup

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/limits.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace rkt::cgroup {
+namespace {
+
+constexpr std::int64_t kPeriod = 100'000;    // microseconds, the kernel's own default
+constexpr std::int64_t kLeastQuota = 1'000;  // the kernel refuses less
+constexpr std::int64_t kMostQuota = 1'000'000'000;
+
+std::vector<Write> plan_v1(const Limits& l) {
+  std::vector<Write> out;
+  if (l.memory_bytes) {
+    out.push_back({"memory", "memory.limit_in_bytes", cat(*l.memory_bytes)});
+    // Memory and swap together; exists only where swap accounting is on.
+    out.push_back({"memory", "memory.memsw.limit_in_bytes", cat(*l.memory_bytes), true});
+  }
+  if (l.cpu_milli) {
+    out.push_back({"cpu", "cpu.cfs_period_us", cat(kPeriod)});
+    out.push_back({"cpu", "cpu.cfs_quota_us", cat(quota_from_milli(*l.cpu_milli))});
+  }
+  if (l.cpu_shares) out.push_back({"cpu", "cpu.shares", cat(*l.cpu_shares)});
+  if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
+  if (l.default_devices) {
+    out.push_back({"devices", "devices.deny", "a"});
+    for (const auto& d : standard_devices()) out.push_back({"devices", "devices.allow", d});
+    for (const auto& d : l.devices) out.push_back({"devices", "devices.allow", d});
+  }
+  return out;
+}
+
+std::vector<Write> plan_v2(const Limits& l) {
+  std::vector<Write> out;
+  if (l.memory_bytes) {
+    out.push_back({"memory", "memory.max", cat(*l.memory_bytes)});
+    out.push_back({"memory", "memory.swap.max", "0", true});
+  }
+  if (l.cpu_milli) out.push_back({"cpu", "cpu.max", cat(quota_from_milli(*l.cpu_milli), " ", kPeriod)});
+  if (l.cpu_shares) out.push_back({"cpu", "cpu.weight", cat(weight_from_shares(*l.cpu_shares))});
+  if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
+  return out;
+}
+
+}  // namespace
+
+Needs Limits::needs() const {
+  return {.memory = memory_bytes.has_value(),
+          .cpu = cpu_milli.has_value() || cpu_shares.has_value(),
+          .pids = pids.has_value(),
+          .devices = default_devices};
+}
+
+std::vector<Write> plan_limits(bool v2, const std::vector<std::string>& controllers, const Limits& limits) {
+  auto writes = v2 ? plan_v2(limits) : plan_v1(limits);
+  std::erase_if(writes,
+                [&](const Write& w) { return std::ranges::find(controllers, w.controller) == controllers.end(); });
+  return writes;
+}
+
+std::uint64_t weight_from_shares(std::int64_t shares) {
+  const auto s = std::clamp<std::int64_t>(shares, 2, 262144);
+  return static_cast<std::uint64_t>(1 + ((s - 2) * 9999) / 262142);
+}
+
+std::int64_t quota_from_milli(std::int64_t milli) {
+  const auto most = kMostQuota / (kPeriod / 1000);
+  return std::max(std::min(milli, most) * (kPeriod / 1000), kLeastQuota);
+}
+
+const std::vector<std::string>& standard_devices() {
+  static const std::vector<std::string> kNodes = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",   "c 1:9 rwm",
+                                                  "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:200 rwm"};
+  return kNodes;
+}
+
+}  // namespace rkt::cgroup

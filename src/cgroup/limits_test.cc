@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/limits.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace rkt::cgroup {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const std::vector<std::string> kAll = {"memory", "cpu", "pids", "devices"};
+
+TEST(PlanLimits, WritesMemoryBeforeMemoryAndSwapSinceTheSecondMayNotBeLess) {
+  EXPECT_THAT(plan_limits(false, {"memory"}, {.memory_bytes = 16 << 20, .cpu_milli = 500}),
+              ElementsAre(Write{"memory", "memory.limit_in_bytes", "16777216"},
+                          Write{"memory", "memory.memsw.limit_in_bytes", "16777216", true}));
+}
+
+TEST(PlanLimits, GivesTheUnifiedHierarchyNoSwapBeyondTheMemoryLimit) {
+  EXPECT_THAT(plan_limits(true, kAll, {.memory_bytes = 4096}),
+              ElementsAre(Write{"memory", "memory.max", "4096"}, Write{"memory", "memory.swap.max", "0", true}));
+}
+
+TEST(PlanLimits, WritesQuotaAndSharesWhereTheCpuControllerIs) {
+  EXPECT_THAT(plan_limits(false, {"cpu"}, {.cpu_milli = 500, .cpu_shares = 512}),
+              ElementsAre(Write{"cpu", "cpu.cfs_period_us", "100000"}, Write{"cpu", "cpu.cfs_quota_us", "50000"},
+                          Write{"cpu", "cpu.shares", "512"}));
+  EXPECT_THAT(plan_limits(true, kAll, {.cpu_milli = 1500, .cpu_shares = 1024}),
+              ElementsAre(Write{"cpu", "cpu.max", "150000 100000"}, Write{"cpu", "cpu.weight", "39"}));
+}
+
+TEST(PlanLimits, DeniesAllDevicesBeforeAllowingSome) {
+  const auto writes = plan_limits(false, {"devices"}, {.default_devices = true, .devices = {"b 8:1 r"}});
+  ASSERT_GT(writes.size(), 2U);
+  EXPECT_EQ(writes.front(), (Write{"devices", "devices.deny", "a"}));
+  EXPECT_EQ(writes.back(), (Write{"devices", "devices.allow", "b 8:1 r"}));
+}
+
+TEST(PlanLimits, WritesNothingWithoutLimits) {
+  EXPECT_THAT(plan_limits(false, kAll, {}), IsEmpty());
+  EXPECT_THAT(plan_limits(true, kAll, {}), IsEmpty());
+}
+
+TEST(Needs, FollowFromTheLimits) {
+  EXPECT_FALSE(Limits{}.needs().any());
+  EXPECT_THAT((Limits{.memory_bytes = 1, .pids = 1}.needs().names()), ElementsAre("memory", "pids"));
+  EXPECT_TRUE(Limits{.cpu_shares = 2}.needs().cpu);
+  EXPECT_TRUE(Limits{.default_devices = true}.needs().devices);
+}
+
+TEST(Conversion, MapsSharesToTheWholeRangeOfWeights) {
+  EXPECT_EQ(weight_from_shares(2), 1U);
+  EXPECT_EQ(weight_from_shares(1024), 39U);
+  EXPECT_EQ(weight_from_shares(262144), 10000U);
+  EXPECT_EQ(weight_from_shares(0), 1U);
+}
+
+TEST(Conversion, KeepsAQuotaTheKernelTakes) {
+  EXPECT_EQ(quota_from_milli(500), 50'000);
+  EXPECT_EQ(quota_from_milli(1), 1'000);
+  EXPECT_EQ(quota_from_milli(INT64_MAX), 1'000'000'000);
+}
+
+}  // namespace
+}  // namespace rkt::cgroup

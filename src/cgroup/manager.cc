@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cgroup/manager.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/strings.h"
+#include "cgroup/apply.h"
+#include "cgroup/devices.h"
+#include "sys/file.h"
+
+namespace rkt::cgroup {
+namespace {
+
+constexpr const char* kSlice = "system.slice";
+constexpr const char* kInit = "init.scope";
+constexpr const char* kSupervisor = "supervisor.scope";
+constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20;
+
+Layout read_layout() {
+  return parse_layout(read_file("/proc/self/cgroup"), read_file("/proc/self/mountinfo", kMountinfoLimit));
+}
+
+std::string own_path(const Hierarchy& h) {
+  // A cgroup outside of what is mounted (a container without a cgroup namespace): what is mounted serves.
+  return h.directory(h.own) ? h.own : h.mount_root;
+}
+
+std::string unit(const std::string& app) { return cat(app, ".service"); }
+
+std::string unified_controllers(const Layout& layout) {
+  const auto* h = layout.unified();
+  if (h == nullptr) return {};
+  const auto dir = DirFd::find(h->directory(own_path(*h)).value_or(h->mount_point));
+  return dir ? find_file_text(*dir, "cgroup.controllers").value_or("") : std::string();
+}
+
+}  // namespace
+
+Entry Group::entry() const noexcept {
+  Entry e;
+  if (tracking_is_v2_) e.into = tracking_.get();
+  for (const auto& fd : join_)
+    if (e.joins < Entry::kMax) e.join[e.joins++] = fd.get();
+  return e;
+}
+
+void Group::kill_all() const {
+  if (tracking_) kill_group(tracking_, tracking_is_v2_);
+}
+
+bool Group::populated() const { return tracking_ && is_populated(tracking_, tracking_is_v2_); }
+
+std::uint64_t Group::oom_kills() const {
+  if (!oom_) return 0;
+  char buf[512];
+  const ssize_t n = ::pread(oom_.get(), buf, sizeof buf, 0);
+  if (n <= 0) return 0;
+  for (const auto line : split(std::string_view(buf, static_cast<std::size_t>(n)), '\n'))
+    if (line.starts_with("oom_kill ")) return parse_int<std::uint64_t>(trim(line.substr(9))).value_or(0);
+  return 0;
+}
+
+PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn) {
+  PodCgroups out;
+  out.scope_ = scope_name(uuid);
+  out.warn_ = std::move(warn);
+  const Layout layout = read_layout();
+  out.mode_ = layout.mode();
+  const Choice choice = choose(layout, needs, unified_controllers(layout));
+  for (const auto& name : choice.missing) out.warn_missing(name);
+  ScopeExit undo([&out] { out.remove_quietly(); });
+  for (const auto& use : choice.uses) {
+    if (use.hierarchy->v2 ? out.add_unified(use) : out.add_place(use, own_path(*use.hierarchy))) continue;
+    if (use.hierarchy == layout.tracking()) break;
+    for (const auto& c : use.controllers) out.warn_missing(c);
+  }
+  undo.release();
+  if (out.places_.empty()) out.warn_("warning: no usable cgroup, processes are not tracked and limits not enforced");
+  return out;
+}
+
+PodCgroups PodCgroups::open(const Uuid& uuid, std::string_view state) {
+  PodCgroups out;
+  out.scope_ = scope_name(uuid);
+  out.warn_ = [](std::string_view text) { log::debug("cgroup", text); };
+  const Layout layout = read_layout();
+  out.mode_ = layout.mode();
+  for (const auto& m : parse_memberships(state)) {
+    const auto h = std::ranges::find_if(layout.hierarchies, [&](const Hierarchy& x) { return m.is_of(x); });
+    // The file is the pod's own, but what is removed by it must be a pod's cgroup whatever it says.
+    const auto slash = m.path.rfind('/');
+    if (h == layout.hierarchies.end() || slash == std::string::npos || m.path.substr(slash + 1) != out.scope_) continue;
+    const auto dir = h->directory(m.path.substr(0, std::max<std::size_t>(slash, 1)));
+    auto parent = dir ? DirFd::find(*dir) : std::nullopt;
+    if (!parent) continue;
+    DirFd pod = parent->find_sub(out.scope_).value_or(DirFd());
+    std::vector<std::string> controllers = h->controllers;
+    if (h->v2 && pod)
+      for (const auto c : split(trim(find_file_text(pod, "cgroup.subtree_control").value_or("")), ' '))
+        controllers.emplace_back(c);
+    out.places_.push_back({.hierarchy = *h,
+                           .controllers = std::move(controllers),
+                           .pod = m.path,
+                           .parent = std::move(*parent),
+                           .dir = std::move(pod)});
+  }
+  return out;
+}
+
+void PodCgroups::warn_missing(std::string_view controller) const {
+  warn_(cat("warning: resource/", controller, " isolator set but support disabled in the kernel, skipping"));
+}
+
+// Whether the pod's directory could be made there. Tolerated: a cgroupfs that is read-only, or not ours to write.
+bool PodCgroups::add_place(const Choice::Use& use, const std::string& base) {
+  const Hierarchy& h = *use.hierarchy;
+  const auto path = h.directory(base);
+  auto parent = path ? DirFd::find(*path) : std::nullopt;
+  if (!parent) return false;
+  try {
+    DirFd dir = make_group(*parent, scope_, h);
+    places_.push_back({.hierarchy = h,
+                       .controllers = use.controllers,
+                       .pod = child_path(base, scope_),
+                       .parent = std::move(*parent),
+                       .dir = std::move(dir)});
+    return true;
+  } catch (const Error& e) {
+    if (e.sys_errno() != EROFS && e.sys_errno() != EACCES && e.sys_errno() != EPERM) throw;
+    log::debug("cgroup", e.what());
+    return false;
+  }
+}
+
+// A v2 cgroup that gives controllers to its children may hold no process itself. In order: our own cgroup, when its
+// children can have what is asked for; the same after we, alone in it, have moved into a leaf; machine.slice, where
+// machined places pods, since a login session's or a shared unit's cgroup holds others whom we must not move.
+bool PodCgroups::add_unified(const Choice::Use& use) {
+  const Hierarchy& h = *use.hierarchy;
+  std::vector<std::string> wanted = use.controllers;
+  std::erase(wanted, "devices");
+  std::string base = own_path(h);
+  const auto own = DirFd::find(h.directory(base).value_or(h.mount_point));
+  if (!own) return false;
+  auto missing = enable_controllers(*own, wanted);
+  if (!missing.empty() && move_aside(use)) missing = enable_controllers(*own, wanted);
+  const auto root = missing.empty() ? std::nullopt : h.directory("/");
+  if (root) {
+    const DirFd top = DirFd::open(*root);
+    enable_controllers(top, wanted);
+    const auto still = enable_controllers(top.make_sub("machine.slice", 0755), wanted);
+    if (still.size() < missing.size()) {
+      base = "/machine.slice";
+      missing = still;
+    }
+  }
+  const bool moved = !places_.empty() && base == own_path(h);
+  if (!moved && !add_place(use, base)) return false;
+  for (const auto& c : missing) warn_missing(c);
+  const DirFd& pod = places_.back().dir;
+  if (!wanted.empty()) {
+    enable_controllers(pod, wanted);
+    enable_controllers(make_group(pod, kSlice, h), wanted);
+  }
+  return true;
+}
+
+// Into <own>/<pod>/supervisor.scope, when nobody else is in our cgroup. The one move that is paid for; see manager.h.
+bool PodCgroups::move_aside(const Choice::Use& use) {
+  const DirFd own =
+      DirFd::open(use.hierarchy->directory(own_path(*use.hierarchy)).value_or(use.hierarchy->mount_point));
+  const auto inside = processes(own);
+  if (inside.size() != 1 || inside.front() != ::getpid() || !add_place(use, own_path(*use.hierarchy))) return false;
+  if (try_write(places_.back().dir.make_sub(kSupervisor, 0755), "cgroup.procs", "0") == 0) return true;
+  remove_quietly();
+  places_.clear();
+  return false;
+}
+
+void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limits) const {
+  for (const auto& w : plan_limits(place.hierarchy.v2, place.controllers, limits)) {
+    const int err = try_write(dir, w.file, w.value);
+    if (err == 0 || (err == ENOENT && w.if_there)) continue;
+    if (err != ENOENT) throw Error::from_errno(cat("set ", w.file, " to ", quoted(w.value)), err);
+    warn_missing(w.controller);
+  }
+  const bool filter = place.hierarchy.v2 && std::ranges::find(place.controllers, "devices") != place.controllers.end();
+  if (filter && limits.default_devices) attach_device_filter(dir, limits.devices);
+}
+
+void PodCgroups::collect(Group& group, const Place& place, const DirFd& dir, bool first) {
+  if (first) {
+    group.tracking_ = dir.clone();
+    group.tracking_is_v2_ = place.hierarchy.v2;
+  }
+  if (!place.hierarchy.v2) group.join_.push_back(dir.open_file("tasks", O_WRONLY));
+  if (auto oom = dir.find_file(place.hierarchy.v2 ? "memory.events" : "memory.oom_control"))
+    group.oom_ = std::move(*oom);
+}
+
+Group PodCgroups::init() {
+  Group group;
+  if (places_.empty()) return group;
+  const Place& place = places_.front();
+  // Beside processes of its own, a v2 cgroup cannot give controllers to its children; v1's can.
+  const bool leaf = place.hierarchy.v2 && (mode_ == Mode::v2 || !place.controllers.empty());
+  collect(group, place, leaf ? make_group(place.dir, kInit, place.hierarchy) : place.dir.clone(), true);
+  return group;
+}
+
+Group PodCgroups::app(const std::string& name, const Limits& limits) {
+  Group group;
+  for (const Place& place : places_) {
+    const bool tracking = &place == &places_.front();
+    if (!tracking && plan_limits(place.hierarchy.v2, place.controllers, limits).empty())
+      continue;  // another app's need
+    const DirFd slice = make_group(place.dir, kSlice, place.hierarchy);
+    if (slice.exists(unit(name))) remove_group(slice, unit(name), place.hierarchy.v2);
+    const DirFd dir = make_group(slice, unit(name), place.hierarchy);
+    limit(place, dir, limits);
+    collect(group, place, dir, tracking);
+  }
+  return group;
+}
+
+std::optional<Group> PodCgroups::find_app(const std::string& name) const {
+  Group group;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const Place& place = places_[i];
+    const auto dir = place.dir ? place.dir.find_sub(cat(kSlice, "/", unit(name))) : std::nullopt;
+    if (!dir && i == 0) return std::nullopt;
+    if (dir) collect(group, place, *dir, i == 0);
+  }
+  return group;
+}
+
+void PodCgroups::remove_app(const std::string& name) {
+  for (const auto& place : places_)
+    if (const auto slice = place.dir ? place.dir.find_sub(kSlice) : std::nullopt)
+      remove_group(*slice, unit(name), place.hierarchy.v2);
+}
+
+void PodCgroups::kill_all() const {
+  if (!places_.empty() && places_.front().dir) kill_group(places_.front().dir, places_.front().hierarchy.v2);
+}
+
+void PodCgroups::remove() {
+  for (auto it = places_.rbegin(); it != places_.rend(); ++it) remove_group(it->parent, scope_, it->hierarchy.v2);
+}
+
+void PodCgroups::remove_quietly() noexcept {
+  try {
+    remove();
+  } catch (const std::exception& e) {
+    log::debug("cgroup", e.what());
+  }
+}
+
+std::string PodCgroups::subcgroup() const { return places_.empty() ? std::string() : places_.front().pod; }
+
+std::string PodCgroups::state() const {
+  std::string out;
+  for (const auto& p : places_) out += cat("0:", join(p.hierarchy.controllers, ","), ":", p.pod, "\n");
+  return out;
+}
+
+}  // namespace rkt::cgroup

@@ -15,6 +15,9 @@ namespace rkt::cli {
 class Env;
 class Parsed;
 
+/// Thrown by a command whose arguments make no sense: its usage is printed on stdout, status 254.
+struct UsageWanted {};
+
 struct Flag {
   enum class Kind { boolean, text, list /* accumulates */, duration, integer, choice_text /* optional value: --wait[=V] */ };
   std::string name;
@@ -26,6 +29,7 @@ struct Flag {
   bool hidden = false;
   std::string deprecated;               ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
   bool per_image = false;               ///< belongs to the image before it ("--X must follow an image")
+  bool also_before = false;             ///< per_image, but before the first image it counts for all (--mount)
   /// Throws for a bad value; its text becomes the REASON of: invalid argument "VALUE" for TOKEN: REASON.
   void (*check)(const std::string& value) = nullptr;
 };
@@ -78,7 +82,7 @@ class Parsed {
   std::vector<std::string> args;                                       ///< positionals
   std::vector<ImageArgs> images;                                       ///< Args::images
  private:
-  friend class Parser;
+  friend class Parser;                                                 // src/cli/parse.cc
   struct Slot {
     const Flag* flag;
     std::vector<std::string> values;

@@ -12,10 +12,10 @@
 
 namespace rkt::cli {
 
+/// The flags that every command takes.
+std::span<const Flag> global_flags();
+
 /// The whole of `rkt`: finds the command, parses, checks for root, runs it and returns the exit status. Prints usage and errors.
 int run_main(std::span<const Command> commands, std::vector<std::string> argv);
-
-/// Usage text of one command, of a group or of rkt itself ("").
-std::string usage(std::span<const Command> commands, const std::string& path);
 
 }  // namespace rkt::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/table.h"
+
+namespace rkt::cli {
+namespace {
+
+void check_boolean(const std::string& v) {
+  if (!parse_bool(v)) throw Error(Errc::usage, cat("strconv.ParseBool: parsing ", quoted(v), ": invalid syntax"));
+}
+void check_duration(const std::string& v) { parse_duration(v); }
+void check_format(const std::string& v) {
+  if (!v.empty() && v != "json" && v != "json-pretty") throw Error(Errc::usage, cat("Invalid format option: ", v));
+}
+
+}  // namespace
+
+Flag toggle(std::string name, bool fallback, std::string help) {
+  return {.name = std::move(name),
+          .kind = Flag::Kind::boolean,
+          .fallback = fallback ? "true" : "false",
+          .help = std::move(help),
+          .bare = "true",
+          .optional_value = true,
+          .check = check_boolean};
+}
+
+Flag text(std::string name, std::string fallback, std::string help) {
+  return {.name = std::move(name), .kind = Flag::Kind::text, .fallback = std::move(fallback), .help = std::move(help)};
+}
+
+Flag list(std::string name, std::string help) {
+  return {.name = std::move(name), .kind = Flag::Kind::list, .help = std::move(help)};
+}
+
+Flag duration(std::string name, std::string fallback, std::string help) {
+  return {.name = std::move(name),
+          .kind = Flag::Kind::duration,
+          .fallback = std::move(fallback),
+          .help = std::move(help),
+          .check = check_duration};
+}
+
+Flag uuid_file() { return text("uuid-file", "", "read the pod's UUID from this file instead of an argument"); }
+
+Flag format() {
+  Flag f = text("format", "", "\"json\" or \"json-pretty\" instead of text");
+  f.check = check_format;
+  return f;
+}
+
+std::optional<std::string> ImageArgs::last(std::string_view flag) const {
+  std::optional<std::string> out;
+  for (const auto& use : flags)
+    if (use.name == flag) out = use.value;
+  return out;
+}
+
+std::vector<std::string> ImageArgs::all(std::string_view flag) const {
+  std::vector<std::string> out;
+  for (const auto& use : flags)
+    if (use.name == flag) out.push_back(use.value);
+  return out;
+}
+
+const Parsed::Slot& Parsed::slot(std::string_view flag) const {
+  for (const auto& s : slots_)
+    if (s.flag->name == flag) return s;
+  throw Error(Errc::bug, cat("this command has no flag --", flag));
+}
+
+bool Parsed::given(std::string_view flag) const { return !slot(flag).values.empty(); }
+bool Parsed::on(std::string_view flag) const { return parse_bool(text(flag)).value_or(false); }
+const std::string& Parsed::text(std::string_view flag) const { return slot(flag).current; }
+const std::vector<std::string>& Parsed::list(std::string_view flag) const { return slot(flag).values; }
+std::chrono::nanoseconds Parsed::duration(std::string_view flag) const { return parse_duration(text(flag)); }
+
+}  // namespace rkt::cli

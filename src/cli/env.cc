@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/env.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "sys/file.h"
+#include "sys/install.h"
+
+namespace rkt::cli {
+namespace {
+
+// Links of the data directory are resolved once, here; a directory that is not there yet keeps its text.
+std::string resolved(const std::string& path) {
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), &::free);
+  return real ? std::string(real.get()) : path;
+}
+
+}  // namespace
+
+const std::string& Env::data_dir() {
+  if (!data_dir_.empty()) return data_dir_;
+  std::string dir = globals_.dir;
+  if (dir.empty()) dir = config().data;
+  if (dir.empty()) dir = "/var/lib/rkt";
+  data_dir_ = resolved(dir);
+  return data_dir_;
+}
+
+const config::Config& Env::config() {
+  if (!config_) config_ = in_context([] { return std::string("cannot get configuration"); }, [&] { return config::load(globals_.dirs); });
+  return *config_;
+}
+
+keystore::Keystore Env::keystore() const {
+  return {globals_.dirs.system, globals_.dirs.local, cat(install_prefix(), "/lib/rkt")};
+}
+
+void Env::out(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
+
+void Env::err(std::string_view line) const { log::note(command_, line); }
+
+}  // namespace rkt::cli

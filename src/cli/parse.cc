@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/parse.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/parser.h"
+#include "cli/usage.h"
+#include "sys/file.h"
+
+namespace rkt::cli {
+namespace {
+
+void to_stdout(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
+void to_stderr(std::string_view text) { write_all(STDERR_FILENO, text, "standard error"); }
+
+std::string last_word(const std::string& path) { return path.substr(path.find_last_of(' ') + 1); }
+
+std::string absolute(const std::string& path) {
+  if (path.empty() || path[0] == '/') return path;
+  const std::unique_ptr<char, decltype(&::free)> cwd(::getcwd(nullptr, 0), &::free);
+  if (!cwd) throw Error::from_errno("read the current directory");
+  return cat(cwd.get(), "/", path);
+}
+
+Globals read_globals(const Parsed& in) {
+  Globals g;
+  g.debug = in.on("debug");
+  if (in.given("dir")) {
+    if (in.text("dir").empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
+    g.dir = absolute(in.text("dir"));
+  }
+  g.dirs = {.system = absolute(in.text("system-config")), .local = absolute(in.text("local-config")), .user = absolute(in.text("user-config"))};
+  g.insecure = image::Insecure::parse(in.text("insecure-options"));
+  g.trust_keys_from_https = in.on("trust-keys-from-https");
+  return g;
+}
+
+int unknown_command(std::span<const Command> commands, const Found& found) {
+  if (!found.group.empty()) {
+    to_stdout(usage(commands, found.group, true));
+    return 0;
+  }
+  std::string text = cat("Error: unknown command ", quoted(found.unknown), " for \"rkt\"\n");
+  const auto close = suggestions(commands, found.unknown);
+  if (!close.empty()) {
+    text += "\nDid you mean this?\n";
+    for (const auto& s : close) text += cat("\t", s, "\n");
+    text += "\n";
+  }
+  to_stderr(text + "Run 'rkt --help' for usage.\n");
+  return 254;
+}
+
+int help_command(std::span<const Command> commands, const std::vector<std::string>& words) {
+  std::vector<std::string> topic;
+  for (const auto& w : words)
+    if (!w.starts_with("-")) topic.push_back(w);
+  const Found found = find_command(commands, topic, global_flags());
+  const std::string path = found.command != nullptr ? found.command->name : found.group;
+  if (!found.unknown.empty()) {
+    to_stderr(cat("Unknown help topic [`", join(topic, " "), "`]."));
+    to_stdout(usage(commands, ""));
+    return 0;
+  }
+  to_stdout(usage(commands, path == "help" ? "" : path));
+  return 0;
+}
+
+// A command line without a command word: flags may still ask for help or be wrong.
+int no_command(std::span<const Command> commands, const Found& found) {
+  static const Command root{.name = "", .args = {}, .brief = {}, .description = {}, .flags = {}};
+  Parser parser(root, global_flags());
+  try {
+    parser.parse(found.rest);
+  } catch (const Error& e) {
+    to_stderr(cat("Error: ", e.brief(), "\n\n"));
+    to_stdout(usage(commands, found.group));
+    return 254;
+  }
+  if (parser.help_asked() || !found.group.empty()) {
+    to_stdout(usage(commands, found.group, !parser.help_asked()));
+    return 0;
+  }
+  to_stderr("rkt: missing command\n");
+  to_stdout(usage(commands, "", true));
+  return 2;
+}
+
+int report(const Error& e, const std::string& name) {
+  log::note(name, log::debug_on() ? e.tree() : e.brief());
+  return e.exit_code();
+}
+
+int run_command(std::span<const Command> commands, const Found& found) {
+  const Command& command = *found.command;
+  const std::string name = last_word(command.name);
+  Parser parser(command, global_flags());
+  try {
+    parser.parse(found.rest);
+    for (const auto& line : parser.notes()) to_stderr(line + "\n");
+    if (parser.help_asked()) {
+      to_stdout(usage(commands, command.name));
+      return 0;
+    }
+  } catch (Error& e) {
+    if (parser.in_images()) {
+      e.push(command.app_args ? "error parsing app image arguments" : "unable to parse arguments");
+      return report(e, name);
+    }
+    to_stderr(cat("Error: ", e.brief(), "\n\n"));
+    to_stdout(usage(commands, command.name));
+    return 254;
+  }
+  try {
+    Globals globals = read_globals(parser.globals());
+    log::set_debug(globals.debug);
+    if (command.needs_root && ::geteuid() != 0) throw Error(Errc::denied, "cannot run as unprivileged user");
+    Env env(name, std::move(globals));
+    return command.run(env, parser.command());
+  } catch (const UsageWanted&) {
+    to_stdout(usage(commands, command.name));
+    return 254;
+  } catch (const Error& e) {
+    return report(e, name);
+  }
+}
+
+}  // namespace
+
+std::span<const Flag> global_flags() {
+  static const std::vector<Flag> flags = {
+      toggle("debug", false, "print out more debug information to stderr"),
+      text("dir", "/var/lib/rkt", "rkt data directory"),
+      text("local-config", "/etc/rkt", "local configuration directory"),
+      text("system-config", "/usr/lib/rkt", "system configuration directory"),
+      text("user-config", "", "user configuration directory"),
+      text("insecure-options", "none",
+           "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", \"pubkey\", \"capabilities\", "
+           "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\""),
+      toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
+  };
+  return flags;
+}
+
+int run_main(std::span<const Command> commands, std::vector<std::string> argv) {
+  const Found found = find_command(commands, argv, global_flags());
+  if (!found.unknown.empty()) return unknown_command(commands, found);
+  if (found.group == "help") return help_command(commands, found.rest);
+  if (found.command == nullptr) return no_command(commands, found);
+  return run_command(commands, found);
+}
+
+}  // namespace rkt::cli

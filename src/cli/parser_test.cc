@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/parser.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/parse.h"
+
+namespace rkt::cli {
+namespace {
+using testing::ElementsAre;
+
+Flag per_image(Flag f, bool also_before = false) {
+  f.per_image = true;
+  f.also_before = also_before;
+  return f;
+}
+
+const Command kRun{.name = "run",
+                   .flags = {toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")), per_image(list("mount", ""), true),
+                             duration("grace", "30m0s", "")},
+                   .args_mode = Command::Args::images,
+                   .app_args = true};
+
+Parser parsed(const Command& c, const std::vector<std::string>& tokens) {
+  Parser p(c, global_flags());
+  p.parse(tokens);
+  return p;
+}
+
+std::string error_of(const Command& c, const std::vector<std::string>& tokens) {
+  try {
+    parsed(c, tokens);
+  } catch (const Error& e) {
+    return e.brief();
+  }
+  return "";
+}
+
+TEST(Parser, FlagsOfAnImageFollowItAndArgumentsEndWithThreeDashes) {
+  auto p = parsed(kRun, {"--mount=all", "a", "--exec", "x", "--hostname=h", "--", "--not-a-flag", "--", "", "---", "b", "--mount=one"});
+  ASSERT_EQ(p.command().images.size(), 2U);
+  EXPECT_EQ(p.command().images[0].last("exec"), "x");
+  EXPECT_THAT(p.command().images[0].args, ElementsAre("--not-a-flag", "--", ""));
+  EXPECT_THAT(p.command().images[1].all("mount"), ElementsAre("one"));
+  EXPECT_THAT(p.command().list("mount"), ElementsAre("all"));
+  EXPECT_EQ(p.command().text("hostname"), "h");
+}
+
+TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
+  EXPECT_EQ(error_of(kRun, {"--nope"}), "unknown flag: --nope");
+  EXPECT_EQ(error_of(kRun, {"-x"}), "unknown shorthand flag: 'x' in -x");
+  EXPECT_EQ(error_of(kRun, {"--hostname"}), "flag needs an argument: --hostname");
+  EXPECT_EQ(error_of(kRun, {"---"}), "bad flag syntax: ---");
+  EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}), "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
+  EXPECT_EQ(error_of(kRun, {"--grace", "abc"}), "invalid argument \"abc\" for --grace: time: invalid duration \"abc\"");
+  EXPECT_EQ(error_of(kRun, {"--", "--", "x"}), "an image is required before any app arguments");
+  EXPECT_EQ(error_of(kRun, {"a", "--", "x", "---", "--"}), "only one set of app arguments allowed per image");
+}
+
+TEST(Parser, ABooleanTakesItsValueOnlyWithEquals) {
+  auto p = parsed(kRun, {"--interactive", "true"});
+  EXPECT_TRUE(p.command().on("interactive"));
+  EXPECT_EQ(p.command().images.at(0).image, "true");
+  EXPECT_FALSE(parsed(kRun, {"--interactive=false"}).command().on("interactive"));
+}
+
+TEST(Parser, StopModeLeavesTheRestAlone) {
+  const Command enter{.name = "enter", .flags = {text("app", "", "")}, .args_mode = Command::Args::stop};
+  auto p = parsed(enter, {"--app=x", "uuid", "--app", "-c"});
+  EXPECT_THAT(p.command().args, ElementsAre("uuid", "--app", "-c"));
+}
+
+TEST(Parser, GlobalFlagsWorkAnywhere) {
+  const Command list{.name = "list"};
+  auto p = parsed(list, {"x", "--dir=/x", "--debug"});
+  EXPECT_EQ(p.globals().text("dir"), "/x");
+  EXPECT_TRUE(p.globals().on("debug"));
+}
+
+const std::vector<Command> kCommands = {{.name = "image list"}, {.name = "image rm"}, {.name = "list"}, {.name = "rm"}, {.name = "run"}, {.name = "run-prepared"}};
+
+std::string found(const std::vector<std::string>& argv) {
+  const Found f = find_command(kCommands, argv, global_flags());
+  return f.command != nullptr ? f.command->name : f.unknown.empty() ? "group " + f.group : "unknown " + f.unknown;
+}
+
+TEST(FindCommand, UnambiguousPrefixesAreAccepted) {
+  EXPECT_EQ(found({"l"}), "list");
+  EXPECT_EQ(found({"run"}), "run");
+  EXPECT_EQ(found({"run-"}), "run-prepared");
+  EXPECT_EQ(found({"r"}), "unknown r");
+  EXPECT_EQ(found({"image", "l"}), "image list");
+  EXPECT_EQ(found({"im"}), "group image");
+  EXPECT_EQ(found({"image", "bogus"}), "unknown bogus");
+}
+
+TEST(FindCommand, AValueOfAnUnknownFlagIsNoCommand) {
+  EXPECT_EQ(found({"--no-legend", "list"}), "group ");
+  EXPECT_EQ(found({"--dir", "/x", "list"}), "list");
+  EXPECT_EQ(found({"--debug", "list"}), "list");
+  EXPECT_EQ(found({"--debug", "true", "list"}), "unknown true");
+  EXPECT_EQ(found({"--", "list"}), "group ");
+}
+
+TEST(FindCommand, SuggestsCloseNames) {
+  EXPECT_THAT(suggestions(kCommands, "lsit"), ElementsAre("list"));
+  EXPECT_THAT(suggestions(kCommands, "r"), ElementsAre("rm", "run", "run-prepared"));
+}
+
+}  // namespace
+}  // namespace rkt::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/usage.h"
+
+#include <gtest/gtest.h>
+
+namespace rkt::cli {
+namespace {
+
+const std::vector<Command> kCommands = {
+    {.name = "image list", .brief = "List images", .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
+    {.name = "version", .brief = "Print versions"}};
+
+TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
+  const std::string u = usage(kCommands, "image list");
+  EXPECT_TRUE(u.starts_with("NAME:\n\timage list - List images\n\nUSAGE:\n\trkt image list\n\nOPTIONS:\n      --format=\"\"\t\tform\n      --full[=false]\tlong form\n\n"))
+      << u;
+  EXPECT_NE(u.find("GLOBAL OPTIONS:\n"), std::string::npos);
+}
+
+TEST(Usage, OfRktListsCommandsWithHelpLast) {
+  const std::string u = usage(kCommands, "");
+  const auto at = u.find("COMMANDS:\n\timage list\t");
+  ASSERT_NE(at, std::string::npos) << u;
+  EXPECT_LT(u.find("\tversion\t"), u.find("\thelp\t"));
+  EXPECT_EQ(u.find("-h, --help"), std::string::npos);
+  EXPECT_NE(usage(kCommands, "", true).find("-h, --help[=false]"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rkt::cli

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/printable.h"
+
+#include <cstdint>
+
+namespace rkt {
+namespace {
+
+struct Decoded {
+  std::uint32_t code = 0;
+  std::size_t length = 1;
+  bool valid = false;
+};
+
+// One character off the front; not valid: one byte to be replaced.
+Decoded decode(std::string_view s) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<std::uint8_t>(s[i])); };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) return {.code = first, .length = 1, .valid = true};
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || length > s.size()) return {};
+  std::uint32_t code = first & (0xffU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3fU);
+  }
+  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+  if (overlong || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff) return {};
+  return {.code = code, .length = length, .valid = true};
+}
+
+bool is_hostile(std::uint32_t c) noexcept {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+         (c >= 0xe0000 && c < 0xe1000);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out;
+  while (!text.empty()) {
+    const Decoded d = decode(text);
+    const std::string_view piece = d.valid && !is_hostile(d.code) ? text.substr(0, d.length) : "?";
+    if (out.size() + piece.size() > limit) break;
+    out.append(piece);
+    text.remove_prefix(d.length);
+  }
+  return out;
+}
+
+}  // namespace rkt

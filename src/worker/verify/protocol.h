@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rkt (src/image/verify_client) and libexec/rkt/verify have agreed on. One request a process, on the channel at
+// descriptor 3; files travel as descriptors, in this order:
+//
+//   {"op":"verify","keys":[{"name":FPR,"size":N},…]}   signature, keys (files concatenated), data
+//   {"op":"issuer","keys":[…]}                         signature, keys
+//   {"op":"inspect"}                                   key file, output (armored keys are written to it, one after the
+//   other)
+//
+// Answers: to verify and issuer one {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]}; to
+// inspect one {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N} a key and then {"end":true}. Anything that went
+// wrong:
+// {"error":TEXT}.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace rkt::verify {
+
+/// How a signature fared; the order of the names below.
+enum class Why : std::uint8_t {
+  ok,
+  unknown_issuer,
+  bad_signature,
+  expired_key,
+  revoked_key,
+  expired_signature,
+  no_signature,
+  weak_hash
+};
+
+inline constexpr std::array<std::string_view, 8> kWhyNames = {"ok",           "unknown_issuer", "bad_signature",
+                                                              "expired_key",  "revoked_key",    "expired_signature",
+                                                              "no_signature", "weak_hash"};
+
+constexpr std::string_view why_name(Why why) noexcept { return kWhyNames[static_cast<std::size_t>(why)]; }
+
+constexpr std::optional<Why> parse_why(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < kWhyNames.size(); ++i)
+    if (kWhyNames[i] == name) return static_cast<Why>(i);
+  return std::nullopt;
+}
+
+// Bounds that both sides hold. A signature or key beyond them is refused, not cut.
+inline constexpr std::size_t kMaxSignatureBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxKeyFileBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxRing = 256;       ///< key files a request, so that their names fit into one message
+inline constexpr std::size_t kMaxSignatures = 32;  ///< signature packets a file
+inline constexpr std::size_t kMaxKeysInFile = 32;  ///< primary keys a file
+inline constexpr std::size_t kMaxSubkeys = 64;
+// These are cut: nobody may make a key unusable by adding user ids to it. 32 * 200 bytes fit a message even when every
+// byte is escaped.
+inline constexpr std::size_t kMaxIdentities = 32;
+inline constexpr std::size_t kMaxIdentityBytes = 200;
+
+}  // namespace rkt::verify

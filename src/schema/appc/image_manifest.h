@@ -79,6 +79,8 @@ std::string write(const ImageManifest& manifest, json::Style style = json::Style
 
 /// Shared with the pod manifest.
 App parse_app(const json::Reader& in);
+Port parse_port(const json::Reader& in);
 json::Value to_json(const App& app);
+json::Value to_json(const Port& port);
 
 }  // namespace rkt::appc

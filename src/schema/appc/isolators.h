@@ -13,7 +13,7 @@
 
 namespace rkt::appc {
 
-/// A quantity: decimal with suffix n u m k M G T P E, Ki … Ei, or exponent. Values above 2^63-1 are capped.
+/// A quantity: decimal with suffix n u m k M G T P E, Ki … Ei, or exponent. Values above 2^63-1 thousandths are capped there.
 struct Quantity {
   std::int64_t milli = 0;   ///< thousandths, rounded up
   std::int64_t value() const noexcept { return milli / 1000 + (milli % 1000 > 0 ? 1 : 0); }  ///< whole units, rounded up

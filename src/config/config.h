@@ -14,13 +14,13 @@ struct Auth {
   std::string user, password, token, access_key, secret_key, region;
 };
 struct Config {
-  std::map<std::string, Auth> auth;                                         ///< by domain (host[:port])
-  std::map<std::string, std::pair<std::string, std::string>> docker_auth;   ///< registry -> user, password
-  std::string data, stage1_images;                                          ///< paths kind
-  std::string stage1_name, stage1_version, stage1_location;                 ///< stage1 kind
+  std::map<std::string, Auth> auth;                                        ///< by domain (host[:port])
+  std::map<std::string, std::pair<std::string, std::string>> docker_auth;  ///< registry -> user, password
+  std::string data, stage1_images;                                         ///< paths kind
+  std::string stage1_name, stage1_version, stage1_location;                ///< stage1 kind
 };
 struct Directories {
-  std::string system = "/usr/lib/rkt", local = "/etc/rkt", user;            ///< user: "" = none
+  std::string system = "/usr/lib/rkt", local = "/etc/rkt", user;  ///< user: "" = none
 };
 /// Throws "cannot get configuration: …" chains with the reference's texts.
 Config load(const Directories& dirs);

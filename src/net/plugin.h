@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding and running CNI plugins: other people's programs, run as root in the host's network namespace with an
+// environment that holds PATH and CNI_* only (reference: networking §3, §14.3).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/uuid.h"
+
+namespace rkt::net {
+
+/// <lcd>/net.d, /usr/lib/rkt/plugins/net, /usr/lib/cni, /opt/cni/bin: in this order, also CNI_PATH.
+std::vector<std::string> plugin_path(const std::string& local_config);
+
+/// The first regular file of that name. Throws `Could not find plugin "TYPE"`; a type with a slash is refused.
+std::string find_plugin(const std::vector<std::string>& path, const std::string& type);
+
+struct PluginCall {
+  std::string command;  ///< ADD, DEL
+  std::string exe;
+  std::string container_id;
+  std::string netns;  ///< "" on DEL: the namespace is gone
+  std::string if_name;
+  std::string args;
+  std::vector<std::string> path;
+  std::string stdin_bytes;
+};
+
+/// The environment of a call, pure but for PATH, which the caller gives.
+std::vector<std::string> plugin_environment(const PluginCall& call, const std::string& path_variable);
+
+/// stdout of a plugin that succeeded. Otherwise throws what the plugin said: "MSG" or "MSG; DETAILS".
+std::string run_plugin(const PluginCall& call);
+
+}  // namespace rkt::net

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/plugin.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+#include "sys/tempdir.h"
+
+namespace rkt::net {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A plugin that is a shell script.
+class Plugin : public ::testing::Test {
+ protected:
+  PluginCall call(const std::string& script) {
+    write_file(tmp_.dir(), "plugin", cat("#!/bin/sh\n", script, "\n"), 0755);
+    return {.command = "ADD",
+            .exe = cat(tmp_.path(), "/plugin"),
+            .container_id = "id",
+            .netns = "/run/netns/n",
+            .if_name = "eth0",
+            .args = "A=1;B=2",
+            .path = {"/a", "/b"},
+            .stdin_bytes = "the configuration"};
+  }
+  std::string failure(const std::string& script) {
+    try {
+      run_plugin(call(script));
+    } catch (const Error& e) {
+      return e.brief();
+    }
+    return "no error";
+  }
+  TempDir tmp_;
+};
+
+TEST_F(Plugin, GetsTheConfigurationOnStandardInputAndReturnsStandardOutput) {
+  EXPECT_EQ(run_plugin(call("cat; echo \" $CNI_COMMAND $CNI_IFNAME $CNI_PATH\"")),
+            "the configuration ADD eth0 /a:/b\n");
+}
+
+TEST_F(Plugin, SeesNothingOfTheCallersEnvironment) {
+  ::setenv("RKT_LOCK_FD", "9", 1);
+  const std::string seen = run_plugin(call("env"));
+  ::unsetenv("RKT_LOCK_FD");
+  EXPECT_THAT(seen, ::testing::Not(HasSubstr("RKT_LOCK_FD")));
+  EXPECT_THAT(seen, HasSubstr("CNI_ARGS=A=1;B=2"));
+}
+
+TEST_F(Plugin, FailsWithItsMessageAndDetails) {
+  EXPECT_EQ(failure("echo '{\"code\":7,\"msg\":\"no\",\"details\":\"way\"}'; exit 1"), "no; way");
+}
+
+TEST_F(Plugin, FailsWithItsOutputWhenThatIsNoErrorDocument) {
+  EXPECT_THAT(failure("echo oops; exit 1"),
+              HasSubstr("netplugin failed but error parsing its diagnostic message \"oops"));
+  EXPECT_THAT(failure("kill -9 $$"), HasSubstr("killed by signal 9"));
+}
+
+TEST_F(Plugin, SaysWhichProgramOfTheHostIsMissing) {
+  EXPECT_THAT(failure("echo '{\"code\":999,\"msg\":\"failed to locate iptables: exec: \\\"iptables\\\": executable "
+                      "file not found in $PATH\"}'; exit 1"),
+              HasSubstr("needs the program \"iptables\""));
+}
+
+TEST_F(Plugin, IsTheFirstRegularFileOnThePath) {
+  const DirFd first = tmp_.dir().make_sub("first"), second = tmp_.dir().make_sub("second");
+  first.make_sub("ptp");  // a directory of that name is no plugin
+  write_file(second, "ptp", "", 0755);
+  EXPECT_EQ(find_plugin({cat(tmp_.path(), "/first"), cat(tmp_.path(), "/second")}, "ptp"),
+            cat(tmp_.path(), "/second/ptp"));
+}
+
+TEST_F(Plugin, IsNamedWhenItIsMissingAndNeverAPath) {
+  for (const char* type : {"nothere", "../first/ptp", "/bin/sh"}) {
+    try {
+      find_plugin({tmp_.path()}, type);
+      FAIL() << type;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.cause(), cat("Could not find plugin ", quoted(type)));
+    }
+  }
+}
+
+TEST(PluginPath, BeginsWithTheLocalConfiguration) {
+  EXPECT_THAT(plugin_path("/etc/rkt"),
+              ElementsAre("/etc/rkt/net.d", "/usr/lib/rkt/plugins/net", "/usr/lib/cni", "/opt/cni/bin"));
+  EXPECT_THAT(plugin_path(""), ElementsAre("/usr/lib/rkt/plugins/net", "/usr/lib/cni", "/opt/cni/bin"));
+}
+
+}  // namespace
+}  // namespace rkt::net

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/state.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "json/reader.h"
+#include "net/plugin.h"
+#include "sys/file.h"
+
+namespace rkt::net {
+namespace {
+
+constexpr const char* kFile = "net-state.json";
+constexpr std::size_t kLimit = std::size_t{8} << 20;
+
+json::Value to_json(const Attachment& a) {
+  json::Array steps;
+  for (std::size_t i = 0; i < a.steps.size(); ++i) {
+    json::Object step;
+    step.set("type", a.steps[i].type);
+    step.set("plugin", a.plugins.at(i));
+    step.set("config", a.steps[i].config);
+    step.set("bytes", a.steps[i].bytes);
+    steps.emplace_back(std::move(step));
+  }
+  json::Object o;
+  o.set("name", a.name);
+  o.set("file", a.file);
+  o.set("ifName", a.if_name);
+  o.set("args", a.args);
+  o.set("cniVersion", a.cni_version);
+  o.set("masquerades", a.masquerades);
+  o.set("steps", std::move(steps));
+  if (a.result) o.set("result", *a.result);
+  return o;
+}
+
+Attachment read_attachment(const json::Reader& in) {
+  Attachment a;
+  a.name = in.at("name").text();
+  a.file = in.at("file").text();
+  a.if_name = in.at("ifName").text();
+  a.args = in.text_or("args", "");
+  a.cni_version = in.text_or("cniVersion", "");
+  a.masquerades = in.boolean_or("masquerades", false);
+  for (const auto& step : in.items("steps")) {
+    const auto* config = step.at("config").value().as_object();
+    if (config == nullptr) step.at("config").fail("expected object");
+    a.steps.push_back({.type = step.at("type").text(), .config = *config, .bytes = step.text_or("bytes", "")});
+    a.plugins.push_back(step.at("plugin").text());
+  }
+  if (const auto result = in.find("result")) a.result = result->value();
+  return a;
+}
+
+// The program that did ADD; after an upgrade that moved it, the one of the same type that is there now.
+std::string plugin_for(const Attachment& a, std::size_t i, const std::vector<std::string>& path) {
+  return ::access(a.plugins[i].c_str(), X_OK) == 0 ? a.plugins[i] : find_plugin(path, a.steps[i].type);
+}
+
+}  // namespace
+
+std::string write_state(const std::vector<Attachment>& attachments) {
+  json::Array list;
+  for (const auto& a : attachments) list.push_back(to_json(a));
+  return json::write(json::Value(std::move(list)));
+}
+
+std::vector<Attachment> parse_state(std::string_view bytes) {
+  const json::Value value = json::parse(bytes);
+  std::vector<Attachment> out;
+  for (const auto& item : json::Reader(value, "network state").elements()) out.push_back(read_attachment(item));
+  return out;
+}
+
+void save_state(const DirFd& pod, const std::vector<Attachment>& attachments) {
+  AtomicFile file(pod, kFile, 0640);
+  write_all(file.fd(), write_state(attachments), kFile);
+  file.commit(AtomicFile::Sync::no);
+}
+
+std::vector<Attachment> load_state(const DirFd& pod) {
+  const auto text = find_file_text(pod, kFile, kLimit);
+  return text ? parse_state(*text) : std::vector<Attachment>();
+}
+
+void detach(const Attachment& a, const std::string& container_id, const std::string& netns,
+            const std::vector<std::string>& path) {
+  std::optional<Error> first;
+  for (std::size_t i = a.steps.size(); i-- > 0;) {
+    try {
+      const bool hand_on = a.result && (takes_result_on_del(a.cni_version) || i > 0);
+      run_plugin({.command = "DEL",
+                  .exe = plugin_for(a, i, path),
+                  .container_id = container_id,
+                  .netns = netns,
+                  .if_name = a.if_name,
+                  .args = a.args,
+                  .path = path,
+                  .stdin_bytes = plugin_input(a.steps[i], hand_on ? &*a.result : nullptr)});
+    } catch (const Error& e) {
+      if (!first) first = e;
+    }
+  }
+  if (first) throw *first;
+}
+
+}  // namespace rkt::net

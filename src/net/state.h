@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// POD/net-state.json: what DEL needs of every network that was begun, private to our stage1. Written before the first
+// plugin of a network runs and again with its result, so that a crash at any point leaves a record of what may exist.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json/value.h"
+#include "net/request.h"
+#include "sys/dir.h"
+
+namespace rkt::net {
+
+/// A network that this pod was attached to, or was about to be.
+struct Attachment {
+  std::string name, file, if_name, args, cni_version;
+  bool masquerades = false;  ///< rules on the host may be left when its plugins cannot remove them
+  std::vector<Step> steps;
+  std::vector<std::string> plugins;   ///< the program of each step
+  std::optional<json::Value> result;  ///< of the last step
+};
+
+std::string write_state(const std::vector<Attachment>& attachments);
+std::vector<Attachment> parse_state(std::string_view bytes);
+
+void save_state(const DirFd& pod, const std::vector<Attachment>& attachments);
+std::vector<Attachment> load_state(const DirFd& pod);  ///< none when there is no file
+
+/// DEL of one attachment, its steps in reverse. `netns` is "" when the namespace is gone. Every step is tried; then the
+/// first failure is thrown.
+void detach(const Attachment& a, const std::string& container_id, const std::string& netns,
+            const std::vector<std::string>& path);
+
+}  // namespace rkt::net

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "config/config.h"
 #include "image/fetch_client.h"
 #include "image/insecure.h"
@@ -48,5 +49,8 @@ class Finder {
 
 /// `image cat-manifest|export|extract|render|rm|verify`: an ID, a prefix of one, or a name with labels; store only.
 store::ImageRecord lookup(const store::Store& store, const std::string& argument);
+
+/// "cannot find aci satisfying name: … in the local store".
+Error not_in_store(const appc::AppString& app);
 
 }  // namespace rkt::image

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatch by kind of argument, what the store answers, and dependencies.
+#include "image/finder.h"
+
+#include <set>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "image/dependencies.h"
+#include "image/finder_impl.h"
+#include "image/progress.h"
+
+namespace rkt::image {
+namespace {
+
+constexpr std::size_t kMaxDependencies = 1000;
+
+std::string base64(std::string_view in) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < in.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | (i + j < in.size() ? static_cast<unsigned char>(in[i + j]) : 0);
+    for (std::size_t j = 0; j < 4; ++j) out.push_back(i + j > in.size() ? '=' : kDigits[bits >> (18 - 6 * j) & 63]);
+  }
+  return out;
+}
+
+FetchOptions fetch_options(const config::Config& config, const Insecure& insecure) {
+  FetchOptions out;
+  out.insecure_tls = insecure.tls;
+  out.allow_http = insecure.http;
+  for (const auto& [host, auth] : config.auth) {
+    if (auth.type == config::Auth::Type::basic) out.auth.push_back({host, "Basic " + base64(cat(auth.user, ":", auth.password))});
+    if (auth.type == config::Auth::Type::oauth) out.auth.push_back({host, "Bearer " + auth.token});
+    if (auth.type == config::Auth::Type::aws)
+      log::debug("image", cat("requests to ", quoted(host), " are sent without AWS credentials: signing them is not supported"));
+  }
+  out.registry_auth = config.docker_auth;
+  return out;
+}
+
+}  // namespace
+
+store::TimePoint now() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()); }
+
+Error nothing_allowed(const std::string& what) {
+  return {Errc::not_found, cat("unable to fetch ", what, ": either image was not found in the store or store was disabled and "
+                                                         "fetching from remote yielded nothing or it was disabled")};
+}
+
+Finder::Finder(store::Store& store, const keystore::Keystore* keys, const config::Config& config, FindOptions options)
+    : impl_(new Impl{store, keys, config, options, TrustCheck(keys, options.insecure), progress_printer(options.json_progress),
+                     now(), {}, 0}) {}
+
+Finder::~Finder() = default;
+
+store::ImageRecord Finder::find(const Request& request) {
+  impl_->started = now();
+  store::ImageRecord image = impl_->find_argument(request);
+  if (impl_->options.with_dependencies) impl_->find_dependencies(image);
+  return image;
+}
+
+FetchClient& Finder::Impl::client() {
+  if (!client_slot) {
+    if (options.insecure.tls && trust.required()) log::note("image", "warning: TLS verification has been disabled");
+    client_slot.emplace(fetch_options(config, options.insecure), show);
+  }
+  return *client_slot;
+}
+
+store::ImageRecord Finder::Impl::find_argument(const Request& request) {
+  last_file_size = 0;
+  const Argument a = classify(request.argument, options.ids_are_store_lookups, current_directory(), probe_path);
+  const bool aci = a.kind == Argument::Kind::id || a.kind == Argument::Kind::name || a.kind == Argument::Kind::url ||
+                   a.kind == Argument::Kind::file;
+  if (!aci && trust.required())
+    throw Error(Errc::untrusted, "signature verification for docker images is not supported (try --insecure-options=image)");
+  switch (a.kind) {
+    case Argument::Kind::id: return find_id(a.text);
+    case Argument::Kind::name: return find_name(with_host_labels(appc::AppString::parse(a.text)), request.signature_file);
+    case Argument::Kind::url: return find_url(a.text, request.signature_file);
+    case Argument::Kind::file: return find_file(a.text, request.signature_file);
+    case Argument::Kind::docker: return find_docker(a.text);
+    case Argument::Kind::layout: return find_layout(a.text, a.reference);
+    case Argument::Kind::layout_archive: return find_layout_archive(a.text, a.reference);
+  }
+  throw Error(Errc::bug, "an image argument of no kind");
+}
+
+store::ImageRecord Finder::Impl::find_id(const std::string& id) {
+  const std::string key = store.resolve_id(id);
+  auto found = store.find(key);
+  if (!found) throw Error(Errc::not_found, "no image IDs found");
+  if (trust.standing(*found) != Standing::accepted) throw trust.refusal_of(*found);
+  log::debug("image", cat("using image from the store with hash ", key));
+  return std::move(*found);
+}
+
+std::optional<Stored> Finder::Impl::standing_of(const std::optional<store::ImageRecord>& image, const store::RemoteRecord* row) const {
+  if (!image) return std::nullopt;
+  Stored out;
+  out.standing = trust.standing(*image);
+  if (row != nullptr) {
+    out.cacheable = true;
+    out.age = std::chrono::duration_cast<std::chrono::seconds>(now() - row->downloaded);
+    out.max_age = std::chrono::seconds(row->max_age);
+  }
+  return out;
+}
+
+std::optional<store::ImageRecord> Finder::Impl::stored_for(const std::optional<store::RemoteRecord>& row) const {
+  return row ? store.find(row->key) : std::nullopt;
+}
+
+std::optional<store::ImageRecord> Finder::Impl::stored_since_start(const std::string& url) const {
+  const auto row = store.find_remote(url);
+  if (!row || row->downloaded < started) return std::nullopt;
+  auto image = store.find(row->key);
+  if (image && trust.standing(*image) == Standing::accepted) return image;
+  return std::nullopt;
+}
+
+void Finder::Impl::record(store::ImageRecord image) {
+  if (const auto before = store.find(image.key)) {
+    image.tree_size = before->tree_size;
+    if (image.signed_by.empty()) image.signed_by = before->signed_by;
+  }
+  store.add(image);
+}
+
+void Finder::Impl::find_dependencies(const store::ImageRecord& image) {
+  const auto list_of = [](const store::ImageRecord& r) {
+    return in_context([&] { return cat("dependencies of image ", quoted(r.name)); },
+                      [&] { return appc::parse_image_manifest(r.manifest).dependencies; });
+  };
+  if (image.kind != store::ImageKind::aci || image.manifest.find("dependencies") == std::string::npos) return;
+  std::set<std::string> seen;
+  std::vector<appc::Dependency> queue = list_of(image);
+  for (std::size_t i = 0; i < queue.size(); ++i) {
+    const std::string what =
+        cat(request_of(queue[i]).str(), " ", queue[i].image_id ? queue[i].image_id->str() : std::string{}, " ", queue[i].size);
+    if (!seen.insert(what).second) continue;  // also what ends a cycle
+    if (seen.size() > kMaxDependencies) throw Error(Errc::invalid, cat("image ", quoted(image.name), " has too many dependencies"));
+    const appc::Dependency wanted = queue[i];
+    const auto found = in_context([&] { return cat("dependency ", quoted(wanted.image_name), " of image ", quoted(image.name)); },
+                                  [&] { return find_dependency(wanted); });
+    for (auto& next : list_of(found)) queue.push_back(std::move(next));
+  }
+}
+
+store::ImageRecord Finder::Impl::find_dependency(const appc::Dependency& wanted) {
+  last_file_size = 0;
+  // A pinned image that is here already needs no look at the network, whatever its name resolves to now.
+  if (wanted.image_id && options.pull != PullPolicy::update) {
+    try {
+      auto found = find_id(wanted.image_id->str());
+      check_dependency(wanted, found, 0);
+      return found;
+    } catch (const Error& e) {
+      if (e.code() != Errc::not_found) throw;
+      log::debug("image", e.brief());
+    }
+  }
+  store::ImageRecord found = find_name(request_of(wanted), {});
+  check_dependency(wanted, found, last_file_size);
+  return found;
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// ACIs from files, URLs and discovery. Order of events for what comes over the network (images §5.4): signature, is its issuer
+// known at all, image, signature again if the server deferred it, verification of the bytes as downloaded, a look inside, name
+// and labels, into the store.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "image/finder_impl.h"
+#include "image/local_file.h"
+#include "image/trust.h"
+#include "image/unpack_client.h"
+#include "sys/file.h"
+
+namespace rkt::image {
+namespace {
+
+constexpr std::size_t kMaxSignature = std::size_t{1} << 20;
+
+// IMAGE.aci -> IMAGE.aci.asc, of a URL's path: query and fragment stay behind it.
+std::string signature_beside(const std::string& image) {
+  const auto end = image.starts_with('/') ? std::string::npos : image.find_first_of("?#");
+  const std::string tail = end == std::string::npos ? std::string{} : image.substr(end);
+  std::string head = image.substr(0, end);
+  if (head.ends_with(".aci")) head.resize(head.size() - 4);
+  return cat(head, ".aci.asc", tail);
+}
+
+UniqueFd open_named(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) throw Error::from_errno(cat("open ", path));
+  return fd;
+}
+
+std::string read_signature(const std::string& path) {
+  try {
+    return read_all(open_named(path).get(), path, kMaxSignature);
+  } catch (Error& e) {
+    if (e.code() == Errc::not_found)
+      e.hint("the image needs a signature beside it or named by --signature; --insecure-options=image goes without");
+    throw;
+  }
+}
+
+std::uint64_t size_of(int file) {
+  struct stat st{};
+  if (::fstat(file, &st) < 0) throw Error::from_errno("stat the image file");
+  return static_cast<std::uint64_t>(st.st_size);
+}
+
+}  // namespace
+
+store::ImageRecord Finder::Impl::find_file(const std::string& path, const std::string& signature_file) {
+  std::optional<std::string> signature;
+  if (trust.required()) signature = read_signature(signature_file.empty() ? signature_beside(path) : signature_file);
+  const UniqueFd source = open_named(path);
+  log::debug("image", cat("using image from file ", path));
+  const KeyLock hold = store.hold_blobs();
+  // Named like a download, so that the sweep can tell whether its owner still lives.
+  const std::string name = unique_name("file");
+  const KeyLock mine = KeyLock::take(store.locks(), name, LockMode::exclusive);
+  const UniqueFd copy = private_copy(source.get(), store.partial(), name);
+  try {
+    auto image = import_aci(copy.get(), name, signature, {});
+    store.locks().unlink(name);
+    return image;
+  } catch (const Error&) {
+    store.partial().unlink(name);
+    store.locks().unlink(name);
+    throw;
+  }
+}
+
+store::ImageRecord Finder::Impl::find_url(const std::string& url, const std::string& signature_file) {
+  RemoteAci want;
+  want.url = url;
+  want.signature_url = signature_beside(url);
+  want.signature_file = signature_file;
+  const auto row = store.find_remote(url);
+  const auto image = stored_for(row);
+  const PullStep step = plan_pull(options.pull, RemoteKind::url, standing_of(image, row ? &*row : nullptr));
+  if (step == PullStep::use_store) {
+    log::debug("image", options.pull == PullPolicy::update ? cat("image for ", url, " isn't expired, not fetching.")
+                                                           : cat("using image from local store for url ", url));
+    return *image;
+  }
+  if (step == PullStep::refuse_stored) throw trust.refusal_of(*image);
+  if (step == PullStep::give_up) throw nothing_allowed(cat("image from URL ", quoted(url)));
+  return fetch(want, step == PullStep::fetch_if_changed ? row : std::nullopt);
+}
+
+store::ImageRecord Finder::Impl::find_name(const appc::AppString& app, const std::string& signature_file) {
+  RemoteAci want;
+  want.signature_file = signature_file;
+  want.expected = app;
+  want.latest = !app.labels.contains("version");
+  const auto known = store.find(app.name, app.labels);
+  if (options.pull != PullPolicy::update) {
+    const PullStep step = plan_pull(options.pull, RemoteKind::name, standing_of(known, nullptr));
+    if (step == PullStep::use_store) {
+      log::debug("image", cat("using image from local store for image name ", app.str()));
+      return *known;
+    }
+    if (step == PullStep::refuse_stored) throw trust.refusal_of(*known);
+    if (step == PullStep::give_up) throw nothing_allowed(cat("image from image name ", quoted(app.str())));
+  }
+  try {
+    return find_remote(want, known);
+  } catch (const Error& e) {
+    // What stands in the store is the better explanation when nothing can be had elsewhere.
+    if (options.pull == PullPolicy::update || !known || (e.code() != Errc::network && e.code() != Errc::not_found)) throw;
+    log::debug("image", e.brief());
+    throw trust.refusal_of(*known);
+  }
+}
+
+store::ImageRecord Finder::Impl::find_remote(const RemoteAci& asked, const std::optional<store::ImageRecord>& known) {
+  const appc::AppString& app = *asked.expected;
+  if (trust.required()) discover_keys(app.name);
+  log::debug("image", cat("searching for app image ", app.name));
+  const Endpoint at = client().discover(app.name, app.labels);
+  RemoteAci want = asked;
+  want.url = at.aci;
+  want.signature_url = at.asc;
+  const auto row = store.find_remote(want.url);
+  const auto image = stored_for(row);
+  // Only a name can tell whether a row of that URL is what was asked for: its image must still be the one that matches.
+  const bool same = image && known && image->key == known->key;
+  const PullStep step =
+      plan_pull(PullPolicy::update, RemoteKind::url, same ? standing_of(image, &*row) : std::optional<Stored>{});
+  if (step == PullStep::use_store) {
+    log::debug("image", cat("image for ", want.url, " isn't expired, not fetching."));
+    return *image;
+  }
+  return fetch(want, step == PullStep::fetch_if_changed ? row : std::nullopt);
+}
+
+void Finder::Impl::discover_keys(const std::string& name) {
+  // Over a connection that anybody may have tampered with, keys are only fetched when that was asked for by its own name.
+  if (options.insecure.tls && !options.insecure.pubkey) return;
+  if (keys->has_prefix_keys(name)) {
+    log::note("image", cat("keys already exist for prefix ", quoted(name), ", not fetching again"));
+    return;
+  }
+  trust_discovered_keys(*keys, client(), name, options.insecure, options.trust_keys_from_https);
+}
+
+store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& unless_changed) {
+  const std::string source = source_name("url", want.url);
+  const KeyLock hold = store.hold_blobs();
+  const SourceLock lock = take_source(store, source, "Downloading ACI", show);
+  if (auto done = stored_since_start(want.url)) return *done;
+
+  const bool local_signature = !want.signature_file.empty();
+  std::optional<std::string> signature;
+  const auto download_signature = [&] {
+    log::debug("image", cat("downloading signature from ", want.signature_url));
+    return in_context([] { return std::string("error downloading the signature file"); },
+                      [&] { return download_text(client(), want.signature_url, "Downloading signature"); });
+  };
+  if (trust.required()) {
+    if (local_signature)
+      signature = read_signature(want.signature_file);
+    else if (!(signature = download_signature()))
+      log::note("image", "server requested deferring the signature download");
+    if (signature && want.expected) trust.check_issuer_for(*signature, want.expected->name);
+  }
+
+  log::debug("image", cat("remote fetching from URL ", quoted(want.url)));
+  Partial partial(store, source);
+  GetRequest request;
+  request.url = want.url;
+  request.label = "Downloading ACI";
+  if (unless_changed) request.if_none_match = unless_changed->etag;
+  const GetReply reply = download(client(), partial, request);
+  if (reply.outcome == GetOutcome::deferred) throw Error(Errc::network, "bad HTTP status code: 202");
+  store::RemoteRecord row{want.url, want.signature_url, reply.etag, reply.last_modified, {}, reply.max_age, now()};
+  if (reply.outcome == GetOutcome::not_modified && unless_changed) {
+    partial.discard();
+    row.key = unless_changed->key;
+    row.etag = unless_changed->etag;
+    store.add_remote(row);
+    auto image = store.find(row.key);
+    if (!image) throw Error(Errc::not_found, "the stored image was removed meanwhile").hint("try again");
+    return std::move(*image);
+  }
+  try {
+    if (trust.required() && !signature && !(signature = download_signature()))
+      throw Error(Errc::network, "error downloading the signature file: server asked to defer the download again");
+    store::ImageRecord image = import_aci(partial.file(), partial.name(), signature, want);
+    partial.discard();
+    row.key = image.key;
+    store.add_remote(row);
+    return image;
+  } catch (const Error&) {
+    partial.discard();  // complete, and not what was wanted: nothing to resume
+    throw;
+  }
+}
+
+store::ImageRecord Finder::Impl::import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
+                                            const RemoteAci& want) {
+  std::string fingerprint;
+  // By name the key is known before anything inside is looked at; otherwise the name comes from the manifest.
+  if (trust.required() && want.expected) fingerprint = trust.verify(file, *signature, want.expected->name);
+  const AciScan scan = scan_aci(file);
+  const appc::ImageManifest manifest = appc::parse_image_manifest(scan.manifest);
+  if (trust.required() && !want.expected) fingerprint = trust.verify(file, *signature, manifest.name);
+  if (trust.required() && want.expected) check_identity(manifest, want.expected->name, want.expected->labels);
+
+  store::ImageRecord image;
+  image.key = appc::ImageId::from_digest(scan.digest).key();
+  image.kind = store::ImageKind::aci;
+  image.name = manifest.name;
+  image.version = manifest.version();
+  image.manifest = appc::write(manifest);
+  image.blobs = {cat("sha512-", scan.digest)};
+  image.signed_by = fingerprint;
+  image.imported = image.last_used = now();
+  image.latest = want.latest;
+  image.size = scan.tar_size;
+  last_file_size = size_of(file);
+  store.commit_blob(staging, image.blobs.front());
+  record(image);
+  return image;
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What finder.cc (dispatch, store, dependencies), finder_aci.cc (ACIs from files, URLs and discovery) and finder_oci.cc
+// (registries and layouts) share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/argument.h"
+#include "image/download.h"
+#include "image/finder.h"
+#include "image/layout.h"
+#include "image/pull_plan.h"
+#include "image/signature.h"
+
+namespace rkt::image {
+
+/// A remote ACI, wherever its URL came from.
+struct RemoteAci {
+  std::string url, signature_url;
+  std::string signature_file;                 ///< --signature, or ""
+  std::optional<appc::AppString> expected;    ///< by name: what the image must call itself
+  bool latest = false;                        ///< asked for by name without a version
+};
+
+struct Finder::Impl {
+  store::Store& store;
+  const keystore::Keystore* keys;
+  const config::Config& config;
+  FindOptions options;
+  TrustCheck trust;
+  OnProgress show;
+  store::TimePoint started;                   ///< rows written since then are as good as a download of our own
+  std::optional<FetchClient> client_slot;     ///< started on first use
+  std::uint64_t last_file_size = 0;           ///< of the last ACI that was imported, as downloaded; 0: came from the store
+
+  // finder.cc
+  FetchClient& client();
+  store::ImageRecord find_argument(const Request& request);
+  store::ImageRecord find_id(const std::string& id);
+  void find_dependencies(const store::ImageRecord& image);
+  store::ImageRecord find_dependency(const appc::Dependency& wanted);
+  std::optional<Stored> standing_of(const std::optional<store::ImageRecord>& image, const store::RemoteRecord* row) const;
+  std::optional<store::ImageRecord> stored_for(const std::optional<store::RemoteRecord>& row) const;
+  std::optional<store::ImageRecord> stored_since_start(const std::string& url) const;
+  /// The row of an image with what an earlier row of the same content knows: verified stays verified.
+  void record(store::ImageRecord image);
+
+  // finder_aci.cc
+  store::ImageRecord find_file(const std::string& path, const std::string& signature_file);
+  store::ImageRecord find_url(const std::string& url, const std::string& signature_file);
+  store::ImageRecord find_name(const appc::AppString& app, const std::string& signature_file);
+  store::ImageRecord find_remote(const RemoteAci& want, const std::optional<store::ImageRecord>& known);
+  store::ImageRecord fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& unless_changed);
+  store::ImageRecord import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
+                                const RemoteAci& want);
+  void discover_keys(const std::string& name);
+
+  // finder_oci.cc
+  store::ImageRecord find_docker(const std::string& reference);
+  store::ImageRecord find_layout(const std::string& path, const std::string& reference);
+  store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference);
+  store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference);
+};
+
+store::TimePoint now();
+
+/// "unable to fetch image from …: either image was not found in the store or …"
+Error nothing_allowed(const std::string& what);
+
+}  // namespace rkt::image

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Docker and OCI images from registries and layouts. Blobs are stored as they are; the manifest of the image is what its
+// configuration maps to. Documents are checked against their digests here; layers by the worker that streams them, and again
+// when they are rendered.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/strings.h"
+#include "image/finder_impl.h"
+#include "image/local_file.h"
+#include "image/unpack_client.h"
+#include "sys/digest.h"
+#include "sys/file.h"
+
+namespace rkt::image {
+namespace {
+
+std::string blob_name(const std::string& digest) {
+  oci::check_digest_syntax(digest);
+  std::string name = digest;
+  name[digest.find(':')] = '-';
+  return name;
+}
+
+// Layers by blob name: each once, in the order in which their locks are taken.
+std::map<std::string, oci::Descriptor> distinct(const std::vector<oci::Descriptor>& layers) {
+  std::map<std::string, oci::Descriptor> out;
+  for (const auto& layer : layers) out.emplace(blob_name(layer.digest), layer);
+  return out;
+}
+
+void commit_bytes(store::Store& store, const std::string& name, std::string_view bytes) {
+  if (store.find_blob(name)) return;
+  const std::string staging = unique_name("document");
+  write_file(store.partial(), staging, bytes, 0600);
+  store.commit_blob(staging, name);
+}
+
+store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Manifest& manifest, const std::string& config_bytes,
+                               const oci::MappingSource& source) {
+  const oci::Config config = oci::parse_config(config_bytes);
+  if (config.diff_ids.size() != manifest.layers.size())
+    throw Error(Errc::invalid, cat("the image has ", manifest.layers.size(), " layers, but its configuration names ",
+                                   config.diff_ids.size()));
+  for (const auto& layer : manifest.layers) (void)oci::layer_compression(layer.media_type);
+  const appc::ImageManifest mapped =
+      in_context([] { return std::string("error converting docker image to ACI"); },
+                 [&] { return oci::map_to_appc(manifest, config, source); });
+  appc::check_runnable(mapped.labels);
+  store::ImageRecord image;
+  image.key = appc::ImageId::from_digest(sha512_hex(manifest_bytes)).key();
+  image.kind = manifest.media_type.find("docker") != std::string::npos ? store::ImageKind::docker : store::ImageKind::oci;
+  image.name = mapped.name;
+  image.version = mapped.version();
+  image.manifest = appc::write(mapped);
+  image.blobs = {blob_name(source.manifest_digest), blob_name(manifest.config.digest)};
+  for (const auto& layer : manifest.layers) image.blobs.push_back(blob_name(layer.digest));
+  image.chain = oci::chain_ids(config.diff_ids);
+  image.imported = image.last_used = now();
+  image.latest = source.tag == "latest";
+  image.size = manifest_bytes.size() + config_bytes.size();
+  for (const auto& [name, layer] : distinct(manifest.layers)) image.size += layer.size;
+  return image;
+}
+
+// Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given back as
+// soon as its blob is in place.
+void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& show, const oci::Reference& ref,
+                  const std::string& base_url, const std::vector<oci::Descriptor>& layers) {
+  struct Job {
+    std::string blob;
+    SourceLock lock;
+    Partial partial;
+  };
+  std::vector<std::optional<Job>> jobs;  // empty again: in place
+  std::vector<FetchClient::BlobRequest> requests;
+  for (const auto& [blob, layer] : distinct(layers)) {
+    if (store.find_blob(blob)) continue;
+    const std::string label = cat("Downloading ", layer.digest.substr(0, 18));
+    SourceLock lock = take_source(store, cat("blob-", blob), label, show);
+    if (store.find_blob(blob)) continue;
+    Job job{blob, std::move(lock), Partial(store, cat("blob-", blob))};
+    job.partial.note({layer.digest, {}, layer.size});  // content-addressed: the digest is the validator
+    requests.push_back({ref.host, ref.repository, layer.digest, base_url, layer.size, job.partial.file(),
+                        job.partial.resume_from(), label});
+    jobs.emplace_back(std::move(job));
+  }
+  if (requests.empty()) return;
+  try {
+    client.blobs(requests, [&](std::size_t i) {
+      Job& job = jobs.at(i).value();
+      store.commit_blob(job.partial.name(), job.blob);
+      job.partial.discard();
+      jobs[i].reset();
+    });
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid) throw;
+    for (auto& job : jobs)
+      if (job) job->partial.discard();  // wrong bytes are nothing to resume
+    throw;
+  }
+  if (std::ranges::any_of(jobs, [](const auto& job) { return job.has_value(); }))
+    throw Error(Errc::network, "the fetch worker left a layer out");
+}
+
+// A layer of a layout, through a private copy: what is hashed is what is stored.
+void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor& layer, const std::string& blob) {
+  const std::string staging = cat("blob-", blob, ".", unique_name("copy"));
+  ScopeExit cleanup([&] { ::unlinkat(store.partial().get(), staging.c_str(), 0); });
+  const UniqueFd copy = private_copy(layout.open_blob(layer).get(), store.partial(), staging);
+  const std::string algorithm = layer.digest.substr(0, layer.digest.find(':'));
+  const std::string found = cat(algorithm, ":", digest_of_file(copy.get(), algorithm));
+  if (found != layer.digest) throw Error(Errc::invalid, cat("expected digest ", layer.digest, ", the content has ", found));
+  store.commit_blob(staging, blob);
+  cleanup.release();
+}
+
+}  // namespace
+
+store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
+  const std::string url = cat("docker://", reference);
+  const auto row = store.find_remote(url);
+  const auto stored = stored_for(row);
+  const PullStep step = plan_pull(options.pull, RemoteKind::docker, standing_of(stored, row ? &*row : nullptr));
+  if (step == PullStep::use_store) {
+    log::debug("image", cat("using image from local store for url ", url));
+    return *stored;
+  }
+  if (step == PullStep::refuse_stored) throw trust.refusal_of(*stored);
+  if (step == PullStep::give_up) throw nothing_allowed(cat("docker image from URL ", quoted(url)));
+
+  const oci::Reference ref = oci::Reference::parse(reference);
+  const KeyLock hold = store.hold_blobs();
+  const SourceLock lock = take_source(store, source_name("ref", url), cat("Downloading ", reference), show);
+  if (auto done = stored_since_start(url)) return *done;
+  log::debug("image", cat("fetching image from ", url));
+  const appc::OciPlatform host = appc::host_platform();
+  const RegistryImage got =
+      client().resolve(ref.host, ref.repository, ref.digest.empty() ? ref.tag : ref.digest, host.os, host.arch, host.variant);
+  const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
+  const std::string digest = cat("sha256:", sha256_hex(got.manifest));
+  if (!ref.digest.empty() && got.top_digest != ref.digest)
+    throw Error(Errc::untrusted, cat("asked for ", ref.digest, ", the registry sent ", got.top_digest));
+  check_bytes(manifest.config, got.config);
+  const store::ImageRecord image =
+      make_record(got.manifest, manifest, got.config,
+                  {cat(ref.host, "/", ref.repository), reference, ref.host, ref.repository, ref.tag, digest});
+  fetch_layers(store, client(), show, ref, got.base_url, manifest.layers);
+  commit_bytes(store, image.blobs[0], got.manifest);
+  commit_bytes(store, image.blobs[1], got.config);
+  record(image);
+  store.add_remote({.url = url, .key = image.key, .downloaded = now()});
+  return image;
+}
+
+store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std::string& reference) {
+  log::debug("image", cat("using image from layout ", path));
+  return import_layout(Layout(DirFd::open(path)), path, reference);
+}
+
+store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, const std::string& reference) {
+  log::debug("image", cat("using image from layout archive ", path));
+  const UniqueFd source(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!source) throw Error::from_errno(cat("open ", path));
+  // Named and locked like a download, so that the sweep can tell whether its owner still lives.
+  const std::string name = unique_name("layout");
+  const KeyLock mine = KeyLock::take(store.locks(), name, LockMode::exclusive);
+  const ScopeExit cleanup([&]() noexcept {
+    try {
+      store.partial().remove_tree(name);
+      store.locks().unlink(name);
+    } catch (const Error& e) {
+      log::debug("image", e.brief());  // image gc removes it
+    }
+  });
+  const DirFd dir = store.partial().make_sub(name, 0700);
+  unpack_layout_archive(source.get(), dir, UnpackLimits{});
+  return import_layout(Layout(dir.clone()), path, reference);
+}
+
+store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::string& path, const std::string& reference) {
+  const LayoutImage got = layout.resolve(reference, appc::host_platform());
+  const LayoutName name = layout_name(path, reference);
+  oci::MappingSource source;
+  source.name = source.repository = name.name;
+  source.original_name = reference.empty() ? name.name : reference;
+  source.tag = name.tag;
+  source.manifest_digest = got.manifest_digest;
+  const store::ImageRecord image = make_record(got.manifest, got.parsed, got.config, source);
+  const KeyLock hold = store.hold_blobs();
+  for (const auto& [blob, layer] : distinct(got.parsed.layers)) {
+    if (store.find_blob(blob)) continue;
+    const SourceLock lock = take_source(store, cat("blob-", blob), cat("Copying ", layer.digest.substr(0, 18)), show);
+    if (!store.find_blob(blob)) copy_layer(store, layout, layer, blob);
+  }
+  commit_bytes(store, image.blobs[0], got.manifest);
+  commit_bytes(store, image.blobs[1], got.config);
+  record(image);
+  return image;
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/layout.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "json/reader.h"
+#include "sys/digest.h"
+#include "sys/file.h"
+
+namespace rkt::image {
+namespace {
+
+constexpr std::size_t kMaxDocument = std::size_t{4} << 20;
+constexpr int kMaxIndexDepth = 4;
+constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
+constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+
+std::string ref_name(const oci::Descriptor& d) {
+  const auto it = d.annotations.find(std::string(kRefName));
+  return it == d.annotations.end() ? std::string{} : it->second;
+}
+
+std::string names_in(const oci::Index& index) {
+  std::string out;
+  for (const auto& d : index.manifests)
+    if (const std::string name = ref_name(d); !name.empty()) out += cat(out.empty() ? "" : ", ", quoted(name));
+  return out.empty() ? "it has no names" : cat("it has: ", out);
+}
+
+// O_NONBLOCK: opening a FIFO that a hostile layout holds must not wait for a writer.
+UniqueFd open_regular(const DirFd& dir, const std::string& path, std::uint64_t& size) {
+  UniqueFd fd = dir.open_in_root(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat st{};
+  if (::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(path)));
+  if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat(quoted(path), " in the layout is not a regular file"));
+  size = static_cast<std::uint64_t>(st.st_size);
+  return fd;
+}
+
+std::string read_document(const DirFd& dir, const std::string& path) {
+  std::uint64_t size = 0;
+  return read_all(open_regular(dir, path, size).get(), path, kMaxDocument);
+}
+
+}  // namespace
+
+const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name, const appc::OciPlatform& host) {
+  oci::Index left;
+  std::vector<const oci::Descriptor*> origin;
+  for (const auto& d : index.manifests) {
+    if (!oci::is_index_type(d.media_type) && !oci::is_manifest_type(d.media_type)) continue;
+    if (!name.empty() && ref_name(d) != name) continue;
+    left.manifests.push_back(d);
+    origin.push_back(&d);
+  }
+  if (left.manifests.empty()) {
+    if (name.empty()) throw Error(Errc::not_found, "the layout holds no image");
+    throw Error(Errc::not_found, cat("the layout holds no image named ", quoted(name), "; ", names_in(index)));
+  }
+  const bool same = std::ranges::all_of(left.manifests, [&](const auto& d) { return d.digest == left.manifests[0].digest; });
+  if (same) return *origin[0];
+  const bool platforms = std::ranges::all_of(left.manifests, [](const auto& d) { return d.platform.has_value(); });
+  if (!platforms) throw Error(Errc::usage, cat("the layout holds several images, name one; ", names_in(index)));
+  const oci::Descriptor& chosen = oci::select_platform(left, host);
+  return *origin[static_cast<std::size_t>(&chosen - left.manifests.data())];
+}
+
+void check_bytes(const oci::Descriptor& what, std::string_view bytes) {
+  if (bytes.size() != what.size)
+    throw Error(Errc::invalid, cat(quoted(what.digest), " has ", bytes.size(), " bytes instead of ", what.size));
+  const bool is512 = what.digest.starts_with("sha512:");
+  const std::string found = cat(is512 ? "sha512:" : "sha256:", is512 ? sha512_hex(bytes) : sha256_hex(bytes));
+  if (found != what.digest) throw Error(Errc::invalid, cat("expected digest ", what.digest, ", the content has ", found));
+}
+
+Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
+  const std::string text = in_context([] { return std::string("not an OCI layout"); }, [&] { return read_document(dir_, "oci-layout"); });
+  const json::Value value = json::parse(text);
+  const std::string version = json::Reader(value, "oci-layout").at("imageLayoutVersion").text();
+  if (!version.starts_with("1.")) throw Error(Errc::unsupported, cat("OCI layout of version ", quoted(version)));
+}
+
+UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
+  oci::check_digest_syntax(what.digest);
+  const auto colon = what.digest.find(':');
+  std::uint64_t size = 0;
+  UniqueFd fd = open_regular(dir_, cat("blobs/", what.digest.substr(0, colon), "/", what.digest.substr(colon + 1)), size);
+  if (size != what.size) throw Error(Errc::invalid, cat("blob ", what.digest, " has ", size, " bytes instead of ", what.size));
+  return fd;
+}
+
+std::string Layout::document(const oci::Descriptor& what) const {
+  if (what.size > kMaxDocument) throw Error(Errc::invalid, cat(what.digest, " is larger than ", kMaxDocument, " bytes"));
+  std::string bytes = read_all(open_blob(what).get(), what.digest, kMaxDocument);
+  check_bytes(what, bytes);
+  return bytes;
+}
+
+LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& host) const {
+  const oci::Index top = oci::parse_index(read_document(dir_, "index.json"), kIndexType);
+  oci::Descriptor at = choose_reference(top, name, host);
+  for (int depth = 0; oci::is_index_type(at.media_type); ++depth) {
+    if (depth == kMaxIndexDepth) throw Error(Errc::invalid, "indexes in the layout are nested too deeply");
+    const oci::Index index = oci::parse_index(document(at), at.media_type);
+    at = oci::select_platform(index, host);
+  }
+  LayoutImage out;
+  out.manifest = document(at);
+  out.parsed = oci::parse_manifest(out.manifest, at.media_type);
+  out.config = document(out.parsed.config);
+  out.manifest_digest = at.digest;
+  return out;
+}
+
+LayoutName layout_name(const std::string& path, const std::string& reference) {
+  if (const auto slash = reference.rfind('/'); slash != std::string::npos) {
+    const auto colon = reference.find(':', slash);
+    if (colon == std::string::npos) return {reference, {}};
+    return {reference.substr(0, colon), reference.substr(colon + 1)};
+  }
+  std::string base = path;
+  while (base.size() > 1 && base.ends_with('/')) base.pop_back();
+  base = base.substr(base.rfind('/') + 1);
+  for (const std::string_view suffix : {".gz", ".xz", ".zst", ".bz2", ".tgz", ".tar", ".oci"})
+    if (base.ends_with(suffix) && base.size() > suffix.size()) base.resize(base.size() - suffix.size());
+  return {base, reference};
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/signature.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace rkt::image {
+namespace {
+
+std::string described(const store::ImageRecord& r) {
+  const std::string name = r.version.empty() ? r.name : cat(r.name, ":", r.version);
+  return cat("image ", quoted(name), " (", r.key.substr(0, 19), ")");
+}
+
+}  // namespace
+
+TrustCheck::TrustCheck(const keystore::Keystore* keys, const Insecure& insecure) : keys_(insecure.image ? nullptr : keys) {
+  if (keys == nullptr && !insecure.image) throw Error(Errc::bug, "verification needs a key store");
+}
+
+Standing TrustCheck::standing(const store::ImageRecord& record) const {
+  if (!required()) return Standing::accepted;
+  if (record.signed_by.empty()) return Standing::unverified;
+  const auto ring = keys_->ring_for(record.name);
+  const bool trusted = std::ranges::any_of(ring, [&](const auto& key) { return key.fingerprint == record.signed_by; });
+  return trusted ? Standing::accepted : Standing::revoked;
+}
+
+Error TrustCheck::refusal_of(const store::ImageRecord& r) const {
+  if (r.kind != store::ImageKind::aci)
+    return Error(Errc::untrusted, cat(described(r), " is not verified: signature verification for docker images is not supported"))
+        .hint("use --insecure-options=image");
+  if (r.signed_by.empty())
+    return Error(Errc::untrusted, cat(described(r), " was stored without verification, no key has signed for it"))
+        .hint("fetch it again with its signature, or use --insecure-options=image");
+  return Error(Errc::untrusted, cat(described(r), " was verified with key ", r.signed_by, ", which is no longer trusted for it"))
+      .hint(cat("to trust it again, run: rkt trust --prefix ", r.name, " KEYFILE"));
+}
+
+void TrustCheck::refuse(const Verdict& verdict, const std::string& name) const {
+  const Error why = refusal(verdict);
+  const std::string key = verdict.fingerprint.empty() ? std::string{} : cat(", key ", verdict.fingerprint);
+  if (verdict.why == Verdict::Why::unknown_issuer) {
+    log::note("image", "If you expected the signing key to change, try running:");
+    log::note("image", cat("    rkt trust --prefix ", quoted(name)));
+  }
+  Error e(Errc::untrusted, cat(why.cause(), ": image ", quoted(name), key));
+  if (verdict.why == Verdict::Why::unknown_issuer)
+    e.hint(cat("if you trust that key, run: rkt trust --prefix ", name, " KEYFILE"));
+  else
+    e.hint(why.remedy().empty() ? "get the image and its signature again from their publisher" : why.remedy());
+  throw e;
+}
+
+void TrustCheck::check_issuer_for(const std::string& signature, const std::string& name) const {
+  const Verdict verdict = check_issuer(signature, keys_->ring_for(name));
+  if (!verdict.good) refuse(verdict, name);
+}
+
+std::string TrustCheck::verify(int file, const std::string& signature, const std::string& name) const {
+  const Verdict verdict = verify_detached(file, signature, keys_->ring_for(name));
+  if (!verdict.good) refuse(verdict, name);
+  std::string text = "signature verified:";
+  for (const auto& identity : verdict.identities) text += cat("\n  ", identity);
+  log::note("image", text);
+  return verdict.fingerprint;
+}
+
+void check_identity(const appc::ImageManifest& manifest, const std::string& name, const std::map<std::string, std::string>& labels) {
+  if (manifest.name != name)
+    throw Error(Errc::untrusted,
+                cat("error when reading the app name: ", quoted(name), " expected but ", quoted(manifest.name), " found"));
+  for (const auto& [label, value] : labels) {
+    const std::string* has = appc::find_label(manifest.labels, label);
+    if (has == nullptr) throw Error(Errc::untrusted, cat("requested label ", quoted(label), " not provided by the image manifest"));
+    if (*has != value)
+      throw Error(Errc::untrusted, cat("requested value for label ", quoted(label), ": ", quoted(value),
+                                       " differs from fetched aci label value: ", quoted(*has)));
+  }
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/trust.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace rkt::image {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Review, GroupsAFingerprintWithAGapInTheMiddle) {
+  EXPECT_EQ(grouped_fingerprint("0123456789abcdef0123456789abcdef01234567"),
+            "0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567");
+}
+
+TEST(Review, ShowsEveryKeyWithSubkeysAndIdentities) {
+  const std::string a(40, 'a'), b(40, 'b'), c(40, 'c');
+  EXPECT_EQ(review_text({{.fingerprint = a, .subkeys = {b}, .identities = {"One <1@x>", "Two"}}, {.fingerprint = c}}),
+            "gpg key fingerprint is: AAAA AAAA AAAA AAAA AAAA  AAAA AAAA AAAA AAAA AAAA\n"
+            "    Subkey fingerprint: BBBB BBBB BBBB BBBB BBBB  BBBB BBBB BBBB BBBB BBBB\n"
+            "\tOne <1@x>\n\tTwo\n"
+            "gpg key fingerprint is: CCCC CCCC CCCC CCCC CCCC  CCCC CCCC CCCC CCCC CCCC\n");
+}
+
+TEST(Source, IsAFileUnlessThereIsAScheme) {
+  EXPECT_EQ(source_of("key.asc", false), Source::file);
+  EXPECT_EQ(source_of("/a:b/key", false), Source::file);
+  EXPECT_EQ(source_of("HTTPS://x/key", false), Source::https);
+  EXPECT_EQ(source_of("http://x/key", true), Source::http);
+}
+
+TEST(Source, RefusesHttpUnlessAllowedAndOtherSchemes) {
+  EXPECT_THROW(
+      {
+        try {
+          source_of("http://x/key", false);
+        } catch (const Error& e) {
+          EXPECT_EQ(e.brief(), "--insecure-allow-http required for http URLs");
+          throw;
+        }
+      },
+      Error);
+  EXPECT_THROW(source_of("file:///key", true), Error);
+  EXPECT_THROW(source_of("ftp://x/key", true), Error);
+}
+
+// Runs ask() with these answers; `said` collects what was printed.
+bool ask_with(std::vector<std::string> answers, std::string& said) {
+  std::size_t next = 0;
+  return ask([&](std::string_view text) { said += text; },
+             [&]() -> std::optional<std::string> {
+               if (next == answers.size()) return std::nullopt;
+               return answers[next++];
+             });
+}
+
+TEST(Ask, AcceptsExactlyYesOrNoAndRepeatsOtherwise) {
+  std::string said;
+  EXPECT_TRUE(ask_with({"yes"}, said));
+  EXPECT_EQ(said, "Are you sure you want to trust this key (yes/no)?\n");
+  said.clear();
+  EXPECT_FALSE(ask_with({"y", "YES", "", "no"}, said));
+  EXPECT_THAT(said, HasSubstr("(yes/no)?\nPlease enter 'yes' or 'no'\nAre you sure"));
+}
+
+TEST(Ask, NeverTakesTheEndOfInputForAnAnswer) {
+  std::string said;
+  EXPECT_THROW(ask_with({"maybe"}, said), Error);
+}
+
+}  // namespace
+}  // namespace rkt::image

@@ -9,6 +9,7 @@
 #include "net/plugin.h"
 #include "net/request.h"
 #include "net/state.h"
+#include "net/teardown.h"
 #include "sys/file.h"
 
 namespace rkt::net {
@@ -117,7 +118,8 @@ Setup setup(const Request& request) {
   } catch (const Error&) {
     // The failing network is torn down too: its plugin may have come half way.
     try {
-      teardown(request.pod, request.uuid, request.local_config);
+      teardown(request.pod, request.uuid, request.local_config,
+               [](std::string_view text) { log::debug("networking", text); });
     } catch (const Error& e) {
       log::debug("networking", e.brief());
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
+#include "net/teardown.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -14,7 +13,8 @@ namespace rkt::net {
 namespace {
 
 // Last network first. True when every one went well. A network without its copy was torn down before.
-bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, const std::string& local_config) {
+bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, const std::string& local_config,
+                const Report& report) {
   auto attachments = load_state(pod);
   const auto path = plugin_path(local_config);
   bool ok = true;
@@ -27,7 +27,7 @@ bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, co
         detach(a, uuid.str(), netns, path);
         pod.unlink(copy);
       } catch (const Error& e) {
-        log::note("networking", cat("error deleting ", quoted(a.name), ": ", e.brief()));
+        report(cat("error deleting ", quoted(a.name), ": ", e.brief()));
         ok = false;
       }
       rules_left = rules_left || (a.masquerades && (netns.empty() || !ok));
@@ -41,9 +41,13 @@ bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, co
 }  // namespace
 
 void teardown(const DirFd& pod, const Uuid& uuid, const std::string& local_config) {
+  teardown(pod, uuid, local_config, [](std::string_view text) { log::note("networking", text); });
+}
+
+void teardown(const DirFd& pod, const Uuid& uuid, const std::string& local_config, const Report& report) {
   const auto path = read_netns_path(pod);
   if (!path) return;  // host networking, or nothing was begun: the path is written before anything else
-  const bool ok = detach_all(pod, uuid, is_netns(*path) ? *path : std::string(), local_config);
+  const bool ok = detach_all(pod, uuid, is_netns(*path) ? *path : std::string(), local_config, report);
   unpin_netns(*path);
   if (!ok) throw Error(Errc::network, cat("error tearing down the networks of pod ", uuid.str()));
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "sys/file.h"
+#include "tree/render.h"
+
+namespace rkt::tree {
+namespace {
+
+std::vector<std::string> ids_below(const DirFd& trees, const std::string& id) {
+  std::vector<std::string> out;
+  if (const auto text = find_file_text(trees, id + "/lower"))
+    for (const auto line : split(*text, '\n'))
+      if (!line.empty()) out.emplace_back(line);
+  return out;
+}
+
+// ".ID.XXXX" -> "ID"; "" for other names.
+std::string owner_of(const std::string& name) {
+  if (!name.starts_with('.')) return {};
+  const auto end = name.find('.', 1);
+  return end == std::string::npos ? std::string{} : name.substr(1, end - 1);
+}
+
+void forget_size(store::Store& store, const std::string& id) {
+  const auto key = find_file_text(store.trees(), id + "/image", 256);
+  if (key && store.find(*key)) store.set_tree_size(*key, 0);
+}
+
+}  // namespace
+
+std::vector<std::string> collect(store::Store& store, const std::vector<std::string>& keep) {
+  const DirFd& trees = store.trees();
+  std::set<std::string> kept(keep.begin(), keep.end());
+  for (const auto& id : keep)
+    for (auto& lower : ids_below(trees, id)) kept.insert(std::move(lower));
+
+  std::vector<std::pair<std::size_t, std::string>> victims;
+  for (const auto& name : trees.names()) {
+    if (const std::string owner = owner_of(name); !owner.empty()) {
+      if (const auto lock = KeyLock::try_take(store.locks(), cat("tree-", owner), LockMode::exclusive)) trees.remove_tree(name);
+      continue;
+    }
+    if (!name.starts_with('.') && !kept.contains(name)) victims.emplace_back(ids_below(trees, name).size(), name);
+  }
+  // From the top of a chain: whoever finds a tree finds everything below it.
+  std::ranges::sort(victims, std::greater{});
+  std::vector<std::string> removed;
+  for (const auto& [depth, id] : victims) {
+    const auto lock = KeyLock::try_take(store.locks(), cat("tree-", id), LockMode::exclusive);
+    if (!lock) continue;
+    forget_size(store, id);
+    remove_remnants(trees, id);
+    removed.push_back(id);
+  }
+  return removed;
+}
+
+}  // namespace rkt::tree

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making one tree: the parts that tree.cc (render, open, sync) and compare.cc (verify) share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+#include "tree/flatten.h"
+#include "tree/tree.h"
+
+namespace rkt::tree {
+
+/// What has to be rendered for an image, bottom first: one step for an ACI, one a layer for Docker/OCI.
+struct Step {
+  std::string id;
+  std::vector<std::string> below;    ///< ids of the trees below, top first
+  std::vector<Flat> acis;            ///< ACI: the flattened images
+  std::string blob, media_type, diff_id;  ///< layer
+};
+std::vector<Step> plan(const store::Store& store, const store::ImageRecord& image);
+
+/// The images of an ACI chain, looked up in the store.
+std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRecord& image);
+
+/// "chain-sha256-HEX" of a ChainID.
+std::string chain_tree_id(const std::string& chain_id);
+
+/// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The trees below
+/// must be there. Under the step's tree lock.
+std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key);
+
+/// Whether the tree is complete: rendered in this boot, or known to be on disk.
+bool is_ready(const DirFd& trees, const std::string& id);
+
+/// Removes what killed processes left of this tree, and the tree itself when it is there. Under its lock.
+void remove_remnants(const DirFd& trees, const std::string& id);
+
+/// Boot id of the running kernel.
+std::string boot_id();
+
+inline constexpr const char* kSynced = "synced";
+
+}  // namespace rkt::tree

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/common/accounts.h"
+
+#include <sys/stat.h>
+
+#include <limits>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::stage1 {
+namespace {
+
+constexpr std::size_t kFileLimit = std::size_t{4} << 20;
+
+// -1 means "leave as it is" to the kernel.
+unsigned checked(unsigned id) {
+  if (id == std::numeric_limits<unsigned>::max()) throw Error(Errc::invalid, "Invalid uid or gid");
+  return id;
+}
+
+struct stat owner_of(const DirFd& root, const std::string& path) {
+  const UniqueFd fd = root.open_in_root(path, O_PATH | O_NOFOLLOW);
+  struct stat st{};
+  if (::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("look at ", quoted(path)));
+  return st;
+}
+
+unsigned in_file(const DirFd& root, const char* file, const std::string& name, std::size_t fields) {
+  const UniqueFd fd = root.open_in_root(file, O_RDONLY | O_NONBLOCK);
+  return find_account(read_all(fd.get(), file, kFileLimit), name, fields);
+}
+
+}  // namespace
+
+unsigned find_account(std::string_view text, std::string_view name, std::size_t fields) {
+  std::optional<unsigned> found;
+  for (const auto line : split(text, '\n')) {
+    if (trim(line).empty() || line.starts_with('#')) continue;
+    const auto parts = split(line, ':');
+    if (parts.size() < fields) throw Error(Errc::invalid, cat("invalid line ", quoted(line)));
+    if (found || parts[0] != name) continue;
+    found = parse_int<unsigned>(parts[2]);
+    if (!found) throw Error(Errc::invalid, cat("Invalid uid or gid in line ", quoted(line)));
+  }
+  if (!found) throw Error(Errc::not_found, cat(quoted(name), " not found"));
+  return checked(*found);
+}
+
+uid_t resolve_user(const DirFd& root, const std::string& user) {
+  return in_context([&] { return cat("failed to configure user ", quoted(user)); },
+                    [&]() -> uid_t {
+                      if (user == "root") return 0;
+                      if (const auto id = parse_int<unsigned>(user)) return checked(*id);
+                      if (user.starts_with('/')) return owner_of(root, user).st_uid;
+                      return in_file(root, "etc/passwd", user, 7);
+                    });
+}
+
+gid_t resolve_group(const DirFd& root, const std::string& group) {
+  return in_context([&] { return cat("failed to configure group ", quoted(group)); },
+                    [&]() -> gid_t {
+                      if (group == "root") return 0;
+                      if (const auto id = parse_int<unsigned>(group)) return checked(*id);
+                      if (group.starts_with('/')) return owner_of(root, group).st_gid;
+                      return in_file(root, "etc/group", group, 4);
+                    });
+}
+
+}  // namespace rkt::stage1

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// User and group of an app, from what the image says, inside the image's root (reference: pods §4.5). Never NSS: the
+// image's passwd and group are read as files, with links resolved inside the root.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "sys/dir.h"
+
+namespace rkt::stage1 {
+
+/// "root", a number, "/path" (its owner), or a name in etc/passwd. Throws `failed to configure user "x"` with the
+/// reason.
+uid_t resolve_user(const DirFd& root, const std::string& user);
+gid_t resolve_group(const DirFd& root, const std::string& group);
+
+/// The number in the third field of the line whose first is `name`. Every line needs at least `fields` fields, or the
+/// whole text is an error. Throws Errc::not_found.
+unsigned find_account(std::string_view text, std::string_view name, std::size_t fields);
+
+}  // namespace rkt::stage1

@@ -48,7 +48,7 @@ constexpr std::optional<Why> parse_why(std::string_view name) noexcept {
 // Bounds that both sides hold. A signature or key beyond them is refused, not cut.
 inline constexpr std::size_t kMaxSignatureBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxKeyFileBytes = std::size_t{1} << 20;
-inline constexpr std::size_t kMaxRing = 256;       ///< key files a request, so that their names fit into one message
+inline constexpr std::size_t kMaxRing = 512;       ///< key files a request, so that their names fit into one message
 inline constexpr std::size_t kMaxSignatures = 32;  ///< signature packets a file
 inline constexpr std::size_t kMaxKeysInFile = 32;  ///< primary keys a file
 inline constexpr std::size_t kMaxSubkeys = 64;

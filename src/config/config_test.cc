@@ -43,8 +43,8 @@ class Load : public testing::Test {
   TempDir tmp_;
 };
 
-constexpr std::string_view kBasic =
-    R"({"rktKind":"auth","rktVersion":"v1","domains":["a.com","b.com:8080"],"type":"basic","credentials":{"user":"u","password":"p"}})";
+constexpr std::string_view kBasic = R"({"rktKind":"auth","rktVersion":"v1","domains":["a.com","b.com:8080"],)"
+                                    R"("type":"basic","credentials":{"user":"u","password":"p"}})";
 constexpr std::string_view kPaths = R"({"rktKind":"paths","rktVersion":"v1","data":"/d","stage1-images":"/s"})";
 
 TEST_F(Load, IsEmptyWithoutDirectories) {
@@ -57,8 +57,8 @@ TEST_F(Load, ReadsEveryKind) {
   put("system/auth.d/a.json", kBasic);
   put("system/auth.d/b.json",
       R"({"rktKind":"auth","rktVersion":"v1","domains":["o.com"],"type":"oauth","credentials":{"token":"t"}})");
-  put("system/auth.d/c.json",
-      R"({"rktKind":"auth","rktVersion":"v1","domains":["s3"],"type":"aws","credentials":{"accessKeyID":"k","secretAccessKey":"s","awsRegion":"r"}})");
+  put("system/auth.d/c.json", R"({"rktKind":"auth","rktVersion":"v1","domains":["s3"],"type":"aws",)"
+                              R"("credentials":{"accessKeyID":"k","secretAccessKey":"s","awsRegion":"r"}})");
   put("system/auth.d/d.json",
       R"({"rktKind":"dockerAuth","rktVersion":"v1","registries":["r.io"],"credentials":{"user":"u","password":"p"}})");
   put("system/paths.d/a.json", kPaths);
@@ -124,10 +124,10 @@ TEST_F(Load, NamesTheFileWithoutKindOrVersion) {
 }
 
 TEST_F(Load, RefusesAKindInTheWrongDirectory) {
-  EXPECT_EQ(
-      complaint_about("auth.d", kPaths),
-      cat("cannot get configuration: the configuration directory \"", tmp_.path(),
-          R"(/local/auth.d" expects to have configuration files of kinds "auth\", \"dockerAuth", but "x.json" has kind of "paths")"));
+  EXPECT_EQ(complaint_about("auth.d", kPaths),
+            cat("cannot get configuration: the configuration directory \"", tmp_.path(),
+                R"(/local/auth.d" expects to have configuration files of kinds "auth\", \"dockerAuth",)"
+                R"( but "x.json" has kind of "paths")"));
 }
 
 TEST_F(Load, RefusesUnknownVersions) {
@@ -179,10 +179,9 @@ TEST_F(Load, ChecksTheStage1Location) {
   EXPECT_THAT(stage1(R"("version":"1")"), EndsWith(": default stage1 image version specified, but name is missing"));
   EXPECT_THAT(stage1(R"("location":"rel/x")"),
               EndsWith(": default stage1 image location is either a relative path or a URL without scheme"));
-  EXPECT_THAT(
-      stage1(R"("location":"ftp://x")"),
-      EndsWith(
-          R"(default stage1 image location URL has invalid scheme "ftp", allowed schemes are "docker\", \"file\", \"http\", \"https")"));
+  EXPECT_THAT(stage1(R"("location":"ftp://x")"),
+              EndsWith(R"(default stage1 image location URL has invalid scheme "ftp",)"
+                       R"( allowed schemes are "docker\", \"file\", \"http\", \"https")"));
   EXPECT_EQ(stage1(R"("location":"docker://x")"), "");
 }
 

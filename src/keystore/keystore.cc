@@ -133,6 +133,7 @@ std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const 
   for (const auto* base : directories)
     if (!base->empty()) visit_prefixes(*base, image_name, true, collect);
   std::vector<TrustedKey> out;
+  out.reserve(ring.size());
   for (auto& [fingerprint, key] : ring) out.push_back(std::move(key));
   return out;
 }
@@ -157,16 +158,16 @@ std::string Keystore::add(const std::string& prefix, const std::string& fingerpr
       throw Error(Errc::invalid, cat("invalid prefix ", quoted(prefix)));
     below = cat("trustedkeys/prefix.d/", prefix);
   }
-  const std::string path = cat(local_, "/", below, "/", fingerprint);
-  return in_context([&] { return cat("store key ", quoted(path)); },
-                    [&] {
-                      DirFd dir = make_dirs(local_, 0755);
-                      for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
-                      AtomicFile file(dir, fingerprint, 0644);
-                      write_all(file.fd(), armored, fingerprint);
-                      file.commit();
-                      return path;
-                    });
+  std::string path = cat(local_, "/", below, "/", fingerprint);
+  in_context([&] { return cat("store key ", quoted(path)); },
+             [&] {
+               DirFd dir = make_dirs(local_, 0755);
+               for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
+               AtomicFile file(dir, fingerprint, 0644);
+               write_all(file.fd(), armored, fingerprint);
+               file.commit();
+             });
+  return path;
 }
 
 }  // namespace rkt::keystore

@@ -2,15 +2,14 @@
 // What rkt (src/image/verify_client) and libexec/rkt/verify have agreed on. One request a process, on the channel at
 // descriptor 3; files travel as descriptors, in this order:
 //
-//   {"op":"verify","keys":[{"name":FPR,"size":N},…]}   signature, keys (files concatenated), data
+//   {"op":"verify","keys":[{"name":FPR,"size":N},…]}   signature, keys (files one after the other), data
 //   {"op":"issuer","keys":[…]}                         signature, keys
-//   {"op":"inspect"}                                   key file, output (armored keys are written to it, one after the
-//   other)
+//   {"op":"inspect"}                                   key file, output (armored keys are written to it, one by one)
 //
-// Answers: to verify and issuer one {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]}; to
-// inspect one {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N} a key and then {"end":true}. Anything that went
-// wrong:
-// {"error":TEXT}.
+// Answers to verify and issuer, one:  {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]}
+// to inspect, one a key:              {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N}
+// and after the last:                 {"end":true}
+// When something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame
 #pragma once
 
 #include <array>

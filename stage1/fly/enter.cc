@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// enter: a command in the running app's root, with its user, its environment and its view of the mounts.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/common/environment.h"
+#include "stage1/fly/commands.h"
+#include "stage1/fly/options.h"
+#include "stage1/fly/pod.h"
+#include "sys/file.h"
+
+namespace rkt::fly {
+namespace {
+
+// The app's root as the app sees it. The process is pinned first, so that its number cannot come to mean another one.
+void enter_root(int pid) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) throw Error::from_errno(cat("find process ", pid));
+  const UniqueFd root(::open(cat("/proc/", pid, "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) throw Error::from_errno(cat("open the root of process ", pid));
+  if (::syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) < 0)
+    throw Error::from_errno(cat("find process ", pid));
+  if (::setns(process.get(), CLONE_NEWNS) < 0) throw Error::from_errno(cat("join the mounts of process ", pid));
+  if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
+    throw Error::from_errno("enter the app's root");
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (auto& s : strings) out.push_back(s.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace
+
+int enter(const std::vector<std::string>& args) {
+  EnterOptions options = parse_enter(args);
+  const FlyPod pod = load_pod();
+  const std::string app = pod.app().name.str();
+  if (!options.app.empty() && options.app != app)
+    throw Error(Errc::not_found, cat("app ", quoted(options.app), " not found"));
+  const Credentials who = credentials_of(pod);
+  auto env_list = stage1::as_strings(stage1::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
+  env_list.push_back(cat("TERM=", env("TERM").value_or("vt100")));
+  enter_root(options.pid);
+  take_credentials(who);
+  ::execve(options.command.front().c_str(), pointers(options.command).data(), pointers(env_list).data());
+  throw Error::from_errno(cat("execute ", quoted(options.command.front())));
+}
+
+}  // namespace rkt::fly

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/fly/mounts.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::fly {
+namespace {
+
+constexpr mode_t kDirMode = 0755;   // of missing target directories
+constexpr mode_t kFileMode = 0700;  // of missing target files, as the reference
+
+bool is_directory(const UniqueFd& fd) {
+  struct stat st{};
+  if (::fstat(fd.get(), &st) < 0) throw Error::from_errno("look at a mount's end");
+  return S_ISDIR(st.st_mode);
+}
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.find_last_not_of('/') == std::string::npos ? 0 : path.rfind('/', path.find_last_not_of('/'));
+  return slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// The place inside the root that a mount covers, made when missing.
+UniqueFd open_target(const DirFd& root, const std::string& path, bool directory) {
+  if (auto there = root.find_in_root(path, O_PATH)) return std::move(*there);
+  if (directory) return root.make_path_in_root(path, kDirMode).release();
+  root.make_path_in_root(parent_of(path), kDirMode);
+  root.open_in_root(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, kFileMode);
+  return root.open_in_root(path, O_PATH);
+}
+
+void attach(const UniqueFd& mount, const UniqueFd& target, const std::string& what) {
+  if (::move_mount(mount.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+    throw Error::from_errno(cat("mount ", quoted(what)));
+}
+
+void make_read_only(const UniqueFd& mount, bool recursive, const std::string& what) {
+  mount_attr attr{};
+  attr.attr_set = MOUNT_ATTR_RDONLY;
+  const unsigned flags = AT_EMPTY_PATH | (recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U);
+  if (::mount_setattr(mount.get(), "", flags, &attr, sizeof attr) < 0)
+    throw Error::from_errno(cat("make ", quoted(what), " read-only"));
+}
+
+void apply_tmpfs(const DirFd& root, const MountOp& op) {
+  const UniqueFd fs(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!fs || ::fsconfig(fs.get(), FSCONFIG_SET_STRING, "mode", "1777", 0) < 0 ||
+      ::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+    throw Error::from_errno("make a tmpfs");
+  const UniqueFd mount(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  if (!mount) throw Error::from_errno("make a tmpfs");
+  attach(mount, open_target(root, op.target, true), op.target);
+}
+
+}  // namespace
+
+void apply_bind(const DirFd& root, const MountOp& op) {
+  const unsigned flags =
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op.recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U);
+  const UniqueFd mount(::open_tree(AT_FDCWD, op.source.c_str(), flags));
+  if (!mount) throw Error::from_errno(cat("open ", quoted(op.source)));
+  const bool directory = is_directory(mount);
+  const UniqueFd target = open_target(root, op.target, directory);
+  if (directory != is_directory(target)) {
+    const auto& [dir, other] = directory ? std::pair(op.source, op.target) : std::pair(op.target, op.source);
+    throw Error(Errc::invalid,
+                cat("can't mount because ", quoted(dir), " is a directory while ", quoted(other), " is not"));
+  }
+  if (op.read_only) make_read_only(mount, op.recursive, op.source);
+  attach(mount, target, op.source);
+}
+
+void apply_mounts(const DirFd& root, const std::vector<MountOp>& plan) {
+  for (const auto& op : plan)
+    in_context(
+        [&] { return cat("can't mount ", quoted(op.source.empty() ? "tmpfs" : op.source), " on ", quoted(op.target)); },
+        [&] { op.kind == MountOp::Kind::tmpfs ? apply_tmpfs(root, op) : apply_bind(root, op); });
+}
+
+void replace_file(const DirFd& root, const std::string& dir, const std::string& name, std::string_view content) {
+  const DirFd place = root.make_path_in_root(dir, kDirMode);
+  place.unlink(name);
+  write_all(place.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644).get(), content, name);
+}
+
+}  // namespace rkt::fly

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/fly/pod.h"
+
+#include <grp.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/common/accounts.h"
+#include "sys/file.h"
+
+namespace rkt::fly {
+
+const appc::App& FlyPod::exec_spec() const {
+  if (app().app) return *app().app;
+  if (image.app) return *image.app;
+  throw Error(Errc::invalid, cat("app ", quoted(app().name.str()), " has no app section"));
+}
+
+FlyPod load_pod() {
+  DirFd dir = DirFd::open(".");
+  auto manifest = appc::parse_pod_manifest(read_file(dir, "pod"));
+  if (manifest.apps.size() != 1) throw Error(Errc::unsupported, "fly only supports 1 application per Pod for now");
+  const std::string name = manifest.apps.front().name.str();
+  DirFd stage1 = dir.sub("stage1/rootfs");
+  const DirFd stage2 = stage1.sub(cat("opt/stage2/", name));
+  auto image = appc::parse_image_manifest(read_file(stage2, "manifest"));
+  DirFd root = stage2.sub("rootfs");
+  return {.dir = std::move(dir),
+          .stage1 = std::move(stage1),
+          .root = std::move(root),
+          .manifest = std::move(manifest),
+          .image = std::move(image)};
+}
+
+Credentials credentials_of(const FlyPod& pod) {
+  const appc::App& spec = pod.exec_spec();
+  Credentials out{.uid = stage1::resolve_user(pod.root, spec.user), .gid = 0, .groups = {}};
+  // A Docker image that names a user names no group; the converter repeats the user, and the group is then the number.
+  const bool repeated = pod.image.is_docker() && pod.image.app && pod.image.app->user == pod.image.app->group &&
+                        spec.group == pod.image.app->group;
+  try {
+    out.gid = stage1::resolve_group(pod.root, spec.group);
+  } catch (const Error&) {
+    if (!repeated) throw;
+    out.gid = out.uid;
+  }
+  out.groups.push_back(out.gid);
+  for (const auto gid : spec.supplementary_gids) {
+    if (gid < 0 || gid >= std::numeric_limits<gid_t>::max()) throw Error(Errc::invalid, "Invalid uid or gid");
+    out.groups.push_back(static_cast<gid_t>(gid));
+  }
+  return out;
+}
+
+void take_credentials(const Credentials& who) {
+  if (::setgroups(who.groups.size(), who.groups.data()) < 0) throw Error::from_errno("set the supplementary groups");
+  if (::setresgid(who.gid, who.gid, who.gid) < 0) throw Error::from_errno(cat("become group ", who.gid));
+  if (::setresuid(who.uid, who.uid, who.uid) < 0) throw Error::from_errno(cat("become user ", who.uid));
+}
+
+std::string env_file(const std::string& app) { return cat("rkt/env/", app); }
+
+}  // namespace rkt::fly

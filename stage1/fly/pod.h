@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fly pod as it lies in POD, the current directory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "schema/appc/pod_manifest.h"
+#include "sys/dir.h"
+
+namespace rkt::fly {
+
+struct FlyPod {
+  DirFd dir;     ///< POD
+  DirFd stage1;  ///< its stage1/rootfs
+  DirFd root;    ///< the app's root
+  appc::PodManifest manifest;
+  appc::ImageManifest image;  ///< of the only app
+  const appc::RuntimeApp& app() const { return manifest.apps.front(); }
+  const appc::App& exec_spec() const;  ///< the pod manifest's, else the image's
+};
+
+/// Throws "fly only supports 1 application per Pod for now".
+FlyPod load_pod();
+
+/// Whom the app runs as.
+struct Credentials {
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;  ///< the primary one first
+};
+Credentials credentials_of(const FlyPod& pod);
+
+/// Becomes them. Drops the capabilities of root when that is not who the app is.
+void take_credentials(const Credentials& who);
+
+std::string env_file(const std::string& app);  ///< relative to stage1/rootfs
+
+}  // namespace rkt::fly

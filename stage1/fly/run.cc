@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// run: mounts, name files, pid files, and then the app in place of this process, so that its end is rkt's end.
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "stage1/common/environment.h"
+#include "stage1/common/lookup.h"
+#include "stage1/fly/commands.h"
+#include "stage1/fly/mounts.h"
+#include "stage1/fly/options.h"
+#include "stage1/fly/plan.h"
+#include "stage1/fly/pod.h"
+#include "sys/file.h"
+
+namespace rkt::fly {
+namespace {
+
+constexpr const char* kHostsStub = "127.0.0.1 localhost localdomain\n";
+
+int lock_fd() {
+  const auto fd = parse_int<int>(env("RKT_LOCK_FD").value_or(""));
+  if (!fd || *fd < 3 || ::fcntl(*fd, F_GETFD) < 0) throw Error(Errc::usage, "RKT_LOCK_FD names no open descriptor");
+  return *fd;
+}
+
+// Sockets of the service manager start at 3, when they are meant for this process.
+unsigned listen_fds() {
+  if (parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return 0;
+  return std::min(parse_int<unsigned>(env("LISTEN_FDS").value_or("")).value_or(0), 1024U);
+}
+
+// Nothing of the caller's reaches the app but the standard streams, the pod's lock and those sockets.
+void close_strays(int lock, unsigned sockets) {
+  const unsigned first = 3 + sockets;
+  const auto keep = static_cast<unsigned>(lock);
+  const std::array<std::pair<unsigned, unsigned>, 2> ranges = {{{first, keep - 1}, {std::max(first, keep + 1), ~0U}}};
+  for (const auto& [from, to] : ranges)
+    if (from <= to && ::syscall(SYS_close_range, from, to, CLOSE_RANGE_CLOEXEC) < 0)
+      throw Error::from_errno("close inherited descriptors");
+  keep_across_exec(lock);
+}
+
+void make_empty_volumes(const FlyPod& pod) {
+  for (const auto& v : pod.manifest.volumes) {
+    if (v.kind != appc::Volume::Kind::empty) continue;
+    const DirFd dir = pod.dir.make_sub("sharedVolumes", 0755).make_sub(v.name.str(), 0770);
+    if (::fchown(dir.get(), static_cast<uid_t>(v.uid), static_cast<gid_t>(v.gid)) < 0 ||
+        ::fchmod(dir.get(), v.mode_bits()) < 0)
+      throw Error::from_errno(cat("set up empty volume ", quoted(v.name.str())));
+  }
+}
+
+void make_mounts(const FlyPod& pod) {
+  make_empty_volumes(pod);
+  std::array<char, 4096> cwd{};
+  if (::getcwd(cwd.data(), cwd.size()) == nullptr) throw Error::from_errno("find the pod's directory");
+  const auto plan = in_context(
+      [] { return "can't evaluate mounts"; },
+      [&] { return plan_mounts(pod.app(), pod.exec_spec().mount_points, pod.manifest.volumes, cwd.data()); });
+  apply_mounts(pod.root, plan);
+}
+
+void make_name_files(const FlyPod& pod, const RunOptions& options) {
+  if (options.resolv == ResolvMode::host)
+    apply_bind(pod.root, {.source = "/etc/resolv.conf", .target = "/etc/resolv.conf", .read_only = true});
+  if (options.resolv == ResolvMode::stage0)
+    replace_file(pod.root, "/etc", "resolv.conf", read_file(pod.stage1, "etc/rkt-resolv.conf"));
+  if (options.hosts == HostsMode::host)
+    apply_bind(pod.root, {.source = "/etc/hosts", .target = "/etc/hosts", .read_only = true});
+  if (options.hosts == HostsMode::stage0)
+    apply_bind(pod.root, {.source = "stage1/rootfs/etc/rkt-hosts", .target = "/etc/hosts", .read_only = true});
+  if (options.hosts == HostsMode::from_image && !pod.root.find_in_root("/etc/hosts", O_PATH | O_NOFOLLOW))
+    replace_file(pod.root, "/etc", "hosts", kHostsStub);
+}
+
+void write_state_file(const DirFd& dir, const char* name, std::string_view text) {
+  AtomicFile file(dir, name, 0644);
+  write_all(file.fd(), text, name);
+  file.commit(AtomicFile::Sync::no);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (auto& s : strings) out.push_back(s.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+[[noreturn]] void execute(const FlyPod& pod, const Credentials& who, std::vector<std::string> argv,
+                          std::vector<std::string> envp) {
+  const std::string cwd = pod.exec_spec().working_directory.empty() ? "/" : pod.exec_spec().working_directory;
+  if (::fchdir(pod.root.get()) < 0 || ::chroot(".") < 0) throw Error::from_errno("enter the app's root");
+  if (::chdir(cwd.c_str()) < 0) throw Error::from_errno(cat("change to the working directory ", quoted(cwd)));
+  take_credentials(who);
+  ::execve(argv.front().c_str(), pointers(argv).data(), pointers(envp).data());
+  throw Error::from_errno(cat("execute ", quoted(argv.front())));
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& args) {
+  const RunOptions options = parse_run(args);
+  log::set_debug(options.debug);
+  for (const auto& name : options.ignored) log::note("run", cat("Warning: -", name, " not supported; ignoring"));
+  const int lock = lock_fd();
+  const FlyPod pod = load_pod();
+  const appc::App& spec = pod.exec_spec();
+  if (spec.exec.empty())
+    throw Error(Errc::invalid,
+                cat("image ", quoted(pod.app().image_name), " has an empty \"exec\" (try --exec=BINARY)"));
+  make_mounts(pod);
+  make_name_files(pod, options);
+  const Credentials who = credentials_of(pod);
+  const auto environment = stage1::compose_environment(spec.environment);
+  pod.stage1.make_path_in_root("rkt/env", 0755);
+  write_state_file(pod.stage1, env_file(pod.app().name.str()).c_str(), stage1::write_env_file(environment));
+  std::vector<std::string> argv = spec.exec;
+  argv.front() = in_context([&] { return cat("can't find the absolute executable for ", quoted(spec.exec.front())); },
+                            [&] {
+                              return stage1::find_executable(pod.root, spec.exec.front(), spec.find_env("PATH"),
+                                                             spec.working_directory);
+                            });
+  write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));
+  write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
+  close_strays(lock, listen_fds());
+  execute(pod, who, std::move(argv), stage1::as_strings(environment));
+}
+
+}  // namespace rkt::fly

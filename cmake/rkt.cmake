@@ -140,5 +140,7 @@ function(rkt_static_program name)
   target_compile_options(${name} PRIVATE ${RKT_PLAIN_FLAGS})
   target_link_libraries(${name} PRIVATE ${plain})
   target_link_options(${name} PRIVATE -static -no-pie -Wl,--gc-sections)
-  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${A_OUTPUT} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${A_OUTDIR})
+  # LINK_SEARCH_*: or CMake ends the line with -Bdynamic after a library that is named as an archive.
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${A_OUTPUT} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${A_OUTDIR}
+    LINK_SEARCH_START_STATIC ON LINK_SEARCH_END_STATIC ON)
 endfunction()

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The output directory of `image extract` and `image render`.
+#pragma once
+
+#include <string>
+
+#include "sys/dir.h"
+
+namespace rkt::cmd {
+
+/// DIR, which must not exist, or is emptied with `overwrite` (never "/", however it is spelled). The directory itself is made
+/// by finish(): until then everything goes into a directory beside it, so that a failure leaves nothing half done under its name.
+class OutputDirectory {
+ public:
+  OutputDirectory(const std::string& path, bool overwrite);
+  ~OutputDirectory();
+  OutputDirectory(const OutputDirectory&) = delete;
+  OutputDirectory& operator=(const OutputDirectory&) = delete;
+  const DirFd& dir() const noexcept { return dir_; }
+  /// What becomes DIR: all that was written, or its sub-directory `part`.
+  void finish(const std::string& part = {});
+
+ private:
+  DirFd parent_, dir_;
+  std::string name_, aside_;
+};
+
+}  // namespace rkt::cmd

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `image rm` and `image gc` say while they remove images.
+#pragma once
+
+#include <vector>
+
+#include "cli/env.h"
+#include "store/store.h"
+
+namespace rkt::cmd {
+
+/// Removes each and prints the reference's lines. Throws at the end when one could not be removed.
+void remove_images(cli::Env& env, store::Store& store, const std::vector<store::ImageRecord>& images);
+
+}  // namespace rkt::cmd

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cmd/registry.h"
+#include "image/finder.h"
+#include "tree/tree.h"
+
+namespace rkt::cmd {
+namespace {
+
+void verify_one(cli::Env& env, store::Store& store, const std::string& arg) {
+  const auto record =
+      in_context([&] { return cat("unable to resolve store key for image ", arg); }, [&] { return image::lookup(store, arg); });
+  const std::string id =
+      in_context([&] { return cat("unable to get treestoreID for image ", arg); }, [&] { return tree::tree_id(store, record); });
+  try {
+    (void)tree::open(store, id);
+  } catch (const Error& e) {
+    if (e.code() != Errc::not_found) throw;
+    return env.out(cat("image ", quoted(arg), " not rendered; no verification needed\n"));
+  }
+  const auto difference =
+      in_context([&] { return cat("unable to repair cache for image ", arg); }, [&] { return tree::verify(store, record); });
+  if (difference)
+    env.out(cat("tree cache verification failed for image ", arg, ": ", *difference, ";  rebuilding...\n"));
+  else
+    env.out(cat("successfully verified checksum for image: ", quoted(arg), " (", quoted(record.key), ")\n"));
+}
+
+int run_image_verify(cli::Env& env, const cli::Parsed& in) {
+  if (in.args.empty()) throw Error(Errc::usage, "must provide at least one image ID");
+  store::Store store = store::Store::open(env.data_dir());
+  for (const auto& arg : in.args) verify_one(env, store, arg);
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command image_verify{.name = "image verify",
+                                .args = "IMAGE...",
+                                .brief = "Verify one or more rendered images in the local store",
+                                .run = run_image_verify};
+
+}  // namespace rkt::cmd

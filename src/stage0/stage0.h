@@ -59,8 +59,13 @@ struct RunOptions {
 /// Pure: the pod manifest that the flags make (pods §3.2). Throws the reference's texts.
 appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector<appc::EnvVar>& own_env);
 
-/// Checks DNS and hosts flags before anything is made (the reference finds out too late). Throws "error with dns flags: …".
-void check_run_options(const RunOptions& options, const std::vector<appc::ExposedPort>& ports);
+/// Every exposed port names exactly one port of the apps, and no two collide (pods §3.2). Throws.
+void check_ports(const appc::PodManifest& manifest);
+/// The images a pod manifest names: the caller has them found (and so verified) before prepare().
+std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
+
+/// Checks DNS, hosts and network flags before anything is made (the reference finds out too late). Throws "error with dns flags: …".
+void check_run_options(const RunOptions& options, bool has_ports);
 
 /// A new pod directory, locked, in embryo; `uuid_file` is written before anything can fail. Returns it in state preparing.
 struct NewPod {
@@ -72,7 +77,7 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file);
 /// Fills the pod directory: manifests, tree ids, markers; renders trees. Under the shared prepare lock.
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request);
 /// syncfs, preparing -> prepared.
-void finish_prepared(const pod::Pods& pods, NewPod pod);
+void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 
 /// preparing -> running, mounts, and exec of stage1's run entry point in place of this process. Returns only by throwing.
 [[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const RunOptions& options);
@@ -88,7 +93,8 @@ void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config, bool debug);
 
 struct GcOptions {
-  std::chrono::nanoseconds grace_period, expire_prepared;
+  std::chrono::nanoseconds grace_period{}, expire_prepared{};
+  std::string grace_text;                           ///< as printed: "30m0s"
   bool mark_only = false;
   std::string local_config;
   bool debug = false;

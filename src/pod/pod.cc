@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pod/pod.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -14,29 +13,30 @@
 namespace rkt::pod {
 namespace {
 
-// In the order in which a pod goes through them: a concurrent rename cannot hide a pod from a look in this order.
-constexpr std::array<std::string_view, 6> kPlaces = {"embryo", "prepare", "prepared", "run", "exited-garbage", "garbage"};
-// Where a UUID argument is looked for.
-constexpr std::array<std::string_view, 4> kResolvable = {"prepare", "prepared", "run", "exited-garbage"};
-constexpr std::size_t kMaxStatus = 64;
+constexpr std::size_t kManifestLimit = std::size_t{16} << 20;
 
-std::size_t place_index(std::string_view place) {
-  const auto it = std::find(kPlaces.begin(), kPlaces.end(), place);
-  if (it == kPlaces.end()) throw Error(Errc::bug, cat("no pod state directory is called ", quoted(place)));
-  return static_cast<std::size_t>(it - kPlaces.begin());
+struct Place {
+  std::string_view name;
+  State unlocked, locked;
+};
+constexpr std::array<Place, 6> kPlaces = {{{"embryo", State::embryo, State::embryo},
+                                           {"prepare", State::aborted_prepare, State::preparing},
+                                           {"prepared", State::prepared, State::prepared},
+                                           {"run", State::exited, State::running},
+                                           {"exited-garbage", State::exited_garbage, State::exited_deleting},
+                                           {"garbage", State::garbage, State::deleting}}};
+
+// nullopt: it was renamed between the look and the lock test, so the answer belongs to neither state.
+std::optional<State> state_at(const Pods& pods, const Place& place, const Uuid& id, const DirFd& dir) {
+  if (place.locked == place.unlocked) return place.locked;
+  if (is_locked(dir)) return place.locked;
+  if (!pods.holds(place.name, id, dir)) return std::nullopt;
+  return place.unlocked;
 }
 
-State state_at(std::string_view place, const DirFd& dir) {
-  if (place == "embryo") return State::embryo;
-  if (place == "prepared") return State::prepared;
-  const bool locked = is_locked(dir);
-  if (place == "prepare") return locked ? State::preparing : State::aborted_prepare;
-  if (place == "run") return locked ? State::running : State::exited;
-  if (place == "exited-garbage") return locked ? State::exited_deleting : State::exited_garbage;
-  return locked ? State::deleting : State::garbage;
+TimePoint to_time(const timespec& t) {
+  return TimePoint(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
 }
-
-TimePoint to_time(const timespec& t) { return TimePoint(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec)); }
 
 std::optional<TimePoint> modified(const DirFd& dir, const char* name) {
   struct stat st{};
@@ -44,97 +44,38 @@ std::optional<TimePoint> modified(const DirFd& dir, const char* name) {
   return to_time(st.st_mtim);
 }
 
-std::optional<int> number_in(const DirFd& dir, const std::string& name, std::size_t limit) {
-  try {
-    const auto fd = dir.find_file(name, O_RDONLY | O_NONBLOCK);  // a FIFO planted by an app must not block
-    if (!fd) return std::nullopt;
-    return parse_int<int>(trim(read_all(fd->get(), name, limit)));
-  } catch (const Error&) {
-    return std::nullopt;  // what an app may have put there instead of a number is no status
-  }
+// A number in a small file that a pod may have written: whatever else is there counts as absent.
+std::optional<int> small_number(int fd) {
+  struct stat st{};
+  if (::fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) return std::nullopt;
+  char buf[32];
+  const ssize_t n = ::pread(fd, buf, sizeof buf, 0);
+  if (n <= 0 || n == static_cast<ssize_t>(sizeof buf)) return std::nullopt;
+  return parse_int<int>(trim({buf, static_cast<std::size_t>(n)}));
 }
 
 }  // namespace
 
-std::string_view state_name(State s) {
-  switch (s) {
-    case State::embryo: return "embryo";
-    case State::preparing: return "preparing";
-    case State::aborted_prepare: return "aborted prepare";
-    case State::prepared: return "prepared";
-    case State::running: return "running";
-    case State::exited: return "exited";
-    case State::exited_garbage: return "exited garbage";
-    case State::exited_deleting: return "exited deleting";
-    case State::garbage: return "garbage";
-    case State::deleting: return "deleting";
-    case State::gone: return "gone";
-  }
-  return "";
-}
-
-bool is_finished(State s) {
-  return s == State::exited || s == State::exited_garbage || s == State::aborted_prepare || s == State::garbage || s == State::gone;
-}
-
-bool is_after_run(State s) {
-  return s == State::exited || s == State::exited_garbage || s == State::exited_deleting || s == State::garbage || s == State::deleting;
-}
-
-Pods Pods::open(const std::string& data) {
-  Pods pods;
-  pods.data_ = data;
-  const std::string top = cat(data, "/pods");
-  for (const auto place : kPlaces) {
-    auto dir = DirFd::find(cat(top, "/", place));
-    pods.dirs_.push_back(dir ? std::move(*dir) : make_dirs(cat(top, "/", place), 0750));
-  }
-  return pods;
-}
-
-const DirFd& Pods::dir(std::string_view state) const { return dirs_[place_index(state)]; }
-
-std::vector<Uuid> Pods::list(std::vector<std::string>& skipped) const {
-  std::set<Uuid> found;
-  for (const auto place : kResolvable) {
-    for (const auto& name : dir(place).names()) {
-      const auto id = Uuid::parse(name);
-      if (id && id->str() == name)
-        found.insert(*id);
-      else
-        skipped.push_back(name);
-    }
-  }
-  return {found.begin(), found.end()};
-}
-
-Uuid Pods::resolve(std::string_view text) const {
-  return in_context([] { return std::string("unable to resolve UUID"); }, [&] {
-    if (text.empty()) throw Error(Errc::usage, "UUID cannot be empty");
-    const std::string prefix = lower(text);
-    std::set<std::string> matches;
-    for (const auto place : kResolvable)
-      for (const auto& name : dir(place).names())
-        if (name.starts_with(prefix)) matches.insert(name);
-    if (matches.empty()) throw Error(Errc::not_found, cat("no matches found for ", quoted(text)));
-    if (matches.size() > 1) throw Error(Errc::usage, cat("ambiguous uuid, ", matches.size(), " matches"));
-    const auto id = Uuid::parse(*matches.begin());
-    if (!id) throw Error(Errc::invalid, cat("bad UUID ", quoted(*matches.begin())));
-    return *id;
-  });
-}
-
 std::optional<Pod> Pod::find(const Pods& pods, const Uuid& id) {
-  Pod pod;
-  pod.id_ = id;
-  for (const auto place : kPlaces) {
-    auto dir = pods.dir(place).find_sub(id.str());
-    if (!dir) continue;
-    pod.state_ = state_at(place, *dir);
-    pod.dir_ = std::move(*dir);
-    return pod;
+  const std::string name = id.str();
+  for (;;) {
+    bool moved = false;
+    for (const auto& place : kPlaces) {
+      auto dir = pods.dir(place.name).find_sub(name);
+      if (!dir) continue;
+      const auto state = state_at(pods, place, id, *dir);
+      if (!state) {
+        moved = true;
+        break;
+      }
+      Pod pod;
+      pod.id_ = id;
+      pod.state_ = *state;
+      pod.dir_ = std::move(*dir);
+      return pod;
+    }
+    if (!moved) return std::nullopt;  // a pod moves at most five times, so this ends
   }
-  return std::nullopt;
 }
 
 Pod Pod::open(const Pods& pods, const Uuid& id) {
@@ -151,20 +92,14 @@ void Pod::refresh(const Pods& pods) {
     state_ = State::gone;
 }
 
-std::string Pod::path(const Pods& pods) const {
-  for (const auto place : kPlaces)
-    if (pods.dir(place).exists(id_.str())) return cat(pods.data(), "/pods/", place, "/", id_.str());
-  throw Error(Errc::not_found, cat("pod ", quoted(id_.str()), " is gone"));
-}
+std::string Pod::path(const Pods& pods) const { return cat(pods.path(state_place(state_)), "/", id_.str()); }
 
-std::string Pod::manifest_bytes() const { return read_file(dir_, "pod"); }
+std::string Pod::manifest_bytes() const { return read_file(dir_, "pod", kManifestLimit); }
 
-appc::PodManifest Pod::manifest() const {
-  return in_context([&] { return cat("unable to read pod ", id_.str(), " manifest"); }, [&] { return appc::parse_pod_manifest(manifest_bytes()); });
-}
+appc::PodManifest Pod::manifest() const { return appc::parse_pod_manifest(manifest_bytes()); }
 
 std::optional<appc::ImageManifest> Pod::image_manifest(const std::string& app) const {
-  const auto text = find_file_text(dir_, cat("appsinfo/", app, "/manifest"), std::size_t{4} << 20);
+  const auto text = find_file_text(dir_, cat("appsinfo/", app, "/manifest"), kManifestLimit);
   if (!text) return std::nullopt;
   return appc::parse_image_manifest(*text);
 }
@@ -181,38 +116,76 @@ std::optional<TimePoint> Pod::started() const {
 }
 
 std::optional<TimePoint> Pod::gc_marked() const {
-  if (state_ != State::garbage && state_ != State::exited_garbage) return std::nullopt;
+  if (state_place(state_) != "garbage" && state_place(state_) != "exited-garbage") return std::nullopt;
   struct stat st{};
   if (::fstat(dir_.get(), &st) < 0) return std::nullopt;
   return to_time(st.st_ctim);
 }
 
 std::optional<int> Pod::pid() const {
-  if (const auto n = number_in(dir_, "pid", kMaxStatus)) return n;
-  return number_in(dir_, "ppid", kMaxStatus);
+  for (const char* name : {"pid", "ppid"}) {
+    const auto fd = dir_.find_file(name, O_RDONLY | O_NONBLOCK);
+    if (!fd) continue;
+    const auto n = small_number(fd->get());
+    if (n && *n > 0) return n;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Pod::stage1_tree() const {
+  const auto text = find_file_text(dir_, "stage1TreeStoreID", 4096);
+  if (!text) return std::nullopt;
+  const std::string id(trim(*text));
+  if (id.empty() || id[0] == '.' || id.find('/') != std::string::npos)
+    throw Error(Errc::invalid, cat("bad tree store ID ", quoted(id), " in \"stage1TreeStoreID\""));
+  return id;
+}
+
+std::optional<DirFd> Pod::stage1_files() const {
+  if (!uses_overlay()) return dir_.find_sub("stage1/rootfs");
+  const auto tree = stage1_tree();
+  if (!tree) return std::nullopt;
+  return dir_.find_sub(cat("overlay/", *tree, "/upper"));
 }
 
 std::optional<int> Pod::app_exit_code(const std::string& app) const {
-  std::string root = "stage1/rootfs";
-  // With overlay the upper directory is read: it is there after the mount is gone.
-  if (dir_.exists("overlay-prepared"))
-    if (const auto tree = find_file_text(dir_, "stage1TreeStoreID", 256)) root = cat("overlay/", trim(*tree), "/upper");
+  const auto root = stage1_files();
+  if (!root) return std::nullopt;
+  // The pod could have put a link, a FIFO or a directory there.
   try {
-    // Everything below is writable by the pod: it is resolved inside it.
-    const auto base = dir_.find_sub(root);
-    if (!base) return std::nullopt;
-    const auto status = base->find_in_root("rkt/status", O_PATH | O_DIRECTORY);
-    if (!status) return std::nullopt;
-    return number_in(DirFd(dup_fd(status->get())), app, kMaxStatus);
-  } catch (const Error&) {
-    return std::nullopt;
+    const auto fd = root->find_in_root(cat("rkt/status/", app), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fd) return std::nullopt;
+    return small_number(fd->get());
+  } catch (const Error& e) {
+    if (e.sys_errno() == ELOOP || e.sys_errno() == ENXIO) return std::nullopt;
+    throw;
   }
 }
 
+bool Pod::supervisor_ready() const {
+  const auto root = stage1_files();
+  if (!root) return false;
+  const auto dir = root->find_in_root("rkt", O_PATH | O_DIRECTORY);
+  if (!dir) return false;
+  char target[16];
+  const ssize_t n = ::readlinkat(dir->get(), "supervisor-status", target, sizeof target);
+  return n > 0 && std::string_view(target, static_cast<std::size_t>(n)) == "ready";
+}
+
 std::vector<cni::NetInfo> Pod::networks() const {
-  if (state_ != State::running && state_ != State::exited) return {};
   const auto text = find_file_text(dir_, "net-info.json");
-  return text ? cni::parse_net_info(*text) : std::vector<cni::NetInfo>();
+  if (!text) return {};
+  return cni::parse_net_info(*text);
+}
+
+std::vector<std::string> Pod::tree_ids() const {
+  std::vector<std::string> out;
+  if (const auto id = stage1_tree()) out.push_back(*id);
+  const auto apps = dir_.find_sub("appsinfo");
+  if (!apps) return out;
+  for (const auto& app : apps->names())
+    if (const auto id = find_file_text(*apps, cat(app, "/treeStoreID"), 4096)) out.emplace_back(trim(*id));
+  return out;
 }
 
 }  // namespace rkt::pod

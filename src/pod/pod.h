@@ -21,6 +21,7 @@ enum class State : std::uint8_t {
   embryo, preparing, aborted_prepare, prepared, running, exited, exited_garbage, exited_deleting, garbage, deleting, gone
 };
 std::string_view state_name(State s);  ///< as printed: "exited garbage", …
+std::string_view state_place(State s); ///< the directory below DATA/pods: "exited-garbage", …; "" when gone
 bool is_finished(State s);             ///< for --wait: exited, exited garbage, aborted prepare, garbage, gone
 bool is_after_run(State s);
 
@@ -32,9 +33,14 @@ class Pods {
   static Pods open(const std::string& data);
   /// UUIDs in prepare, prepared, run, exited-garbage; sorted. Strays are reported through `skipped`.
   std::vector<Uuid> list(std::vector<std::string>& skipped) const;
+  /// UUIDs in one place; strays are left out.
+  std::vector<Uuid> list_place(std::string_view place) const;
   /// A UUID or an unambiguous prefix. Throws "no matches found for …", "ambiguous uuid, N matches", "UUID cannot be empty".
   Uuid resolve(std::string_view text) const;
-  const DirFd& dir(std::string_view state) const;  ///< "run", "prepared", …
+  const DirFd& dir(std::string_view place) const;  ///< "run", "prepared", …
+  std::string path(std::string_view place) const;  ///< DATA/pods/PLACE
+  /// Whether `dir` is (still) the directory of this pod in that place.
+  bool holds(std::string_view place, const Uuid& id, const DirFd& dir) const;
   const std::string& data() const noexcept { return data_; }
 
  private:
@@ -49,7 +55,7 @@ class Pod {
   static std::optional<Pod> find(const Pods& pods, const Uuid& id);
   const Uuid& id() const noexcept { return id_; }
   State state() const noexcept { return state_; }
-  void refresh(const Pods& pods);                                   ///< looks again
+  void refresh(const Pods& pods);                                   ///< looks again; gone is a state
   const DirFd& dir() const noexcept { return dir_; }
   std::string path(const Pods& pods) const;                         ///< absolute path in its present place
 
@@ -59,7 +65,16 @@ class Pod {
   std::optional<TimePoint> created() const, started() const, gc_marked() const;
   std::optional<int> pid() const;                                   ///< pid file, else ppid
   std::optional<int> app_exit_code(const std::string& app) const;   ///< rkt/status/APP; size-limited, never following links
+  bool supervisor_ready() const;                                    ///< rkt/supervisor-status says "ready"
   std::vector<cni::NetInfo> networks() const;
+  bool uses_overlay() const { return dir_.exists("overlay-prepared"); }
+  /// Trees in the store that this pod needs: of its stage1 and, with overlay, of its apps. Collection keeps them.
+  std::vector<std::string> tree_ids() const;
+  /// stage1TreeStoreID; nullopt: preparation did not get that far. Throws when it is no name of a tree.
+  std::optional<std::string> stage1_tree() const;
+  /// Where the files that stage1 writes below its root can be read while nothing is mounted. What lies below is the
+  /// pod's: resolve in root, bound sizes.
+  std::optional<DirFd> stage1_files() const;
 
  private:
   Pod() = default;

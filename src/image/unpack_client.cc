@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// One worker process a call. It is trusted with nothing but the directories it is given: what it reports about an image
+// decides nothing that was not checked (digests are compared in the worker that reads the bytes; a worker that lies
+// about them could as well have written other bytes, into a tree that is only as good as that worker).
+#include "image/unpack_client.h"
+
+#include <sys/xattr.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/channel.h"
+#include "sys/file.h"
+#include "sys/install.h"
+#include "sys/spawn.h"
+#include "worker/unpack/protocol.h"
+
+namespace rkt::image {
+namespace {
+
+using unpack::Operation;
+using unpack::Reply;
+using unpack::Request;
+
+struct Answer {
+  Reply reply;
+  std::vector<UniqueFd> fds;
+};
+
+unpack::Limits worker_limits(const UnpackLimits& l) {
+  return {.bytes = l.bytes, .entries = l.entries, .ratio = l.ratio};
+}
+
+// The one privileged thing that the worker asks for. Harmless on any descriptor it could send: it only holds
+// directories of the tree it writes, and those below through read-only mounts.
+void mark_opaque(const Channel::Message& message) {
+  if (message.fds.size() != 1) throw Error(Errc::bug, "unpack worker sent a wrong number of descriptors");
+  if (::fsetxattr(message.fds.front().get(), "trusted.overlay.opaque", "y", 1, 0) < 0)
+    throw Error::from_errno("mark a directory opaque");
+}
+
+Answer run_worker(const Request& request, const std::vector<int>& fds) {
+  auto [ours, theirs] = Channel::make_pair();
+  const std::string exe = cat(install_prefix(), "/libexec/rkt/unpack");
+  Child child = Child::spawn(
+      {.exe = exe, .argv = {exe}, .env = pick_env({"ASAN_OPTIONS", "UBSAN_OPTIONS"}), .fds = {theirs.fd()}});
+  theirs.close();
+  const UniqueFd body = memory_file("unpack-request", unpack::encode(request));
+  std::vector<int> all = {body.get()};
+  all.insert(all.end(), fds.begin(), fds.end());
+  ours.send(unpack::kRequestMessage, all);
+  while (auto message = ours.receive()) {
+    if (message->text == unpack::kOpaqueMessage)
+      mark_opaque(*message);
+    else
+      return {unpack::parse_reply(message->text), std::move(message->fds)};
+  }
+  const ExitStatus status = child.wait();
+  throw Error(Errc::system, status.signal != 0
+                                ? cat("unpack worker was killed by signal ", status.signal)
+                                : cat("unpack worker ended with status ", status.code, " and without an answer"));
+}
+
+}  // namespace
+
+AciScan scan_aci(int file) {
+  Answer answer = run_worker({.operation = Operation::scan_aci, .archives = {{}}}, {file});
+  if (answer.fds.size() != 1) throw Error(Errc::bug, "unpack worker sent no manifest");
+  // The position is shared with the worker, which may have left it anywhere.
+  if (::lseek(answer.fds.front().get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind the manifest");
+  return {.digest = answer.reply.digest,
+          .manifest = read_all(answer.fds.front().get(), "manifest", unpack::kMaxManifest),
+          .tar_size = answer.reply.tar_size,
+          .compression = answer.reply.compression};
+}
+
+std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits) {
+  Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
+  std::vector<int> fds;
+  for (const auto& l : layers) {
+    request.archives.push_back(
+        {.digest = l.digest, .diff_id = "", .whitelist = l.whitelist, .upper_whitelist = l.upper_whitelist});
+    fds.push_back(l.file);
+  }
+  fds.push_back(root.get());
+  return run_worker(request, fds).reply.bytes;
+}
+
+UnpackStats unpack_oci_layer(const OciLayer& layer, const DirFd& root, const UnpackLimits& limits) {
+  if (layer.media_type.ends_with("+encrypted"))
+    throw Error(Errc::unsupported, cat("layer of type ", quoted(layer.media_type), " is encrypted"));
+  std::vector<int> fds = {layer.file, root.get()};
+  for (const DirFd* lower : layer.lowers) fds.push_back(lower->get());
+  const Reply reply =
+      run_worker(
+          {.operation = Operation::unpack_layer,
+           .limits = worker_limits(limits),
+           .archives = {{.digest = layer.digest, .diff_id = layer.diff_id, .whitelist = {}, .upper_whitelist = {}}}},
+          fds)
+          .reply;
+  return {.bytes = reply.bytes, .entries = reply.entries};
+}
+
+void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits) {
+  run_worker({.operation = Operation::unpack_layout, .limits = worker_limits(limits), .archives = {{}}},
+             {file, to.get()});
+}
+
+std::string decompress_to(int file, int out) {
+  return run_worker({.operation = Operation::decompress, .archives = {{}}}, {file, out}).reply.digest;
+}
+
+void extract_aci(int file, const DirFd& to, const UnpackLimits& limits) {
+  run_worker({.operation = Operation::extract_aci, .limits = worker_limits(limits), .archives = {{}}},
+             {file, to.get()});
+}
+
+}  // namespace rkt::image

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// ACI archives: looked at, unpacked as they are, and rendered with the images they depend on.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/unpack/protocol.h"
+#include "worker/unpack/staging.h"
+
+namespace rkt::unpack {
+
+/// Where an entry of an ACI belongs. Everything but these is refused, with the reference's text.
+struct AciPlace {
+  enum class Part { top, manifest, rootfs };
+  Part part = Part::top;
+  std::string path;  ///< rootfs: below it; "" is rootfs itself
+};
+AciPlace place_in_aci(const Entry& entry);
+
+/// Digest, compression and size of the tar; its manifest. Checks the layout; writes nothing.
+Reply scan_aci(int file, const Limits& limits, std::string& manifest);
+
+/// Renders `request.archives` (files in the same order, top image first) into `root`.
+Reply unpack_acis(const Request& request, const std::vector<int>& files, Staging& root);
+
+/// Manifest and rootfs as they are in the archive.
+Reply extract_aci(int file, const Limits& limits, Staging& to);
+
+/// The plain tar, written to `out`.
+Reply decompress(int file, const Limits& limits, int out);
+
+}  // namespace rkt::unpack

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/unpack/aci.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "sys/digest.h"
+#include "sys/file.h"
+#include "sys/tempdir.h"
+#include "worker/unpack/archive_for_test.h"
+
+namespace rkt::unpack {
+namespace {
+
+using test::dir;
+using test::error_of;
+using test::file;
+using test::file_of;
+using test::hard_link;
+using test::symlink;
+using test::tar_of;
+using testing::HasSubstr;
+
+std::string scan_error(const std::vector<test::Member>& members) {
+  const UniqueFd fd = file_of(tar_of(members));
+  std::string manifest;
+  return error_of([&] { scan_aci(fd.get(), {}, manifest); });
+}
+
+TEST(ScanAci, GivesDigestSizeCompressionAndManifest) {
+  const std::vector<test::Member> members = {file("manifest", "{}"), dir("rootfs"), file("rootfs/f", "x")};
+  const UniqueFd fd = file_of(tar_of(members, "xz"));
+  std::string manifest;
+  const Reply r = scan_aci(fd.get(), {}, manifest);
+  EXPECT_EQ(r.digest, sha512_hex(tar_of(members)));
+  EXPECT_EQ(r.tar_size, tar_of(members).size());
+  EXPECT_EQ(r.compression, "xz");
+  EXPECT_EQ(manifest, "{}");
+}
+
+TEST(ScanAci, RefusesArchivesThatAreNoAci) {
+  EXPECT_EQ(scan_error({dir("rootfs")}), "missing manifest");
+  EXPECT_EQ(scan_error({file("manifest", "{}")}), "no rootfs found in layout");
+  EXPECT_EQ(scan_error({file("manifest", "{}"), file("rootfs", "")}), "rootfs is not a directory");
+  EXPECT_EQ(scan_error({dir("manifest"), dir("rootfs")}), "manifest is not a regular file");
+  EXPECT_EQ(scan_error({file("manifest", "{}"), file("manifest", "{}"), dir("rootfs")}),
+            "duplicate file entry in archive: \"manifest\"");
+  EXPECT_EQ(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfsx", "")}),
+            "unrecognized file path in layout: \"rootfsx\"");
+  EXPECT_THAT(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfs/../../x", "")}), HasSubstr("\"..\""));
+  EXPECT_THAT(scan_error({file("/manifest", "{}"), dir("rootfs")}), HasSubstr("absolute"));
+}
+
+TEST(ScanAci, TakesDottedNamesAndTheTopDirectory) {
+  EXPECT_EQ(scan_error({dir("./"), file("./manifest", "{}"), dir("./rootfs/")}), "no error");
+}
+
+TEST(ScanAci, BoundsTheManifest) {
+  const UniqueFd fd =
+      file_of(tar_of({file("manifest", std::string((std::size_t{4} << 20) - 8192, 'x'))}).substr(0, 1024));
+  std::string manifest;
+  EXPECT_THAT(error_of([&] { scan_aci(fd.get(), {}, manifest); }), HasSubstr("tarball"));
+}
+
+class RenderAcis : public testing::Test {
+ protected:
+  struct Image {
+    std::vector<test::Member> members;
+    std::vector<std::string> whitelist, upper;
+  };
+  std::string render(std::vector<Image> images) {
+    Request request{.operation = Operation::unpack_acis};
+    std::vector<UniqueFd> owned;
+    std::vector<int> files;
+    for (auto& i : images) {
+      i.members.push_back(file("manifest", "{}"));
+      i.members.push_back(dir("rootfs"));
+      const std::string tar = tar_of(i.members);
+      request.archives.push_back({.digest = sha512_hex(tar), .whitelist = i.whitelist, .upper_whitelist = i.upper});
+      files.push_back(owned.emplace_back(file_of(tar)).get());
+    }
+    Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+    return error_of([&] { unpack_acis(request, files, staging); });
+  }
+  std::string text(const std::string& name) { return read_file(root.dir(), name); }
+  ino_t inode(const std::string& name) {
+    struct stat st{};
+    EXPECT_EQ(::fstatat(root.dir().get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW), 0) << name;
+    return st.st_ino;
+  }
+  TempDir root;
+};
+
+TEST_F(RenderAcis, UpperFilesWinAndLowerOnesFillIn) {
+  ASSERT_EQ(render({{{file("rootfs/a", "upper")}}, {{file("rootfs/a", "lower"), file("rootfs/b", "lower")}}}),
+            "no error");
+  EXPECT_EQ(text("a"), "upper");
+  EXPECT_EQ(text("b"), "lower");
+  EXPECT_FALSE(root.dir().exists("manifest"));
+}
+
+TEST_F(RenderAcis, TheLastDuplicateWinsWhole) {
+  ASSERT_EQ(render({{{file("rootfs/a", "a long first copy"), file("rootfs/a", "short")}}}), "no error");
+  EXPECT_EQ(text("a"), "short");
+}
+
+TEST_F(RenderAcis, EntriesBelowALinkAreSkipped) {
+  ASSERT_EQ(render({{{symlink("rootfs/out", "/tmp"), file("rootfs/out/rkt-unpack-escape", "x")}}}), "no error");
+  EXPECT_NE(::access("/tmp/rkt-unpack-escape", F_OK), 0);
+}
+
+TEST_F(RenderAcis, AnotherDigestIsRefused) {
+  const UniqueFd fd = file_of(tar_of({file("manifest", "{}"), dir("rootfs")}));
+  const Request request{.operation = Operation::unpack_acis, .archives = {{.digest = std::string(128, '0')}}};
+  Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+  EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }),
+              HasSubstr("image hash does not match expected"));
+}
+
+TEST_F(RenderAcis, AHardLinkGetsItsOwnImagesContentWhenAnUpperImageReplacedTheTarget) {
+  ASSERT_EQ(render({{{file("rootfs/a", "upper")}}, {{file("rootfs/a", "lower"), hard_link("rootfs/b", "rootfs/a")}}}),
+            "no error");
+  EXPECT_EQ(text("a"), "upper");
+  EXPECT_EQ(text("b"), "lower");
+}
+
+TEST_F(RenderAcis, HardLinksToAFileThatIsNotWhitelistedShareItsContent) {
+  ASSERT_EQ(
+      render({{{file("rootfs/a", "content"), hard_link("rootfs/b", "rootfs/a"), hard_link("rootfs/c", "rootfs/b")},
+               {"/b", "/c"}}}),
+      "no error");
+  EXPECT_FALSE(root.dir().exists("a"));
+  EXPECT_EQ(text("b"), "content");
+  EXPECT_EQ(inode("b"), inode("c"));
+}
+
+TEST_F(RenderAcis, AHardLinkToNothingIsRefused) {
+  EXPECT_THAT(render({{{hard_link("rootfs/b", "rootfs/a")}}}), HasSubstr("which the image lacks"));
+  EXPECT_THAT(render({{{hard_link("rootfs/b", "manifest")}}}), HasSubstr("outside rootfs"));
+}
+
+TEST_F(RenderAcis, LimitsHold) {
+  const std::string tar = tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", std::string(1000, 'x'))});
+  const UniqueFd fd = file_of(tar);
+  Request request{.operation = Operation::unpack_acis, .limits = {.bytes = 999}, .archives = {{}}};
+  Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+  EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }), HasSubstr("more than 999 bytes"));
+  request.limits = {.entries = 2};
+  EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }), HasSubstr("more than 2 entries"));
+}
+
+TEST(ExtractAci, WritesManifestAndRootfsAndRefusesChildrenOfLinks) {
+  const TempDir to;
+  const UniqueFd good = file_of(
+      tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", "x"), hard_link("rootfs/b", "rootfs/a")}));
+  Staging staging(to.dir().clone(), Staging::Kind::plain, Below(), false);
+  extract_aci(good.get(), {}, staging);
+  EXPECT_EQ(read_file(to.dir(), "manifest"), "{}");
+  EXPECT_EQ(read_file(to.dir(), "rootfs/b"), "x");
+  const TempDir other;
+  const UniqueFd bad =
+      file_of(tar_of({file("manifest", "{}"), dir("rootfs"), symlink("rootfs/l", "/tmp"), file("rootfs/l/x", "")}));
+  Staging second(other.dir().clone(), Staging::Kind::plain, Below(), false);
+  EXPECT_THAT(error_of([&] { extract_aci(bad.get(), {}, second); }), HasSubstr("is a symbolic link"));
+}
+
+}  // namespace
+}  // namespace rkt::unpack

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// libexec/rkt/unpack: one request, one reply, the end. Descriptor 3 is the socket to rkt (protocol.h).
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/channel.h"
+#include "sys/file.h"
+#include "worker/unpack/aci.h"
+#include "worker/unpack/oci.h"
+#include "worker/unpack/protocol.h"
+#include "worker/unpack/sandbox.h"
+
+namespace rkt::unpack {
+namespace {
+
+constexpr std::size_t kMaxRequest = std::size_t{256} << 20;
+
+// A request with its descriptors sorted into their roles.
+struct Job {
+  Request request;
+  std::vector<UniqueFd> files, lowers;
+  UniqueFd target;
+};
+
+Job receive(Channel& channel) {
+  auto message = channel.receive();
+  if (!message || message->text != kRequestMessage || message->fds.empty())
+    throw Error(Errc::invalid, "expected an unpack request");
+  auto& fds = message->fds;
+  Job job{.request = parse_request(read_all(fds.front().get(), "unpack request", kMaxRequest)),
+          .files = {},
+          .lowers = {},
+          .target = {}};
+  const std::size_t files = job.request.archives.size();
+  const std::size_t targets = target_of(job.request.operation) == Target::none ? 0 : 1;
+  if (fds.size() < 1 + files + targets) throw Error(Errc::invalid, "unpack request lacks descriptors");
+  auto next = fds.begin() + 1;
+  for (std::size_t i = 0; i < files; ++i) job.files.push_back(std::move(*next++));
+  if (targets == 1) job.target = std::move(*next++);
+  for (; next != fds.end(); ++next) job.lowers.push_back(std::move(*next));
+  return job;
+}
+
+void send_opaque_marks(Channel& channel, const Staging& staging) {
+  for (const auto& path : staging.opaque_paths()) {
+    const DirFd dir = staging.open_directory(path);
+    channel.send(kOpaqueMessage, {dir.get()});
+  }
+}
+
+Reply unpack_tree(Channel& channel, const Job& job, Inside inside, const std::vector<int>& files) {
+  const bool layer = job.request.operation == Operation::unpack_layer;
+  Staging staging(std::move(inside.target), layer ? Staging::Kind::layer : Staging::Kind::plain,
+                  Below(std::move(inside.below)), ::geteuid() == 0);
+  if (job.request.operation == Operation::unpack_acis) return unpack_acis(job.request, files, staging);
+  if (job.request.operation == Operation::unpack_layout) return unpack_layout(files.at(0), job.request.limits, staging);
+  if (job.request.operation == Operation::extract_aci) return extract_aci(files.at(0), job.request.limits, staging);
+  const Reply reply = unpack_layer(files.at(0), job.request.archives.at(0), job.request.limits, staging);
+  send_opaque_marks(channel, staging);
+  return reply;
+}
+
+void serve(Channel& channel) {
+  Job job = receive(channel);
+  const bool writes = target_of(job.request.operation) == Target::directory;
+  const Inside inside = enter_sandbox(writes ? std::move(job.target) : UniqueFd(), std::move(job.lowers));
+  drop_privileges(writes);
+  std::vector<int> files;
+  for (const auto& f : job.files) files.push_back(f.get());
+  if (writes)
+    return channel.send(encode(
+        unpack_tree(channel, job, {inside.target.clone(), inside.below ? inside.below.clone() : DirFd()}, files)));
+  if (job.request.operation == Operation::decompress)
+    return channel.send(encode(decompress(files.at(0), job.request.limits, job.target.get())));
+  std::string manifest;
+  const Reply reply = scan_aci(files.at(0), job.request.limits, manifest);
+  channel.send(encode(reply), {memory_file("manifest", manifest).get()});
+}
+
+void report(Channel& channel, const Error& error) {
+  try {
+    channel.send(encode(error));
+  } catch (const Error&) {
+    // rkt is gone; nobody is left to tell.
+    ::_exit(1);
+  }
+}
+
+}  // namespace
+}  // namespace rkt::unpack
+
+int main() {
+  ::umask(0);
+  // No configuration file: nothing outside the binary decides how digests are made, and the file is out of reach
+  // anyway.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  rkt::Channel channel{rkt::UniqueFd(3)};
+  try {
+    rkt::unpack::serve(channel);
+    ::_exit(0);  // the reply is out, and nothing is left to flush
+  } catch (const rkt::Error& e) {
+    rkt::unpack::report(channel, e);
+  } catch (const std::bad_alloc&) {
+    rkt::unpack::report(channel, rkt::Error(rkt::Errc::invalid, "archive needs more memory than unpacking may use"));
+  } catch (const std::exception& e) {
+    rkt::unpack::report(channel, rkt::Error(rkt::Errc::bug, rkt::cat("unpack: ", e.what())));
+  }
+  ::_exit(1);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/unpack/oci.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "worker/unpack/hasher.h"
+#include "worker/unpack/names.h"
+#include "worker/unpack/writer.h"
+
+namespace rkt::unpack {
+namespace {
+
+[[noreturn]] void mismatch(std::string_view what, const Digest& expected, std::string_view got) {
+  throw Error(Errc::untrusted, cat(what, " does not match: expected ", expected.algorithm, ":", expected.hex, ", got ",
+                                   expected.algorithm, ":", got));
+}
+
+std::optional<Digest> digest_or_none(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return Digest::parse(text);
+}
+
+void write_entry(const Entry& entry, Staging& root, Writer& writer, TarReader& tar) {
+  const std::string path = clean_name(entry.name);
+  const Whiteout whiteout = parse_whiteout(path);
+  switch (whiteout.kind) {
+    case Whiteout::Kind::bookkeeping:
+      return;
+    case Whiteout::Kind::hides:
+      return root.whiteout(whiteout.path);
+    case Whiteout::Kind::opaque:
+      return root.opaque(whiteout.path);
+    case Whiteout::Kind::none:
+      break;
+  }
+  if (entry.type == Entry::Type::hard_link)
+    writer.link(path, clean_link_target(entry.target));
+  else
+    writer.write(path, entry, tar);
+}
+
+void write_all_entries(ArchiveStream& stream, Meter& meter, Staging& root) {
+  TarReader tar(stream);
+  Writer writer(root, meter);
+  Entry entry;
+  while (tar.next(entry)) {
+    meter.entry();
+    in_context([&] { return cat("unpack ", quoted(entry.name)); }, [&] { write_entry(entry, root, writer, tar); });
+  }
+  stream.drain();
+}
+
+}  // namespace
+
+Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limits, Staging& root) {
+  const auto digest = digest_or_none(archive.digest), diff_id = digest_or_none(archive.diff_id);
+  ArchiveStream stream(file, {.file_algorithm = digest ? digest->algorithm : "",
+                              .tar_algorithm = diff_id ? diff_id->algorithm : "",
+                              .ratio = limits.ratio});
+  Meter meter(limits);
+  const auto check_file = [&] {
+    if (!digest) return;
+    if (const std::string got = stream.file_digest(); got != digest->hex) mismatch("layer digest", *digest, got);
+  };
+  try {
+    write_all_entries(stream, meter, root);
+  } catch (const Error&) {
+    check_file();
+    throw;
+  }
+  check_file();
+  if (diff_id)
+    if (const std::string got = stream.tar_digest(); got != diff_id->hex) mismatch("layer diff_id", *diff_id, got);
+  root.finish();
+  return {.compression = compression_name(stream.compression()),
+          .tar_size = stream.tar_size(),
+          .bytes = meter.total_bytes(),
+          .entries = meter.total_entries()};
+}
+
+std::optional<std::string> place_in_layout(const Entry& entry) {
+  const std::string path = clean_name(entry.name);
+  if (path != "index.json" && path != "oci-layout" && !path.starts_with("blobs/")) return std::nullopt;
+  if (entry.type == Entry::Type::directory) return std::nullopt;  // made when a blob needs it
+  const auto parts = split(path, '/');
+  const bool named = std::ranges::all_of(path, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._+=-").contains(c);
+  });
+  if (entry.type != Entry::Type::regular || !named || (parts.size() != 1 && parts.size() != 3))
+    throw Error(Errc::invalid, cat("archive entry ", quoted(entry.name), " does not belong into an OCI layout"));
+  return path;
+}
+
+Reply unpack_layout(int file, const Limits& limits, Staging& to) {
+  ArchiveStream stream(file, {.file_algorithm = "", .tar_algorithm = "", .ratio = limits.ratio});
+  TarReader tar(stream);
+  Meter meter(limits);
+  Writer writer(to, meter);
+  bool index = false;
+  Entry entry;
+  while (tar.next(entry)) {
+    meter.entry();
+    const auto path = place_in_layout(entry);
+    if (!path) continue;
+    entry.attributes = {.mode = 0644};
+    writer.write(*path, entry, tar);
+    index |= *path == "index.json";
+  }
+  if (!index) throw Error(Errc::invalid, "archive holds no \"index.json\": it is no OCI image layout");
+  stream.drain();
+  to.finish();
+  return {.compression = compression_name(stream.compression()),
+          .bytes = meter.total_bytes(),
+          .entries = meter.total_entries()};
+}
+
+}  // namespace rkt::unpack

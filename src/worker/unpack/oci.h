@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Docker/OCI layers -> overlayfs lower directories, and OCI layout archives -> layout directories.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "worker/unpack/protocol.h"
+#include "worker/unpack/staging.h"
+
+namespace rkt::unpack {
+
+/// Unpacks one layer. Both digests are checked; when the file's is wrong that is the error, whatever else went wrong
+/// with it.
+Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limits, Staging& root);
+
+/// Where an entry of a layout archive belongs: index.json, oci-layout, blobs/ALGORITHM/ENCODED. nullopt: not part of a
+/// layout.
+std::optional<std::string> place_in_layout(const Entry& entry);
+
+Reply unpack_layout(int file, const Limits& limits, Staging& to);
+
+}  // namespace rkt::unpack

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last step into the sandbox: capabilities, limits, system calls. An allowlist, since this process keeps being root
+// to the file system: whatever a taken-over parser asks for that unpacking does not need is not there (ENOSYS, which
+// also makes the C library fall back from calls that it only prefers).
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <initializer_list>
+#include <memory>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/confine.h"
+#include "worker/unpack/sandbox.h"
+
+namespace rkt::unpack {
+namespace {
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr rlim_t kAddressSpace = RLIM_INFINITY;  // the shadow alone takes terabytes
+#else
+constexpr rlim_t kAddressSpace = rlim_t{1} << 30;
+#endif
+
+constexpr std::array kFileCapabilities = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
+
+constexpr std::uint64_t capability_mask() {
+  std::uint64_t mask = 0;
+  for (const int cap : kFileCapabilities) mask |= std::uint64_t{1} << cap;
+  return mask;
+}
+
+void keep_file_capabilities() {
+  constexpr std::uint64_t kept = capability_mask();
+  for (int cap = 0; cap < 64; ++cap)
+    if ((kept >> cap & 1) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+      throw Error::from_errno("bound capabilities");
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  data[0].effective = data[0].permitted = static_cast<std::uint32_t>(kept);
+  data[1].effective = data[1].permitted = static_cast<std::uint32_t>(kept >> 32);
+  if (::syscall(SYS_capset, &header, data) < 0) throw Error::from_errno("drop capabilities");
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error::from_errno("forbid new privileges");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error::from_errno("refuse to be traced");
+}
+
+class Filter {
+ public:
+  Filter() : ctx_(::seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), &::seccomp_release) {
+    if (!ctx_) throw Error(Errc::system, "make a system call filter");
+    ::seccomp_attr_set(ctx_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    ::seccomp_attr_set(ctx_.get(), SCMP_FLTATR_CTL_OPTIMIZE,
+                       2);  // a binary tree: this list is long and every write passes it
+  }
+  void allow(std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      const int number = ::seccomp_syscall_resolve_name(name);
+      if (number < 0) continue;  // not on this architecture
+      add(number, 0, {});
+    }
+  }
+  // New threads, not new processes.
+  void allow_threads() { add(SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)); }
+  void load() {
+    if (const int r = ::seccomp_load(ctx_.get()); r < 0) throw Error::from_errno("load a system call filter", -r);
+  }
+
+ private:
+  void add(int number, unsigned count, scmp_arg_cmp arg) {
+    if (const int r = ::seccomp_rule_add_array(ctx_.get(), SCMP_ACT_ALLOW, number, count, &arg); r < 0)
+      throw Error::from_errno("allow a system call", -r);
+  }
+  std::unique_ptr<void, decltype(&::seccomp_release)> ctx_;
+};
+
+void filter_syscalls(bool writes) {
+  Filter filter;
+  filter.allow({"read", "pread64", "write", "lseek", "close", "fstat", "newfstatat", "statx", "fcntl", "fadvise64",
+                "memfd_create", "sendmsg", "recvmsg"});
+  filter.allow({"mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex", "getrandom", "clock_gettime"});
+  filter.allow({"set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "gettid", "getpid", "geteuid", "tgkill",
+                "exit", "exit_group", "rt_sigprocmask", "rt_sigaction", "rt_sigreturn", "sigaltstack",
+                "restart_syscall"});
+  filter.allow_threads();
+  if (writes)
+    filter.allow({"openat",     "openat2",   "pwrite64",   "ftruncate",   "getdents64", "faccessat",
+                  "faccessat2", "mkdirat",   "mknodat",    "symlinkat",   "linkat",     "unlinkat",
+                  "readlinkat", "fchown",    "fchownat",   "fchmod",      "fchmodat",   "utimensat",
+                  "fsetxattr",  "fgetxattr", "flistxattr", "fremovexattr"});
+  filter.load();
+}
+
+}  // namespace
+
+void drop_privileges(bool writes) {
+  limit_resource(RLIMIT_CORE, 0);
+  limit_resource(RLIMIT_AS, kAddressSpace);
+  if (writes && ::geteuid() == 0)
+    keep_file_capabilities();
+  else
+    become_unprivileged();
+  filter_syscalls(writes);
+}
+
+}  // namespace rkt::unpack

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/unpack/protocol.h"
+
+#include <array>
+#include <limits>
+
+#include "base/strings.h"
+#include "json/reader.h"
+#include "json/value.h"
+
+namespace rkt::unpack {
+namespace {
+
+constexpr json::Limits kRequestLimits{.bytes = std::size_t{256} << 20, .depth = 8};
+constexpr std::array kOperations = {"scan-aci",      "unpack-acis", "unpack-layer",
+                                    "unpack-layout", "decompress",  "extract-aci"};
+constexpr std::array kCodes = {"usage",       "not-found", "busy",    "invalid", "untrusted",
+                               "unsupported", "denied",    "network", "system",  "bug"};
+
+template <class Names>
+std::size_t index_of(const Names& names, const json::Reader& reader) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (reader.text() == names[i]) return i;
+  reader.fail(cat("unknown value ", quoted(reader.text())));
+}
+
+json::Value array_of(const std::vector<std::string>& texts) { return json::Array(texts.begin(), texts.end()); }
+
+std::uint64_t count(const json::Reader& object, std::string_view member) {
+  return static_cast<std::uint64_t>(object.at(member).integer(0));
+}
+
+// Text for JSON from any bytes: what is no ASCII is shown as \xNN.
+std::string printable(std::string_view s) {
+  std::string out;
+  for (const char c : s) {
+    const auto u = static_cast<std::uint8_t>(c);
+    if (u >= 0x20 && u < 0x7f)
+      out.push_back(c);
+    else
+      out += cat("\\x", to_hex(std::array{u}));
+  }
+  return out;
+}
+
+}  // namespace
+
+Target target_of(Operation op) {
+  switch (op) {
+    case Operation::scan_aci:
+      return Target::none;
+    case Operation::decompress:
+      return Target::file;
+    case Operation::unpack_acis:
+    case Operation::unpack_layer:
+    case Operation::unpack_layout:
+    case Operation::extract_aci:
+      return Target::directory;
+  }
+  return Target::none;
+}
+
+std::string encode(const Request& request) {
+  json::Array archives;
+  for (const auto& a : request.archives) {
+    json::Object o;
+    o.set("digest", a.digest);
+    o.set("diffId", a.diff_id);
+    o.set("whitelist", array_of(a.whitelist));
+    o.set("upperWhitelist", array_of(a.upper_whitelist));
+    archives.emplace_back(std::move(o));
+  }
+  json::Object top;
+  top.set("operation", kOperations.at(static_cast<std::size_t>(request.operation)));
+  top.set("bytes", request.limits.bytes);
+  top.set("entries", request.limits.entries);
+  top.set("ratio", request.limits.ratio);
+  top.set("archives", std::move(archives));
+  return json::write(std::move(top));
+}
+
+Request parse_request(std::string_view text) {
+  const json::Value value = json::parse(text, kRequestLimits);
+  const json::Reader top(value, "unpack request");
+  Request out;
+  out.operation = static_cast<Operation>(index_of(kOperations, top.at("operation")));
+  out.limits = {.bytes = count(top, "bytes"), .entries = count(top, "entries"), .ratio = count(top, "ratio")};
+  if (out.limits.ratio == 0) top.fail("ratio is zero");
+  for (const auto& a : top.items("archives"))
+    out.archives.push_back({.digest = a.at("digest").text(),
+                            .diff_id = a.at("diffId").text(),
+                            .whitelist = a.texts("whitelist"),
+                            .upper_whitelist = a.texts("upperWhitelist")});
+  if (out.archives.empty() || (out.archives.size() > 1 && out.operation != Operation::unpack_acis))
+    top.fail("wrong number of archives");
+  return out;
+}
+
+std::string encode(const Reply& reply) {
+  json::Object top;
+  top.set("digest", reply.digest);
+  top.set("compression", reply.compression);
+  top.set("tarSize", reply.tar_size);
+  top.set("bytes", reply.bytes);
+  top.set("entries", reply.entries);
+  return json::write(std::move(top));
+}
+
+std::string encode(const Error& error) {
+  json::Object top;
+  top.set("error", printable(error.brief().substr(0, 8192)));
+  top.set("code", kCodes.at(static_cast<std::size_t>(error.code())));
+  return json::write(std::move(top));
+}
+
+Reply parse_reply(std::string_view text) {
+  const json::Value value = json::parse(text);
+  const json::Reader top(value, "unpack reply");
+  if (const auto error = top.find("error"))
+    throw Error(static_cast<Errc>(index_of(kCodes, top.at("code"))), error->text());
+  return {.digest = top.at("digest").text(),
+          .compression = top.at("compression").text(),
+          .tar_size = count(top, "tarSize"),
+          .bytes = count(top, "bytes"),
+          .entries = count(top, "entries")};
+}
+
+}  // namespace rkt::unpack

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rkt (src/image/unpack_client) and libexec/rkt/unpack say to each other. One request a process:
+//
+//   rkt    -> worker  "request" + descriptors: a memory file with the request, the archive files in order, then as the
+//                     operation needs the target (a directory, or the output file) and the directories below it, top
+//                     first
+//   worker -> rkt     "opaque"  + one directory descriptor: mark it opaque for overlayfs. Any number of these; the
+//   worker has not
+//                     the privilege, and rkt sets nothing but this one attribute on what it is handed
+//   worker -> rkt     a reply (JSON) + for a scan a memory file with the manifest; or an error (JSON). The end.
+//
+// The request travels in a file since whitelists of real images do not fit a packet.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace rkt::unpack {
+
+inline constexpr std::string_view kRequestMessage = "request";
+inline constexpr std::string_view kOpaqueMessage = "opaque";
+inline constexpr std::size_t kMaxManifest = std::size_t{4} << 20;
+
+enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci };
+
+/// Which descriptor a request carries behind its files.
+enum class Target { none, file, directory };
+Target target_of(Operation op);
+
+struct Limits {
+  std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 1100;
+};
+
+struct Request {
+  Operation operation = Operation::scan_aci;
+  Limits limits;
+  /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers; ""
+  /// unchecked.
+  struct Archive {
+    std::string digest, diff_id;
+    std::vector<std::string> whitelist, upper_whitelist;
+  };
+  std::vector<Archive> archives;
+};
+
+struct Reply {
+  std::string digest, compression;
+  std::uint64_t tar_size = 0, bytes = 0, entries = 0;
+};
+
+std::string encode(const Request& request);
+Request parse_request(std::string_view text);  ///< throws Errc::invalid
+std::string encode(const Reply& reply);
+std::string encode(const Error& error);    ///< the text made printable: names in archives are any bytes
+Reply parse_reply(std::string_view text);  ///< throws the error that the worker reported, or Errc::invalid
+
+}  // namespace rkt::unpack

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the entries of an archive into a Staging tree, and counts them against the limits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "worker/unpack/protocol.h"
+#include "worker/unpack/staging.h"
+#include "worker/unpack/tar.h"
+
+namespace rkt::unpack {
+
+/// Entries and bytes so far. Throws Errc::invalid when a limit is passed.
+class Meter {
+ public:
+  explicit Meter(const Limits& limits) : limits_(limits) {}
+  void entry();
+  void bytes(std::uint64_t n);
+  std::uint64_t total_bytes() const noexcept { return bytes_; }
+  std::uint64_t total_entries() const noexcept { return entries_; }
+
+ private:
+  Limits limits_;
+  std::uint64_t bytes_ = 0, entries_ = 0;
+};
+
+class Writer {
+ public:
+  Writer(Staging& staging, Meter& meter) : staging_(staging), meter_(meter) {}
+  /// Writes one entry at `path` (clean). Content comes from `tar`, which must stand on that entry. What is there
+  /// already is removed first, never opened; only a directory over a directory keeps the content. Hard links go to
+  /// link().
+  void write(const std::string& path, const Entry& entry, TarReader& tar);
+  /// A second name for `target` (clean). In a layer the target may lie in the layers below: then it is copied up first.
+  void link(const std::string& path, const std::string& target);
+  void regular(const std::string& path, const Attributes& attributes, std::string_view bytes);
+
+ private:
+  using Place = Staging::Place;
+  void regular(const Place& at, const Entry& entry, TarReader& tar);
+  void special(const Place& at, const Entry& entry);
+  void copy_up(const Place& at, const struct stat& st);
+  void copy_content(int from, int to, std::uint64_t size);
+  UniqueFd create(const Place& at, mode_t mode);
+  template <class Make>
+  void make(const Place& at, std::string_view doing, Make&& syscall);
+  void finish_file(int fd, const Place& at, const Attributes& attributes);
+
+  Staging& staging_;
+  Meter& meter_;
+};
+
+}  // namespace rkt::unpack

@@ -9,8 +9,8 @@ namespace {
 
 const std::vector<PortForward> kPorts = {{.protocol = "tcp", .host_ip = "", .host_port = 8080, .pod_port = 80},
                                          {.protocol = "udp", .host_ip = "10.0.0.1", .host_port = 53, .pod_port = 5353}};
-constexpr const char* kMappings =
-    R"({"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"10.0.0.1"}]})";
+constexpr const char* kMappings = R"({"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},)"
+                                  R"({"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"10.0.0.1"}]})";
 
 cni::NetworkConfig plain(const std::string& version = "0.4.0") {
   return cni::parse_network("{ \"cniVersion\": \"" + version + "\", \"name\": \"n\", \"type\": \"ptp\" }", false);
@@ -30,9 +30,10 @@ TEST(PlanSteps, AddsThePreviousResultToAPlainConfiguration) {
 }
 
 TEST(PlanSteps, GivesEveryPluginOfAListItsNameAndVersionAndTakesCapabilitiesOut) {
-  const auto list = cni::parse_network(
-      R"({"cniVersion":"1.0.0","name":"l","plugins":[{"type":"bridge"},{"type":"tuning","capabilities":{"mac":true}}]})",
-      true);
+  const auto list =
+      cni::parse_network(R"({"cniVersion":"1.0.0","name":"l","plugins":[{"type":"bridge"},{"type":"tuning",)"
+                         R"("capabilities":{"mac":true}}]})",
+                         true);
   const auto steps = plan_steps(list, {});
   ASSERT_EQ(steps.size(), 2U);
   EXPECT_EQ(plugin_input(steps[0], nullptr), R"({"type":"bridge","cniVersion":"1.0.0","name":"l"})");
@@ -49,9 +50,10 @@ TEST(PlanSteps, PutsPortmapAtTheEndForPorts) {
 }
 
 TEST(PlanSteps, GivesPortsToAPluginThatDeclaresTheCapability) {
-  const auto list = cni::parse_network(
-      R"({"cniVersion":"1.0.0","name":"l","plugins":[{"type":"bridge"},{"type":"portmap","capabilities":{"portMappings":true}}]})",
-      true);
+  const auto list =
+      cni::parse_network(R"({"cniVersion":"1.0.0","name":"l","plugins":[{"type":"bridge"},{"type":"portmap",)"
+                         R"("capabilities":{"portMappings":true}}]})",
+                         true);
   const auto steps = plan_steps(list, kPorts);
   ASSERT_EQ(steps.size(), 2U);
   EXPECT_EQ(plugin_input(steps[1], nullptr),

@@ -22,7 +22,7 @@ class Object {
   const Value* find(std::string_view name) const;    ///< exact name; nullptr: absent
   const Value* find_any_case(std::string_view name) const;  ///< the reference's decoder ignores case (ASCII)
   const std::vector<Member>& members() const noexcept { return members_; }
-  bool empty() const noexcept { return members_.empty(); }
+  bool empty() const noexcept;
 
  private:
   std::vector<Member> members_;
@@ -56,6 +56,8 @@ class Value {
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> v_;
 };
+
+inline bool Object::empty() const noexcept { return members_.empty(); }  // here, because clang wants Value complete
 
 struct Limits {
   std::size_t bytes = std::size_t{8} << 20;

@@ -51,6 +51,7 @@ const std::string* args_of(const cni::NetList& wanted, std::string_view name) {
 struct Candidate {
   cni::NetworkConfig config;
   std::string file;
+  bool builtin = false;
 };
 
 // Those of one directory that are asked for, the first of each name.
@@ -65,7 +66,7 @@ std::vector<Candidate> pick(const std::vector<ConfigFile>& files, const cni::Net
       log::note("networking", cat(quoted(config.name), " network already defined, ignoring ", f.name));
       continue;
     }
-    out.push_back({.config = std::move(config), .file = f.name});
+    out.push_back({.config = std::move(config), .file = f.name, .builtin = f.dir.empty()});
   }
   return out;
 }
@@ -113,7 +114,7 @@ std::vector<Network> select_networks(const std::vector<ConfigFile>& user, const 
       log::debug("networking", cat("overriding ", quoted(b.config.name), " network with one from ", same->file));
   }
   check_all_found(chosen, wanted);
-  std::ranges::stable_sort(chosen, {}, &Candidate::file);
+  std::ranges::sort(chosen, {}, [](const Candidate& c) { return std::pair(c.file, c.builtin); });
   std::vector<Network> out;
   for (auto& c : chosen) {
     const std::string if_name = cat("eth", out.size());

@@ -66,7 +66,7 @@ std::vector<MountOp> plan_mounts(const appc::RuntimeApp& app, const std::vector<
                       .recursive = v.recursive.value_or(false),
                       .read_only = v.read_only.value_or(w.image_read_only)});
   }
-  std::ranges::stable_sort(mounts, {}, [](const MountOp& m) { return parts_of(m.target); });
+  std::ranges::sort(mounts, {}, [](const MountOp& m) { return std::pair(parts_of(m.target), m.source); });
   out.insert(out.end(), std::make_move_iterator(mounts.begin()), std::make_move_iterator(mounts.end()));
   return out;
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/mount.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt {
+
+DetachedMount DetachedMount::copy(int dir, const std::string& path, Depth depth) {
+  const unsigned deep = depth == Depth::recursive ? AT_RECURSIVE : 0U;
+  UniqueFd fd(::open_tree(dir, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | deep));
+  if (!fd) throw Error::from_errno(cat("copy the mount of ", quoted(path)));
+  return DetachedMount(std::move(fd));
+}
+
+DetachedMount DetachedMount::make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes) {
+  const auto fail = [&](const char* what) { return Error::from_errno(cat("make a ", type, " file system: ", what)); };
+  const UniqueFd fs(::fsopen(type, FSOPEN_CLOEXEC));
+  if (!fs) throw fail("open");
+  for (const auto& [key, value] : options) {
+    const auto how = value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
+    if (::fsconfig(fs.get(), static_cast<unsigned>(how), key, value, 0) < 0) throw fail(key);
+  }
+  if (::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) throw fail("create");
+  UniqueFd fd(::fsmount(fs.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)));
+  if (!fd) throw fail("mount");
+  return DetachedMount(std::move(fd));
+}
+
+void DetachedMount::restrict(std::uint64_t attributes, Depth depth) const {
+  mount_attr attr{};
+  attr.attr_set = attributes;
+  const unsigned deep = depth == Depth::recursive ? AT_RECURSIVE : 0U;
+  if (::mount_setattr(fd(), "", AT_EMPTY_PATH | deep, &attr, sizeof attr) < 0)
+    throw Error::from_errno("restrict a mount");
+}
+
+void DetachedMount::attach(int target) const {
+  if (::move_mount(fd(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+    throw Error::from_errno("attach a mount");
+}
+
+void receive_mounts_only() {
+  if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) throw Error::from_errno("make mounts slaves");
+}
+
+void change_root(int root) {
+  // Both roots are at the same place afterwards, the old one on top: it is what "." names.
+  if (::fchdir(root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0) throw Error::from_errno("change the root");
+  if (::umount2(".", MNT_DETACH) < 0) throw Error::from_errno("detach the old root");
+  if (::chdir("/") < 0) throw Error::from_errno("change to the new root");
+}
+
+}  // namespace rkt

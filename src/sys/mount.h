@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts as descriptors (the API of Linux 5.2 and 5.12): a DetachedMount is visible nowhere until it is attached, and
+// is undone when its owner goes before that. Targets are descriptors, so that no path of an image is ever walked by
+// mount(2).
+#pragma once
+
+#include <sys/mount.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "sys/fd.h"
+
+namespace rkt {
+
+class DetachedMount {
+ public:
+  enum class Depth { this_mount, recursive };
+  using Option = std::pair<const char*, const char*>;  ///< value nullptr: a flag
+
+  /// A copy of what is at `path` below `dir` (a bind mount without a place). AT_FDCWD and absolute paths serve; "" is
+  /// `dir` itself. Throws.
+  static DetachedMount copy(int dir, const std::string& path, Depth depth = Depth::this_mount);
+  /// A new file system. `attributes`: MOUNT_ATTR_….
+  static DetachedMount make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes);
+
+  int fd() const noexcept { return fd_.get(); }  ///< serves as a directory descriptor
+  /// Sets MOUNT_ATTR_… flags on it, and with Depth::recursive on everything below.
+  void restrict(std::uint64_t attributes, Depth depth = Depth::this_mount) const;
+  /// Puts it on top of the file or directory `target` (any descriptor of it). The descriptor stays usable.
+  void attach(int target) const;
+
+ private:
+  explicit DetachedMount(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+/// Mounts below "/" of this mount namespace receive what is mounted on the host later, and give nothing back.
+void receive_mounts_only();
+
+/// `root`, a mount point in this namespace, becomes "/" of the namespace; everything else is detached. The working
+/// directory is the new "/" afterwards.
+void change_root(int root);
+
+}  // namespace rkt

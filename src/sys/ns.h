@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// New processes in new namespaces, and joining those of others. Single-threaded callers only: the child of
+// clone_process() is a copy of this process that goes on in C++.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "sys/fd.h"
+
+namespace rkt {
+
+struct NewProcess {
+  pid_t pid = 0;   ///< 0: this is the child
+  UniqueFd pidfd;  ///< in the parent
+};
+
+/// clone3: `flags` are CLONE_NEW…; `cgroup` >= 0: the child is born in that v2 cgroup. Throws.
+NewProcess clone_process(std::uint64_t flags, int cgroup = -1);
+
+/// nullopt: no such process.
+std::optional<UniqueFd> open_pidfd(pid_t pid);
+
+/// Whether the process of a pidfd has ended.
+bool has_ended(int pidfd);
+
+/// setns: `fd` is a pidfd (all of `kinds`, CLONE_NEW…) or one namespace. A joined pid namespace is that of children.
+void join_namespaces(int fd, int kinds);
+
+void set_hostname(const char* name);
+
+/// From here on no process without CAP_SYS_PTRACE can look at this one (its /proc/PID links, memory, environment), and
+/// it dumps no core. Inherited by clones, ended by exec.
+void become_unreadable();
+
+/// This process is killed when its parent dies. `parent` is a pidfd of the parent, since the parent may be dead
+/// already.
+void die_with_parent(int parent);
+
+}  // namespace rkt

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/seccomp.h"
+
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include <cstring>
+
+namespace rkt {
+namespace {
+
+// What the kernel would answer: an interpreter for the instructions that the programs are made of.
+std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, std::uint32_t nr,
+                  std::uint64_t arg0 = 0) {
+  seccomp_data data{};
+  data.arch = arch;
+  data.nr = static_cast<int>(nr);
+  data.args[0] = arg0;
+  std::uint32_t a = 0;
+  for (std::size_t pc = 0; pc < program.size(); ++pc) {
+    const sock_filter& i = program[pc];
+    switch (i.code) {
+      case BPF_LD | BPF_W | BPF_ABS:
+        std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, 4);
+        break;
+      case BPF_JMP | BPF_JA:
+        pc += i.k;
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        pc += a == i.k ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        pc += a >= i.k ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        pc += (a & i.k) != 0 ? i.jt : i.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return i.k;
+      default:
+        ADD_FAILURE() << "instruction " << i.code;
+        return 0;
+    }
+  }
+  ADD_FAILURE() << "ran off the end";
+  return 0;
+}
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kNative = AUDIT_ARCH_X86_64, kForeign = AUDIT_ARCH_AARCH64;
+#else
+constexpr std::uint32_t kNative = AUDIT_ARCH_AARCH64, kForeign = AUDIT_ARCH_X86_64;
+#endif
+
+TEST(Seccomp, AllowsWhatIsListedAndKillsForOtherOldCalls) {
+  const auto p = make_seccomp_program({.names = {"read", "write", "exit_group"}});
+  EXPECT_EQ(run(p, kNative, SYS_read), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(p, kNative, SYS_exit_group), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(p, kNative, SYS_mount), SECCOMP_RET_KILL_PROCESS);
+  EXPECT_EQ(run(p, kNative, SYS_close), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(Seccomp, RefusedCallsReturnTheErrnoThatWasAskedFor) {
+  const auto p = make_seccomp_program({.names = {"read"}, .err = EPERM});
+  EXPECT_EQ(run(p, kNative, SYS_mount), SECCOMP_RET_ERRNO | EPERM);
+}
+
+TEST(Seccomp, CallsYoungerThanTheListsDoNotExistUnlessListed) {
+  const auto p = make_seccomp_program({.names = {"read", "openat2"}, .err = EPERM});
+  EXPECT_EQ(run(p, kNative, SYS_io_uring_setup), SECCOMP_RET_ERRNO | ENOSYS);
+  EXPECT_EQ(run(p, kNative, 100000), SECCOMP_RET_ERRNO | ENOSYS);
+  EXPECT_EQ(run(p, kNative, SYS_openat2), SECCOMP_RET_ALLOW);
+}
+
+TEST(Seccomp, ARefuseListLetsEverythingElsePass) {
+  const auto p = make_seccomp_program({.mode = SeccompRules::Mode::refuse, .names = {"mount", "no_such_call"}});
+  EXPECT_EQ(run(p, kNative, SYS_mount), SECCOMP_RET_KILL_PROCESS);
+  EXPECT_EQ(run(p, kNative, SYS_read), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(p, kNative, SYS_clone3), SECCOMP_RET_ALLOW);
+}
+
+TEST(Seccomp, OtherArchitecturesAreKilled) {
+  for (const auto mode : {SeccompRules::Mode::allow_only, SeccompRules::Mode::refuse})
+    EXPECT_EQ(run(make_seccomp_program({.mode = mode, .names = {"read"}}), kForeign, SYS_read),
+              SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(Seccomp, NewNamespacesAreRefusedWhereCloneIsAllowed) {
+  const auto p = make_seccomp_program({.names = {"clone", "clone3"}, .refuse_new_namespaces = true});
+  EXPECT_EQ(run(p, kNative, SYS_clone, SIGCHLD), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(p, kNative, SYS_clone, CLONE_NEWUSER | SIGCHLD), SECCOMP_RET_ERRNO | EPERM);
+  EXPECT_EQ(run(p, kNative, SYS_clone, CLONE_NEWNS), SECCOMP_RET_ERRNO | EPERM);
+  EXPECT_EQ(run(p, kNative, SYS_clone3), SECCOMP_RET_ERRNO | ENOSYS);
+}
+
+TEST(Seccomp, CloneStaysRefusedWhereItIsNotListed) {
+  const auto p = make_seccomp_program({.names = {"read"}, .refuse_new_namespaces = true});
+  EXPECT_EQ(run(p, kNative, SYS_clone, SIGCHLD), SECCOMP_RET_KILL_PROCESS);
+}
+
+#if defined(__x86_64__)
+TEST(Seccomp, ThirtyTwoBitCallsHaveTheirOwnNumbers) {
+  const auto p = make_seccomp_program({.names = {"read", "socketcall"}});
+  EXPECT_EQ(run(p, AUDIT_ARCH_I386, 3), SECCOMP_RET_ALLOW);             // read
+  EXPECT_EQ(run(p, AUDIT_ARCH_I386, 102), SECCOMP_RET_ALLOW);           // socketcall
+  EXPECT_EQ(run(p, AUDIT_ARCH_I386, 0), SECCOMP_RET_KILL_PROCESS);      // restart_syscall; read on x86-64
+  EXPECT_EQ(run(p, AUDIT_ARCH_I386, 425), SECCOMP_RET_ERRNO | ENOSYS);  // io_uring_setup
+}
+
+TEST(Seccomp, X32CallsCannotPassByEitherKindOfList) {
+  for (const auto mode : {SeccompRules::Mode::allow_only, SeccompRules::Mode::refuse})
+    EXPECT_EQ(run(make_seccomp_program({.mode = mode, .names = {"read", "mount"}}), kNative, 0x40000000U | SYS_mount),
+              SECCOMP_RET_ERRNO | ENOSYS);
+}
+#endif
+
+TEST(Seccomp, NamesOfCallsAndErrorsAreKnown) {
+  EXPECT_TRUE(is_syscall("mount"));
+  EXPECT_TRUE(is_syscall("socketcall"));
+  EXPECT_FALSE(is_syscall("no_such_call"));
+  EXPECT_EQ(parse_errno("EPERM"), EPERM);
+  EXPECT_EQ(parse_errno("ENOSYS"), ENOSYS);
+  EXPECT_FALSE(parse_errno("ENOTHING"));
+}
+
+}  // namespace
+}  // namespace rkt

@@ -22,7 +22,8 @@ OutputDirectory::OutputDirectory(const std::string& path, bool overwrite) {
   while (text.size() > 1 && text.ends_with('/')) text.pop_back();
   const auto slash = text.rfind('/');
   name_ = slash == std::string::npos ? text : text.substr(slash + 1);
-  if (name_.empty() || name_ == "." || name_ == "..") throw Error(Errc::usage, cat("bad output directory ", quoted(path)));
+  if (name_.empty() || name_ == "." || name_ == "..")
+    throw Error(Errc::usage, cat("bad output directory ", quoted(path)));
   parent_ = DirFd::open(slash == std::string::npos ? "." : slash == 0 ? "/" : text.substr(0, slash));
   aside_ = cat(".", image::unique_name("rkt-image"));
   dir_ = parent_.make_sub(aside_, 0755);

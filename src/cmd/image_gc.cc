@@ -29,8 +29,7 @@ void add_pod(const pod::Pod& pod, InUse& use) {
     for (const auto& app : apps->names())
       if (const auto id = find_file_text(*apps, app + "/treeStoreID")) use.trees.emplace_back(trim(*id));
   if (pod.state() != pod::State::running) return;
-  for (const auto& app : pod.manifest().apps)
-    use.images.insert(app.image_id.key());
+  for (const auto& app : pod.manifest().apps) use.images.insert(app.image_id.key());
 }
 
 InUse look_at_pods(cli::Env& env, const pod::Pods& pods) {
@@ -58,7 +57,9 @@ int run_image_gc(cli::Env& env, const cli::Parsed& in) {
   }
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   auto images = store.images();
-  std::erase_if(images, [&](const auto& r) { return now - r.last_used <= in.duration("grace-period") || use.images.contains(r.key); });
+  std::erase_if(images, [&](const auto& r) {
+    return now - r.last_used <= in.duration("grace-period") || use.images.contains(r.key);
+  });
   std::ranges::stable_sort(images, {}, &store::ImageRecord::last_used);
   remove_images(env, store, images);
   store.sweep(now);
@@ -70,7 +71,8 @@ int run_image_gc(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_gc{
     .name = "image gc",
     .brief = "Garbage collect local store",
-    .flags = {cli::duration("grace-period", "24h0m0s", "duration to wait since an image was last used before removing it")},
+    .flags = {cli::duration("grace-period", "24h0m0s",
+                            "duration to wait since an image was last used before removing it")},
     .run = run_image_gc};
 
 }  // namespace rkt::cmd

@@ -38,7 +38,9 @@ void check_order(const std::string& value) {
   if (lower(value) != "asc" && lower(value) != "desc") throw Error(Errc::usage, "wrong sort order");
 }
 
-std::string display_name(const store::ImageRecord& r) { return r.version.empty() ? r.name : cat(r.name, ":", r.version); }
+std::string display_name(const store::ImageRecord& r) {
+  return r.version.empty() ? r.name : cat(r.name, ":", r.version);
+}
 std::uint64_t total_size(const store::ImageRecord& r) { return r.size + r.tree_size; }
 
 // Whether a sorts before b by that field: -1, 0, 1.
@@ -94,8 +96,9 @@ void report_unreadable(cli::Env& env, std::vector<store::ImageRecord>& images) {
       return false;
     } catch (const Error& e) {
       ++count;
-      lines.insert(lines.end(), {cat("Unable to load manifest of image ", r.name, " because it is invalid:"), cat("  ", e.cause()),
-                                 "ID of the invalid image:", cat("  ", r.key), "----------------------------------------"});
+      lines.insert(lines.end(),
+                   {cat("Unable to load manifest of image ", r.name, " because it is invalid:"), cat("  ", e.cause()),
+                    "ID of the invalid image:", cat("  ", r.key), "----------------------------------------"});
       return true;
     }
   });
@@ -121,7 +124,8 @@ int run_image_list(cli::Env& env, const cli::Parsed& in) {
   if (!in.on("no-legend")) {
     cli::Row header;
     for (const auto field : split(fields, ','))
-      header.emplace_back(std::ranges::find_if(kColumns, [&](const Column& c) { return c.field == trim(field); })->header);
+      header.emplace_back(
+          std::ranges::find_if(kColumns, [&](const Column& c) { return c.field == trim(field); })->header);
     rows.push_back(std::move(header));
   }
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
@@ -147,7 +151,8 @@ const cli::Command image_list{
     .flags = {checked(cli::text("fields", "id,name,size,importtime,lastused",
                                 "comma-separated list of fields to display: id, name, size, importtime, lastused"),
                       check_fields),
-              checked(cli::text("sort", "importtime", "sort by these fields: name, importtime, lastused, size"), check_sort),
+              checked(cli::text("sort", "importtime", "sort by these fields: name, importtime, lastused, size"),
+                      check_sort),
               checked(cli::text("order", "asc", "asc or desc"), check_order),
               cli::toggle("no-legend", false, "suppress a legend with the list"),
               cli::toggle("full", false, "use long output format"), cli::format()},

@@ -32,6 +32,9 @@ int run_image_rm(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command image_rm{.name = "image rm", .args = "IMAGE...", .brief = "Remove image(s) with the given ID(s) or name(s) from the local store", .run = run_image_rm};
+const cli::Command image_rm{.name = "image rm",
+                            .args = "IMAGE...",
+                            .brief = "Remove image(s) with the given ID(s) or name(s) from the local store",
+                            .run = run_image_rm};
 
 }  // namespace rkt::cmd

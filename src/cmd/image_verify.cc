@@ -11,18 +11,18 @@ namespace rkt::cmd {
 namespace {
 
 void verify_one(cli::Env& env, store::Store& store, const std::string& arg) {
-  const auto record =
-      in_context([&] { return cat("unable to resolve store key for image ", arg); }, [&] { return image::lookup(store, arg); });
-  const std::string id =
-      in_context([&] { return cat("unable to get treestoreID for image ", arg); }, [&] { return tree::tree_id(store, record); });
+  const auto record = in_context([&] { return cat("unable to resolve store key for image ", arg); },
+                                 [&] { return image::lookup(store, arg); });
+  const std::string id = in_context([&] { return cat("unable to get treestoreID for image ", arg); },
+                                    [&] { return tree::tree_id(store, record); });
   try {
     (void)tree::open(store, id);
   } catch (const Error& e) {
     if (e.code() != Errc::not_found) throw;
     return env.out(cat("image ", quoted(arg), " not rendered; no verification needed\n"));
   }
-  const auto difference =
-      in_context([&] { return cat("unable to repair cache for image ", arg); }, [&] { return tree::verify(store, record); });
+  const auto difference = in_context([&] { return cat("unable to repair cache for image ", arg); },
+                                     [&] { return tree::verify(store, record); });
   if (difference)
     env.out(cat("tree cache verification failed for image ", arg, ": ", *difference, ";  rebuilding...\n"));
   else

@@ -79,7 +79,8 @@ Argument docker_argument(std::string_view text, std::string_view rest) {
   try {
     (void)oci::Reference::parse(rest);
   } catch (const Error& e) {
-    throw Error(Errc::invalid, cat("docker distribution creation error: bad docker URL ", quoted(text), ": ", e.cause()));
+    throw Error(Errc::invalid,
+                cat("docker distribution creation error: bad docker URL ", quoted(text), ": ", e.cause()));
   }
   return {Argument::Kind::docker, std::string(rest), {}};
 }
@@ -128,8 +129,9 @@ Argument cimd_argument(std::string_view text) {
     const auto url = unescape(rest, true);
     const auto scheme = url ? scheme_of(*url) : std::nullopt;
     if (!scheme || (*scheme != "http" && *scheme != "https" && *scheme != "file"))
-      throw Error(Errc::unsupported, cat("an unsupported URL scheme ", quoted(scheme.value_or("")),
-                                         " - the only URL schemes supported by rkt for an archive are http, https and file"));
+      throw Error(Errc::unsupported,
+                  cat("an unsupported URL scheme ", quoted(scheme.value_or("")),
+                      " - the only URL schemes supported by rkt for an archive are http, https and file"));
     return url_argument(*url, *scheme);
   }
   if (kind != "appc") bad_image_string(text);
@@ -164,7 +166,8 @@ Argument classify(std::string_view text, bool ids, const std::string& cwd, const
       return path_argument(absolute(text, cwd), probe);
   }
   if (text.find(':') != std::string_view::npos) return name_argument(text);
-  if (text.find("./") != std::string_view::npos || text.ends_with(".aci")) return path_argument(absolute(text, cwd), probe);
+  if (text.find("./") != std::string_view::npos || text.ends_with(".aci"))
+    return path_argument(absolute(text, cwd), probe);
   return name_argument(text);
 }
 
@@ -179,7 +182,10 @@ PathKind probe_path(const std::string& path) {
   char head[512] = {};
   const ssize_t n = fd ? ::pread(fd.get(), head, sizeof head, 0) : 0;
   const std::string_view start(head, n > 0 ? static_cast<std::size_t>(n) : 0);
-  const bool archive = start.starts_with("\x1f\x8b") || start.starts_with("BZh") || start.starts_with("\xfd" "7zXZ") ||
+  const bool archive = start.starts_with("\x1f\x8b") || start.starts_with("BZh") ||
+                       start.starts_with(
+                           "\xfd"
+                           "7zXZ") ||
                        start.starts_with("\x28\xb5\x2f\xfd") || (start.size() > 262 && start.substr(257, 5) == "ustar");
   return archive ? PathKind::archive : PathKind::file;
 }

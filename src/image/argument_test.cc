@@ -51,37 +51,43 @@ TEST_P(Classified, AsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, Classified,
-    testing::Values(Row{"sha512-zz", Kind::id, "sha512-zz"}, Row{"sha256-x", Kind::name, "sha256-x"},
-                    Row{"https://e.com/a.aci?q=1#f", Kind::url, "https://e.com/a.aci?q=1#f"},
-                    Row{"http://e.com/a.aci", Kind::url, "http://e.com/a.aci"}, Row{"file:///tmp/a%20b.aci", Kind::file, "/tmp/a b.aci"},
-                    Row{"docker://busybox", Kind::docker, "busybox"}, Row{"docker:busybox:1", Kind::docker, "busybox:1"},
-                    Row{"DOCKER://h:5000/x@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Kind::docker,
-                        "h:5000/x@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
-                    Row{"my-app:v1", Kind::name, "my-app:v1"}, Row{"example.com/app:1.0,os=linux", Kind::name, "example.com/app:1.0,os=linux"},
-                    Row{"/abs/x.aci", Kind::file, "/abs/x.aci"}, Row{"x.aci", Kind::file, "/cwd/x.aci"},
-                    Row{"./none.aci", Kind::file, "/cwd/./none.aci"}, Row{"none.aci", Kind::file, "/cwd/none.aci"},
-                    Row{"/odd#?%zz.aci", Kind::file, "/odd#?%zz.aci"}, Row{"example.com/none", Kind::name, "example.com/none"},
-                    Row{"oci:layout", Kind::layout, "/cwd/layout"}, Row{"oci:layout:a:b", Kind::layout, "/cwd/layout", "a:b"},
-                    Row{"oci:/with:colon", Kind::layout, "/with:colon"}, Row{"oci:/with:colon:v1", Kind::layout, "/with:colon", "v1"},
-                    Row{"oci:layout.tar:v1", Kind::layout_archive, "/cwd/layout.tar", "v1"},
-                    Row{"oci-archive:/layout.tar", Kind::layout_archive, "/layout.tar"}, Row{"/layout", Kind::layout, "/layout"},
-                    Row{"layout", Kind::layout, "/cwd/layout"}, Row{"/layout.tar", Kind::layout_archive, "/layout.tar"},
-                    Row{"cimd:docker:v=0:busybox", Kind::docker, "busybox"},
-                    Row{"cimd:aci-archive:v=0:https%3A%2F%2Fe.com%2Fa.aci", Kind::url, "https://e.com/a.aci"},
-                    Row{"cimd:appc:v=0:e.com/a?version=1%2B2", Kind::name, "e.com/a,version=1+2"}));
+    testing::Values(
+        Row{"sha512-zz", Kind::id, "sha512-zz"}, Row{"sha256-x", Kind::name, "sha256-x"},
+        Row{"https://e.com/a.aci?q=1#f", Kind::url, "https://e.com/a.aci?q=1#f"},
+        Row{"http://e.com/a.aci", Kind::url, "http://e.com/a.aci"},
+        Row{"file:///tmp/a%20b.aci", Kind::file, "/tmp/a b.aci"}, Row{"docker://busybox", Kind::docker, "busybox"},
+        Row{"docker:busybox:1", Kind::docker, "busybox:1"},
+        Row{"DOCKER://h:5000/x@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Kind::docker,
+            "h:5000/x@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+        Row{"my-app:v1", Kind::name, "my-app:v1"},
+        Row{"example.com/app:1.0,os=linux", Kind::name, "example.com/app:1.0,os=linux"},
+        Row{"/abs/x.aci", Kind::file, "/abs/x.aci"}, Row{"x.aci", Kind::file, "/cwd/x.aci"},
+        Row{"./none.aci", Kind::file, "/cwd/./none.aci"}, Row{"none.aci", Kind::file, "/cwd/none.aci"},
+        Row{"/odd#?%zz.aci", Kind::file, "/odd#?%zz.aci"}, Row{"example.com/none", Kind::name, "example.com/none"},
+        Row{"oci:layout", Kind::layout, "/cwd/layout"}, Row{"oci:layout:a:b", Kind::layout, "/cwd/layout", "a:b"},
+        Row{"oci:/with:colon", Kind::layout, "/with:colon"},
+        Row{"oci:/with:colon:v1", Kind::layout, "/with:colon", "v1"},
+        Row{"oci:layout.tar:v1", Kind::layout_archive, "/cwd/layout.tar", "v1"},
+        Row{"oci-archive:/layout.tar", Kind::layout_archive, "/layout.tar"}, Row{"/layout", Kind::layout, "/layout"},
+        Row{"layout", Kind::layout, "/cwd/layout"}, Row{"/layout.tar", Kind::layout_archive, "/layout.tar"},
+        Row{"cimd:docker:v=0:busybox", Kind::docker, "busybox"},
+        Row{"cimd:aci-archive:v=0:https%3A%2F%2Fe.com%2Fa.aci", Kind::url, "https://e.com/a.aci"},
+        Row{"cimd:appc:v=0:e.com/a?version=1%2B2", Kind::name, "e.com/a,version=1+2"}));
 
 TEST(Classify, AnIdIsAnyOtherNameForFetch) { EXPECT_EQ(arg("sha512-aa", false).kind, Kind::name); }
 
 TEST(Classify, RefusesWithTheReferencesTexts) {
   EXPECT_THAT(refused("foo_bar:1.0"), HasSubstr("first path segment in URL cannot contain colon"));
   EXPECT_EQ(refused("https://e.com/a.tar"), "invalid image string \"https://e.com/a.tar\"");
-  EXPECT_EQ(refused("busybox"), "invalid image string \"file:///cwd/busybox\"") << "a file of that name hides the image";
+  EXPECT_EQ(refused("busybox"), "invalid image string \"file:///cwd/busybox\"")
+      << "a file of that name hides the image";
   EXPECT_EQ(refused("/dir"), "invalid image string \"file:///dir\"");
   EXPECT_THAT(refused("a:b:c"), HasSubstr("invalid appc image string \"a:b:c\": malformed app string"));
   EXPECT_THAT(refused("docker://BAD/Name"), HasSubstr("docker distribution creation error: "));
   EXPECT_THAT(refused("oci:none"), HasSubstr("no OCI layout"));
   EXPECT_THAT(refused(":x"), HasSubstr("missing protocol scheme"));
-  EXPECT_THAT(refused("cimd:aci-archive:v=0:ftp%3A%2F%2Fe.com%2Fa.aci"), HasSubstr("an unsupported URL scheme \"ftp\""));
+  EXPECT_THAT(refused("cimd:aci-archive:v=0:ftp%3A%2F%2Fe.com%2Fa.aci"),
+              HasSubstr("an unsupported URL scheme \"ftp\""));
   EXPECT_EQ(refused("file:///bad%zz.aci"), "invalid image string \"file:///bad%zz.aci\"");
 }
 

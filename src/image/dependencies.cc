@@ -24,11 +24,11 @@ appc::AppString request_of(const appc::Dependency& dependency) {
 
 void check_dependency(const appc::Dependency& wanted, const store::ImageRecord& found, std::uint64_t file_size) {
   if (wanted.image_id && !found.key.starts_with(wanted.image_id->key()))
-    throw Error(Errc::untrusted, cat("dependency ", quoted(wanted.image_name), " must be image ", wanted.image_id->str(), " but is ",
-                                     found.key));
+    throw Error(Errc::untrusted, cat("dependency ", quoted(wanted.image_name), " must be image ",
+                                     wanted.image_id->str(), " but is ", found.key));
   if (wanted.size != 0 && wanted.size != found.size && wanted.size != file_size)
-    throw Error(Errc::untrusted, cat("dependency ", quoted(wanted.image_name), " must have ", wanted.size, " bytes but has ",
-                                     file_size == 0 ? found.size : file_size));
+    throw Error(Errc::untrusted, cat("dependency ", quoted(wanted.image_name), " must have ", wanted.size,
+                                     " bytes but has ", file_size == 0 ? found.size : file_size));
 }
 
 }  // namespace rkt::image

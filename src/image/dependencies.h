@@ -16,8 +16,8 @@ appc::AppString with_host_labels(appc::AppString app);
 /// The request that a dependency makes, host labels added.
 appc::AppString request_of(const appc::Dependency& dependency);
 
-/// What was found must be what the dependency pins: its imageID (a prefix of an ID counts) and its size, of the file or of the
-/// tar in it. `file_size` 0: unknown.
+/// What was found must be what the dependency pins: its imageID (a prefix of an ID counts) and its size, of the file or
+/// of the tar in it. `file_size` 0: unknown.
 void check_dependency(const appc::Dependency& wanted, const store::ImageRecord& found, std::uint64_t file_size);
 
 }  // namespace rkt::image

@@ -43,7 +43,8 @@ Info read_info(const DirFd& dir, const std::string& name) {
 std::string partial_name(const std::string& source) { return cat(source, ".", ::geteuid()); }
 
 // Shows another process's partial file growing until something in the directory is finished, or for a moment.
-void watch_partial(const store::Store& store, int events, const std::string& source, const std::string& label, const OnProgress& show) {
+void watch_partial(const store::Store& store, int events, const std::string& source, const std::string& label,
+                   const OnProgress& show) {
   const std::string name = partial_name(source);
   struct stat st{};
   if (::fstatat(store.partial().get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && show)
@@ -51,14 +52,18 @@ void watch_partial(const store::Store& store, int events, const std::string& sou
   pollfd p{events, POLLIN, 0};
   if (::poll(&p, 1, kRefreshMilliseconds) <= 0) return;
   char drain[4096];
-  while (::read(events, drain, sizeof drain) > 0) {}
+  while (::read(events, drain, sizeof drain) > 0) {
+  }
 }
 
 }  // namespace
 
-std::string source_name(std::string_view kind, std::string_view text) { return cat(kind, "-", sha512_hex(text).substr(0, 64)); }
+std::string source_name(std::string_view kind, std::string_view text) {
+  return cat(kind, "-", sha512_hex(text).substr(0, 64));
+}
 
-SourceLock take_source(const store::Store& store, const std::string& name, const std::string& label, const OnProgress& show) {
+SourceLock take_source(const store::Store& store, const std::string& name, const std::string& label,
+                       const OnProgress& show) {
   if (auto lock = KeyLock::try_take(store.locks(), name, LockMode::exclusive)) return {std::move(*lock), false};
   log::note("image", "another rkt instance is downloading this file, waiting...");
   const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -67,7 +72,8 @@ SourceLock take_source(const store::Store& store, const std::string& name, const
     log::debug("image", "no file events: waiting without progress");
     return {KeyLock::take(store.locks(), name, LockMode::exclusive), true};
   }
-  // The partial file tells how far the other one is; once it is gone only the moves into the store are left to wait for.
+  // The partial file tells how far the other one is; once it is gone only the moves into the store are left to wait
+  // for.
   while (store.partial().exists(partial_name(name))) {
     watch_partial(store, events.get(), name, label, show);
     if (auto lock = KeyLock::try_take(store.locks(), name, LockMode::exclusive)) return {std::move(*lock), true};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One download however many processes want the same thing, and resuming what a killed process left.
 //
-// A thing is named by its lock (url-HEX, ref-HEX, blob-ALG-HEX). Whoever gets the lock works; the others print one line, show
-// the growth of the partial file, and look into the index again when they have the lock. Beside the partial file lies NAME.info
-// with the validator of the answer that began it: the server sends the rest only if that still holds.
+// A thing is named by its lock (url-HEX, ref-HEX, blob-ALG-HEX). Whoever gets the lock works; the others print one
+// line, show the growth of the partial file, and look into the index again when they have the lock. Beside the partial
+// file lies NAME.info with the validator of the answer that began it: the server sends the rest only if that still
+// holds.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,8 @@ struct SourceLock {
   bool waited = false;  ///< somebody else had it: look into the index again
 };
 /// Waits for another process that has it, showing its progress with `show` (label and size of its partial file).
-SourceLock take_source(const store::Store& store, const std::string& name, const std::string& label, const OnProgress& show);
+SourceLock take_source(const store::Store& store, const std::string& name, const std::string& label,
+                       const OnProgress& show);
 
 /// "url-" or "ref-" and 64 hex digits of the text's SHA-512.
 std::string source_name(std::string_view kind, std::string_view text);

@@ -20,7 +20,8 @@ std::string base64(std::string_view in) {
   std::string out;
   for (std::size_t i = 0; i < in.size(); i += 3) {
     std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | (i + j < in.size() ? static_cast<unsigned char>(in[i + j]) : 0);
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = bits << 8 | (i + j < in.size() ? static_cast<unsigned char>(in[i + j]) : 0);
     for (std::size_t j = 0; j < 4; ++j) out.push_back(i + j > in.size() ? '=' : kDigits[bits >> (18 - 6 * j) & 63]);
   }
   return out;
@@ -31,10 +32,12 @@ FetchOptions fetch_options(const config::Config& config, const Insecure& insecur
   out.insecure_tls = insecure.tls;
   out.allow_http = insecure.http;
   for (const auto& [host, auth] : config.auth) {
-    if (auth.type == config::Auth::Type::basic) out.auth.push_back({host, "Basic " + base64(cat(auth.user, ":", auth.password))});
+    if (auth.type == config::Auth::Type::basic)
+      out.auth.push_back({host, "Basic " + base64(cat(auth.user, ":", auth.password))});
     if (auth.type == config::Auth::Type::oauth) out.auth.push_back({host, "Bearer " + auth.token});
     if (auth.type == config::Auth::Type::aws)
-      log::debug("image", cat("requests to ", quoted(host), " are sent without AWS credentials: signing them is not supported"));
+      log::debug("image",
+                 cat("requests to ", quoted(host), " are sent without AWS credentials: signing them is not supported"));
   }
   out.registry_auth = config.docker_auth;
   return out;
@@ -42,16 +45,26 @@ FetchOptions fetch_options(const config::Config& config, const Insecure& insecur
 
 }  // namespace
 
-store::TimePoint now() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()); }
+store::TimePoint now() {
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+}
 
 Error nothing_allowed(const std::string& what) {
-  return {Errc::not_found, cat("unable to fetch ", what, ": either image was not found in the store or store was disabled and "
-                                                         "fetching from remote yielded nothing or it was disabled")};
+  return {Errc::not_found, cat("unable to fetch ", what,
+                               ": either image was not found in the store or store was disabled and "
+                               "fetching from remote yielded nothing or it was disabled")};
 }
 
 Finder::Finder(store::Store& store, const keystore::Keystore* keys, const config::Config& config, FindOptions options)
-    : impl_(new Impl{store, keys, config, options, TrustCheck(keys, options.insecure), progress_printer(options.json_progress),
-                     now(), {}, 0}) {}
+    : impl_(new Impl{store,
+                     keys,
+                     config,
+                     options,
+                     TrustCheck(keys, options.insecure),
+                     progress_printer(options.json_progress),
+                     now(),
+                     {},
+                     0}) {}
 
 Finder::~Finder() = default;
 
@@ -76,15 +89,23 @@ store::ImageRecord Finder::Impl::find_argument(const Request& request) {
   const bool aci = a.kind == Argument::Kind::id || a.kind == Argument::Kind::name || a.kind == Argument::Kind::url ||
                    a.kind == Argument::Kind::file;
   if (!aci && trust.required())
-    throw Error(Errc::untrusted, "signature verification for docker images is not supported (try --insecure-options=image)");
+    throw Error(Errc::untrusted,
+                "signature verification for docker images is not supported (try --insecure-options=image)");
   switch (a.kind) {
-    case Argument::Kind::id: return find_id(a.text);
-    case Argument::Kind::name: return find_name(with_host_labels(appc::AppString::parse(a.text)), request.signature_file);
-    case Argument::Kind::url: return find_url(a.text, request.signature_file);
-    case Argument::Kind::file: return find_file(a.text, request.signature_file);
-    case Argument::Kind::docker: return find_docker(a.text);
-    case Argument::Kind::layout: return find_layout(a.text, a.reference);
-    case Argument::Kind::layout_archive: return find_layout_archive(a.text, a.reference);
+    case Argument::Kind::id:
+      return find_id(a.text);
+    case Argument::Kind::name:
+      return find_name(with_host_labels(appc::AppString::parse(a.text)), request.signature_file);
+    case Argument::Kind::url:
+      return find_url(a.text, request.signature_file);
+    case Argument::Kind::file:
+      return find_file(a.text, request.signature_file);
+    case Argument::Kind::docker:
+      return find_docker(a.text);
+    case Argument::Kind::layout:
+      return find_layout(a.text, a.reference);
+    case Argument::Kind::layout_archive:
+      return find_layout_archive(a.text, a.reference);
   }
   throw Error(Errc::bug, "an image argument of no kind");
 }
@@ -98,7 +119,8 @@ store::ImageRecord Finder::Impl::find_id(const std::string& id) {
   return std::move(*found);
 }
 
-std::optional<Stored> Finder::Impl::standing_of(const std::optional<store::ImageRecord>& image, const store::RemoteRecord* row) const {
+std::optional<Stored> Finder::Impl::standing_of(const std::optional<store::ImageRecord>& image,
+                                                const store::RemoteRecord* row) const {
   if (!image) return std::nullopt;
   Stored out;
   out.standing = trust.standing(*image);
@@ -139,13 +161,15 @@ void Finder::Impl::find_dependencies(const store::ImageRecord& image) {
   std::set<std::string> seen;
   std::vector<appc::Dependency> queue = list_of(image);
   for (std::size_t i = 0; i < queue.size(); ++i) {
-    const std::string what =
-        cat(request_of(queue[i]).str(), " ", queue[i].image_id ? queue[i].image_id->str() : std::string{}, " ", queue[i].size);
+    const std::string what = cat(request_of(queue[i]).str(), " ",
+                                 queue[i].image_id ? queue[i].image_id->str() : std::string{}, " ", queue[i].size);
     if (!seen.insert(what).second) continue;  // also what ends a cycle
-    if (seen.size() > kMaxDependencies) throw Error(Errc::invalid, cat("image ", quoted(image.name), " has too many dependencies"));
+    if (seen.size() > kMaxDependencies)
+      throw Error(Errc::invalid, cat("image ", quoted(image.name), " has too many dependencies"));
     const appc::Dependency wanted = queue[i];
-    const auto found = in_context([&] { return cat("dependency ", quoted(wanted.image_name), " of image ", quoted(image.name)); },
-                                  [&] { return find_dependency(wanted); });
+    const auto found =
+        in_context([&] { return cat("dependency ", quoted(wanted.image_name), " of image ", quoted(image.name)); },
+                   [&] { return find_dependency(wanted); });
     for (auto& next : list_of(found)) queue.push_back(std::move(next));
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Image argument -> verified, stored image. Classifies the argument (images §3.1), asks the store or the fetch worker as the
-// pull policy says, has signatures verified, decides with the key store whether the key counts, and records the image.
+// Image argument -> verified, stored image. Classifies the argument (images §3.1), asks the store or the fetch worker
+// as the pull policy says, has signatures verified, decides with the key store whether the key counts, and records the
+// image.
 #pragma once
 
 #include <optional>
@@ -31,7 +32,7 @@ struct FindOptions {
 /// One image as the caller asked for it.
 struct Request {
   std::string argument;
-  std::string signature_file;         ///< --signature, or ""
+  std::string signature_file;  ///< --signature, or ""
 };
 
 class Finder {

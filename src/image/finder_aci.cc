@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ACIs from files, URLs and discovery. Order of events for what comes over the network (images §5.4): signature, is its issuer
-// known at all, image, signature again if the server deferred it, verification of the bytes as downloaded, a look inside, name
-// and labels, into the store.
+// ACIs from files, URLs and discovery. Order of events for what comes over the network (images §5.4): signature, is its
+// issuer known at all, image, signature again if the server deferred it, verification of the bytes as downloaded, a
+// look inside, name and labels, into the store.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -109,7 +109,8 @@ store::ImageRecord Finder::Impl::find_name(const appc::AppString& app, const std
     return find_remote(want, known);
   } catch (const Error& e) {
     // What stands in the store is the better explanation when nothing can be had elsewhere.
-    if (options.pull == PullPolicy::update || !known || (e.code() != Errc::network && e.code() != Errc::not_found)) throw;
+    if (options.pull == PullPolicy::update || !known || (e.code() != Errc::network && e.code() != Errc::not_found))
+      throw;
     log::debug("image", e.brief());
     throw trust.refusal_of(*known);
   }
@@ -137,7 +138,8 @@ store::ImageRecord Finder::Impl::find_remote(const RemoteAci& asked, const std::
 }
 
 void Finder::Impl::discover_keys(const std::string& name) {
-  // Over a connection that anybody may have tampered with, keys are only fetched when that was asked for by its own name.
+  // Over a connection that anybody may have tampered with, keys are only fetched when that was asked for by its own
+  // name.
   if (options.insecure.tls && !options.insecure.pubkey) return;
   if (keys->has_prefix_keys(name)) {
     log::note("image", cat("keys already exist for prefix ", quoted(name), ", not fetching again"));
@@ -146,7 +148,8 @@ void Finder::Impl::discover_keys(const std::string& name) {
   trust_discovered_keys(*keys, client(), name, options.insecure, options.trust_keys_from_https);
 }
 
-store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& unless_changed) {
+store::ImageRecord Finder::Impl::fetch(const RemoteAci& want,
+                                       const std::optional<store::RemoteRecord>& unless_changed) {
   const std::string source = source_name("url", want.url);
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source, "Downloading ACI", show);
@@ -199,8 +202,8 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
   }
 }
 
-store::ImageRecord Finder::Impl::import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
-                                            const RemoteAci& want) {
+store::ImageRecord Finder::Impl::import_aci(int file, const std::string& staging,
+                                            const std::optional<std::string>& signature, const RemoteAci& want) {
   std::string fingerprint;
   // By name the key is known before anything inside is looked at; otherwise the name comes from the manifest.
   if (trust.required() && want.expected) fingerprint = trust.verify(file, *signature, want.expected->name);

@@ -19,9 +19,9 @@ namespace rkt::image {
 /// A remote ACI, wherever its URL came from.
 struct RemoteAci {
   std::string url, signature_url;
-  std::string signature_file;                 ///< --signature, or ""
-  std::optional<appc::AppString> expected;    ///< by name: what the image must call itself
-  bool latest = false;                        ///< asked for by name without a version
+  std::string signature_file;               ///< --signature, or ""
+  std::optional<appc::AppString> expected;  ///< by name: what the image must call itself
+  bool latest = false;                      ///< asked for by name without a version
 };
 
 struct Finder::Impl {
@@ -31,9 +31,9 @@ struct Finder::Impl {
   FindOptions options;
   TrustCheck trust;
   OnProgress show;
-  store::TimePoint started;                   ///< rows written since then are as good as a download of our own
-  std::optional<FetchClient> client_slot;     ///< started on first use
-  std::uint64_t last_file_size = 0;           ///< of the last ACI that was imported, as downloaded; 0: came from the store
+  store::TimePoint started;                ///< rows written since then are as good as a download of our own
+  std::optional<FetchClient> client_slot;  ///< started on first use
+  std::uint64_t last_file_size = 0;        ///< of the last ACI that was imported, as downloaded; 0: came from the store
 
   // finder.cc
   FetchClient& client();
@@ -41,7 +41,8 @@ struct Finder::Impl {
   store::ImageRecord find_id(const std::string& id);
   void find_dependencies(const store::ImageRecord& image);
   store::ImageRecord find_dependency(const appc::Dependency& wanted);
-  std::optional<Stored> standing_of(const std::optional<store::ImageRecord>& image, const store::RemoteRecord* row) const;
+  std::optional<Stored> standing_of(const std::optional<store::ImageRecord>& image,
+                                    const store::RemoteRecord* row) const;
   std::optional<store::ImageRecord> stored_for(const std::optional<store::RemoteRecord>& row) const;
   std::optional<store::ImageRecord> stored_since_start(const std::string& url) const;
   /// The row of an image with what an earlier row of the same content knows: verified stays verified.

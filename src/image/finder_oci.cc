@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Docker and OCI images from registries and layouts. Blobs are stored as they are; the manifest of the image is what its
-// configuration maps to. Documents are checked against their digests here; layers by the worker that streams them, and again
-// when they are rendered.
+// Docker and OCI images from registries and layouts. Blobs are stored as they are; the manifest of the image is what
+// its configuration maps to. Documents are checked against their digests here; layers by the worker that streams them,
+// and again when they are rendered.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -40,20 +40,20 @@ void commit_bytes(store::Store& store, const std::string& name, std::string_view
   store.commit_blob(staging, name);
 }
 
-store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Manifest& manifest, const std::string& config_bytes,
-                               const oci::MappingSource& source) {
+store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Manifest& manifest,
+                               const std::string& config_bytes, const oci::MappingSource& source) {
   const oci::Config config = oci::parse_config(config_bytes);
   if (config.diff_ids.size() != manifest.layers.size())
     throw Error(Errc::invalid, cat("the image has ", manifest.layers.size(), " layers, but its configuration names ",
                                    config.diff_ids.size()));
   for (const auto& layer : manifest.layers) (void)oci::layer_compression(layer.media_type);
-  const appc::ImageManifest mapped =
-      in_context([] { return std::string("error converting docker image to ACI"); },
-                 [&] { return oci::map_to_appc(manifest, config, source); });
+  const appc::ImageManifest mapped = in_context([] { return std::string("error converting docker image to ACI"); },
+                                                [&] { return oci::map_to_appc(manifest, config, source); });
   appc::check_runnable(mapped.labels);
   store::ImageRecord image;
   image.key = appc::ImageId::from_digest(sha512_hex(manifest_bytes)).key();
-  image.kind = manifest.media_type.find("docker") != std::string::npos ? store::ImageKind::docker : store::ImageKind::oci;
+  image.kind =
+      manifest.media_type.find("docker") != std::string::npos ? store::ImageKind::docker : store::ImageKind::oci;
   image.name = mapped.name;
   image.version = mapped.version();
   image.manifest = appc::write(mapped);
@@ -67,8 +67,8 @@ store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Man
   return image;
 }
 
-// Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given back as
-// soon as its blob is in place.
+// Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given
+// back as soon as its blob is in place.
 void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& show, const oci::Reference& ref,
                   const std::string& base_url, const std::vector<oci::Descriptor>& layers) {
   struct Job {
@@ -114,7 +114,8 @@ void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor
   const UniqueFd copy = private_copy(layout.open_blob(layer).get(), store.partial(), staging);
   const std::string algorithm = layer.digest.substr(0, layer.digest.find(':'));
   const std::string found = cat(algorithm, ":", digest_of_file(copy.get(), algorithm));
-  if (found != layer.digest) throw Error(Errc::invalid, cat("expected digest ", layer.digest, ", the content has ", found));
+  if (found != layer.digest)
+    throw Error(Errc::invalid, cat("expected digest ", layer.digest, ", the content has ", found));
   store.commit_blob(staging, blob);
   cleanup.release();
 }
@@ -139,8 +140,8 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   if (auto done = stored_since_start(url)) return *done;
   log::debug("image", cat("fetching image from ", url));
   const appc::OciPlatform host = appc::host_platform();
-  const RegistryImage got =
-      client().resolve(ref.host, ref.repository, ref.digest.empty() ? ref.tag : ref.digest, host.os, host.arch, host.variant);
+  const RegistryImage got = client().resolve(ref.host, ref.repository, ref.digest.empty() ? ref.tag : ref.digest,
+                                             host.os, host.arch, host.variant);
   const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
   const std::string digest = cat("sha256:", sha256_hex(got.manifest));
   if (!ref.digest.empty() && got.top_digest != ref.digest)
@@ -182,7 +183,8 @@ store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, co
   return import_layout(Layout(dir.clone()), path, reference);
 }
 
-store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::string& path, const std::string& reference) {
+store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::string& path,
+                                               const std::string& reference) {
   const LayoutImage got = layout.resolve(reference, appc::host_platform());
   const LayoutName name = layout_name(path, reference);
   oci::MappingSource source;

@@ -49,7 +49,8 @@ std::string read_document(const DirFd& dir, const std::string& path) {
 
 }  // namespace
 
-const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name, const appc::OciPlatform& host) {
+const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name,
+                                        const appc::OciPlatform& host) {
   oci::Index left;
   std::vector<const oci::Descriptor*> origin;
   for (const auto& d : index.manifests) {
@@ -62,7 +63,8 @@ const oci::Descriptor& choose_reference(const oci::Index& index, const std::stri
     if (name.empty()) throw Error(Errc::not_found, "the layout holds no image");
     throw Error(Errc::not_found, cat("the layout holds no image named ", quoted(name), "; ", names_in(index)));
   }
-  const bool same = std::ranges::all_of(left.manifests, [&](const auto& d) { return d.digest == left.manifests[0].digest; });
+  const bool same =
+      std::ranges::all_of(left.manifests, [&](const auto& d) { return d.digest == left.manifests[0].digest; });
   if (same) return *origin[0];
   const bool platforms = std::ranges::all_of(left.manifests, [](const auto& d) { return d.platform.has_value(); });
   if (!platforms) throw Error(Errc::usage, cat("the layout holds several images, name one; ", names_in(index)));
@@ -75,11 +77,13 @@ void check_bytes(const oci::Descriptor& what, std::string_view bytes) {
     throw Error(Errc::invalid, cat(quoted(what.digest), " has ", bytes.size(), " bytes instead of ", what.size));
   const bool is512 = what.digest.starts_with("sha512:");
   const std::string found = cat(is512 ? "sha512:" : "sha256:", is512 ? sha512_hex(bytes) : sha256_hex(bytes));
-  if (found != what.digest) throw Error(Errc::invalid, cat("expected digest ", what.digest, ", the content has ", found));
+  if (found != what.digest)
+    throw Error(Errc::invalid, cat("expected digest ", what.digest, ", the content has ", found));
 }
 
 Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
-  const std::string text = in_context([] { return std::string("not an OCI layout"); }, [&] { return read_document(dir_, "oci-layout"); });
+  const std::string text =
+      in_context([] { return std::string("not an OCI layout"); }, [&] { return read_document(dir_, "oci-layout"); });
   const json::Value value = json::parse(text);
   const std::string version = json::Reader(value, "oci-layout").at("imageLayoutVersion").text();
   if (!version.starts_with("1.")) throw Error(Errc::unsupported, cat("OCI layout of version ", quoted(version)));
@@ -89,13 +93,16 @@ UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
   oci::check_digest_syntax(what.digest);
   const auto colon = what.digest.find(':');
   std::uint64_t size = 0;
-  UniqueFd fd = open_regular(dir_, cat("blobs/", what.digest.substr(0, colon), "/", what.digest.substr(colon + 1)), size);
-  if (size != what.size) throw Error(Errc::invalid, cat("blob ", what.digest, " has ", size, " bytes instead of ", what.size));
+  UniqueFd fd =
+      open_regular(dir_, cat("blobs/", what.digest.substr(0, colon), "/", what.digest.substr(colon + 1)), size);
+  if (size != what.size)
+    throw Error(Errc::invalid, cat("blob ", what.digest, " has ", size, " bytes instead of ", what.size));
   return fd;
 }
 
 std::string Layout::document(const oci::Descriptor& what) const {
-  if (what.size > kMaxDocument) throw Error(Errc::invalid, cat(what.digest, " is larger than ", kMaxDocument, " bytes"));
+  if (what.size > kMaxDocument)
+    throw Error(Errc::invalid, cat(what.digest, " is larger than ", kMaxDocument, " bytes"));
   std::string bytes = read_all(open_blob(what).get(), what.digest, kMaxDocument);
   check_bytes(what, bytes);
   return bytes;

@@ -48,7 +48,8 @@ TEST(ChooseReference, TakesTheOneThatIsNamed) {
 TEST(ChooseReference, WithoutANameThereMustBeOneImage) {
   EXPECT_EQ(choose_reference({{named("a", '1')}}, "", kHost).digest, named("a", '1').digest);
   EXPECT_EQ(choose_reference({{named("a", '1'), named("b", '1')}}, "", kHost).digest, named("a", '1').digest);
-  EXPECT_THAT(refused([&] { choose_reference({{named("a", '1'), named("b", '2')}}, "", kHost); }), HasSubstr("several images"));
+  EXPECT_THAT(refused([&] { choose_reference({{named("a", '1'), named("b", '2')}}, "", kHost); }),
+              HasSubstr("several images"));
   EXPECT_THAT(refused([&] { choose_reference({}, "", kHost); }), HasSubstr("no image"));
 }
 
@@ -101,7 +102,8 @@ class LayoutTest : public testing::Test {
   oci::Descriptor manifest() {
     const auto config = blob(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})",
                              "application/vnd.oci.image.config.v1+json");
-    return blob(cat(R"({"schemaVersion":2,"mediaType":")", kManifestType, R"(","config":)", text_of(config), R"(,"layers":[]})"),
+    return blob(cat(R"({"schemaVersion":2,"mediaType":")", kManifestType, R"(","config":)", text_of(config),
+                    R"(,"layers":[]})"),
                 kManifestType);
   }
   TempDir tmp_;
@@ -155,8 +157,9 @@ TEST_F(LayoutTest, AnIndexThatNamesItselfEnds) {
     const std::string platform = R"("platform":{"os":"linux","architecture":"amd64"})";
     std::string inner = text_of(d);
     inner.insert(inner.size() - 1, "," + platform);
-    d = blob(cat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)", inner, "]}"),
-             "application/vnd.oci.image.index.v1+json");
+    d = blob(
+        cat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)", inner, "]}"),
+        "application/vnd.oci.image.index.v1+json");
   }
   index_of(d);
   EXPECT_THAT(resolve(), HasSubstr("nested too deeply"));

@@ -55,7 +55,8 @@ UniqueFd private_copy(int source, const DirFd& dir, const std::string& name) {
   if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, "the image is not a regular file");
   dir.unlink(name);
   UniqueFd copy = dir.open_file(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (::ioctl(copy.get(), FICLONE, source) < 0 && !copy_in_kernel(source, copy.get())) copy_through_memory(source, copy.get());
+  if (::ioctl(copy.get(), FICLONE, source) < 0 && !copy_in_kernel(source, copy.get()))
+    copy_through_memory(source, copy.get());
   if (::lseek(copy.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind the image file");
   return copy;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local files become images through one private copy in cas/partial, which is then hashed, verified and stored: a file that
-// somebody changes meanwhile is either the old or the new one, never a verified head with another tail.
+// Local files become images through one private copy in cas/partial, which is then hashed, verified and stored: a file
+// that somebody changes meanwhile is either the old or the new one, never a verified head with another tail.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace rkt::image {
 
-/// Copies a regular file (borrowed, whatever its position) to a new file `name` in `dir`, mode 0600, sharing its blocks where
-/// the file system can. Replaces what was there. Returns it open for reading and writing, positioned at 0.
+/// Copies a regular file (borrowed, whatever its position) to a new file `name` in `dir`, mode 0600, sharing its blocks
+/// where the file system can. Replaces what was there. Returns it open for reading and writing, positioned at 0.
 UniqueFd private_copy(int source, const DirFd& dir, const std::string& name);
 
 /// Hex digest of a whole regular file that nobody else writes to. `algorithm`: sha256 or sha512.

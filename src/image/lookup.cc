@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// IMAGE of the `image` commands: the store only, no default labels, no verification (they show or remove, they do not run).
+// IMAGE of the `image` commands: the store only, no default labels, no verification (they show or remove, they do not
+// run).
 #include "base/error.h"
 #include "base/strings.h"
 #include "image/finder.h"
@@ -9,15 +10,16 @@ namespace {
 
 std::string labels_text(const std::map<std::string, std::string>& labels) {
   std::string out = "[";
-  for (const auto& [name, value] : labels) out += cat(out.size() > 1 ? " " : "", "{", quoted(name), " ", quoted(value), "}");
+  for (const auto& [name, value] : labels)
+    out += cat(out.size() > 1 ? " " : "", "{", quoted(name), " ", quoted(value), "}");
   return out + "]";
 }
 
 }  // namespace
 
 Error not_in_store(const appc::AppString& app) {
-  return {Errc::not_found, cat("cannot find aci satisfying name: ", quoted(app.name), " and labels: ", labels_text(app.labels),
-                               " in the local store")};
+  return {Errc::not_found, cat("cannot find aci satisfying name: ", quoted(app.name),
+                               " and labels: ", labels_text(app.labels), " in the local store")};
 }
 
 store::ImageRecord lookup(const store::Store& store, const std::string& argument) {

@@ -13,7 +13,8 @@ PullStep plan_pull(PullPolicy policy, RemoteKind kind, const std::optional<Store
       // A key that was withdrawn is a decision of the administrator: say so instead of looking for the image elsewhere.
       if (stored && stored->standing == Standing::revoked) return PullStep::refuse_stored;
       return usable ? PullStep::use_store : PullStep::fetch;
-    case PullPolicy::update: break;
+    case PullPolicy::update:
+      break;
   }
   // A manifest is asked for again each time; its layers come from the store.
   if (!usable || !stored->cacheable || kind == RemoteKind::docker) return PullStep::fetch;

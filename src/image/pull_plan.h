@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pull policy as a pure decision (reference: images §3.3, §3.4): what to do for one remote image, given what the store has.
+// The pull policy as a pure decision (reference: images §3.3, §3.4): what to do for one remote image, given what the
+// store has.
 #pragma once
 
 #include <chrono>
@@ -22,13 +23,13 @@ enum class Standing : std::uint8_t {
 /// What the store has for the same URL, name or reference.
 struct Stored {
   Standing standing = Standing::unverified;
-  std::chrono::seconds age{}, max_age{}; ///< of its remote row, by Cache-Control
-  bool cacheable = false;                ///< there is a remote row for it
+  std::chrono::seconds age{}, max_age{};  ///< of its remote row, by Cache-Control
+  bool cacheable = false;                 ///< there is a remote row for it
 };
 
 enum class PullStep : std::uint8_t {
   use_store,
-  refuse_stored,     ///< it is there, but not for this command
+  refuse_stored,  ///< it is there, but not for this command
   fetch,
   fetch_if_changed,  ///< with the stored ETag
   give_up            ///< not in the store, and the policy allows nothing else

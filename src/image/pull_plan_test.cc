@@ -21,7 +21,8 @@ TEST(PlanPull, NeverUsesOnlyWhatIsStoredAndTrusted) {
 
 TEST(PlanPull, NewFetchesWhatIsMissingOrWasNeverVerified) {
   EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::url, std::nullopt), PullStep::fetch);
-  EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::url, row(Standing::accepted, seconds(1'000'000))), PullStep::use_store);
+  EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::url, row(Standing::accepted, seconds(1'000'000))),
+            PullStep::use_store);
   EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::name, row(Standing::unverified)), PullStep::fetch);
   EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::docker, row(Standing::accepted)), PullStep::use_store);
 }
@@ -32,19 +33,23 @@ TEST(PlanPull, NewRefusesAnImageWhoseKeyWasWithdrawn) {
 
 TEST(PlanPull, UpdateFollowsTheHttpCacheRules) {
   EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, std::nullopt), PullStep::fetch);
-  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::accepted, seconds(9), seconds(10))), PullStep::use_store);
+  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::accepted, seconds(9), seconds(10))),
+            PullStep::use_store);
   EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::accepted, seconds(10), seconds(10))),
             PullStep::fetch_if_changed);
   EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::accepted)), PullStep::fetch_if_changed);
 }
 
 TEST(PlanPull, UpdateNeverTrustsACacheEntryThatWasNotVerified) {
-  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::unverified, seconds(1), seconds(100))), PullStep::fetch);
-  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::revoked, seconds(1), seconds(100))), PullStep::fetch);
+  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::unverified, seconds(1), seconds(100))),
+            PullStep::fetch);
+  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, row(Standing::revoked, seconds(1), seconds(100))),
+            PullStep::fetch);
 }
 
 TEST(PlanPull, UpdateAsksARegistryEachTime) {
-  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::docker, row(Standing::accepted, seconds(1), seconds(100))), PullStep::fetch);
+  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::docker, row(Standing::accepted, seconds(1), seconds(100))),
+            PullStep::fetch);
 }
 
 }  // namespace

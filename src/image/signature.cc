@@ -17,7 +17,8 @@ std::string described(const store::ImageRecord& r) {
 
 }  // namespace
 
-TrustCheck::TrustCheck(const keystore::Keystore* keys, const Insecure& insecure) : keys_(insecure.image ? nullptr : keys) {
+TrustCheck::TrustCheck(const keystore::Keystore* keys, const Insecure& insecure)
+    : keys_(insecure.image ? nullptr : keys) {
   if (keys == nullptr && !insecure.image) throw Error(Errc::bug, "verification needs a key store");
 }
 
@@ -31,12 +32,14 @@ Standing TrustCheck::standing(const store::ImageRecord& record) const {
 
 Error TrustCheck::refusal_of(const store::ImageRecord& r) const {
   if (r.kind != store::ImageKind::aci)
-    return Error(Errc::untrusted, cat(described(r), " is not verified: signature verification for docker images is not supported"))
+    return Error(Errc::untrusted,
+                 cat(described(r), " is not verified: signature verification for docker images is not supported"))
         .hint("use --insecure-options=image");
   if (r.signed_by.empty())
     return Error(Errc::untrusted, cat(described(r), " was stored without verification, no key has signed for it"))
         .hint("fetch it again with its signature, or use --insecure-options=image");
-  return Error(Errc::untrusted, cat(described(r), " was verified with key ", r.signed_by, ", which is no longer trusted for it"))
+  return Error(Errc::untrusted,
+               cat(described(r), " was verified with key ", r.signed_by, ", which is no longer trusted for it"))
       .hint(cat("to trust it again, run: rkt trust --prefix ", r.name, " KEYFILE"));
 }
 
@@ -69,13 +72,15 @@ std::string TrustCheck::verify(int file, const std::string& signature, const std
   return verdict.fingerprint;
 }
 
-void check_identity(const appc::ImageManifest& manifest, const std::string& name, const std::map<std::string, std::string>& labels) {
+void check_identity(const appc::ImageManifest& manifest, const std::string& name,
+                    const std::map<std::string, std::string>& labels) {
   if (manifest.name != name)
-    throw Error(Errc::untrusted,
-                cat("error when reading the app name: ", quoted(name), " expected but ", quoted(manifest.name), " found"));
+    throw Error(Errc::untrusted, cat("error when reading the app name: ", quoted(name), " expected but ",
+                                     quoted(manifest.name), " found"));
   for (const auto& [label, value] : labels) {
     const std::string* has = appc::find_label(manifest.labels, label);
-    if (has == nullptr) throw Error(Errc::untrusted, cat("requested label ", quoted(label), " not provided by the image manifest"));
+    if (has == nullptr)
+      throw Error(Errc::untrusted, cat("requested label ", quoted(label), " not provided by the image manifest"));
     if (*has != value)
       throw Error(Errc::untrusted, cat("requested value for label ", quoted(label), ": ", quoted(value),
                                        " differs from fetched aci label value: ", quoted(*has)));

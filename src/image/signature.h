@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether an image may be used: the verify worker says which key signed, the key store says which keys count for a name, and
-// this decides. Used for what arrives and, without any cryptography, for what is in the store already: an image that was stored
-// unverified, or whose key is no longer trusted for its name, is not accepted by a command that verifies.
+// Whether an image may be used: the verify worker says which key signed, the key store says which keys count for a
+// name, and this decides. Used for what arrives and, without any cryptography, for what is in the store already: an
+// image that was stored unverified, or whose key is no longer trusted for its name, is not accepted by a command that
+// verifies.
 #pragma once
 
 #include <map>
@@ -37,7 +38,9 @@ class TrustCheck {
   const keystore::Keystore* keys_;
 };
 
-/// A verified image must be what was asked for: its name, and every requested label (the defaulted os and arch among them).
-void check_identity(const appc::ImageManifest& manifest, const std::string& name, const std::map<std::string, std::string>& labels);
+/// A verified image must be what was asked for: its name, and every requested label (the defaulted os and arch among
+/// them).
+void check_identity(const appc::ImageManifest& manifest, const std::string& name,
+                    const std::map<std::string, std::string>& labels);
 
 }  // namespace rkt::image

@@ -18,7 +18,10 @@ const std::string kFingerprint(40, 'a');
 
 class StandingTest : public testing::Test {
  protected:
-  StandingTest() : keys_(tmp_.path() + "/system", tmp_.path() + "/local") { record_.name = "example.com/a"; record_.key = cat("sha512-", std::string(64, 'b')); }
+  StandingTest() : keys_(tmp_.path() + "/system", tmp_.path() + "/local") {
+    record_.name = "example.com/a";
+    record_.key = cat("sha512-", std::string(64, 'b'));
+  }
   void trust(const std::string& prefix) {
     make_dirs(cat(tmp_.path(), "/local/trustedkeys/prefix.d/", prefix));
     write_file(tmp_.dir(), cat("local/trustedkeys/prefix.d/", prefix, "/", kFingerprint), "key", 0644);
@@ -37,7 +40,8 @@ TEST_F(StandingTest, AnUnverifiedImageIsOnlyAcceptedWithVerificationOff) {
   EXPECT_EQ(standing(), Standing::unverified);
   EXPECT_EQ(standing(true), Standing::accepted);
   EXPECT_THAT(TrustCheck(&keys_, {}).refusal_of(record_).brief(),
-              testing::AllOf(HasSubstr("example.com/a"), HasSubstr("without verification"), HasSubstr("--insecure-options=image")));
+              testing::AllOf(HasSubstr("example.com/a"), HasSubstr("without verification"),
+                             HasSubstr("--insecure-options=image")));
 }
 
 TEST_F(StandingTest, AVerifiedImageIsAcceptedWhileItsKeyIsTrustedForItsName) {
@@ -72,10 +76,12 @@ std::string mismatch(const std::string& name, const std::map<std::string, std::s
 
 TEST(CheckIdentity, ComparesTheNameAndEveryRequestedLabel) {
   EXPECT_EQ(mismatch("example.com/a", {{"version", "1"}}), "same");
-  EXPECT_EQ(mismatch("example.com/b", {}), "error when reading the app name: \"example.com/b\" expected but \"example.com/a\" found");
+  EXPECT_EQ(mismatch("example.com/b", {}),
+            "error when reading the app name: \"example.com/b\" expected but \"example.com/a\" found");
   EXPECT_EQ(mismatch("example.com/a", {{"version", "2"}}),
             "requested value for label \"version\": \"2\" differs from fetched aci label value: \"1\"");
-  EXPECT_EQ(mismatch("example.com/a", {{"arch", "amd64"}}), "requested label \"arch\" not provided by the image manifest");
+  EXPECT_EQ(mismatch("example.com/a", {{"arch", "amd64"}}),
+            "requested label \"arch\" not provided by the image manifest");
 }
 
 }  // namespace

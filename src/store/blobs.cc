@@ -60,7 +60,9 @@ std::string blob_path(const std::string& name) {
   return cat("blobs/", name.substr(0, 6), "/", name.substr(7, 2), "/", name);
 }
 
-std::optional<UniqueFd> Store::find_blob(const std::string& name) const { return impl_->cas.find_file(blob_path(name)); }
+std::optional<UniqueFd> Store::find_blob(const std::string& name) const {
+  return impl_->cas.find_file(blob_path(name));
+}
 
 UniqueFd Store::open_blob(const std::string& name) const {
   if (auto fd = find_blob(name)) return std::move(*fd);

@@ -16,13 +16,17 @@ constexpr int kBusyMilliseconds = 30'000;
 Errc code_for(int rc) {
   switch (rc & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Errc::busy;
+    case SQLITE_LOCKED:
+      return Errc::busy;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return Errc::denied;
+    case SQLITE_AUTH:
+      return Errc::denied;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Errc::invalid;
-    default: return Errc::system;
+    case SQLITE_NOTADB:
+      return Errc::invalid;
+    default:
+      return Errc::system;
   }
 }
 
@@ -39,7 +43,8 @@ std::string as_uri(const std::string& path, std::string_view query) {
   std::string out = "file:";
   for (const char c : path) {
     const auto u = static_cast<unsigned char>(c);
-    if ((u >= '0' && u <= '9') || ((u | 0x20) >= 'a' && (u | 0x20) <= 'z') || c == '/' || c == '.' || c == '_' || c == '-') {
+    if ((u >= '0' && u <= '9') || ((u | 0x20) >= 'a' && (u | 0x20) <= 'z') || c == '/' || c == '.' || c == '_' ||
+        c == '-') {
       out.push_back(c);
     } else {
       out.push_back('%');
@@ -110,7 +115,8 @@ std::optional<Database> Database::open(const std::string& path, Mode mode) {
   rc = sqlite3_exec(raw, "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr, nullptr, nullptr);
   if (rc == SQLITE_OK) return db;
   if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) fail(raw, rc, "read");
-  // A reader that may not make the shared memory file. There is none, so nobody is writing: the file alone is the index.
+  // A reader that may not make the shared memory file. There is none, so nobody is writing: the file alone is the
+  // index.
   raw = connect(as_uri(path, "?immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, rc);
   if (raw == nullptr) fail(nullptr, rc, cat("open ", quoted(path)));
   return Database(raw);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite as this project uses it: one connection, prepared statements, immediate transactions. The only header of the project
-// that names SQLite's types; its errors leave as rkt::Error. Opening and reading cost a handful of system calls and never sync.
+// SQLite as this project uses it: one connection, prepared statements, immediate transactions. The only header of the
+// project that names SQLite's types; its errors leave as rkt::Error. Opening and reading cost a handful of system calls
+// and never sync.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +17,10 @@ namespace rkt::store {
 
 class Statement {
  public:
-  Statement& bind(int index, std::string_view text);   ///< parameters count from 1
+  Statement& bind(int index, std::string_view text);  ///< parameters count from 1
   Statement& bind(int index, std::int64_t number);
-  bool step();                                         ///< true: a row is there
-  std::string text(int column) const;                  ///< columns count from 0
+  bool step();                         ///< true: a row is there
+  std::string text(int column) const;  ///< columns count from 0
   std::int64_t integer(int column) const;
 
  private:

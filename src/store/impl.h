@@ -16,7 +16,7 @@ inline constexpr std::int64_t kSchema = 1;
 struct Store::Impl {
   std::string path;  // DATA/cas
   DirFd cas;
-  DirLock lock;      // shared, for the life of the object
+  DirLock lock;  // shared, for the life of the object
   Database db;
   bool writable;
   mutable std::optional<DirFd> partial, locks, trees;  // opened on first use: most commands need none of them

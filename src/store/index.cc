@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "key, kind, name, version, manifest, blobs, chain, signed_by, imported, last_used, latest, size, tree_size";
-constexpr std::size_t kPrefix = 7;   // "sha512-"
+constexpr std::size_t kPrefix = 7;  // "sha512-"
 constexpr std::size_t kKeySize = 71;
 
 TimePoint from_ns(std::int64_t ns) { return TimePoint(std::chrono::nanoseconds(ns)); }
@@ -91,7 +91,8 @@ std::optional<ImageRecord> Store::find(const std::string& key) const {
   return read_row(s, impl_->cas);
 }
 
-std::optional<ImageRecord> Store::find(const std::string& name, const std::map<std::string, std::string>& labels) const {
+std::optional<ImageRecord> Store::find(const std::string& name,
+                                       const std::map<std::string, std::string>& labels) const {
   Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image WHERE name=?1"));
   s.bind(1, name);
   const bool any_version = !labels.contains("version");
@@ -123,7 +124,8 @@ void Store::add(const ImageRecord& r) {
   if (r.key.size() != kKeySize) throw Error(Errc::bug, cat("image key ", quoted(r.key), " has the wrong length"));
   for (const auto& blob : r.blobs) check_blob_name(blob);
   Transaction t(impl_->db, Transaction::Durability::synced);
-  impl_->db.prepare(cat("INSERT OR REPLACE INTO image(", kColumns, ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"))
+  impl_->db
+      .prepare(cat("INSERT OR REPLACE INTO image(", kColumns, ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"))
       .bind(1, r.key)
       .bind(2, static_cast<std::int64_t>(r.kind))
       .bind(3, r.name)
@@ -145,7 +147,10 @@ void Store::add(const ImageRecord& r) {
 void Store::set_tree_size(const std::string& key, std::uint64_t bytes) {
   impl_->need_write();
   Transaction t(impl_->db, Transaction::Durability::later);
-  impl_->db.prepare("UPDATE image SET tree_size=?2 WHERE key=?1").bind(1, key).bind(2, static_cast<std::int64_t>(bytes)).step();
+  impl_->db.prepare("UPDATE image SET tree_size=?2 WHERE key=?1")
+      .bind(1, key)
+      .bind(2, static_cast<std::int64_t>(bytes))
+      .step();
   t.commit();
 }
 
@@ -163,8 +168,9 @@ void Store::add_remote(const RemoteRecord& r) {
   impl_->need_write();
   Transaction t(impl_->db, Transaction::Durability::later);  // losing it costs one more request
   impl_->db
-      .prepare("INSERT OR REPLACE INTO remote(url, sig_url, etag, last_modified, key, max_age, downloaded) "
-               "VALUES(?1,?2,?3,?4,?5,?6,?7)")
+      .prepare(
+          "INSERT OR REPLACE INTO remote(url, sig_url, etag, last_modified, key, max_age, downloaded) "
+          "VALUES(?1,?2,?3,?4,?5,?6,?7)")
       .bind(1, r.url)
       .bind(2, r.sig_url)
       .bind(3, r.etag)

@@ -28,7 +28,8 @@ constexpr const char* kTables = R"(
 void create_index(const std::string& path, const DirFd& cas) {
   const KeyLock lock = KeyLock::take(make_group_dir(cas, "locks"), "create", LockMode::exclusive);
   if (cas.exists(kIndex)) return;  // somebody else was faster
-  for (const char* left : {"index.db.new", "index.db.new-wal", "index.db.new-shm", "index.db.new-journal"}) cas.unlink(left);
+  for (const char* left : {"index.db.new", "index.db.new-wal", "index.db.new-shm", "index.db.new-journal"})
+    cas.unlink(left);
   {
     // The mode of the log and of the shared memory file follow that of the database file.
     const UniqueFd file = cas.open_file(kNewIndex, O_RDWR | O_CREAT | O_EXCL, 0660);
@@ -40,7 +41,8 @@ void create_index(const std::string& path, const DirFd& cas) {
   cas.rename(kNewIndex, cas, kIndex);
   cas.sync();
   if (cas.exists("db/ql.db"))
-    log::debug("store", cat("leaving the database of another engine alone: ", path, "/db; its images are fetched again"));
+    log::debug("store",
+               cat("leaving the database of another engine alone: ", path, "/db; its images are fetched again"));
 }
 
 DirFd open_layout(const std::string& data, const std::string& path) {
@@ -62,21 +64,23 @@ void check_version(std::int64_t found) {
 
 Store Store::open(const std::string& data) {
   const std::string path = cat(data, "/cas");
-  return in_context([&] { return cat("cannot open store"); }, [&] {
-    DirFd cas = open_layout(data, path);
-    DirLock lock = DirLock::take(cas.clone().release(), LockMode::shared);
-    const bool writable = ::faccessat(cas.get(), ".", W_OK, AT_EACCESS) == 0;
-    const auto mode = writable ? Database::Mode::read_write : Database::Mode::read_only;
-    const std::string index = cat(path, "/", kIndex);
-    auto db = Database::open(index, mode);
-    if (!db) {
-      create_index(path, cas);
-      db = Database::open(index, mode);
-      if (!db) throw Error(Errc::busy, "the image index disappeared");
-    }
-    check_version(db->user_version());
-    return Store(std::make_unique<Impl>(Impl{path, std::move(cas), std::move(lock), std::move(*db), writable, {}, {}, {}}));
-  });
+  return in_context([&] { return cat("cannot open store"); },
+                    [&] {
+                      DirFd cas = open_layout(data, path);
+                      DirLock lock = DirLock::take(cas.clone().release(), LockMode::shared);
+                      const bool writable = ::faccessat(cas.get(), ".", W_OK, AT_EACCESS) == 0;
+                      const auto mode = writable ? Database::Mode::read_write : Database::Mode::read_only;
+                      const std::string index = cat(path, "/", kIndex);
+                      auto db = Database::open(index, mode);
+                      if (!db) {
+                        create_index(path, cas);
+                        db = Database::open(index, mode);
+                        if (!db) throw Error(Errc::busy, "the image index disappeared");
+                      }
+                      check_version(db->user_version());
+                      return Store(std::make_unique<Impl>(
+                          Impl{path, std::move(cas), std::move(lock), std::move(*db), writable, {}, {}, {}}));
+                    });
 }
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -117,7 +121,8 @@ DirFd make_group_dir(const DirFd& parent, const std::string& name) {
   DirFd made = parent.make_sub(name, 0770);
   struct stat st{};
   // The umask may have taken bits away, and the set-group-ID bit that was inherited must survive giving them back.
-  if (::fstat(made.get(), &st) == 0 && st.st_uid == ::geteuid() && ::fchmod(made.get(), (st.st_mode & 07000) | 0770) < 0)
+  if (::fstat(made.get(), &st) == 0 && st.st_uid == ::geteuid() &&
+      ::fchmod(made.get(), (st.st_mode & 07000) | 0770) < 0)
     throw Error::from_errno(cat("set the mode of ", quoted(name)));
   return made;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The content-addressed store below DATA/cas: blobs, the SQLite index, locks and scratch space (docs/devel/on-disk-format.md).
-// Any number of processes use it at once; a kill at any instruction leaves a store that the next command uses without repair.
+// The content-addressed store below DATA/cas: blobs, the SQLite index, locks and scratch space
+// (docs/devel/on-disk-format.md). Any number of processes use it at once; a kill at any instruction leaves a store that
+// the next command uses without repair.
 #pragma once
 
 #include <chrono>
@@ -24,7 +25,7 @@ enum class ImageKind : std::uint8_t { aci, docker, oci };
 
 /// One row of the index. Everything but the times and `latest` can be computed again from the blobs.
 struct ImageRecord {
-  std::string key;                 ///< store key: ImageId::key()
+  std::string key;  ///< store key: ImageId::key()
   ImageKind kind = ImageKind::aci;
   std::string name, version;       ///< from the manifest
   std::string manifest;            ///< appc manifest JSON (of a Docker/OCI image: the mapped one)
@@ -52,15 +53,15 @@ class Store {
   ~Store();
 
   // Index.
-  std::vector<ImageRecord> images() const;                               ///< by import time, ascending
+  std::vector<ImageRecord> images() const;  ///< by import time, ascending
   std::optional<ImageRecord> find(const std::string& key) const;
-  /// By name and labels: every requested label must match; `latest` rows beat others when no version was asked for, then the
-  /// newest import (images §7.6).
+  /// By name and labels: every requested label must match; `latest` rows beat others when no version was asked for,
+  /// then the newest import (images §7.6).
   std::optional<ImageRecord> find(const std::string& name, const std::map<std::string, std::string>& labels) const;
   /// An ID or a prefix of one -> key. Throws "image ID too short", "no image IDs found", "ambiguous image ID: …".
   std::string resolve_id(const std::string& id) const;
-  void add(const ImageRecord& record);                                   ///< insert or replace
-  void remove(const std::string& key);                                   ///< rows of image and remotes, then unshared blobs
+  void add(const ImageRecord& record);  ///< insert or replace
+  void remove(const std::string& key);  ///< rows of image and remotes, then unshared blobs
   /// last_used, as the time stamp of the first blob: one system call, no database page. Never fails a read-only caller.
   void touch(const ImageRecord& record, TimePoint now) const noexcept;
   void set_tree_size(const std::string& key, std::uint64_t bytes);
@@ -68,24 +69,25 @@ class Store {
   void add_remote(const RemoteRecord& record);
 
   // Blobs. Names are "sha512-HEX" (ACI, by the digest of the tar) or "sha256-HEX" (by the digest of the file itself).
-  std::optional<UniqueFd> find_blob(const std::string& name) const;      ///< read-only
-  UniqueFd open_blob(const std::string& name) const;                     ///< throws
+  std::optional<UniqueFd> find_blob(const std::string& name) const;  ///< read-only
+  UniqueFd open_blob(const std::string& name) const;                 ///< throws
   /// Moves a complete staging file into place: fsync, rename, fsync directory. Replacing the same name is harmless.
   void commit_blob(const std::string& staging_name, const std::string& name);
 
-  // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so that
-  // one process works and the others wait.
+  // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so
+  // that one process works and the others wait.
   const DirFd& partial() const;
   const DirFd& locks() const;
-  const DirFd& trees() const;                                            ///< made 0700 when missing (needs write access)
+  const DirFd& trees() const;  ///< made 0700 when missing (needs write access)
   const DirFd& cas() const noexcept;
-  const std::string& path() const noexcept;                              ///< DATA/cas
+  const std::string& path() const noexcept;  ///< DATA/cas
   bool writable() const noexcept;
 
-  /// Blobs stay while this is held: from the first look for one until the row that names it is written (docs/devel/locking.md).
+  /// Blobs stay while this is held: from the first look for one until the row that names it is written
+  /// (docs/devel/locking.md).
   KeyLock hold_blobs() const;
-  /// Removes blobs that no row names (unless a fetch is running), partial files older than three days that nobody holds, and
-  /// lock files that nobody holds. Returns the number of blobs removed.
+  /// Removes blobs that no row names (unless a fetch is running), partial files older than three days that nobody
+  /// holds, and lock files that nobody holds. Returns the number of blobs removed.
   std::size_t sweep(TimePoint now);
 
  private:

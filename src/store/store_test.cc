@@ -230,7 +230,9 @@ TEST_F(StoreTest, RemembersWhereAnImageCameFrom) {
 }
 
 TEST_F(StoreTest, RefusesADatabaseOfANewerEngine) {
-  { const Store made = Store::open(data()); }
+  {
+    const Store made = Store::open(data());
+  }
   // Bytes 60-63 of an SQLite file are the user version, big endian.
   const UniqueFd file(::open((data() + "/cas/index.db").c_str(), O_RDWR | O_CLOEXEC));
   const char nine[4] = {0, 0, 0, 9};
@@ -240,7 +242,9 @@ TEST_F(StoreTest, RefusesADatabaseOfANewerEngine) {
 }
 
 TEST_F(StoreTest, ADamagedIndexIsAnErrorWithARemedy) {
-  { const Store made = Store::open(data()); }
+  {
+    const Store made = Store::open(data());
+  }
   write_file(DirFd::open(data() + "/cas"), "index.db", std::string(8192, 'x'), 0660);
   EXPECT_THAT(thrown([&] { Store::open(data()); }), HasSubstr("cas/index.db"));
 }
@@ -248,7 +252,9 @@ TEST_F(StoreTest, ADamagedIndexIsAnErrorWithARemedy) {
 TEST_F(StoreTest, LeavesTheDatabaseOfTheReferenceAlone) {
   const DirFd db = make_dirs(data() + "/cas/db");
   write_file(db, "ql.db", "theirs", 0600);
-  { const Store made = Store::open(data()); }
+  {
+    const Store made = Store::open(data());
+  }
   EXPECT_EQ(read_file(db, "ql.db"), "theirs");
 }
 

@@ -42,7 +42,8 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
   std::vector<std::pair<std::size_t, std::string>> victims;
   for (const auto& name : trees.names()) {
     if (const std::string owner = owner_of(name); !owner.empty()) {
-      if (const auto lock = KeyLock::try_take(store.locks(), cat("tree-", owner), LockMode::exclusive)) trees.remove_tree(name);
+      if (const auto lock = KeyLock::try_take(store.locks(), cat("tree-", owner), LockMode::exclusive))
+        trees.remove_tree(name);
       continue;
     }
     if (!name.starts_with('.') && !kept.contains(name)) victims.emplace_back(ids_below(trees, name).size(), name);

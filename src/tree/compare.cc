@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `image verify`: a tree carries no hash that would have to be computed for every image; it is rendered again and compared.
+// `image verify`: a tree carries no hash that would have to be computed for every image; it is rendered again and
+// compared.
 #include "tree/compare.h"
 
 #include <fcntl.h>
@@ -72,12 +73,15 @@ std::optional<std::string> differ_entry(const DirFd& a, const DirFd& b, const st
   if (s.st_mode != t.st_mode) return "mode";
   if (s.st_uid != t.st_uid || s.st_gid != t.st_gid) return "owner";
   if (s.st_rdev != t.st_rdev) return "device number";
-  if (S_ISLNK(s.st_mode)) return link_target(x.get()) == link_target(y.get()) ? std::nullopt : std::optional<std::string>("link target");
+  if (S_ISLNK(s.st_mode))
+    return link_target(x.get()) == link_target(y.get()) ? std::nullopt : std::optional<std::string>("link target");
   if (xattrs_of(x.get()) != xattrs_of(y.get())) return "extended attributes";
   if (!S_ISREG(s.st_mode)) return std::nullopt;
   if (s.st_size != t.st_size) return "size";
   if (s.st_nlink != t.st_nlink) return "number of names";
-  return same_contents(a.open_file(name, O_RDONLY), b.open_file(name, O_RDONLY)) ? std::nullopt : std::optional<std::string>("contents");
+  return same_contents(a.open_file(name, O_RDONLY), b.open_file(name, O_RDONLY))
+             ? std::nullopt
+             : std::optional<std::string>("contents");
 }
 
 }  // namespace
@@ -99,7 +103,8 @@ std::optional<std::string> first_difference(const DirFd& a, const DirFd& b, cons
 std::optional<std::string> verify(store::Store& store, const store::ImageRecord& image) {
   const DirFd& trees = store.trees();
   const std::vector<Step> steps = plan(store, image);
-  if (!is_ready(trees, steps.back().id)) throw Error(Errc::not_found, cat("tree ", steps.back().id, " is not rendered"));
+  if (!is_ready(trees, steps.back().id))
+    throw Error(Errc::not_found, cat("tree ", steps.back().id, " is not rendered"));
   std::optional<std::string> difference;
   for (const auto& step : steps) {
     const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);

@@ -9,8 +9,8 @@
 
 namespace rkt::tree {
 
-/// Names, types, modes, owners, devices, links, extended attributes, sizes and contents, in lexical order; not times. nullopt:
-/// no difference. `path` is where the two are, for the message.
+/// Names, types, modes, owners, devices, links, extended attributes, sizes and contents, in lexical order; not times.
+/// nullopt: no difference. `path` is where the two are, for the message.
 std::optional<std::string> first_difference(const DirFd& a, const DirFd& b, const std::string& path);
 
 }  // namespace rkt::tree

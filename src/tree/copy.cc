@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A faithful copy of a tree. Names are only ever used relative to an open directory and never followed, so links in the tree
-// lead nowhere. Attributes are set from the inside out: a directory's times survive what is written into it.
+// A faithful copy of a tree. Names are only ever used relative to an open directory and never followed, so links in the
+// tree lead nowhere. Attributes are set from the inside out: a directory's times survive what is written into it.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -118,7 +118,8 @@ class Copier {
     if (::fchownat(made.get(), "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0) throw Error::from_errno("set the owner");
     const bool link = S_ISLNK(st.st_mode);
     // chown clears set-user-ID bits and file capabilities: mode and xattrs come after it.
-    if (!link && ::chmod(by_number(made.get()).c_str(), st.st_mode & 07777) < 0) throw Error::from_errno("set the mode");
+    if (!link && ::chmod(by_number(made.get()).c_str(), st.st_mode & 07777) < 0)
+      throw Error::from_errno("set the mode");
     if (!link) xattrs(by_number(source), by_number(made.get()));
     const timespec times[2] = {st.st_atim, st.st_mtim};
     if (::utimensat(to.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno("set the times");
@@ -152,7 +153,8 @@ class Copier {
 void copy_directory(const DirFd& from, const DirFd& into) { Copier(into).directory(from, into, {}); }
 
 void copy(const Tree& tree, const DirFd& into) {
-  if (tree.lowers.size() == 1 && tree.id.starts_with("deps-")) return copy_directory(DirFd::open(tree.lowers.front()), into);
+  if (tree.lowers.size() == 1 && tree.id.starts_with("deps-"))
+    return copy_directory(DirFd::open(tree.lowers.front()), into);
   const DirFd merged(mount_read_only(tree));
   copy_directory(DirFd(merged.open_file(".", O_RDONLY | O_DIRECTORY)), into);
 }

@@ -53,7 +53,8 @@ TEST_F(CopyTest, KeepsHoles) {
 
 TEST_F(CopyTest, KeepsExtendedAttributes) {
   write_file(from_, "file", "x", 0644);
-  if (::setxattr((tmp_.path() + "/from/file").c_str(), "user.note", "v", 1, 0) < 0) GTEST_SKIP() << "no user attributes here";
+  if (::setxattr((tmp_.path() + "/from/file").c_str(), "user.note", "v", 1, 0) < 0)
+    GTEST_SKIP() << "no user attributes here";
   copy_directory(from_, into_);
   char value[4] = {};
   EXPECT_EQ(::getxattr((tmp_.path() + "/into/file").c_str(), "user.note", value, sizeof value), 1);

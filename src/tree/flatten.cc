@@ -38,7 +38,8 @@ std::vector<Flat> flatten(const store::ImageRecord& top, const Resolve& resolve)
         throw Error(Errc::invalid, cat("image ", quoted(above.image.name), " depends on itself"));
     });
     for (const auto& dependency : wanted) {
-      if (list.size() >= kMaxImages) throw Error(Errc::invalid, cat("image ", quoted(top.name), " has too many dependencies"));
+      if (list.size() >= kMaxImages)
+        throw Error(Errc::invalid, cat("image ", quoted(top.name), " has too many dependencies"));
       list.insert(list.begin() + static_cast<std::ptrdiff_t>(at) + 1, parsed(resolve(dependency), list[at].level + 1));
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order in which an ACI and its dependencies are rendered (images §7.8). Pure but for the look-up that the caller provides.
+// The order in which an ACI and its dependencies are rendered (images §7.8). Pure but for the look-up that the caller
+// provides.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,8 @@ struct Flat {
 
 using Resolve = std::function<store::ImageRecord(const appc::Dependency&)>;
 
-/// Top image first; every dependency directly after the image that names it, so that later ones come before earlier ones:
-/// A→[B,C], C→[D] gives A, C, D, B. An image reached twice appears twice. A cycle is an error.
+/// Top image first; every dependency directly after the image that names it, so that later ones come before earlier
+/// ones: A→[B,C], C→[D] gives A, C, D, B. An image reached twice appears twice. A cycle is an error.
 std::vector<Flat> flatten(const store::ImageRecord& top, const Resolve& resolve);
 
 /// The whitelist that an upper image imposes on entry `at`: that of the highest image of its branch which has one.

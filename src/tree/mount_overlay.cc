@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Overlay mounts with the new mount API. Directories are handed over as descriptors, never as text that would need escaping:
-// a data directory may hold ":" and "," in its name. Linux 6.13 takes descriptors as they are; since 6.7 lower directories can be
-// added one by one; before that they are one string. The text forms use /proc/self/fd.
+// Overlay mounts with the new mount API. Directories are handed over as descriptors, never as text that would need
+// escaping: a data directory may hold ":" and "," in its name. Linux 6.13 takes descriptors as they are; since 6.7
+// lower directories can be added one by one; before that they are one string. The text forms use /proc/self/fd.
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/syscall.h>
@@ -44,7 +44,8 @@ void set_lowers(int fs, const std::vector<DirFd>& lowers) {
     if (all.size() > kMaxOption)
       throw Error(Errc::unsupported, cat("this kernel cannot stack ", lowers.size(), " layers"))
           .hint("use --no-overlay, or Linux 6.7 or newer");
-    if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", all.c_str(), 0) < 0) throw Error::from_errno("set the layers of an overlay");
+    if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", all.c_str(), 0) < 0)
+      throw Error::from_errno("set the layers of an overlay");
     return;
   }
 }
@@ -57,12 +58,15 @@ UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work) {
   fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", "overlay", 0);
   set_lowers(fs.get(), lowers);
   if (upper != nullptr) {
-    if (!set_directory(fs.get(), "upperdir", upper->get())) throw Error::from_errno("set the upper directory of an overlay");
-    if (!set_directory(fs.get(), "workdir", work->get())) throw Error::from_errno("set the work directory of an overlay");
+    if (!set_directory(fs.get(), "upperdir", upper->get()))
+      throw Error::from_errno("set the upper directory of an overlay");
+    if (!set_directory(fs.get(), "workdir", work->get()))
+      throw Error::from_errno("set the work directory of an overlay");
   }
   if (fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
     const int err = errno;
-    throw Error::from_errno(cat("make the overlay of tree ", tree.id, kernel_log(fs.get())), err).hint("use --no-overlay");
+    throw Error::from_errno(cat("make the overlay of tree ", tree.id, kernel_log(fs.get())), err)
+        .hint("use --no-overlay");
   }
   const unsigned attributes = upper == nullptr ? MOUNT_ATTR_RDONLY : 0;
   UniqueFd mount(static_cast<int>(::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, attributes)));
@@ -82,8 +86,12 @@ UniqueFd mount_single(const Tree& tree) {
 
 }  // namespace
 
-UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work) { return mount_layers(tree, &upper, &work); }
+UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work) {
+  return mount_layers(tree, &upper, &work);
+}
 
-UniqueFd mount_read_only(const Tree& tree) { return tree.lowers.size() == 1 ? mount_single(tree) : mount_layers(tree, nullptr, nullptr); }
+UniqueFd mount_read_only(const Tree& tree) {
+  return tree.lowers.size() == 1 ? mount_single(tree) : mount_layers(tree, nullptr, nullptr);
+}
 
 }  // namespace rkt::tree

@@ -31,18 +31,23 @@ store::ImageRecord resolve(const store::Store& store, const appc::Dependency& wa
   std::map<std::string, std::string> labels;
   for (const auto& label : wanted.labels) labels[label.name] = label.value;
   if (auto found = store.find(app.name, labels)) return std::move(*found);
-  throw Error(Errc::not_found, cat("dependency ", quoted(app.str()), " is not in the store")).hint("fetch the image again");
+  throw Error(Errc::not_found, cat("dependency ", quoted(app.str()), " is not in the store"))
+      .hint("fetch the image again");
 }
 
 std::vector<Step> plan_layers(const store::Store& store, const store::ImageRecord& image) {
-  const auto document = [&](std::size_t i) { return read_all(store.open_blob(image.blobs.at(i)).get(), image.blobs[i], kMaxDocument); };
-  const std::string type = image.kind == store::ImageKind::docker ? "application/vnd.docker.distribution.manifest.v2+json"
-                                                                  : "application/vnd.oci.image.manifest.v1+json";
+  const auto document = [&](std::size_t i) {
+    return read_all(store.open_blob(image.blobs.at(i)).get(), image.blobs[i], kMaxDocument);
+  };
+  const std::string type = image.kind == store::ImageKind::docker
+                               ? "application/vnd.docker.distribution.manifest.v2+json"
+                               : "application/vnd.oci.image.manifest.v1+json";
   const oci::Manifest manifest = oci::parse_manifest(document(0), type);
   const oci::Config config = oci::parse_config(document(1));
   if (manifest.layers.size() != config.diff_ids.size() || manifest.layers.size() != image.chain.size() ||
       image.blobs.size() != manifest.layers.size() + 2)
-    throw Error(Errc::invalid, cat("index and manifest of image ", quoted(image.name), " disagree")).hint("fetch it again");
+    throw Error(Errc::invalid, cat("index and manifest of image ", quoted(image.name), " disagree"))
+        .hint("fetch it again");
   std::vector<Step> steps;
   std::vector<std::string> below;
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {

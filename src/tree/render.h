@@ -15,8 +15,8 @@ namespace rkt::tree {
 /// What has to be rendered for an image, bottom first: one step for an ACI, one a layer for Docker/OCI.
 struct Step {
   std::string id;
-  std::vector<std::string> below;    ///< ids of the trees below, top first
-  std::vector<Flat> acis;            ///< ACI: the flattened images
+  std::vector<std::string> below;         ///< ids of the trees below, top first
+  std::vector<Flat> acis;                 ///< ACI: the flattened images
   std::string blob, media_type, diff_id;  ///< layer
 };
 std::vector<Step> plan(const store::Store& store, const store::ImageRecord& image);
@@ -27,8 +27,8 @@ std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRe
 /// "chain-sha256-HEX" of a ChainID.
 std::string chain_tree_id(const std::string& chain_id);
 
-/// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The trees below
-/// must be there. Under the step's tree lock.
+/// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The
+/// trees below must be there. Under the step's tree lock.
 std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key);
 
 /// Whether the tree is complete: rendered in this boot, or known to be on disk.

@@ -13,7 +13,9 @@
 namespace rkt::tree {
 namespace {
 
-std::string rootfs_path(const store::Store& store, const std::string& id) { return cat(store.path(), "/tree/", id, "/rootfs"); }
+std::string rootfs_path(const store::Store& store, const std::string& id) {
+  return cat(store.path(), "/tree/", id, "/rootfs");
+}
 
 void check_id(const std::string& id) {
   const bool known = id.starts_with("deps-sha512-") || id.starts_with("chain-sha");
@@ -56,23 +58,26 @@ std::string tree_id(const store::Store& store, const store::ImageRecord& image) 
 }
 
 Tree render(store::Store& store, const store::ImageRecord& image) {
-  return in_context([&] { return cat("render image ", quoted(image.name)); }, [&] {
-    // A layer is only rendered on top of trees that are ready, and trees are removed from the top: the top one tells for all.
-    const std::string top = tree_id(store, image);
-    const DirFd& trees = store.trees();
-    if (is_ready(trees, top)) return tree_of(store, top, ids_below_top(image));
-    const KeyLock prepare = store::prepare_lock(data_of(store), LockMode::shared);  // nothing below is collected meanwhile
-    const std::vector<Step> steps = plan(store, image);
-    for (const auto& step : steps) {
-      if (is_ready(trees, step.id)) continue;
-      const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
-      if (is_ready(trees, step.id)) continue;
-      remove_remnants(trees, step.id);
-      trees.rename(render_aside(store, step, image.key), trees, step.id);
-    }
-    note_size(store, image, steps);
-    return tree_of(store, steps.back().id, steps.back().below);
-  });
+  return in_context([&] { return cat("render image ", quoted(image.name)); },
+                    [&] {
+                      // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
+                      // the top one tells for all.
+                      const std::string top = tree_id(store, image);
+                      const DirFd& trees = store.trees();
+                      if (is_ready(trees, top)) return tree_of(store, top, ids_below_top(image));
+                      const KeyLock prepare = store::prepare_lock(
+                          data_of(store), LockMode::shared);  // nothing below is collected meanwhile
+                      const std::vector<Step> steps = plan(store, image);
+                      for (const auto& step : steps) {
+                        if (is_ready(trees, step.id)) continue;
+                        const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
+                        if (is_ready(trees, step.id)) continue;
+                        remove_remnants(trees, step.id);
+                        trees.rename(render_aside(store, step, image.key), trees, step.id);
+                      }
+                      note_size(store, image, steps);
+                      return tree_of(store, steps.back().id, steps.back().below);
+                    });
 }
 
 Tree open(const store::Store& store, const std::string& id) {
@@ -96,7 +101,8 @@ void sync(const store::Store& store) {
   std::vector<std::string> fresh;
   for (const auto& id : trees.names()) {
     if (id.starts_with('.')) continue;
-    if (const auto marker = find_file_text(trees, id + "/rendered", 128); marker && *marker == boot) fresh.push_back(id);
+    if (const auto marker = find_file_text(trees, id + "/rendered", 128); marker && *marker == boot)
+      fresh.push_back(id);
   }
   if (fresh.empty()) return;
   if (::syncfs(trees.get()) < 0) throw Error::from_errno("write the trees to disk");

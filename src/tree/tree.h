@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rendered trees below DATA/cas/tree, ready to be overlay lowers: one directory per ACI chain or per Docker/OCI layer.
-// Rendering is done once however many processes ask (tree lock); a tree exists complete or not at all (on-disk-format.md).
+// Rendering is done once however many processes ask (tree lock); a tree exists complete or not at all
+// (on-disk-format.md).
 #pragma once
 
 #include <optional>
@@ -14,12 +15,12 @@ namespace rkt::tree {
 
 /// The tree of one image: what to hand to overlayfs.
 struct Tree {
-  std::string id;                     ///< treeStoreID: "deps-sha512-…" (ACI) or "chain-sha256-…" (Docker/OCI, top layer)
-  std::vector<std::string> lowers;    ///< rootfs directories, top first, absolute paths below DATA/cas/tree
+  std::string id;                   ///< treeStoreID: "deps-sha512-…" (ACI) or "chain-sha256-…" (Docker/OCI, top layer)
+  std::vector<std::string> lowers;  ///< rootfs directories, top first, absolute paths below DATA/cas/tree
 };
 
-/// Renders what is missing (needs root) and returns the tree. Fast when rendered: one small file is read. Does not wait for the
-/// disk: a tree that a power cut may have cut short is rendered again.
+/// Renders what is missing (needs root) and returns the tree. Fast when rendered: one small file is read. Does not wait
+/// for the disk: a tree that a power cut may have cut short is rendered again.
 Tree render(store::Store& store, const store::ImageRecord& image);
 /// The id that render() would return, from the index alone.
 std::string tree_id(const store::Store& store, const store::ImageRecord& image);
@@ -28,19 +29,21 @@ Tree open(const store::Store& store, const std::string& tree_id);
 /// Writes the file system of the trees back and marks them as on disk for good (`prepare`).
 void sync(const store::Store& store);
 
-/// Renders again, aside, and compares everything but times. nullopt: the same. Otherwise what differs first; the fresh tree has
-/// then replaced the damaged one. Throws Errc::not_found when it is not rendered.
+/// Renders again, aside, and compares everything but times. nullopt: the same. Otherwise what differs first; the fresh
+/// tree has then replaced the damaged one. Throws Errc::not_found when it is not rendered.
 std::optional<std::string> verify(store::Store& store, const store::ImageRecord& image);
 
-/// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes, times,
-/// xattrs, hard links, devices, holes.
+/// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes,
+/// times, xattrs, hard links, devices, holes.
 void copy(const Tree& tree, const DirFd& into);
 /// The same for one plain directory.
 void copy_directory(const DirFd& from, const DirFd& into);
-/// Removes every tree that is not in `keep` (or below one that is); returns the removed ids. Under the exclusive prepare lock.
+/// Removes every tree that is not in `keep` (or below one that is); returns the removed ids. Under the exclusive
+/// prepare lock.
 std::vector<std::string> collect(store::Store& store, const std::vector<std::string>& keep);
 
-/// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped = gone.
+/// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped =
+/// gone.
 UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work);
 /// The same without an upper: read-only.
 UniqueFd mount_read_only(const Tree& tree);

@@ -36,7 +36,8 @@ TEST_F(TreeTest, OpensWithTheTreesBelowTopFirst) {
   put(chain('1'), kSynced);
   put(chain('2'), boot_id(), {chain('1')});
   const Tree t = open(store_, chain('2'));
-  EXPECT_THAT(t.lowers, ElementsAre(cat(store_.path(), "/tree/", chain('2'), "/rootfs"), cat(store_.path(), "/tree/", chain('1'), "/rootfs")));
+  EXPECT_THAT(t.lowers, ElementsAre(cat(store_.path(), "/tree/", chain('2'), "/rootfs"),
+                                    cat(store_.path(), "/tree/", chain('1'), "/rootfs")));
 }
 
 TEST_F(TreeTest, ATreeOfAnEarlierBootThatWasNeverSyncedIsNotThere) {

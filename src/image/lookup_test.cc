@@ -26,8 +26,8 @@ TEST(Lookup, AcceptsIdsAndNamesAndSaysWhatIsMissing) {
   store::ImageRecord r;
   r.key = cat("sha512-", std::string(64, 'a'));
   r.name = "example.com/a";
-  r.manifest =
-      R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":"example.com/a","labels":[{"name":"version","value":"1"}]})";
+  r.manifest = R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":"example.com/a",)"
+               R"("labels":[{"name":"version","value":"1"}]})";
   store.add(r);
   EXPECT_EQ(lookup(store, "sha512-aaa").key, r.key);
   EXPECT_EQ(lookup(store, "example.com/a").key, r.key) << "no os and arch labels are added";

@@ -16,11 +16,14 @@ constexpr const char* kIndex = "index.db";
 constexpr const char* kNewIndex = "index.db.new";
 
 constexpr const char* kTables = R"(
-  CREATE TABLE image(key TEXT PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
-    manifest TEXT NOT NULL, blobs TEXT NOT NULL, chain TEXT NOT NULL, signed_by TEXT NOT NULL, imported INTEGER NOT NULL,
-    last_used INTEGER NOT NULL, latest INTEGER NOT NULL, size INTEGER NOT NULL, tree_size INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE image(
+    key TEXT PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, manifest TEXT NOT NULL,
+    blobs TEXT NOT NULL, chain TEXT NOT NULL, signed_by TEXT NOT NULL,
+    imported INTEGER NOT NULL, last_used INTEGER NOT NULL,
+    latest INTEGER NOT NULL, size INTEGER NOT NULL, tree_size INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX image_name ON image(name);
-  CREATE TABLE remote(url TEXT PRIMARY KEY, sig_url TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
+  CREATE TABLE remote(
+    url TEXT PRIMARY KEY, sig_url TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
     key TEXT NOT NULL, max_age INTEGER NOT NULL, downloaded INTEGER NOT NULL) WITHOUT ROWID;
   PRAGMA user_version=1;
 )";

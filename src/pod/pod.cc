@@ -117,8 +117,12 @@ std::optional<TimePoint> Pod::started() const {
 
 std::optional<TimePoint> Pod::gc_marked() const {
   if (state_place(state_) != "garbage" && state_place(state_) != "exited-garbage") return std::nullopt;
+  return changed();
+}
+
+TimePoint Pod::changed() const {
   struct stat st{};
-  if (::fstat(dir_.get(), &st) < 0) return std::nullopt;
+  if (::fstat(dir_.get(), &st) < 0) throw Error::from_errno("stat a pod directory");
   return to_time(st.st_ctim);
 }
 

@@ -63,6 +63,7 @@ class Pod {
   std::string manifest_bytes() const;
   std::optional<appc::ImageManifest> image_manifest(const std::string& app) const;
   std::optional<TimePoint> created() const, started() const, gc_marked() const;
+  TimePoint changed() const;                                        ///< change time of the directory: when it was renamed last
   std::optional<int> pid() const;                                   ///< pid file, else ppid
   std::optional<int> app_exit_code(const std::string& app) const;   ///< rkt/status/APP; size-limited, never following links
   bool supervisor_ready() const;                                    ///< rkt/supervisor-status says "ready"

@@ -1,57 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage0/exec.h"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <climits>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
-#include "stage0/stage1_call.h"
-#include "sys/file.h"
 
 namespace rkt::stage0 {
 namespace {
 
-// How many descriptors from 3 on belong to socket activation of exactly this process.
-unsigned listen_fds() {
-  const auto pid = env("LISTEN_PID"), count = env("LISTEN_FDS");
-  if (!pid || !count || parse_int<pid_t>(*pid) != ::getpid()) return 0;
-  return std::min(parse_int<unsigned>(*count).value_or(0), 256U);
+std::optional<std::string_view> value_of(const std::vector<std::string>& environment, std::string_view name) {
+  for (const auto& v : environment)
+    if (v.size() > name.size() && v.starts_with(name) && v[name.size()] == '=') return std::string_view(v).substr(name.size() + 1);
+  return std::nullopt;
+}
+
+void pass(std::vector<std::string>& out, const std::vector<std::string>& environment, std::string_view name) {
+  if (const auto value = value_of(environment, name)) out.push_back(cat(name, "=", *value));
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (auto& s : strings) out.push_back(s.data());
+  out.push_back(nullptr);
+  return out;
 }
 
 }  // namespace
 
-std::vector<std::string> environment_for_stage1() {
-  std::vector<std::string> own;
-  for (char** v = environ; *v != nullptr; ++v) own.emplace_back(*v);
-  return stage1_environment(own);
+std::vector<std::string> own_environment() {
+  std::vector<std::string> out;
+  for (char** v = environ; v != nullptr && *v != nullptr; ++v) out.emplace_back(*v);
+  return out;
 }
 
-void exec_stage1(const Stage1Exec& call) {
-  std::vector<std::string> env = environment_for_stage1();
-  std::erase_if(env, [](const std::string& v) { return v.starts_with("RKT_LOCK_FD=") || v.starts_with("RKT_SELINUX_"); });
-  if (::fchdir(call.cwd.get()) < 0) throw Error::from_errno("change to the pod's directory");
-  if (::syscall(SYS_close_range, 3 + listen_fds(), ~0U, CLOSE_RANGE_CLOEXEC) < 0) throw Error::from_errno("close stray descriptors");
-  if (call.lock_fd >= 0) {
-    keep_across_exec(call.lock_fd);
-    env.push_back(cat("RKT_LOCK_FD=", call.lock_fd));
-    env.emplace_back("RKT_SELINUX_CONTEXT=");
-    env.emplace_back("RKT_SELINUX_MOUNT_CONTEXT=");
-  }
-  std::vector<std::string> argv = call.argv;
-  std::vector<char*> argp, envp;
-  for (auto& a : argv) argp.push_back(a.data());
-  for (auto& e : env) envp.push_back(e.data());
-  argp.push_back(nullptr);
-  envp.push_back(nullptr);
-  ::signal(SIGPIPE, SIG_DFL);  // main ignores it; a program starts with the default
-  ::execve(call.exe.c_str(), argp.data(), envp.data());
-  throw Error::from_errno(cat("execute ", quoted(call.exe)));
+std::vector<std::string> plain_environment(const std::vector<std::string>& environment) {
+  std::vector<std::string> out;
+  for (const auto* name : {"PATH", "TERM", "LANG"}) pass(out, environment, name);
+  for (const auto& v : environment)
+    if (v.starts_with("LC_")) out.push_back(v);
+  return out;
+}
+
+int listen_fds(const std::vector<std::string>& environment, int pid) {
+  constexpr int kMost = 1024;
+  const auto for_pid = parse_int<int>(value_of(environment, "LISTEN_PID").value_or(""));
+  const auto count = parse_int<int>(value_of(environment, "LISTEN_FDS").value_or(""));
+  if (!for_pid || *for_pid != pid || !count || *count < 0 || *count > kMost) return 0;
+  return *count;
+}
+
+std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd) {
+  auto out = plain_environment(environment);
+  pass(out, environment, "NOTIFY_SOCKET");
+  pass(out, environment, "RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS");
+  if (listen_fds(environment, pid) > 0)
+    for (const auto* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) pass(out, environment, name);
+  out.push_back(cat("RKT_LOCK_FD=", lock_fd));
+  out.emplace_back("RKT_SELINUX_CONTEXT=");
+  out.emplace_back("RKT_SELINUX_MOUNT_CONTEXT=");
+  return out;
+}
+
+std::string program_path(const DirFd& root, const std::string& entrypoint) {
+  const UniqueFd fd = root.open_in_root(entrypoint, O_PATH);
+  struct stat st{};
+  if (::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(entrypoint)));
+  if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat("entrypoint ", quoted(entrypoint), " is no file"));
+  char path[PATH_MAX];
+  const ssize_t n = ::readlink(cat("/proc/self/fd/", fd.get()).c_str(), path, sizeof path);
+  if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) throw Error::from_errno(cat("find the path of ", quoted(entrypoint)));
+  return {path, static_cast<std::size_t>(n)};
+}
+
+[[noreturn]] void exec_program(const Program& program) {
+  auto argv = program.argv, env = program.env;
+  const auto argv_pointers = pointers(argv), env_pointers = pointers(env);
+  if (log::debug_on()) log::debug("stage0", cat("Execing [", join(argv, " "), "]"));
+  ::signal(SIGPIPE, SIG_DFL);  // main ignores it
+  if (::close_range(3 + static_cast<unsigned>(program.listen_fds), ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    throw Error::from_errno("close descriptors");
+  if (program.lock_fd >= 0) keep_across_exec(program.lock_fd);
+  ::execve(program.path.c_str(), argv_pointers.data(), env_pointers.data());
+  throw Error::from_errno(cat("execute ", quoted(program.path)));
 }
 
 }  // namespace rkt::stage0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Becoming a stage1 entry point: the clean environment, the descriptors that may cross, the exec.
+// Handing this process over to a stage1 program: its environment, its descriptors, exec.
 #pragma once
 
 #include <string>
@@ -9,16 +9,29 @@
 
 namespace rkt::stage0 {
 
-struct Stage1Exec {
-  std::string exe;
-  std::vector<std::string> argv;
-  const DirFd& cwd;
-  int lock_fd = -1;   ///< stays open across the exec and is named in RKT_LOCK_FD; -1: none
-};
-/// Replaces this process. Besides 0, 1, 2 and the lock only descriptors of socket activation (LISTEN_FDS for this process) cross.
-[[noreturn]] void exec_stage1(const Stage1Exec& call);
+/// This process's environment as K=V.
+std::vector<std::string> own_environment();
 
-/// What a stage1 program gets: stage1_environment() of this process.
-std::vector<std::string> environment_for_stage1();
+/// Pure: what of `environment` every stage1 program gets: PATH, TERM, LANG, LC_*.
+std::vector<std::string> plain_environment(const std::vector<std::string>& environment);
+/// Pure: what `run` gets besides: NOTIFY_SOCKET, RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS, and LISTEN_* when they are meant for
+/// process `pid`; RKT_LOCK_FD and the SELinux contexts.
+std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd);
+/// Pure: how many descriptors from 3 on systemd passed to process `pid`.
+int listen_fds(const std::vector<std::string>& environment, int pid);
+
+/// The path at which the program `entrypoint` of the image below `root` is executed: links are resolved inside the image, so
+/// that none leads to a program of the host. Throws when it is no regular file.
+std::string program_path(const DirFd& root, const std::string& entrypoint);
+
+struct Program {
+  std::string path;                ///< from program_path()
+  std::vector<std::string> argv;
+  std::vector<std::string> env;
+  int listen_fds = 0;              ///< descriptors 3 … that cross, too
+  int lock_fd = -1;                ///< crosses as well
+};
+/// Returns only by throwing.
+[[noreturn]] void exec_program(const Program& program);
 
 }  // namespace rkt::stage0

@@ -1,88 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-// The five passes of gc (reference: pods §1.8). Names prove nothing, locks do: a pod moves only while nobody holds it. A problem with
-// one pod is printed and the next one goes on.
+#include "stage0/gc.h"
+
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "stage0/remove.h"
-#include "stage0/stage0.h"
-#include "sys/lock.h"
+#include "pod/transition.h"
 
 namespace rkt::stage0 {
 namespace {
 
-using std::chrono::nanoseconds;
+using pod::State;
+
+std::string duration_text(std::chrono::nanoseconds d) {
+  const auto s = std::chrono::floor<std::chrono::seconds>(d).count();
+  std::string out;
+  if (s >= 3600) out += cat(s / 3600, "h");
+  if (s >= 60) out += cat(s / 60 % 60, "m");
+  return out + cat(s % 60, "s");
+}
 
 class Collector {
  public:
   Collector(store::Store& store, const pod::Pods& pods, const GcOptions& options) : store_(store), pods_(pods), options_(options) {}
 
-  bool run() {
-    bool ok = pass("failed to rename exited pods", "run", [&](const std::string& n) { mark(n, "run", "exited-garbage", "moving pod "); });
-    ok &= pass("failed to rename incompletely prepared pods", "prepare", [&](const std::string& n) { mark(n, "prepare", "garbage", "moving failed prepare "); });
-    ok &= pass("failed to rename embryos", "embryo", [&](const std::string& n) { forget_embryo(n); });
+  bool collect() {
+    bool ok = pass("failed to rename exited pods", "run", [&](pod::Pod& p) { mark(p, "moving pod "); });
+    ok &= pass("failed to rename incomplete prepared pods", "prepare", [&](pod::Pod& p) { mark(p, "moving failed prepare "); });
     if (options_.mark_only) return ok;
-    ok &= pass("failed to rename expired prepared pods", "prepared", [&](const std::string& n) {
-      if (age(pods_.dir("prepared"), n) > options_.expire_prepared) mark(n, "prepared", "garbage", "moving expired prepared pod ");
-    });
-    ok &= pass("failed to remove exited pods", "exited-garbage", [&](const std::string& n) { remove_exited(n); });
-    ok &= pass("failed to remove garbage pods", "garbage", [&](const std::string& n) { remove(n); });
+    ok &= pass("failed to rename expired prepared pods", "prepared", [&](pod::Pod& p) { mark(p, "moving expired prepared pod "); });
+    ok &= pass("failed to empty exitedGarbage", "exited-garbage", [&](pod::Pod& p) { remove(p); });
+    ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
+    remove_dead_embryos();
     return ok;
   }
 
  private:
+  // One pod that cannot be dealt with does not stop the others.
   template <class Each>
-  bool pass(std::string_view failure, const char* place, Each each) {
-    std::vector<std::string> names;
+  bool pass(std::string_view failure, std::string_view place, Each&& each) {
+    std::vector<Uuid> ids;
     try {
-      names = pods_.dir(place).names();
+      ids = pods_.list_place(place);
     } catch (const Error& e) {
       options_.err(cat(failure, ": ", e.brief()));
       return false;
     }
-    for (const auto& name : names) {
+    for (const auto& id : ids) {
       try {
-        if (Uuid::parse(name)) each(name);
+        auto pod = pod::Pod::find(pods_, id);
+        if (pod && pod::state_place(pod->state()) == place) each(*pod);
       } catch (const Error& e) {
-        if (e.code() != Errc::not_found) options_.err(e.brief());  // gone meanwhile: somebody else collected it
+        options_.err(e.brief());
       }
     }
     return true;
   }
 
-  // Age of the pod directory's last change: being marked is one.
-  static nanoseconds age(const DirFd& dir, const std::string& name) {
-    struct stat st{};
-    if (::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", quoted(name)));
-    const auto changed = std::chrono::seconds(st.st_ctim.tv_sec) + nanoseconds(st.st_ctim.tv_nsec);
-    return std::chrono::system_clock::now().time_since_epoch() - changed;
+  GcStep step_for(const pod::Pod& pod) const {
+    return plan_gc_step(pod.state(), pod.changed(), std::chrono::system_clock::now(), options_);
   }
 
-  void mark(const std::string& name, const char* from, const char* to, std::string_view what) {
-    const auto lock = DirLock::try_take(pods_.dir(from).sub(name).release(), LockMode::exclusive);
-    if (!lock) return;
-    in_context([] { return std::string("rename error"); }, [&] { pods_.dir(from).rename(name, pods_.dir(to), name); });
-    options_.err(cat(what, quoted(name), " to garbage"));
+  void mark(pod::Pod& pod, std::string_view text) {
+    if (step_for(pod) != GcStep::mark) return;
+    options_.err(cat(text, quoted(pod.id().str()), " to garbage"));
+    in_context([] { return std::string("rename error"); }, [&] { pod::mark_garbage(pods_, pod); });
   }
 
-  // A process that died between making the directory and taking its lock leaves an embryo. Its creator needs microseconds from one to
-  // the other, so an unlocked one that is older than the grace given to prepared pods, or a minute, belongs to nobody.
-  void forget_embryo(const std::string& name) {
-    const auto lock = DirLock::try_take(pods_.dir("embryo").sub(name).release(), LockMode::exclusive);
-    if (!lock) return;
-    if (age(pods_.dir("embryo"), name) < std::min<nanoseconds>(options_.expire_prepared, std::chrono::minutes(1))) return;
-    pods_.dir("embryo").rename(name, pods_.dir("garbage"), name);
+  void remove(pod::Pod& pod) {
+    const std::string name = quoted(pod.id().str());
+    const GcStep step = step_for(pod);
+    if (step == GcStep::too_young)
+      options_.err(cat("pod ", name, " not removed: still within grace period (", duration_text(options_.grace_period), ")"));
+    if (step != GcStep::remove) return;
+    options_.out(cat("Garbage collecting pod ", name));
+    delete_pod(store_, pods_, pod, options_.local_config, options_.debug, options_.err);
   }
 
-  void remove_exited(const std::string& name) {
-    if (age(pods_.dir("exited-garbage"), name) >= options_.grace_period) return remove(name);
-    options_.err(cat("pod ", quoted(name), " not removed: still within grace period (", options_.grace_text, ")"));
-  }
-
-  void remove(const std::string& name) {
-    options_.out(cat("Garbage collecting pod ", quoted(name)));
-    delete_garbage(store_, pods_, *Uuid::parse(name), options_.local_config, options_.debug);
+  // rmdir takes empty ones only, so a process that is slow rather than dead loses nothing but its new pod.
+  void remove_dead_embryos() {
+    const DirFd& place = pods_.dir("embryo");
+    for (const auto& id : pods_.list_place("embryo")) {
+      struct stat st{};
+      if (::fstatat(place.get(), id.str().c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
+      const pod::TimePoint changed(std::chrono::seconds(st.st_ctim.tv_sec));
+      if (is_dead_embryo(changed, std::chrono::system_clock::now())) ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
+    }
   }
 
   store::Store& store_;
@@ -92,6 +96,28 @@ class Collector {
 
 }  // namespace
 
-bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) { return Collector(store, pods, options).run(); }
+GcStep plan_gc_step(State state, pod::TimePoint changed, pod::TimePoint now, const GcOptions& options) {
+  const auto old = [&](std::chrono::nanoseconds limit) { return now - changed >= limit; };
+  switch (state) {
+    case State::exited:
+    case State::aborted_prepare: return GcStep::mark;
+    case State::prepared: return !options.mark_only && old(options.expire_prepared) ? GcStep::mark : GcStep::leave;
+    case State::exited_garbage:
+      if (options.mark_only) return GcStep::leave;
+      return old(options.grace_period) ? GcStep::remove : GcStep::too_young;
+    case State::garbage: return options.mark_only ? GcStep::leave : GcStep::remove;
+    case State::embryo:
+    case State::preparing:
+    case State::running:
+    case State::exited_deleting:
+    case State::deleting:
+    case State::gone: return GcStep::leave;
+  }
+  return GcStep::leave;
+}
+
+bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now) { return now - changed >= std::chrono::hours(1); }
+
+bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) { return Collector(store, pods, options).collect(); }
 
 }  // namespace rkt::stage0

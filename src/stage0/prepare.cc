@@ -1,139 +1,189 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pod directory from nothing to complete (docs/devel/pod-lifecycle.md). The directory itself is the only state: nothing here has to
-// be undone, a pod that is left half way is an "aborted prepare" for gc.
+// embryo -> preparing -> prepared: the files of a pod (docs/devel/pod-lifecycle.md).
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "stage0/pod_dir.h"
+#include "stage0/exec.h"
+#include "stage0/ports.h"
 #include "stage0/stage0.h"
+#include "stage0/trees.h"
+#include "stage0/users.h"
 #include "sys/file.h"
-#include "tree/tree.h"
 
 namespace rkt::stage0 {
 namespace {
 
-std::vector<appc::EnvVar> own_environment() {
-  std::vector<appc::EnvVar> out;
-  for (char** v = environ; *v != nullptr; ++v) {
-    const std::string_view text = *v;
-    if (const auto equals = text.find('='); equals != std::string_view::npos) out.push_back({std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
-  }
-  return out;
-}
-
-struct PreparedApp {
+// An app that the pod will have, and the image it comes from.
+struct PlannedApp {
   std::string name;
   store::ImageRecord image;
 };
 
-// The manifest's bytes and, app by app, the image behind it.
-struct Content {
-  std::string manifest;
-  std::vector<PreparedApp> apps;
+struct Plan {
+  std::string manifest_bytes;
+  std::vector<PlannedApp> apps;
 };
 
-Content from_manifest_file(const store::Store& store, const std::string& bytes) {
-  Content content{.manifest = bytes, .apps = {}};
+std::vector<appc::EnvVar> own_variables() {
+  std::vector<appc::EnvVar> out;
+  for (const auto& v : own_environment())
+    if (const auto equals = v.find('='); equals != std::string::npos) out.push_back({v.substr(0, equals), v.substr(equals + 1)});
+  return out;
+}
+
+Plan plan_from_flags(const PrepareRequest& request) {
+  const auto manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{});
+  Plan plan{.manifest_bytes = appc::write(manifest)};
+  for (std::size_t i = 0; i < manifest.apps.size(); ++i) plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
+  return plan;
+}
+
+store::ImageRecord find_image(const store::Store& store, const appc::ImageId& id) {
+  auto image = store.find(store.resolve_id(id.str()));
+  if (!image) throw Error(Errc::not_found, "no image IDs found");
+  return std::move(*image);
+}
+
+// --pod-manifest: the bytes stay as they are; images must be in the store.
+Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   const auto manifest = appc::parse_pod_manifest(bytes);
-  if (manifest.apps.empty()) throw Error(Errc::usage, "pod must contain at least one application");
-  check_ports(manifest);
+  Plan plan{.manifest_bytes = bytes};
+  std::vector<appc::App> sections;
   for (const auto& app : manifest.apps) {
-    const auto record = store.find(store.resolve_id(app.image_id.str()));
-    if (!record) throw Error(Errc::not_found, "no image IDs found");
-    const auto image = appc::parse_image_manifest(record->manifest);
-    if (!app.app && !image.app) throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
-    appc::check_runnable(image.labels);
-    content.apps.push_back({app.name.str(), *record});
+    auto image = find_image(store, app.image_id);
+    const auto image_manifest = appc::parse_image_manifest(image.manifest);
+    appc::check_runnable(image_manifest.labels);
+    if (!app.app && !image_manifest.app) throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
+    sections.push_back(app.app ? *app.app : *image_manifest.app);
+    plan.apps.push_back({app.name.str(), std::move(image)});
   }
-  return content;
+  std::vector<const appc::App*> pointers;
+  for (const auto& s : sections) pointers.push_back(&s);
+  check_ports(manifest.ports, pointers);
+  return plan;
 }
 
-Content from_flags(const PrepareRequest& request) {
-  const auto manifest = plan_manifest(request, request.inherit_env ? own_environment() : std::vector<appc::EnvVar>());
-  Content content{.manifest = appc::write(manifest), .apps = {}};
-  for (std::size_t i = 0; i < manifest.apps.size(); ++i) content.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
-  return content;
-}
+std::string data_of(const store::Store& store) { return store.path().substr(0, store.path().rfind('/')); }
 
-void prepare_app(store::Store& store, const DirFd& pod, const DirFd& infos, const PreparedApp& app, bool overlay) {
-  log::debug("stage0", cat("Loading image ", app.image.key));
-  const tree::Tree tree = tree::render(store, app.image);
-  const DirFd info = infos.make_sub(app.name, 0750);
-  write_file(info, "manifest", app.image.manifest, 0640);
-  if (overlay) {
-    write_file(info, "treeStoreID", tree.id, 0640);
-    return;
+// Where the pod's trees go: overlays are made when it runs, copies now.
+class Writer {
+ public:
+  Writer(store::Store& store, const DirFd& pod, bool overlay, std::optional<IdRange> users)
+      : store_(store), pod_(pod), overlay_(overlay), users_(users) {}
+
+  void add_stage1(const store::ImageRecord& image) {
+    log::debug("stage0", "Preparing stage1");
+    const DirFd stage1 = pod_.make_sub("stage1", 0750);
+    write_file(stage1, "manifest", image.manifest, 0640);
+    const auto tree = render(image);
+    write_file(pod_, "stage1TreeStoreID", tree.id, 0640);
+    const DirFd rootfs = stage1.make_sub("rootfs", 0750);
+    if (overlay_) return;
+    tree::copy(tree, rootfs);
+    rootfs.make_path_in_root("rkt/status");
+    root_ = rootfs.clone();
   }
-  const DirFd s1 = pod.sub(kStage1Rootfs);
-  const DirFd home = s1.make_path_in_root(cat("opt/stage2/", app.name));
-  write_file(home, "manifest", app.image.manifest, 0644);
-  tree::copy(tree, home.make_sub("rootfs"));
+
+  void add_app(const PlannedApp& app) {
+    log::debug("stage0", cat("Loading image ", app.image.key));
+    const DirFd info = appsinfo_.make_sub(app.name, 0750);
+    write_file(info, "manifest", app.image.manifest, 0640);
+    const auto tree = render(app.image);
+    if (overlay_) {
+      write_file(info, "treeStoreID", tree.id, 0640);
+      return;
+    }
+    const DirFd stage2 = root_.make_path_in_root(cat("opt/stage2/", app.name));
+    write_file(stage2, "manifest", app.image.manifest, 0644);
+    const DirFd rootfs = stage2.make_sub("rootfs", 0755);
+    tree::copy(tree, rootfs);
+  }
+
+  void finish() {
+    if (overlay_) write_file(pod_, "overlay-prepared", "", 0640);
+    if (!users_) return;
+    shift_owners(root_, *users_);
+    if (::fchown(root_.get(), users_->shift, users_->shift) < 0) throw Error::from_errno("change the owner of the root of stage1");
+  }
+
+ private:
+  tree::Tree render(const store::ImageRecord& image) {
+    store_.touch(image, std::chrono::system_clock::now());
+    return tree::render(store_, image);
+  }
+
+  store::Store& store_;
+  const DirFd& pod_;
+  bool overlay_;
+  std::optional<IdRange> users_;
+  DirFd root_;
+  DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
+};
+
+void save_uuid(const std::string& file, const Uuid& id) {
+  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
+  write_all(fd.get(), id.str(), file);
 }
 
 }  // namespace
 
-std::vector<std::string> image_ids(const std::string& pod_manifest_bytes) {
-  std::vector<std::string> out;
-  for (const auto& app : appc::parse_pod_manifest(pod_manifest_bytes).apps) out.push_back(app.image_id.str());
-  return out;
-}
-
 NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file) {
+  std::array<std::uint8_t, 16> random{};
+  fill_random(random);
+  const Uuid id = Uuid::from_random(random);
+  const std::string name = id.str();
+  const DirFd& embryo = pods.dir("embryo");
+  DirFd dir = in_context([] { return std::string("error creating new pod"); }, [&] {
+    if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0) throw Error::from_errno(cat("make pod ", quoted(name)));
+    return embryo.sub(name);
+  });
+  if (!uuid_file.empty())
+    in_context([] { return std::string("error saving pod UUID to file"); }, [&] { save_uuid(uuid_file, id); });
   return in_context([] { return std::string("error creating new pod"); }, [&] {
-    std::array<std::uint8_t, 16> random;
-    fill_random(random);
-    const Uuid id = Uuid::from_random(random);
-    const std::string name = id.str();
-    const DirFd& embryo = pods.dir("embryo");
-    if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0) throw Error::from_errno(cat("make directory ", quoted(name)));
-    if (!uuid_file.empty()) {
-      in_context([] { return std::string("error saving pod UUID to file"); }, [&] {
-        const UniqueFd fd(::open(uuid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-        if (!fd) throw Error::from_errno(cat("open ", quoted(uuid_file)));
-        write_all(fd.get(), name, uuid_file);
-      });
-    }
-    DirFd dir = embryo.sub(name);
-    auto lock = DirLock::try_take(embryo.sub(name).release(), LockMode::exclusive);
-    if (!lock) throw Error(Errc::busy, cat("pod ", quoted(name), " is locked by somebody else"));
+    DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
     embryo.rename(name, pods.dir("prepare"), name);
-    return NewPod{id, std::move(dir), std::move(*lock)};
+    return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
   });
 }
 
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
-  in_context([] { return std::string("error setting up stage0"); }, [&] {
-    if (request.private_users) throw Error(Errc::unsupported, "--private-users is not supported by this version").hint("run without it");
-    const KeyLock lock = store::prepare_lock(data_of(store), LockMode::shared);
-    const Content content = request.pod_manifest_bytes ? from_manifest_file(store, *request.pod_manifest_bytes) : from_flags(request);
-    log::debug("stage0", "Preparing stage1");
-    const tree::Tree stage1 = tree::render(store, request.stage1);
-    write_file(pod.dir, "stage1TreeStoreID", stage1.id, 0640);
-    const DirFd stage1_dir = pod.dir.make_sub("stage1", 0750);
-    write_file(stage1_dir, "manifest", request.stage1.manifest, 0640);
-    const DirFd rootfs = stage1_dir.make_sub("rootfs");
-    if (!request.overlay) tree::copy(stage1, rootfs);
-    const DirFd infos = pod.dir.make_sub("appsinfo", 0750);
-    for (const auto& app : content.apps) prepare_app(store, pod.dir, infos, app, request.overlay);
-    if (request.overlay) write_file(pod.dir, "overlay-prepared", "", 0644);
-    log::debug("stage0", "Writing pod manifest");
-    write_file(pod.dir, "pod.lck", "", 0600);
-    write_file(pod.dir, "pod-created", "", 0640);
-    write_file(pod.dir, "pod", content.manifest, 0640);
+  if (request.overlay && request.private_users)
+    throw Error(Errc::unsupported, "cannot use both overlay and user namespace: not implemented yet. (Try --no-overlay)");
+  const std::string data = data_of(store);
+  const KeyLock lock = store::prepare_lock(data, LockMode::shared);
+  const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes) : plan_from_flags(request);
+  write_file(pod.dir, "pod.lck", "", 0600);
+  log::debug("stage0", "Writing pod manifest");
+  write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
+  std::optional<IdRange> users;
+  if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
+  Writer writer(store, pod.dir, request.overlay, users);
+  writer.add_stage1(request.stage1);
+  for (const auto& app : plan.apps) writer.add_app(app);
+  writer.finish();
+  write_file(pod.dir, "pod-created", "", 0640);
+}
+
+void finish_prepared(const store::Store& store, const pod::Pods& pods, NewPod pod) {
+  in_context([] { return std::string("error syncing pod data"); }, [&] {
+    tree::sync(store);
+    if (::syncfs(pod.dir.get()) < 0) throw Error::from_errno("sync the file system of the pods");
+  });
+  in_context([] { return std::string("error transitioning to prepared"); }, [&] {
+    const std::string name = pod.id.str();
+    pods.dir("prepare").rename(name, pods.dir("prepared"), name);
+    pods.dir("prepared").sync();
   });
 }
 
-void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod) {
-  tree::sync(store);
-  if (::syncfs(pod.dir.get()) < 0) throw Error::from_errno("error syncing pod data");
-  const std::string name = pod.id.str();
-  pods.dir("prepare").rename(name, pods.dir("prepared"), name);
-  pods.dir("prepared").sync();
+void finish_prepared(const pod::Pods& pods, NewPod pod) {
+  const auto store = store::Store::open(pods.data());
+  finish_prepared(store, pods, std::move(pod));
 }
 
 }  // namespace rkt::stage0

@@ -1,162 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removal of finished pods (reference: pods §1.8, §1.9). The pod's lock is held throughout; every step can be repeated, so a kill
-// anywhere leaves a pod that the next call goes on with. Order: stage1's own clean-up, leftover mounts, the trees, the rest, the manifest.
-#include <fcntl.h>
-#include <sys/mount.h>
-
-#include <algorithm>
+// Removal of a pod (docs/devel/pod-lifecycle.md): stage1's gc, mounts, files. Every step can be repeated.
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "stage0/exec.h"
-#include "stage0/pod_dir.h"
-#include "stage0/remove.h"
-#include "stage0/stage0.h"
-#include "sys/file.h"
-#include "sys/lock.h"
-#include "sys/spawn.h"
+#include "pod/mounts.h"
+#include "pod/transition.h"
+#include "stage0/call.h"
+#include "stage0/gc.h"
+#include "stage0/mounts.h"
+#include "stage0/trees.h"
 
 namespace rkt::stage0 {
 namespace {
 
-// mountinfo writes blanks, tabs, newlines and backslashes as \ooo.
-std::string unescape(std::string_view s) {
-  std::string out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const auto code = s[i] == '\\' ? parse_int<unsigned>(s.substr(i + 1, 3), 8) : std::nullopt;
-    if (code && i + 3 < s.size() + 1 && *code < 256) {
-      out.push_back(static_cast<char>(*code));
-      i += 3;
-    } else {
-      out.push_back(s[i]);
-    }
-  }
-  return out;
+using pod::State;
+
+// The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers are gone (it never got that far, or was
+// half removed) is collected without them.
+void attach_stage1(const tree::Tree& tree, const std::string& pod_path) {
+  const DirFd pod = DirFd::open(pod_path);
+  if (!pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.id, "/upper"))) return;
+  attach(mount_for_pod(tree, pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
 }
 
-void detach_leftover_mounts(const std::string& pod_path) {
-  for (const auto& target : mounts_below(read_file("/proc/self/mountinfo", std::size_t{64} << 20), pod_path)) {
-    ::mount(nullptr, target.c_str(), nullptr, MS_PRIVATE, nullptr);
-    if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) < 0 && ::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
-      throw Error::from_errno(cat("unmount ", quoted(target)));
-  }
+void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const std::string& local_config, bool debug) {
+  const Stage1 stage1 = Stage1::of(pod.dir());
+  const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
+  const MountScope scope;
+  const std::string path = pod.path(pods);
+  Program program = plan_program(tree, path, stage1.entrypoint("gc"));
+  if (!needs_mount(tree)) attach_stage1(tree, path);
+  const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());
+  program.argv.insert(program.argv.end(), args.begin(), args.end());
+  run_program(program, path, false);
 }
 
-void run_stage1_gc(const store::Store& store, const DirFd& pod, const Uuid& id, const std::string& local_config, bool debug) {
-  const auto stage1 = find_stage1(pod);
-  if (!stage1 || !pod.exists("stage1TreeStoreID")) return;  // an earlier removal got past this
-  const std::string exe = entrypoint_in_tree(store, pod, *stage1, "gc");
-  if (uses_overlay(pod)) {
-    // Mounted again, as the contract promises gc; unmounted with the other leftovers.
-    if (const auto at = pod.find_sub(kStage1Rootfs)) attach(pod_overlay(pod, stage1_tree(store, pod), ""), *at);
-  }
-  std::vector<std::string> argv = {exe};
-  if (debug) argv.emplace_back("--debug");
-  if (stage1->interface_version() >= 5 && !local_config.empty()) {
-    argv.emplace_back("--local-config");
-    argv.push_back(local_config);
-  }
-  argv.push_back(id.str());
-  const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  Child child = Child::spawn({.exe = exe, .argv = std::move(argv), .env = environment_for_stage1(), .out = null.get(), .cwd_fd = pod.get()});
-  const ExitStatus status = child.wait();
-  if (!status.ok()) throw Error(Errc::system, cat("stage1's gc ended with status ", status.shell()));
-}
-
-// Everything but the manifest, then the manifest: while it is there, `list` knows what this is.
-void remove_files(const DirFd& parent, const std::string& name) {
-  const auto dir = parent.find_sub(name);
-  if (!dir) return;
-  for (const char* big : {"overlay", "stage1/rootfs", "sharedVolumes"}) dir->remove_tree(big);
-  for (const auto& entry : dir->names())
-    if (entry != "pod") dir->remove_tree(entry);
-  dir->unlink("pod");
-  parent.remove_tree(name);
-}
-
-// The place of a pod that may be removed, under its exclusive lock.
-struct Doomed {
-  std::string place;
-  DirFd dir;
-  DirLock lock;
-};
-
-std::optional<Doomed> lock_garbage(const pod::Pods& pods, const std::string& name) {
-  for (const char* place : {"exited-garbage", "garbage"}) {
-    auto dir = pods.dir(place).find_sub(name);
-    if (!dir) continue;
-    DirLock lock = DirLock::take(pods.dir(place).sub(name).release(), LockMode::exclusive);
-    if (!pods.dir(place).exists(name)) return std::nullopt;  // whoever held the lock has removed it
-    return Doomed{place, std::move(*dir), std::move(lock)};
-  }
-  return std::nullopt;
-}
-
-bool move_to(const pod::Pods& pods, const char* from, const char* to, const std::string& name) {
-  try {
-    pods.dir(from).rename(name, pods.dir(to), name);
-    return true;
-  } catch (const Error& e) {
-    if (e.code() == Errc::not_found) return false;  // somebody else was faster
-    throw;
-  }
+void remove_directory(const pod::Pods& pods, const pod::Pod& pod) {
+  pod::remove_files(pod.dir());
+  const DirFd& place = pods.dir(pod::state_place(pod.state()));
+  if (::unlinkat(place.get(), pod.id().str().c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT)
+    throw Error::from_errno("remove the pod's directory");
 }
 
 }  // namespace
 
-std::vector<std::string> mounts_below(std::string_view mountinfo, const std::string& directory) {
-  std::vector<std::string> out;
-  for (const auto line : split(mountinfo, '\n')) {
-    const auto fields = split(line, ' ');
-    if (fields.size() < 5) continue;
-    std::string target = unescape(fields[4]);
-    if (target.starts_with(cat(directory, "/"))) out.push_back(std::move(target));
-  }
-  std::reverse(out.begin(), out.end());  // the list is in mounting order: what came last goes first
-  return out;
-}
-
-void delete_garbage(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config, bool debug) {
-  const std::string name = id.str();
-  auto doomed = lock_garbage(pods, name);
-  if (!doomed) return;
-  const std::string path = cat(pods.data(), "/pods/", doomed->place, "/", name);
-  detach_leftover_mounts(path);
-  if (doomed->place == "exited-garbage") {
-    try {
-      run_stage1_gc(store, doomed->dir, id, local_config, debug);
-    } catch (const Error& e) {
-      log::note("gc", cat("problem performing stage1 GC on ", quoted(name), ": ", e.brief()));
+bool delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const std::string& local_config, bool debug,
+                const std::function<void(std::string_view)>& note) {
+  const std::string name = quoted(pod.id().str());
+  const auto place = pod::state_place(pod.state());
+  const auto lock = pod::lock_unless_held(pod.dir());
+  if (!lock || !pods.holds(place, pod.id(), pod.dir())) return false;
+  if (place == "exited-garbage") {
+    if (!pod.dir().exists("stage1/manifest")) {
+      note(cat("skipping stage1 GC: pod ", name, " has no stage1 left"));
+    } else {
+      try {
+        run_stage1_gc(store, pods, pod, local_config, debug);
+      } catch (const Error& e) {
+        note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
+      }
     }
-    detach_leftover_mounts(path);
   }
-  in_context([&] { return cat("unable to remove pod ", quoted(name)); }, [&] { remove_files(pods.dir(doomed->place), name); });
+  in_context([&] { return cat("GC of leftover mounts for pod ", name, " failed"); }, [&] { pod::detach_mounts_below(pod.path(pods)); });
+  in_context([&] { return cat("unable to remove pod ", name); }, [&] { remove_directory(pods, pod); });
+  return true;
 }
 
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config, bool debug) {
-  const std::string name = id.str();
-  const pod::Pod pod = pod::Pod::open(pods, id);
-  switch (pod.state()) {
-    case pod::State::running: throw Error(Errc::busy, cat("pod ", quoted(name), " is currently running"));
-    case pod::State::embryo:
-    case pod::State::preparing: throw Error(Errc::busy, cat("pod ", quoted(name), " is currently being prepared"));
-    case pod::State::deleting: throw Error(Errc::busy, cat("pod ", quoted(name), " is currently being deleted"));
-    case pod::State::aborted_prepare:
-      log::note("rm", cat("moving failed prepare ", quoted(name), " to garbage"));
-      move_to(pods, "prepare", "garbage", name);
-      break;
-    case pod::State::prepared:
-      log::note("rm", cat("moving expired prepared pod ", quoted(name), " to garbage"));
-      move_to(pods, "prepared", "garbage", name);
-      break;
-    case pod::State::exited: move_to(pods, "run", "exited-garbage", name); break;
-    case pod::State::exited_garbage:
-    case pod::State::exited_deleting:
-    case pod::State::garbage:
-    case pod::State::gone: break;
+  auto pod = pod::Pod::open(pods, id);
+  const std::string name = quoted(id.str());
+  const auto refuse = [&](std::string_view why) { return Error(Errc::busy, cat("pod ", name, " is currently ", why)); };
+  if (pod.state() == State::running) throw refuse("running");
+  if (pod.state() == State::embryo || pod.state() == State::preparing) throw refuse("being prepared");
+  if (pod.state() == State::deleting || pod.state() == State::exited_deleting) throw refuse("being deleted");
+  if (pod.state() == State::exited || pod.state() == State::aborted_prepare || pod.state() == State::prepared) {
+    const bool was_prepared = pod.state() == State::prepared;
+    switch (pod::mark_garbage(pods, pod)) {
+      case pod::Marked::moved: break;
+      case pod::Marked::gone: throw Error(Errc::not_found, cat("no matches found for ", name));
+      case pod::Marked::busy: throw refuse(was_prepared ? "being started" : "running");
+    }
   }
-  delete_garbage(store, pods, id, local_config, debug);
+  if (!delete_pod(store, pods, pod, local_config, debug, [](std::string_view line) { log::note("rm", line); }))
+    throw refuse("being deleted");
 }
 
 }  // namespace rkt::stage0

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// One app of the pod manifest out of its image and its flags (reference: pods §3.2, 5.2).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "stage0/stage0.h"
+
+namespace rkt::stage0 {
+
+/// Environment of every app of the pod, weakest first: `inherited` only fills gaps; the image's own; file; flag.
+struct PodEnvironment {
+  std::vector<appc::EnvVar> inherited, set_env_file, set_env;
+};
+
+/// Pure. Throws the reference's texts.
+appc::RuntimeApp plan_app(const AppRequest& request, const PodEnvironment& environment, const std::vector<appc::Mount>& pod_mounts);
+
+/// A path without doubled or trailing slashes, "." and "..": what mounts are compared by.
+std::string clean_path(std::string_view path);
+
+}  // namespace rkt::stage0

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/entrypoint.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::stage0 {
+namespace {
+
+constexpr std::string_view kPrefix = "coreos.com/rkt/stage1/";
+
+// Interface versions that brought an option.
+constexpr int kHostname = 2, kInsecureOptions = 3, kDnsConfMode = 4, kGcLocalConfig = 5, kIpc = 6;
+
+}  // namespace
+
+Stage1::Stage1(appc::ImageManifest manifest) : manifest_(std::move(manifest)) {
+  const auto* text = appc::find_annotation(manifest_.annotations, cat(kPrefix, "interface-version"));
+  if (text == nullptr) return;
+  const auto n = parse_int<int>(*text);
+  if (!n || *n < 1) throw Error(Errc::invalid, cat("stage1 interface version ", quoted(*text), " is no number"));
+  version_ = *n;
+}
+
+Stage1 Stage1::of(const DirFd& pod) {
+  return in_context([] { return std::string("error loading the manifest of stage1"); },
+                    [&] { return Stage1(appc::parse_image_manifest(read_file(pod, "stage1/manifest"))); });
+}
+
+const std::string& Stage1::entrypoint(std::string_view verb) const {
+  const std::string name = cat(kPrefix, verb);
+  const auto* path = appc::find_annotation(manifest_.annotations, name);
+  if (path == nullptr || path->empty()) throw Error(Errc::not_found, cat("entrypoint ", quoted(name), " not found"));
+  return *path;
+}
+
+RunCall plan_run_args(int version, const RunOptions& o, const std::optional<std::string>& dns_conf_mode,
+                      const std::optional<std::string>& private_users, const Uuid& id) {
+  RunCall call;
+  auto& args = call.args;
+  if (o.debug) args.emplace_back("--debug");
+  args.push_back(cat("--net=", o.net.networks.empty() ? std::string("default") : o.net.str()));
+  if (o.interactive) args.emplace_back("--interactive");
+  if (private_users) args.push_back(cat("--private-users=", *private_users));
+  if (!o.local_config.empty()) args.push_back(cat("--local-config=", o.local_config));
+  // Given, but this stage1 is older than the option: said, and left out.
+  const auto gated = [&](int since, const std::string& value, std::string_view flag, std::string_view warning) {
+    if (value.empty()) return;
+    if (version >= since)
+      args.push_back(cat(flag, "=", value));
+    else
+      call.warnings.push_back(cat("warning: ", flag, warning));
+  };
+  gated(kHostname, o.hostname, "--hostname", " option is not supported by stage1");
+  gated(kDnsConfMode, dns_conf_mode.value_or(""), "--dns-conf-mode", " option not supported by stage1");
+  if (version >= kInsecureOptions) {
+    if (o.insecure.capabilities) args.emplace_back("--disable-capabilities-restriction");
+    if (o.insecure.paths) args.emplace_back("--disable-paths");
+    if (o.insecure.seccomp) args.emplace_back("--disable-seccomp");
+  }
+  gated(kIpc, o.ipc, "--ipc", " option is not supported by stage1");
+  args.push_back(id.str());
+  return call;
+}
+
+std::vector<std::string> plan_gc_args(int version, bool debug, const std::string& local_config, const Uuid& id) {
+  std::vector<std::string> args;
+  if (debug) args.emplace_back("--debug");
+  if (version >= kGcLocalConfig && !local_config.empty()) {
+    args.emplace_back("--local-config");
+    args.push_back(local_config);
+  }
+  args.push_back(id.str());
+  return args;
+}
+
+}  // namespace rkt::stage0

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a stage1 image offers and how it is called (docs/devel/stage1-interface.md; reference: pods §2). Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/appc/image_manifest.h"
+#include "stage0/stage0.h"
+
+namespace rkt::stage0 {
+
+class Stage1 {
+ public:
+  /// Throws when the interface version is no number.
+  explicit Stage1(appc::ImageManifest manifest);
+  /// From POD/stage1/manifest, which prepare() wrote from the verified image.
+  static Stage1 of(const DirFd& pod);
+  int interface_version() const noexcept { return version_; }
+  /// Path in the image for "run", "enter", "gc", "stop". Throws Errc::not_found: entrypoint "coreos.com/…" not found.
+  const std::string& entrypoint(std::string_view verb) const;
+
+ private:
+  appc::ImageManifest manifest_;
+  int version_ = 1;
+};
+
+/// What of a run is passed by argument. `warnings`: options that this stage1 is too old for.
+struct RunCall {
+  std::vector<std::string> args;  ///< without argv[0]
+  std::vector<std::string> warnings;
+};
+RunCall plan_run_args(int interface_version, const RunOptions& options, const std::optional<std::string>& dns_conf_mode,
+                      const std::optional<std::string>& private_users, const Uuid& id);
+std::vector<std::string> plan_gc_args(int interface_version, bool debug, const std::string& local_config, const Uuid& id);
+
+}  // namespace rkt::stage0

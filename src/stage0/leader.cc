@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/leader.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::stage0 {
+namespace {
+
+std::optional<int> pid_in(const DirFd& pod, const char* name) {
+  const auto text = find_file_text(pod, name, 64);
+  if (!text) return std::nullopt;
+  const auto pid = parse_int<int>(trim(*text));  // half written: not there yet
+  return pid && *pid > 0 ? pid : std::nullopt;
+}
+
+std::optional<int> find_leader(const DirFd& pod) {
+  if (const auto pid = pid_in(pod, "pid")) return pid;
+  const auto parent = pid_in(pod, "ppid");
+  if (!parent) return std::nullopt;
+  const auto task = DirFd::find(cat("/proc/", *parent, "/task/", *parent));
+  if (!task) return std::nullopt;
+  const auto children = find_file_text(*task, "children");
+  return children ? only_child(*children, *parent) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int> only_child(std::string_view children, int pid) {
+  std::optional<int> found;
+  for (const auto word : split(trim(children), ' ')) {
+    if (word.empty()) continue;
+    if (found) throw Error(Errc::invalid, cat("too many children of pid ", pid));
+    found = parse_int<int>(word);
+  }
+  return found;
+}
+
+int wait_for_leader(const pod::Pods& pods, pod::Pod& pod) {
+  // The files' appearance wakes us at once; a child's does not, and neither does the end of a pod without files.
+  constexpr int kLookAgainMs = 20;
+  const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!watch || ::inotify_add_watch(watch.get(), cat("/proc/self/fd/", pod.dir().get()).c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+    throw Error::from_errno("watch a pod");
+  for (;;) {
+    if (const auto pid = find_leader(pod.dir())) return *pid;
+    pod.refresh(pods);
+    if (pod.state() != pod::State::running) throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running anymore"));
+    pollfd p{watch.get(), POLLIN, 0};
+    if (::poll(&p, 1, kLookAgainMs) < 0 && errno != EINTR) throw Error::from_errno("wait for a pod");
+    char events[4096];
+    while (::read(watch.get(), events, sizeof events) > 0) {
+    }
+  }
+}
+
+}  // namespace rkt::stage0

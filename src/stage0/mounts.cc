@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/mounts.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "sys/dir.h"
+#include "sys/lock.h"
+
+namespace rkt::stage0 {
+namespace {
+
+constexpr const char* kNetns = "/run/netns";
+
+bool is_mount_point(const char* path) {
+  struct statx st{};
+  if (::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) < 0) throw Error::from_errno(cat("stat ", quoted(path)));
+  return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+void mount_or_throw(const char* source, const char* target, unsigned long flags, std::string_view doing) {
+  if (::mount(source, target, nullptr, flags, nullptr) < 0) throw Error::from_errno(doing);
+}
+
+// On the host: a mount point of its own, shared, as `ip netns` makes it.
+void share_netns_directory() {
+  if (::mkdir(kNetns, 0755) < 0 && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(kNetns)));
+  if (!is_mount_point(kNetns)) {
+    // Once a boot. Two at the same time would stack two mounts and share only one of them with the pods of the first.
+    const DirLock once = DirLock::take(DirFd::open(kNetns).release(), LockMode::exclusive);
+    if (!is_mount_point(kNetns)) mount_or_throw(kNetns, kNetns, MS_BIND, cat("bind ", quoted(kNetns), " on itself"));
+  }
+  mount_or_throw(nullptr, kNetns, MS_SHARED, cat("share ", quoted(kNetns)));
+}
+
+void attach_at(int mount, int dir, const char* path, unsigned flags, std::string_view what) {
+  if (::syscall(SYS_move_mount, mount, "", dir, path, MOVE_MOUNT_F_EMPTY_PATH | flags) < 0)
+    throw Error::from_errno(cat("attach ", what));
+}
+
+}  // namespace
+
+void enter_private_mounts() {
+  share_netns_directory();
+  if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
+  // Taken while it is still a peer of the host's; everything else becomes a slave.
+  const UniqueFd netns(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, kNetns, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
+  if (!netns) throw Error::from_errno(cat("clone the mount ", quoted(kNetns)));
+  mount_or_throw(nullptr, "/", MS_SLAVE | MS_REC, "separate mounts from the host's");
+  // The slave copy would receive a second copy of every namespace that any pod pins.
+  if (::umount2(kNetns, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) throw Error::from_errno(cat("detach ", quoted(kNetns)));
+  attach_at(netns.get(), AT_FDCWD, kNetns, 0, kNetns);
+}
+
+MountScope::MountScope()
+    : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+      root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!home_ || !root_ || !cwd_) throw Error::from_errno("remember the mount namespace");
+  try {
+    enter_private_mounts();
+  } catch (const Error&) {
+    leave();
+    throw;
+  }
+}
+
+MountScope::~MountScope() { leave(); }
+
+void MountScope::leave() const noexcept {
+  // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
+  if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 && ::fchdir(cwd_.get()) == 0) return;
+  log::note("stage0", "cannot return to the mount namespace of the host");
+  ::_exit(254);  // going on would do the host's work behind a pod's mounts
+}
+
+void attach(const UniqueFd& mount, int dir, std::string_view what) {
+  attach_at(mount.get(), dir, "", MOVE_MOUNT_T_EMPTY_PATH, what);
+}
+
+}  // namespace rkt::stage0

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage0/call.h"
+#include "stage0/mounts.h"
+#include "stage0/stage0.h"
+
+namespace rkt::stage0 {
+
+void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force) {
+  const auto pod = pod::Pod::open(pods, id);
+  const std::string entrypoint = in_context([] { return std::string("rkt stop not implemented for pod's stage1"); },
+                                            [&] { return Stage1::of(pod.dir()).entrypoint("stop"); });
+  const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+  std::optional<MountScope> scope;
+  if (needs_mount(tree)) scope.emplace();
+  const std::string path = pod.path(pods);
+  Program program = plan_program(tree, path, entrypoint);
+  if (force) program.argv.emplace_back("--force");
+  program.argv.push_back(id.str());
+  run_program(program, path, true);
+}
+
+}  // namespace rkt::stage0

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/trees.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::stage0 {
+namespace {
+
+// The root of an overlay shows the attributes of its upper directory: owner and mode come from the tree.
+void take_attributes(const DirFd& upper, const std::string& from) {
+  struct stat st{};
+  if (::stat(from.c_str(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(from)));
+  if (::fchown(upper.get(), st.st_uid, st.st_gid) < 0) throw Error::from_errno("set the owner of an overlay directory");
+  if (::fchmod(upper.get(), st.st_mode & 07777) < 0) throw Error::from_errno("set the mode of an overlay directory");
+}
+
+}  // namespace
+
+tree::Tree open_tree(store::Store& store, const std::string& id) {
+  try {
+    return tree::open(store, id);
+  } catch (const Error& e) {
+    if (e.code() != Errc::not_found) throw;
+  }
+  for (const auto& image : store.images())
+    if (tree::tree_id(store, image) == id) return tree::render(store, image);
+  throw Error(Errc::not_found, cat("tree ", quoted(id), " of the pod is not in the store"));
+}
+
+UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
+  const DirFd overlay = pod.make_sub("overlay", 0750);
+  // Files that an app makes must not inherit the group of a packaged pods directory.
+  if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
+  const DirFd own = overlay.make_sub(tree.id, 0750);
+  DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
+  if (!app.empty()) {
+    upper = upper.make_sub(app, 0755);
+    work = work.make_sub(app, 0750);
+  }
+  take_attributes(upper, tree.lowers.front());
+  return tree::mount_overlay(tree, upper, work);
+}
+
+}  // namespace rkt::stage0

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// --private-users: a range of user ids for a pod, and the owners of its files moved into it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pod/pod.h"
+#include "sys/dir.h"
+
+namespace rkt::stage0 {
+
+struct IdRange {
+  std::uint32_t shift = 0, count = 0;
+  std::string str() const;  ///< SHIFT:COUNT
+  static std::optional<IdRange> parse(std::string_view text);
+};
+
+/// Pure: a range of 65536 ids that meets none of `taken`; `random` supplies candidates.
+IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::uint16_t()>& random);
+
+/// A range that no other pod has, written into the pod. Two processes cannot take the same one.
+IdRange allocate_range(const pod::Pods& pods, const DirFd& pod);
+
+/// Moves the owners of everything in `tree` by `shift`, once: ids that are in the range already are left. Set-user-ID bits and
+/// file capabilities stay; the latter become valid in the pod's user namespace only.
+void shift_owners(const DirFd& tree, const IdRange& range);
+
+}  // namespace rkt::stage0

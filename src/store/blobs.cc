@@ -71,7 +71,7 @@ UniqueFd Store::open_blob(const std::string& name) const {
 
 void Store::commit_blob(const std::string& staging_name, const std::string& name) {
   impl_->need_write();
-  const std::string to = blob_path(name);
+  check_blob_name(name);
   const DirFd& staging = partial();
   {
     const UniqueFd fd = staging.open_file(staging_name, O_RDONLY);

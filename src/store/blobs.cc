@@ -26,12 +26,20 @@ std::set<std::string> words_of(Statement s) {
   return out;
 }
 
-// Old partial files whose lock is free. The lock's name is the file's up to the first dot.
-void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint now) {
+// What a later download of the same thing goes on with; anything else in there dies with its process.
+bool is_resumable(const std::string& name) {
+  return name.starts_with("url-") || (name.starts_with("blob-") && name.find(".copy-") == std::string::npos);
+}
+
+// Old or useless partial files whose lock is free. The lock's name is the file's up to the first dot; small documents
+// have none, but are only written while blobs are held, so `idle` (nobody holds them) decides about all that cannot be
+// resumed.
+void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint now, bool idle) {
   for (const auto& name : partial.names()) {
     struct stat st{};
     if (::fstatat(partial.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
-    if (TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) + kPartialLife > now) continue;
+    const bool old = TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) + kPartialLife <= now;
+    if (!old && (is_resumable(name) || !idle)) continue;
     const auto lock = KeyLock::try_take(locks, name.substr(0, name.find('.')), LockMode::exclusive);
     if (lock) partial.remove_tree(name);
   }
@@ -129,7 +137,8 @@ KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", Loc
 std::size_t Store::sweep(TimePoint now) {
   impl_->need_write();
   std::size_t removed = 0;
-  if (const auto lock = KeyLock::try_take(locks(), "collect", LockMode::exclusive)) {
+  const auto idle = KeyLock::try_take(locks(), "collect", LockMode::exclusive);
+  if (idle) {
     const auto named = words_of(impl_->db.prepare("SELECT blobs FROM image"));
     for (const auto alg : kAlgorithms) {
       const auto dir = impl_->cas.find_sub(cat("blobs/", alg));
@@ -144,7 +153,7 @@ std::size_t Store::sweep(TimePoint now) {
       }
     }
   }
-  sweep_partial(partial(), locks(), now);
+  sweep_partial(partial(), locks(), now, idle.has_value());
   sweep_locks(locks());
   return removed;
 }

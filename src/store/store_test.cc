@@ -204,6 +204,21 @@ TEST_F(StoreTest, SweepKeepsFreshAndHeldPartialFiles) {
   EXPECT_THAT(store.locks().names(), ElementsAre("url-held")) << "lock files that nobody holds go";
 }
 
+TEST_F(StoreTest, SweepRemovesAtOnceWhatCannotBeResumed) {
+  Store store = Store::open(data());
+  for (const char* name : {"file-a", "document-b", "blob-c.copy-d", "file-held", "blob-c.0"})
+    write_file(store.partial(), name, "x", 0600);
+  const KeyLock held = KeyLock::take(store.locks(), "file-held", LockMode::exclusive);
+  const TimePoint now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  {
+    const KeyLock fetch = store.hold_blobs();
+    store.sweep(now);
+    EXPECT_EQ(store.partial().names().size(), 5U) << "a running fetch may be writing them";
+  }
+  store.sweep(now);
+  EXPECT_THAT(store.partial().names(), ElementsAre("blob-c.0", "file-held"));
+}
+
 TEST_F(StoreTest, UseIsRememberedAsTheTimeStampOfTheFirstBlob) {
   Store store = Store::open(data());
   put_blob(store, aci_blob('a'));

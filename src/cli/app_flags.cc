@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/app_flags.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::cli {
+namespace {
+
+Flag image_flag(Flag f) {
+  f.per_image = true;
+  return f;
+}
+
+Flag checked(Flag f, void (*check)(const std::string&)) {
+  f.check = check;
+  return f;
+}
+
+Flag deprecated(Flag f, std::string hint) {
+  f.deprecated = std::move(hint);
+  return f;
+}
+
+void check_memory(const std::string& v) {
+  const auto bytes = appc::Quantity::parse(v).value();
+  if (bytes < 4096) throw Error(Errc::usage, cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+}
+void check_cpu(const std::string& v) { appc::Quantity::parse(v); }
+
+std::int64_t integer(const std::string& v) {
+  const auto n = parse_int<std::int64_t>(v);
+  if (!n) throw Error(Errc::usage, cat("strconv.Atoi: parsing ", quoted(v), ": invalid syntax"));
+  return *n;
+}
+
+void check_range(std::string_view name, const std::string& v, std::int64_t min, std::int64_t max) {
+  const auto n = integer(v);
+  if (n < min || n > max) throw Error(Errc::usage, cat(name, " must be between ", min, " and ", max, ", got ", n));
+}
+void check_cpu_shares(const std::string& v) { check_range("os/linux/cpu-shares", v, 2, 262144); }
+void check_oom(const std::string& v) { check_range("os/linux/oom-score-adj", v, -1000, 1000); }
+
+void check_gids(const std::string& v) {
+  for (const auto piece : split(v, ','))
+    if (!parse_int<std::uint32_t>(piece)) throw Error(Errc::usage, "--supplementary-gids must be integers");
+}
+void check_readonly(const std::string& v) {
+  if (!parse_bool(v)) throw Error(Errc::usage, "--readonly-rootfs must be set with a boolean");
+}
+void check_volume(const std::string& v) {
+  in_context([&] { return cat("invalid value in --volume flag ", quoted(v)); }, [&] { appc::Volume::parse_flag(v); });
+}
+void check_port(const std::string& v) { appc::ExposedPort::parse_flag(v); }
+void check_mount(const std::string& v) { parse_mount(v); }
+void check_set_env(const std::string& v) {
+  const auto equals = v.find('=');
+  if (equals == std::string::npos || equals == 0) throw Error(Errc::usage, "must be specified as key=value");
+  if (!appc::valid_env_name(std::string_view(v).substr(0, equals)))
+    throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(v.substr(0, equals))));
+}
+void check_environment(const std::string& v) { parse_pair("environment", v); }
+
+// "%XX" and "+" are decoded, as the reference's query parser does for --mount.
+std::string query_decoded(std::string_view s) {
+  std::string out;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto byte = s[i] == '%' ? parse_int<std::uint8_t>(s.substr(i + 1, 2), 16) : std::nullopt;
+    if (byte && i + 2 < s.size()) {
+      out.push_back(static_cast<char>(*byte));
+      i += 2;
+    } else {
+      out.push_back(s[i] == '+' ? ' ' : s[i]);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> comma_list(const std::string& v) {
+  std::vector<std::string> out;
+  for (const auto piece : split(v, ','))
+    if (!piece.empty()) out.emplace_back(piece);
+  return out;
+}
+
+void only_once(const ImageArgs& in, std::string_view flag) {
+  if (in.all(flag).size() > 1) throw Error(Errc::usage, cat("--", flag, " specified multiple times for the same image"));
+}
+
+appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
+  appc::StringPairs out;
+  for (const auto& text : in.all(flag)) {
+    auto [name, value] = parse_pair(flag, text);
+    const auto it = std::find_if(out.begin(), out.end(), [&](const auto& p) { return p.first == name; });
+    if (it == out.end())
+      out.emplace_back(std::move(name), std::move(value));
+    else
+      it->second = std::move(value);
+  }
+  return out;
+}
+
+void add_env(std::vector<appc::EnvVar>& to, appc::EnvVar v, const std::string& already_set) {
+  if (std::any_of(to.begin(), to.end(), [&](const appc::EnvVar& o) { return o.name == v.name; })) throw Error(Errc::usage, already_set);
+  to.push_back(std::move(v));
+}
+
+void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
+  for (const auto line : split(read_file(path), '\n')) {
+    if (line.empty() || line[0] == '#' || line[0] == ';') continue;
+    const auto equals = line.find('=');
+    const std::string where = cat("(file ", quoted(path), ")");
+    if (equals == std::string_view::npos || equals == 0) throw Error(Errc::usage, cat("environment variable must be specified as name=value ", where));
+    const std::string name(line.substr(0, equals));
+    if (!appc::valid_env_name(name)) throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name), " ", where));
+    add_env(to, {name, std::string(line.substr(equals + 1))}, cat("environment variable ", quoted(name), " already set ", where));
+  }
+}
+
+}  // namespace
+
+Flag signature_flag() { return image_flag(text("signature", "", "local signature file to use in validating the preceding image")); }
+
+std::vector<Flag> app_flags() {
+  Flag mount = image_flag(checked(list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
+  mount.also_before = true;
+  Flag readonly = image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
+  std::vector<Flag> out = {
+      signature_flag(),
+      image_flag(text("exec", "", "override the exec command of the preceding image")),
+      std::move(mount),
+      image_flag(checked(text("memory", "", "memory limit of the preceding image, for example 50M"), check_memory)),
+      image_flag(checked(text("cpu", "", "cpu limit of the preceding image, for example 500m"), check_cpu)),
+      image_flag(checked(text("cpu-shares", "", "relative cpu weight of the preceding image, 2 to 262144"), check_cpu_shares)),
+      image_flag(text("user", "", "user of the preceding image: a name, a number, or the path of a file whose owner it is")),
+      image_flag(text("group", "", "group of the preceding image: a name, a number, or the path of a file whose group it is")),
+      image_flag(checked(text("supplementary-gids", "", "supplementary group numbers of the preceding image"), check_gids)),
+      image_flag(text("caps-retain", "", "capabilities to retain in the preceding image")),
+      image_flag(text("caps-remove", "", "capabilities to remove from the default set of the preceding image")),
+      deprecated(image_flag(text("cap-retain", "", "")), "use --caps-retain instead"),
+      deprecated(image_flag(text("cap-remove", "", "")), "use --caps-remove instead"),
+      image_flag(text("seccomp", "", "system call filter of the preceding image: mode=retain|remove[,errno=E…],NAME…")),
+      image_flag(checked(text("oom-score-adj", "", "oom_score_adj of the preceding image, -1000 to 1000"), check_oom)),
+      image_flag(text("name", "", "name of the preceding image's app in the pod")),
+      image_flag(text("working-dir", "", "working directory of the preceding image")),
+      std::move(readonly),
+      image_flag(checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
+      image_flag(list("annotation", "annotation of the preceding image's app: NAME=VALUE")),
+      image_flag(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE")),
+      image_flag(list("user-label", "user label of the preceding image's app: NAME=VALUE")),
+  };
+  return out;
+}
+
+std::vector<Flag> pull_flags(std::string default_policy) {
+  return {text("pull-policy", std::move(default_policy), "when to pull an image: \"never\", \"new\", \"update\""),
+          deprecated(toggle("store-only", false, ""), "please use --pull-policy=never"),
+          deprecated(toggle("no-store", false, ""), "please use --pull-policy=update")};
+}
+
+std::vector<Flag> pod_flags() {
+  std::vector<Flag> out = {
+      checked(list("volume", "volumes to make available in the pod"), check_volume),
+      checked(list("port", "ports to expose on the host: NAME:[HOSTIP:]HOSTPORT"), check_port),
+      toggle("inherit-env", false, "inherit all environment variables not set by apps"),
+      checked(list("set-env", "environment variable to set for all apps: NAME=VALUE"), check_set_env),
+      list("set-env-file", "file of environment variables to set for all apps"),
+      toggle("no-overlay", false, "disable overlay filesystem"),
+      toggle("private-users", false, "run within user namespaces"),
+      text("pod-manifest", "", "the path to the pod manifest; excludes most other flags"),
+      text("stage1-url", "", "URL of an image to use as stage1"),
+      text("stage1-path", "", "absolute or relative path of an image to use as stage1"),
+      text("stage1-name", "", "name of an image to use as stage1"),
+      text("stage1-hash", "", "hash of an image to use as stage1"),
+      text("stage1-from-dir", "", "file name of an image in the stage1 images directory to use as stage1"),
+  };
+  for (auto& f : pull_flags("new")) out.push_back(std::move(f));
+  return out;
+}
+
+std::vector<Flag> network_flags() {
+  Flag net = list("net", "configure the pod's networking; optional list of networks with arguments: NAME[:ARG=VALUE,…]");
+  net.bare = "default";
+  net.optional_value = true;
+  net.fallback = "default";
+  return {std::move(net),
+          list("dns", "name servers to write in /etc/resolv.conf; \"host\" or \"none\""),
+          list("dns-search", "DNS search domains to write in /etc/resolv.conf"),
+          list("dns-opt", "DNS options to write in /etc/resolv.conf"),
+          text("dns-domain", "", "DNS domain to write in /etc/resolv.conf"),
+          list("hosts-entry", "entries to add to /etc/hosts: IP=NAME; or \"host\""),
+          text("hostname", "", "pod's hostname; empty: rkt-UUID"),
+          toggle("interactive", false, "run pod interactively; one app only"),
+          toggle("mds-register", false, "register the pod with the metadata service"),
+          text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent")};
+}
+
+appc::EnvVar parse_pair(std::string_view flag, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) throw Error(Errc::usage, cat("invalid format of --", flag, " flag ", quoted(text)));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+appc::Mount parse_mount(const std::string& text) {
+  appc::Mount m;
+  std::vector<std::string> seen;
+  for (const auto piece : split(text, ',')) {
+    const auto equals = piece.find('=');
+    const std::string key = query_decoded(piece.substr(0, equals));
+    const std::string value = equals == std::string_view::npos ? "" : query_decoded(piece.substr(equals + 1));
+    if (std::find(seen.begin(), seen.end(), key) != seen.end()) throw Error(Errc::usage, cat("label ", key, " given more than once"));
+    seen.push_back(key);
+    if (key == "volume") {
+      try {
+        m.volume = appc::AcName::parse(value).str();
+      } catch (const Error& e) {
+        throw Error(Errc::usage, cat("invalid volume name ", quoted(value), " in --mount flag ", quoted(text), ": ", e.cause()));
+      }
+    } else if (key == "target") {
+      m.path = value;
+    } else {
+      throw Error(Errc::usage, cat("unknown mount parameter ", quoted(key)));
+    }
+  }
+  if (m.volume.empty()) throw Error(Errc::usage, cat("no volume in --mount flag ", quoted(text)));
+  if (m.path.empty() || m.path[0] != '/') throw Error(Errc::usage, cat("target in --mount flag ", quoted(text), " must be an absolute path"));
+  return m;
+}
+
+stage0::AppRequest app_request(const ImageArgs& in) {
+  only_once(in, "exec");
+  only_once(in, "signature");
+  stage0::AppRequest r;
+  r.args = in.args;
+  r.exec = in.last("exec");
+  r.name = in.last("name");
+  r.working_dir = in.last("working-dir");
+  r.user = in.last("user");
+  r.group = in.last("group");
+  r.memory = in.last("memory");
+  r.cpu = in.last("cpu");
+  r.seccomp = in.last("seccomp");
+  if (const auto v = in.last("cpu-shares")) r.cpu_shares = integer(*v);
+  if (const auto v = in.last("oom-score-adj")) r.oom_score_adj = static_cast<int>(integer(*v));
+  for (const auto* flag : {"caps-retain", "cap-retain"})
+    if (const auto v = in.last(flag)) r.caps_retain = comma_list(*v);
+  for (const auto* flag : {"caps-remove", "cap-remove"})
+    if (const auto v = in.last(flag)) r.caps_remove = comma_list(*v);
+  for (const auto& v : in.all("supplementary-gids")) {
+    if (!r.supplementary_gids) r.supplementary_gids.emplace();
+    for (const auto& gid : comma_list(v)) r.supplementary_gids->push_back(integer(gid));
+  }
+  r.read_only_rootfs = parse_bool(in.last("readonly-rootfs").value_or("false")).value_or(false);
+  for (const auto& m : in.all("mount")) r.mounts.push_back(parse_mount(m));
+  for (const auto& [name, value] : pairs(in, "environment")) {
+    if (!appc::valid_env_name(name)) throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name)));
+    r.environment.push_back({name, value});
+  }
+  for (const auto& [name, value] : pairs(in, "annotation")) r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
+  r.user_annotations = pairs(in, "user-annotation");
+  r.user_labels = pairs(in, "user-label");
+  return r;
+}
+
+stage0::PrepareRequest pod_request(const Parsed& in) {
+  stage0::PrepareRequest r;
+  for (const auto& v : in.list("volume")) r.volumes.push_back(appc::Volume::parse_flag(v));
+  for (const auto& m : in.list("mount")) r.mounts.push_back(parse_mount(m));
+  for (const auto& p : in.list("port")) r.ports.push_back(appc::ExposedPort::parse_flag(p));
+  r.inherit_env = in.on("inherit-env");
+  for (const auto& v : in.list("set-env")) {
+    auto pair = parse_pair("set-env", v);
+    const std::string already = cat("key ", quoted(pair.name), " already set");
+    add_env(r.set_env, std::move(pair), already);
+  }
+  for (const auto& f : in.list("set-env-file")) read_env_file(f, r.set_env_file);
+  r.overlay = !in.on("no-overlay");
+  r.private_users = in.on("private-users");
+  if (in.text("pod-manifest").empty()) return r;
+  const std::string policy = pull_policy(in);
+  if (!in.images.empty() || !r.volumes.empty() || !r.mounts.empty() || !r.ports.empty() || policy != "new" || r.inherit_env || !r.set_env.empty() ||
+      !r.set_env_file.empty())
+    throw Error(Errc::usage, "conflicting flags set with --pod-manifest (see --help)");
+  r.pod_manifest_bytes = read_file(in.text("pod-manifest"));
+  return r;
+}
+
+stage0::RunOptions run_options(const Parsed& in) {
+  stage0::RunOptions o;
+  o.net = cni::NetList::parse(in.list("net"));
+  o.interactive = in.on("interactive");
+  o.mds_register = in.on("mds-register");
+  o.hostname = in.text("hostname");
+  o.ipc = in.text("ipc");
+  o.dns = in.list("dns");
+  o.dns_search = in.list("dns-search");
+  o.dns_opt = in.list("dns-opt");
+  o.dns_domain = in.text("dns-domain");
+  o.hosts_entry = in.list("hosts-entry");
+  return o;
+}
+
+std::string pull_policy(const Parsed& in) {
+  const bool store_only = in.on("store-only"), no_store = in.on("no-store");
+  if (store_only && no_store) throw Error(Errc::usage, "both --store-only and --no-store specified");
+  if (store_only) return "never";
+  if (no_store) return "update";
+  const std::string& p = in.text("pull-policy");
+  return p == "never" || p == "update" ? p : "new";
+}
+
+}  // namespace rkt::cli

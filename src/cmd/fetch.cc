@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/app_flags.h"
+#include "cli/env.h"
+#include "cmd/pod_request.h"
+#include "cmd/registry.h"
+#include "image/finder.h"
+#include "tree/tree.h"
+
+namespace rkt::cmd {
+namespace {
+
+void check_progress(const std::string& v) {
+  if (!v.empty() && v != "json") throw Error(Errc::usage, cat("unknown progress form ", quoted(v), ", only \"json\" is known"));
+}
+
+std::vector<cli::Flag> flags() {
+  std::vector<cli::Flag> out = cli::pull_flags("update");
+  out.push_back(cli::signature_flag());
+  out.push_back(cli::toggle("full", false, "print the full image ID after fetching"));
+  out.push_back(cli::text("progress", "", "\"json\": progress as JSON lines on stderr"));
+  out.back().check = check_progress;
+  return out;
+}
+
+int fetch_images(cli::Env& env, const cli::Parsed& in) {
+  if (in.images.empty()) throw Error(Errc::usage, "must provide at least one image");
+  image::FindOptions options = find_options(env, cli::pull_policy(in));
+  options.ids_are_store_lookups = false;
+  options.json_progress = in.text("progress") == "json";
+  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  const keystore::Keystore keys = env.keystore();
+  image::Finder finder(store, &keys, env.config(), options);
+  std::string ids;
+  for (const auto& image : in.images) {
+    cli::app_request(image);  // a flag given twice is an error before anything is downloaded
+    const auto record = finder.find({.argument = image.image, .signature_file = image.last("signature").value_or("")});
+    // Only root can make trees as the image wants them; for others the first run does it.
+    if (::geteuid() == 0) tree::render(store, record);
+    const auto id = appc::ImageId::parse(record.key);
+    ids += cat(in.on("full") || !id ? record.key : id->short_fetch(), "\n");
+  }
+  env.out(ids);
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command fetch{.name = "fetch",
+                         .args = "IMAGE_URL...",
+                         .brief = "Fetch image(s) and store them in the local store",
+                         .description = {},
+                         .flags = flags(),
+                         .args_mode = cli::Command::Args::images,
+                         .run = fetch_images};
+
+}  // namespace rkt::cmd

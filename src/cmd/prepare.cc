@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/app_flags.h"
+#include "cli/env.h"
+#include "cmd/pod_request.h"
+#include "cmd/registry.h"
+
+namespace rkt::cmd {
+namespace {
+
+std::vector<cli::Flag> flags() {
+  std::vector<cli::Flag> out = cli::pod_flags();
+  for (auto& f : cli::app_flags()) out.push_back(std::move(f));
+  out.push_back(cli::toggle("quiet", false, "suppress superfluous output on stdout, print only the UUID on success"));
+  return out;
+}
+
+int prepare_pod(cli::Env& env, const cli::Parsed& in) {
+  cli::pull_policy(in);
+  stage0::PrepareRequest request = cli::pod_request(in);
+  if (in.images.empty() && !request.pod_manifest_bytes) throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
+  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  find_images(env, store, in, request, "error finding images");
+  request.overlay = request.overlay && overlay_usable(env.data_dir());
+  const pod::Pods pods = pod::Pods::open(env.data_dir());
+  stage0::NewPod pod = stage0::make_pod(pods, "");
+  const std::string uuid = pod.id.str();
+  stage0::prepare(store, pod, request);
+  stage0::finish_prepared(store, pods, std::move(pod));
+  env.out(cat(uuid, "\n"));
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command prepare{.name = "prepare",
+                           .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] [--quiet] IMAGE [-- image-args...[---]]...",
+                           .brief = "Prepare to run image(s) in a pod in rkt",
+                           .description = {},
+                           .flags = flags(),
+                           .args_mode = cli::Command::Args::images,
+                           .app_args = true,
+                           .needs_root = true,
+                           .run = prepare_pod};
+
+}  // namespace rkt::cmd

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/app_flags.h"
+#include "cli/env.h"
+#include "cmd/pod_request.h"
+#include "cmd/registry.h"
+
+namespace rkt::cmd {
+namespace {
+
+std::vector<cli::Flag> flags() {
+  std::vector<cli::Flag> out = cli::pod_flags();
+  for (auto list : {cli::network_flags(), cli::app_flags()})
+    for (auto& f : list) out.push_back(std::move(f));
+  out.push_back(cli::text("uuid-file-save", "", "write out pod UUID to specified file"));
+  return out;
+}
+
+int run_pod(cli::Env& env, const cli::Parsed& in) {
+  stage0::PrepareRequest request = cli::pod_request(in);
+  stage0::RunOptions options = cli::run_options(in);
+  options.insecure = env.globals().insecure;
+  options.local_config = env.globals().dirs.local;
+  options.debug = env.globals().debug;
+  cli::pull_policy(in);
+  stage0::check_run_options(options, !request.ports.empty());
+  if (options.interactive && in.images.size() > 1) throw Error(Errc::usage, "interactive option only supports one image");
+  if (in.images.empty() && !request.pod_manifest_bytes) throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
+  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  find_images(env, store, in, request, "");
+  request.overlay = request.overlay && overlay_usable(env.data_dir());
+  const pod::Pods pods = pod::Pods::open(env.data_dir());
+  stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"));
+  stage0::prepare(store, pod, request);
+  stage0::run(store, pods, std::move(pod), options);
+}
+
+}  // namespace
+
+const cli::Command run{.name = "run",
+                       .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] IMAGE [-- image-args...[---]]...",
+                       .brief = "Run image(s) in a pod in rkt",
+                       .description = {},
+                       .flags = flags(),
+                       .args_mode = cli::Command::Args::images,
+                       .app_args = true,
+                       .needs_root = true,
+                       .run = run_pod};
+
+}  // namespace rkt::cmd

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/pod_argument.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::cmd {
+
+std::string read_uuid_file(const std::string& path) {
+  constexpr std::size_t kLimit = 4096;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error::from_errno(cat("open ", path));  // unquoted: scripts match it
+  return std::string(trim(read_all(fd.get(), path, kLimit)));
+}
+
+std::vector<std::string> pod_texts(const cli::Parsed& in, int unreadable) {
+  const std::string& file = in.text("uuid-file");
+  if (file.empty() == in.args.empty()) throw cli::UsageWanted{};
+  if (file.empty()) return in.args;
+  try {
+    return {read_uuid_file(file)};
+  } catch (Error& e) {
+    e.push("unable to resolve UUID from file");
+    throw e.exit_with(unreadable);
+  }
+}
+
+pod::Pod open_pod(const pod::Pods& pods, const std::string& text) {
+  return in_context([] { return std::string("problem retrieving pod"); },
+                    [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+}
+
+}  // namespace rkt::cmd

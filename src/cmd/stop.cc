@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cmd/pod_argument.h"
+#include "cmd/registry.h"
+#include "stage0/stage0.h"
+
+namespace rkt::cmd {
+namespace {
+
+void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, bool force) {
+  const auto pod = in_context([] { return std::string("cannot get pod"); }, [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+  const std::string name = quoted(pod.id().str());
+  if (pod::is_after_run(pod.state()) || pod.state() == pod::State::aborted_prepare) {
+    env.out(cat("pod ", name, " is already stopped\n"));
+    return;
+  }
+  if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", name, " is not running"));
+  in_context([&] { return cat("error stopping ", name); },
+             [&] { stage0::stop(store::Store::open(env.data_dir()), pods, pod.id(), force); });
+  env.out(cat(name, "\n"));
+}
+
+int run_stop(cli::Env& env, const cli::Parsed& in) {
+  const auto texts = pod_texts(in, 1);
+  const auto pods = pod::Pods::open(env.data_dir());
+  int failed = 0;
+  for (const auto& text : texts) {
+    try {
+      stop_one(env, pods, text, in.on("force"));
+    } catch (const Error& e) {
+      env.err(env.globals().debug ? e.tree() : e.brief());
+      ++failed;
+    }
+  }
+  if (failed > 0) throw Error(Errc::system, cat("failed to stop ", failed, " pod(s)"));
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command stop{.name = "stop",
+                        .args = "--uuid-file=FILE | UUID ...",
+                        .brief = "Stop a pod",
+                        .description = "Asks pods to end and does not wait for them.",
+                        .flags = {cli::toggle("force", false, "kill instead of asking"), cli::uuid_file()},
+                        .run = run_stop};
+
+}  // namespace rkt::cmd

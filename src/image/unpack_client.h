@@ -41,13 +41,13 @@ struct AciLayer {
 std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits);
 
 /// One Docker/OCI layer -> one overlayfs lower directory: whiteouts become character devices 0:0, opaque directories
-/// trusted.overlay.opaque=y.
+/// trusted.overlay.opaque=y. Nothing is synced. A wrong digest is Errc::untrusted, every other fault Errc::invalid.
 struct OciLayer {
   int file = -1;                     ///< borrowed; positioned anywhere
   std::string media_type;
   std::string digest;                ///< of the file, "sha256:…"; checked in the same pass
-  std::string diff_id;               ///< of the uncompressed tar; checked in the same pass
-  std::vector<const DirFd*> lowers;  ///< trees below, top first: hard links into them, attributes of parents the layer omits
+  std::string diff_id;               ///< of the uncompressed tar; checked in the same pass unless ""
+  std::vector<const DirFd*> lowers;  ///< trees below, top first: targets of hard links, attributes of omitted parents
 };
 struct UnpackStats {
   std::uint64_t bytes = 0, entries = 0;
@@ -57,7 +57,7 @@ UnpackStats unpack_oci_layer(const OciLayer& layer, const DirFd& root, const Unp
 /// An OCI layout as one (possibly compressed) tar file -> a layout directory: index.json, oci-layout and blobs/ only.
 void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits);
 
-/// The plain tar of a stored ACI (`image export`): decompresses `file` to `out`. Returns the hex SHA-512 of what was written.
+/// The plain tar of a stored ACI (`image export`), written to `out`. Returns the hex SHA-512 of what was written.
 std::string decompress_to(int file, int out);
 
 /// The whole ACI as stored, manifest and rootfs, into `to` (`image extract`).

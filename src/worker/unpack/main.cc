@@ -73,6 +73,7 @@ void serve(Channel& channel) {
   const Inside inside = enter_sandbox(writes ? std::move(job.target) : UniqueFd(), std::move(job.lowers));
   drop_privileges(writes);
   std::vector<int> files;
+  files.reserve(job.files.size());
   for (const auto& f : job.files) files.push_back(f.get());
   if (writes)
     return channel.send(encode(

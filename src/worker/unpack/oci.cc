@@ -80,7 +80,7 @@ Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limi
 }
 
 std::optional<std::string> place_in_layout(const Entry& entry) {
-  const std::string path = clean_name(entry.name);
+  std::string path = clean_name(entry.name);
   if (path != "index.json" && path != "oci-layout" && !path.starts_with("blobs/")) return std::nullopt;
   if (entry.type == Entry::Type::directory) return std::nullopt;  // made when a blob needs it
   const auto parts = split(path, '/');

@@ -52,7 +52,10 @@ std::string base64_decoded(std::string_view s) {
     const auto digit = kDigits.find(c);
     if (digit == std::string_view::npos) bad_tar("extended attribute in a pax header is malformed");
     bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    if ((held += 6) >= 8) out.push_back(static_cast<char>(bits >> (held -= 8) & 0xff));
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out.push_back(static_cast<char>(bits >> held & 0xff));
   }
   return out;
 }
@@ -64,7 +67,7 @@ void read_sparse_map(std::string_view value, std::vector<Extent>& extents) {
     extents.push_back({unsigned_number(numbers[i]), unsigned_number(numbers[i + 1])});
 }
 
-void apply_sparse(PaxHeader::Sparse& sparse, std::string_view key, std::string_view value) {
+void apply_sparse(PaxSparse& sparse, std::string_view key, std::string_view value) {
   if (key == "major") {
     sparse.map_in_data = value == "1";
     if (value != "0" && value != "1") bad_tar(cat("sparse file of version ", quoted(value), " is not supported"));

@@ -2,6 +2,7 @@
 #include "worker/unpack/sandbox.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -18,10 +19,32 @@ namespace {
 
 constexpr std::uint64_t kNoTraps = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
+UniqueFd clone_tree(int dir) {
+  return UniqueFd(
+      static_cast<int>(::syscall(SYS_open_tree, dir, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+}
+
+// The same directory as this mount namespace sees it: rkt may have opened it before it went into one of its own, and
+// mounts of another namespace cannot be copied.
+UniqueFd reopened(int dir) {
+  const std::string link = cat("/proc/self/fd/", dir);
+  std::string path(PATH_MAX, '\0');
+  const ssize_t n = ::readlink(link.c_str(), path.data(), path.size());
+  if (n < 0) throw Error::from_errno("find a directory to unpack into");
+  path.resize(static_cast<std::size_t>(n));
+  UniqueFd again(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat wanted{}, found{};
+  if (!again || ::fstat(dir, &wanted) < 0 || ::fstat(again.get(), &found) < 0)
+    throw Error::from_errno(cat("open directory ", quoted(path), " again"));
+  if (wanted.st_dev != found.st_dev || wanted.st_ino != found.st_ino)
+    throw Error(Errc::system, cat("directory ", quoted(path), " is another one in this mount namespace"));
+  return again;
+}
+
 // A copy of a directory's mount, attached nowhere. Only what is below that directory can be reached from it.
 UniqueFd detached_copy(int dir, std::uint64_t attributes) {
-  UniqueFd copy(
-      static_cast<int>(::syscall(SYS_open_tree, dir, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  UniqueFd copy = clone_tree(dir);
+  if (!copy && errno == EINVAL) copy = clone_tree(reopened(dir).get());
   if (!copy) throw Error::from_errno("copy the mount of a directory to unpack into");
   mount_attr attr{};
   attr.attr_set = attributes;
@@ -95,6 +118,7 @@ Inside enter_sandbox(UniqueFd target, std::vector<UniqueFd> lowers) {
   if (target) target_copy = detached_copy(target.get(), kNoTraps);
   target.reset();
   std::vector<UniqueFd> copies;
+  copies.reserve(lowers.size());
   for (auto& lower : lowers) copies.push_back(detached_copy(lower.get(), kNoTraps | MOUNT_ATTR_RDONLY));
   lowers.clear();
   if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)

@@ -165,12 +165,11 @@ void Staging::clear(const Place& place) {
 }
 
 void Staging::forget(const std::string& path) {
-  const auto drop = [&](auto& from, const auto& key_of) {
-    for (auto it = from.lower_bound(path); it != from.end() && key_of(*it).starts_with(path);)
-      it = is_within(key_of(*it), path) ? from.erase(it) : std::next(it);
-  };
-  drop(times_, [](const auto& pair) -> const std::string& { return pair.first; });
-  drop(opaque_, [](const std::string& key) -> const std::string& { return key; });
+  // Sorted: what begins with `path` is together, but "a.b" stands among what is below "a".
+  for (auto it = times_.lower_bound(path); it != times_.end() && it->first.starts_with(path);)
+    it = is_within(it->first, path) ? times_.erase(it) : std::next(it);
+  for (auto it = opaque_.lower_bound(path); it != opaque_.end() && it->starts_with(path);)
+    it = is_within(*it, path) ? opaque_.erase(it) : std::next(it);
 }
 
 Staging::Cursor Staging::make_directory(const Cursor& parent, const std::string& name, const Attributes& attributes) {

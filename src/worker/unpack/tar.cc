@@ -93,7 +93,8 @@ std::span<const std::uint8_t> TarReader::take(std::uint64_t most) {
 std::size_t TarReader::read_block(std::span<std::uint8_t> block) {
   std::size_t have = 0;
   while (have < block.size()) {
-    if (ahead_.empty() && (ahead_ = stream_.next()).empty()) break;
+    if (ahead_.empty()) ahead_ = stream_.next();
+    if (ahead_.empty()) break;
     const auto got = take(block.size() - have);
     std::memcpy(block.data() + have, got.data(), got.size());
     have += got.size();

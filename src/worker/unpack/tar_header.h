@@ -45,6 +45,14 @@ bool is_zero_block(std::span<const std::uint8_t> block);
 /// A continuation of `extents`; returns whether another follows.
 bool parse_more_extents(std::span<const std::uint8_t> block, std::vector<Extent>& extents);
 
+/// The GNU.sparse.* keywords of a pax header.
+struct PaxSparse {
+  bool map_in_data = false;  ///< version 1.0
+  std::optional<std::string> name;
+  std::optional<std::uint64_t> real_size;
+  std::vector<Extent> extents;  ///< versions 0.0 and 0.1
+};
+
 /// What a pax header says about the entry that follows it.
 struct PaxHeader {
   std::optional<std::string> path, link_path;
@@ -52,13 +60,7 @@ struct PaxHeader {
   std::optional<std::int64_t> uid, gid;
   std::optional<timespec> mtime, atime;
   std::vector<std::pair<std::string, std::string>> xattrs;
-  struct Sparse {
-    bool map_in_data = false;  ///< version 1.0
-    std::optional<std::string> name;
-    std::optional<std::uint64_t> real_size;
-    std::vector<Extent> extents;  ///< versions 0.0 and 0.1
-  };
-  std::optional<Sparse> sparse;
+  std::optional<PaxSparse> sparse;
 };
 /// Throws Errc::invalid for a malformed record. Unknown keywords are ignored, as POSIX says.
 PaxHeader parse_pax(std::string_view text);
@@ -69,7 +71,7 @@ std::optional<timespec> parse_pax_time(std::string_view text);
 /// Checks that extents ascend, stay within `real_size`, and carry `stored` bytes altogether. Throws Errc::invalid.
 void check_extents(const std::vector<Extent>& extents, std::uint64_t real_size, std::uint64_t stored);
 
-[[noreturn]] void bad_tar(std::string_view why);  ///< the Errc::invalid of all of these: "error extracting tarball: …"
+[[noreturn]] void bad_tar(std::string_view why);  ///< what all of these throw
 
 inline constexpr std::size_t kMaxExtents = 1'000'000;
 

@@ -8,14 +8,19 @@ namespace {
 
 Errc code_for(int err) noexcept {
   switch (err) {
-    case ENOENT: return Errc::not_found;
+    case ENOENT:
+      return Errc::not_found;
     case EACCES:
-    case EPERM: return Errc::denied;
+    case EPERM:
+      return Errc::denied;
     case EBUSY:
-    case EWOULDBLOCK: return Errc::busy;
+    case EWOULDBLOCK:
+      return Errc::busy;
     case ENOSYS:
-    case EOPNOTSUPP: return Errc::unsupported;
-    default: return Errc::system;
+    case EOPNOTSUPP:
+      return Errc::unsupported;
+    default:
+      return Errc::system;
   }
 }
 

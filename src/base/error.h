@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one exception type of the project. Failure throws Error; absence is std::optional; an outcome the caller must branch
-// on is an enum. Context is added on the way up, innermost frame first, and main prints the whole once.
+// The one exception type of the project. Failure throws Error; absence is std::optional; an outcome the caller must
+// branch on is an enum. Context is added on the way up, innermost frame first, and main prints the whole once.
 #pragma once
 
 #include <cerrno>
@@ -14,7 +14,18 @@
 namespace rkt {
 
 /// What a caller may branch on. Everything finer is text.
-enum class Errc : std::uint8_t { usage, not_found, busy, invalid, untrusted, unsupported, denied, network, system, bug };
+enum class Errc : std::uint8_t {
+  usage,
+  not_found,
+  busy,
+  invalid,
+  untrusted,
+  unsupported,
+  denied,
+  network,
+  system,
+  bug
+};
 
 class Error final : public std::exception {
  public:
@@ -23,9 +34,9 @@ class Error final : public std::exception {
   /// A system call failed: `doing` names the action and the object (open "/x"). The code is derived from the errno.
   static Error from_errno(std::string_view doing, int err = errno);
 
-  void push(std::string doing);        ///< adds an outer frame
-  Error& hint(std::string remedy);     ///< what the user can do about it; printed after the cause
-  Error& exit_with(int status);        ///< for the few commands whose contract is not 254
+  void push(std::string doing);     ///< adds an outer frame
+  Error& hint(std::string remedy);  ///< what the user can do about it; printed after the cause
+  Error& exit_with(int status);     ///< for the few commands whose contract is not 254
 
   Errc code() const noexcept { return code_; }
   int sys_errno() const noexcept { return errno_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where text for a person goes: stderr, one write per message. Libraries use debug(); note() is for the few lines that the
-// command line contract names ("image: signature verified:") and for tolerated failures that must be said.
-// The only process-wide state of the project: set once in main. Never pass secrets, tokens or whole environments.
+// Where text for a person goes: stderr, one write per message. Libraries use debug(); note() is for the few lines that
+// the command line contract names ("image: signature verified:") and for tolerated failures that must be said. The only
+// process-wide state of the project: set once in main. Never pass secrets, tokens or whole environments.
 #pragma once
 
 #include <string_view>

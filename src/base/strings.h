@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text building blocks: cat() (concatenation of strings and integers), quoting for messages, split, join, number parsing
-// that refuses everything but the whole number, hex.
+// Text building blocks: cat() (concatenation of strings and integers), quoting for messages, split, join, number
+// parsing that refuses everything but the whole number, hex.
 #pragma once
 
 #include <charconv>
@@ -43,7 +43,8 @@ std::string join(std::span<const std::string> parts, std::string_view sep);
 std::string_view trim(std::string_view s);  ///< without leading and trailing white space
 std::string lower(std::string_view s);      ///< ASCII only
 
-/// The whole of `s` as a number in the given base, in range of T; nullopt otherwise. No sign for unsigned types, no blanks.
+/// The whole of `s` as a number in the given base, in range of T; nullopt otherwise. No sign for unsigned types, no
+/// blanks.
 template <std::integral T>
 std::optional<T> parse_int(std::string_view s, int base = 10) {
   T value{};

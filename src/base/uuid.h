@@ -18,8 +18,8 @@ class Uuid {
   /// 32 hex digits in any case, dashes anywhere; nullopt otherwise.
   static std::optional<Uuid> parse(std::string_view text);
 
-  std::string str() const;     ///< 36 characters, dashed
-  std::string plain() const;   ///< 32 characters, the machine-id form
+  std::string str() const;    ///< 36 characters, dashed
+  std::string plain() const;  ///< 32 characters, the machine-id form
   auto operator<=>(const Uuid&) const = default;
 
  private:

@@ -27,7 +27,9 @@ Flag deprecated(Flag f, std::string hint) {
 
 void check_memory(const std::string& v) {
   const auto bytes = appc::Quantity::parse(v).value();
-  if (bytes < 4096) throw Error(Errc::usage, cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+  if (bytes < 4096)
+    throw Error(Errc::usage,
+                cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
 }
 void check_cpu(const std::string& v) { appc::Quantity::parse(v); }
 
@@ -87,7 +89,8 @@ std::vector<std::string> comma_list(const std::string& v) {
 }
 
 void only_once(const ImageArgs& in, std::string_view flag) {
-  if (in.all(flag).size() > 1) throw Error(Errc::usage, cat("--", flag, " specified multiple times for the same image"));
+  if (in.all(flag).size() > 1)
+    throw Error(Errc::usage, cat("--", flag, " specified multiple times for the same image"));
 }
 
 appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
@@ -104,7 +107,8 @@ appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
 }
 
 void add_env(std::vector<appc::EnvVar>& to, appc::EnvVar v, const std::string& already_set) {
-  if (std::any_of(to.begin(), to.end(), [&](const appc::EnvVar& o) { return o.name == v.name; })) throw Error(Errc::usage, already_set);
+  if (std::any_of(to.begin(), to.end(), [&](const appc::EnvVar& o) { return o.name == v.name; }))
+    throw Error(Errc::usage, already_set);
   to.push_back(std::move(v));
 }
 
@@ -113,31 +117,42 @@ void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
     if (line.empty() || line[0] == '#' || line[0] == ';') continue;
     const auto equals = line.find('=');
     const std::string where = cat("(file ", quoted(path), ")");
-    if (equals == std::string_view::npos || equals == 0) throw Error(Errc::usage, cat("environment variable must be specified as name=value ", where));
+    if (equals == std::string_view::npos || equals == 0)
+      throw Error(Errc::usage, cat("environment variable must be specified as name=value ", where));
     const std::string name(line.substr(0, equals));
-    if (!appc::valid_env_name(name)) throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name), " ", where));
-    add_env(to, {name, std::string(line.substr(equals + 1))}, cat("environment variable ", quoted(name), " already set ", where));
+    if (!appc::valid_env_name(name))
+      throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name), " ", where));
+    add_env(to, {name, std::string(line.substr(equals + 1))},
+            cat("environment variable ", quoted(name), " already set ", where));
   }
 }
 
 }  // namespace
 
-Flag signature_flag() { return image_flag(text("signature", "", "local signature file to use in validating the preceding image")); }
+Flag signature_flag() {
+  return image_flag(text("signature", "", "local signature file to use in validating the preceding image"));
+}
 
 std::vector<Flag> app_flags() {
-  Flag mount = image_flag(checked(list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
+  Flag mount = image_flag(checked(
+      list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
   mount.also_before = true;
-  Flag readonly = image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
+  Flag readonly =
+      image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
   std::vector<Flag> out = {
       signature_flag(),
       image_flag(text("exec", "", "override the exec command of the preceding image")),
       std::move(mount),
       image_flag(checked(text("memory", "", "memory limit of the preceding image, for example 50M"), check_memory)),
       image_flag(checked(text("cpu", "", "cpu limit of the preceding image, for example 500m"), check_cpu)),
-      image_flag(checked(text("cpu-shares", "", "relative cpu weight of the preceding image, 2 to 262144"), check_cpu_shares)),
-      image_flag(text("user", "", "user of the preceding image: a name, a number, or the path of a file whose owner it is")),
-      image_flag(text("group", "", "group of the preceding image: a name, a number, or the path of a file whose group it is")),
-      image_flag(checked(text("supplementary-gids", "", "supplementary group numbers of the preceding image"), check_gids)),
+      image_flag(
+          checked(text("cpu-shares", "", "relative cpu weight of the preceding image, 2 to 262144"), check_cpu_shares)),
+      image_flag(
+          text("user", "", "user of the preceding image: a name, a number, or the path of a file whose owner it is")),
+      image_flag(
+          text("group", "", "group of the preceding image: a name, a number, or the path of a file whose group it is")),
+      image_flag(
+          checked(text("supplementary-gids", "", "supplementary group numbers of the preceding image"), check_gids)),
       image_flag(text("caps-retain", "", "capabilities to retain in the preceding image")),
       image_flag(text("caps-remove", "", "capabilities to remove from the default set of the preceding image")),
       deprecated(image_flag(text("cap-retain", "", "")), "use --caps-retain instead"),
@@ -147,7 +162,8 @@ std::vector<Flag> app_flags() {
       image_flag(text("name", "", "name of the preceding image's app in the pod")),
       image_flag(text("working-dir", "", "working directory of the preceding image")),
       std::move(readonly),
-      image_flag(checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
+      image_flag(
+          checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
       image_flag(list("annotation", "annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-label", "user label of the preceding image's app: NAME=VALUE")),
@@ -182,7 +198,8 @@ std::vector<Flag> pod_flags() {
 }
 
 std::vector<Flag> network_flags() {
-  Flag net = list("net", "configure the pod's networking; optional list of networks with arguments: NAME[:ARG=VALUE,…]");
+  Flag net =
+      list("net", "configure the pod's networking; optional list of networks with arguments: NAME[:ARG=VALUE,…]");
   net.bare = "default";
   net.optional_value = true;
   net.fallback = "default";
@@ -200,7 +217,8 @@ std::vector<Flag> network_flags() {
 
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text) {
   const auto equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) throw Error(Errc::usage, cat("invalid format of --", flag, " flag ", quoted(text)));
+  if (equals == std::string::npos || equals == 0)
+    throw Error(Errc::usage, cat("invalid format of --", flag, " flag ", quoted(text)));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -211,13 +229,15 @@ appc::Mount parse_mount(const std::string& text) {
     const auto equals = piece.find('=');
     const std::string key = query_decoded(piece.substr(0, equals));
     const std::string value = equals == std::string_view::npos ? "" : query_decoded(piece.substr(equals + 1));
-    if (std::find(seen.begin(), seen.end(), key) != seen.end()) throw Error(Errc::usage, cat("label ", key, " given more than once"));
+    if (std::find(seen.begin(), seen.end(), key) != seen.end())
+      throw Error(Errc::usage, cat("label ", key, " given more than once"));
     seen.push_back(key);
     if (key == "volume") {
       try {
         m.volume = appc::AcName::parse(value).str();
       } catch (const Error& e) {
-        throw Error(Errc::usage, cat("invalid volume name ", quoted(value), " in --mount flag ", quoted(text), ": ", e.cause()));
+        throw Error(Errc::usage,
+                    cat("invalid volume name ", quoted(value), " in --mount flag ", quoted(text), ": ", e.cause()));
       }
     } else if (key == "target") {
       m.path = value;
@@ -226,7 +246,8 @@ appc::Mount parse_mount(const std::string& text) {
     }
   }
   if (m.volume.empty()) throw Error(Errc::usage, cat("no volume in --mount flag ", quoted(text)));
-  if (m.path.empty() || m.path[0] != '/') throw Error(Errc::usage, cat("target in --mount flag ", quoted(text), " must be an absolute path"));
+  if (m.path.empty() || m.path[0] != '/')
+    throw Error(Errc::usage, cat("target in --mount flag ", quoted(text), " must be an absolute path"));
   return m;
 }
 
@@ -256,10 +277,12 @@ stage0::AppRequest app_request(const ImageArgs& in) {
   r.read_only_rootfs = parse_bool(in.last("readonly-rootfs").value_or("false")).value_or(false);
   for (const auto& m : in.all("mount")) r.mounts.push_back(parse_mount(m));
   for (const auto& [name, value] : pairs(in, "environment")) {
-    if (!appc::valid_env_name(name)) throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name)));
+    if (!appc::valid_env_name(name))
+      throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name)));
     r.environment.push_back({name, value});
   }
-  for (const auto& [name, value] : pairs(in, "annotation")) r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
+  for (const auto& [name, value] : pairs(in, "annotation"))
+    r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
   r.user_annotations = pairs(in, "user-annotation");
   r.user_labels = pairs(in, "user-label");
   return r;
@@ -281,8 +304,8 @@ stage0::PrepareRequest pod_request(const Parsed& in) {
   r.private_users = in.on("private-users");
   if (in.text("pod-manifest").empty()) return r;
   const std::string policy = pull_policy(in);
-  if (!in.images.empty() || !r.volumes.empty() || !r.mounts.empty() || !r.ports.empty() || policy != "new" || r.inherit_env || !r.set_env.empty() ||
-      !r.set_env_file.empty())
+  if (!in.images.empty() || !r.volumes.empty() || !r.mounts.empty() || !r.ports.empty() || policy != "new" ||
+      r.inherit_env || !r.set_env.empty() || !r.set_env_file.empty())
     throw Error(Errc::usage, "conflicting flags set with --pod-manifest (see --help)");
   r.pod_manifest_bytes = read_file(in.text("pod-manifest"));
   return r;

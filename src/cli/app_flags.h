@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags of run and prepare -> what stage0 is asked for (cli §7.2-7.4). Pure but for reading --set-env-file. The lists of flags are here
-// too, so that commands that share them cannot drift apart.
+// Flags of run and prepare -> what stage0 is asked for (cli §7.2-7.4). Pure but for reading --set-env-file. The lists
+// of flags are here too, so that commands that share them cannot drift apart.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@
 
 namespace rkt::cli {
 
-std::vector<Flag> app_flags();       ///< per image: --exec, --mount, --memory, …; --signature too
-std::vector<Flag> pod_flags();       ///< of run and prepare: --volume, --port, --set-env, --pull-policy, --stage1-*, …
-std::vector<Flag> network_flags();   ///< of run and run-prepared: --net, --dns, --hostname, --interactive, …
+std::vector<Flag> app_flags();      ///< per image: --exec, --mount, --memory, …; --signature too
+std::vector<Flag> pod_flags();      ///< of run and prepare: --volume, --port, --set-env, --pull-policy, --stage1-*, …
+std::vector<Flag> network_flags();  ///< of run and run-prepared: --net, --dns, --hostname, --interactive, …
 Flag signature_flag();
-std::vector<Flag> pull_flags(std::string default_policy);   ///< --pull-policy, --store-only, --no-store
+std::vector<Flag> pull_flags(std::string default_policy);  ///< --pull-policy, --store-only, --no-store
 
 /// NAME=VALUE; throws `invalid format of --FLAG flag "X"`.
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text);
@@ -28,7 +28,8 @@ stage0::AppRequest app_request(const ImageArgs& in);
 stage0::PrepareRequest pod_request(const Parsed& in);
 stage0::RunOptions run_options(const Parsed& in);
 
-/// "never", "new", "update" after the deprecated --store-only and --no-store; an unknown word is "new", as in the reference.
+/// "never", "new", "update" after the deprecated --store-only and --no-store; an unknown word is "new", as in the
+/// reference.
 std::string pull_policy(const Parsed& in);
 
 }  // namespace rkt::cli

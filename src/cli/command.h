@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command is: its flags, its text and its function. Usage, help and completion are generated from these values; the list
-// of all commands is src/cmd/commands.cc. The grammar is the reference's (cli chapter 1, 7.1): parse.h.
+// What a command is: its flags, its text and its function. Usage, help and completion are generated from these values;
+// the list of all commands is src/cmd/commands.cc. The grammar is the reference's (cli chapter 1, 7.1): parse.h.
 #pragma once
 
 #include <chrono>
@@ -19,17 +19,24 @@ class Parsed;
 struct UsageWanted {};
 
 struct Flag {
-  enum class Kind { boolean, text, list /* accumulates */, duration, integer, choice_text /* optional value: --wait[=V] */ };
+  enum class Kind {
+    boolean,
+    text,
+    list /* accumulates */,
+    duration,
+    integer,
+    choice_text /* optional value: --wait[=V] */
+  };
   std::string name;
   Kind kind = Kind::text;
-  std::string fallback;                 ///< default as printed in help; the value when the flag is absent
+  std::string fallback;  ///< default as printed in help; the value when the flag is absent
   std::string help;
-  std::string bare;                     ///< value of the bare form, for boolean ("true") and optional values ("default")
-  bool optional_value = false;          ///< takes its value only with "="
+  std::string bare;             ///< value of the bare form, for boolean ("true") and optional values ("default")
+  bool optional_value = false;  ///< takes its value only with "="
   bool hidden = false;
-  std::string deprecated;               ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
-  bool per_image = false;               ///< belongs to the image before it ("--X must follow an image")
-  bool also_before = false;             ///< per_image, but before the first image it counts for all (--mount)
+  std::string deprecated;    ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
+  bool per_image = false;    ///< belongs to the image before it ("--X must follow an image")
+  bool also_before = false;  ///< per_image, but before the first image it counts for all (--mount)
   /// Throws for a bad value; its text becomes the REASON of: invalid argument "VALUE" for TOKEN: REASON.
   void (*check)(const std::string& value) = nullptr;
 };
@@ -38,20 +45,20 @@ Flag toggle(std::string name, bool fallback, std::string help);
 Flag text(std::string name, std::string fallback, std::string help);
 Flag list(std::string name, std::string help);
 Flag duration(std::string name, std::string fallback, std::string help);
-Flag uuid_file();                       ///< --uuid-file of status, stop, rm, cat-manifest
-Flag format();                          ///< --format= json | json-pretty
+Flag uuid_file();  ///< --uuid-file of status, stop, rm, cat-manifest
+Flag format();     ///< --format= json | json-pretty
 
 struct Command {
-  std::string name;                     ///< "image list" for a nested one
-  std::string args;                     ///< as in the usage line: "UUID ..."
-  std::string brief;                    ///< one line of the command list
-  std::string description;              ///< paragraphs for help, or ""
+  std::string name;         ///< "image list" for a nested one
+  std::string args;         ///< as in the usage line: "UUID ..."
+  std::string brief;        ///< one line of the command list
+  std::string description;  ///< paragraphs for help, or ""
   std::vector<Flag> flags;
-  /// mixed: flags and positionals in any order. stop: flags end at the first positional (enter). images: the second parser of
-  /// run, prepare and fetch takes over there.
+  /// mixed: flags and positionals in any order. stop: flags end at the first positional (enter). images: the second
+  /// parser of run, prepare and fetch takes over there.
   enum class Args { mixed, stop, images } args_mode = Args::mixed;
-  bool app_args = false;                ///< images: "--" starts arguments of the app (fetch refuses them)
-  bool needs_root = false;              ///< "cannot run as unprivileged user", checked after parsing
+  bool app_args = false;    ///< images: "--" starts arguments of the app (fetch refuses them)
+  bool needs_root = false;  ///< "cannot run as unprivileged user", checked after parsing
   bool hidden = false;
   int (*run)(Env& env, const Parsed& in) = nullptr;
 };
@@ -64,8 +71,8 @@ struct Use {
 /// One image of run, prepare or fetch with the flags and arguments that follow it.
 struct ImageArgs {
   std::string image;
-  std::vector<Use> flags;               ///< per-image flags in the order given
-  std::vector<std::string> args;        ///< after "--"
+  std::vector<Use> flags;         ///< per-image flags in the order given
+  std::vector<std::string> args;  ///< after "--"
 
   std::optional<std::string> last(std::string_view flag) const;
   std::vector<std::string> all(std::string_view flag) const;
@@ -75,14 +82,14 @@ struct ImageArgs {
 class Parsed {
  public:
   bool given(std::string_view flag) const;
-  bool on(std::string_view flag) const;                                ///< boolean
-  const std::string& text(std::string_view flag) const;                ///< last value or the default
+  bool on(std::string_view flag) const;                  ///< boolean
+  const std::string& text(std::string_view flag) const;  ///< last value or the default
   const std::vector<std::string>& list(std::string_view flag) const;
   std::chrono::nanoseconds duration(std::string_view flag) const;
-  std::vector<std::string> args;                                       ///< positionals
-  std::vector<ImageArgs> images;                                       ///< Args::images
+  std::vector<std::string> args;  ///< positionals
+  std::vector<ImageArgs> images;  ///< Args::images
  private:
-  friend class Parser;                                                 // src/cli/parse.cc
+  friend class Parser;  // src/cli/parse.cc
   struct Slot {
     const Flag* flag;
     std::vector<std::string> values;

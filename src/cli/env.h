@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command runs in: global flags, directories, configuration on demand, and where output goes. stdout is data, stderr is
-// everything else and begins with the command's name.
+// What a command runs in: global flags, directories, configuration on demand, and where output goes. stdout is data,
+// stderr is everything else and begins with the command's name.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ namespace rkt::cli {
 
 struct Globals {
   bool debug = false;
-  std::string dir;                       ///< --dir as given, "" when not
-  config::Directories dirs;              ///< absolute
+  std::string dir;           ///< --dir as given, "" when not
+  config::Directories dirs;  ///< absolute
   image::Insecure insecure;
   bool trust_keys_from_https = false;
 };
@@ -25,15 +25,16 @@ class Env {
  public:
   Env(std::string command, Globals globals) : command_(std::move(command)), globals_(std::move(globals)) {}
   const Globals& globals() const noexcept { return globals_; }
-  const std::string& command() const noexcept { return command_; }   ///< last word: the prefix of messages
+  const std::string& command() const noexcept { return command_; }  ///< last word: the prefix of messages
 
-  /// --dir, else the paths configuration, else /var/lib/rkt; absolute, links resolved. Reads no configuration with --dir.
+  /// --dir, else the paths configuration, else /var/lib/rkt; absolute, links resolved. Reads no configuration with
+  /// --dir.
   const std::string& data_dir();
-  const config::Config& config();        ///< loaded once
+  const config::Config& config();  ///< loaded once
   keystore::Keystore keystore() const;
 
-  void out(std::string_view text);       ///< stdout, as it is; throws when it cannot be written
-  void err(std::string_view line) const; ///< stderr: "COMMAND: LINE"
+  void out(std::string_view text);        ///< stdout, as it is; throws when it cannot be written
+  void err(std::string_view line) const;  ///< stderr: "COMMAND: LINE"
 
  private:
   std::string command_;

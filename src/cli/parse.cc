@@ -35,7 +35,9 @@ Globals read_globals(const Parsed& in) {
     if (in.text("dir").empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
     g.dir = absolute(in.text("dir"));
   }
-  g.dirs = {.system = absolute(in.text("system-config")), .local = absolute(in.text("local-config")), .user = absolute(in.text("user-config"))};
+  g.dirs = {.system = absolute(in.text("system-config")),
+            .local = absolute(in.text("local-config")),
+            .user = absolute(in.text("user-config"))};
   g.insecure = image::Insecure::parse(in.text("insecure-options"));
   g.trust_keys_from_https = in.on("trust-keys-from-https");
   return g;
@@ -141,7 +143,8 @@ std::span<const Flag> global_flags() {
       text("system-config", "/usr/lib/rkt", "system configuration directory"),
       text("user-config", "", "user configuration directory"),
       text("insecure-options", "none",
-           "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", \"pubkey\", \"capabilities\", "
+           "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
+           "\"pubkey\", \"capabilities\", "
            "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\""),
       toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
   };

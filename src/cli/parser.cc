@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags are long only. "--name value" and "--name=value"; a flag whose value is optional takes it only with "=". For run, prepare
-// and fetch a second pass begins at the first positional: images, each with its own flags, and app arguments behind "--".
+// Flags are long only. "--name value" and "--name=value"; a flag whose value is optional takes it only with "=". For
+// run, prepare and fetch a second pass begins at the first positional: images, each with its own flags, and app
+// arguments behind "--".
 #include "cli/parser.h"
 
 #include <algorithm>
@@ -87,7 +88,8 @@ void Parser::parse(const std::vector<std::string>& tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] == "--") {
       if (spec_.args_mode == Command::Args::images) return parse_images(tokens, i + 1);
-      command_parsed_.args.insert(command_parsed_.args.end(), tokens.begin() + static_cast<std::ptrdiff_t>(i) + 1, tokens.end());
+      command_parsed_.args.insert(command_parsed_.args.end(), tokens.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                  tokens.end());
       return;
     }
     if (take_flag(tokens, i)) continue;
@@ -123,8 +125,8 @@ void Parser::parse_images(const std::vector<std::string>& tokens, std::size_t at
 
 namespace {
 
-// The flag at `token` takes the next token as its value, as far as can be told before the command is known: every flag that is not
-// a known boolean and has no "=".
+// The flag at `token` takes the next token as its value, as far as can be told before the command is known: every flag
+// that is not a known boolean and has no "=".
 bool swallows_next(const std::string& token, std::span<const Flag> globals) {
   if (token.find('=') != std::string::npos) return false;
   for (const auto& f : globals)
@@ -181,7 +183,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Found find_command(std::span<const Command> commands, const std::vector<std::string>& argv, std::span<const Flag> globals) {
+Found find_command(std::span<const Command> commands, const std::vector<std::string>& argv,
+                   std::span<const Flag> globals) {
   Found found;
   std::string path;
   for (std::size_t i = 0; i < argv.size(); ++i) {

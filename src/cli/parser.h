@@ -40,12 +40,13 @@ class Parser {
 
 /// The command word: cli chapter 1.1.
 struct Found {
-  const Command* command = nullptr;   ///< null: a group, nothing, or unknown
-  std::string group;                  ///< "image" when the word names a group
-  std::string unknown;                ///< a word that no command or group has
-  std::vector<std::string> rest;      ///< all tokens but the command words
+  const Command* command = nullptr;  ///< null: a group, nothing, or unknown
+  std::string group;                 ///< "image" when the word names a group
+  std::string unknown;               ///< a word that no command or group has
+  std::vector<std::string> rest;     ///< all tokens but the command words
 };
-Found find_command(std::span<const Command> commands, const std::vector<std::string>& argv, std::span<const Flag> globals);
+Found find_command(std::span<const Command> commands, const std::vector<std::string>& argv,
+                   std::span<const Flag> globals);
 
 /// Names to suggest for a mistyped word, in the order of the list.
 std::vector<std::string> suggestions(std::span<const Command> commands, std::string_view typed);

@@ -16,11 +16,12 @@ Flag per_image(Flag f, bool also_before = false) {
   return f;
 }
 
-const Command kRun{.name = "run",
-                   .flags = {toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")), per_image(list("mount", ""), true),
-                             duration("grace", "30m0s", "")},
-                   .args_mode = Command::Args::images,
-                   .app_args = true};
+const Command kRun{
+    .name = "run",
+    .flags = {toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")),
+              per_image(list("mount", ""), true), duration("grace", "30m0s", "")},
+    .args_mode = Command::Args::images,
+    .app_args = true};
 
 Parser parsed(const Command& c, const std::vector<std::string>& tokens) {
   Parser p(c, global_flags());
@@ -38,7 +39,8 @@ std::string error_of(const Command& c, const std::vector<std::string>& tokens) {
 }
 
 TEST(Parser, FlagsOfAnImageFollowItAndArgumentsEndWithThreeDashes) {
-  auto p = parsed(kRun, {"--mount=all", "a", "--exec", "x", "--hostname=h", "--", "--not-a-flag", "--", "", "---", "b", "--mount=one"});
+  auto p = parsed(kRun, {"--mount=all", "a", "--exec", "x", "--hostname=h", "--", "--not-a-flag", "--", "", "---", "b",
+                         "--mount=one"});
   ASSERT_EQ(p.command().images.size(), 2U);
   EXPECT_EQ(p.command().images[0].last("exec"), "x");
   EXPECT_THAT(p.command().images[0].args, ElementsAre("--not-a-flag", "--", ""));
@@ -52,7 +54,8 @@ TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
   EXPECT_EQ(error_of(kRun, {"-x"}), "unknown shorthand flag: 'x' in -x");
   EXPECT_EQ(error_of(kRun, {"--hostname"}), "flag needs an argument: --hostname");
   EXPECT_EQ(error_of(kRun, {"---"}), "bad flag syntax: ---");
-  EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}), "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
+  EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}),
+            "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
   EXPECT_EQ(error_of(kRun, {"--grace", "abc"}), "invalid argument \"abc\" for --grace: time: invalid duration \"abc\"");
   EXPECT_EQ(error_of(kRun, {"--", "--", "x"}), "an image is required before any app arguments");
   EXPECT_EQ(error_of(kRun, {"a", "--", "x", "---", "--"}), "only one set of app arguments allowed per image");
@@ -78,7 +81,8 @@ TEST(Parser, GlobalFlagsWorkAnywhere) {
   EXPECT_TRUE(p.globals().on("debug"));
 }
 
-const std::vector<Command> kCommands = {{.name = "image list"}, {.name = "image rm"}, {.name = "list"}, {.name = "rm"}, {.name = "run"}, {.name = "run-prepared"}};
+const std::vector<Command> kCommands = {{.name = "image list"}, {.name = "image rm"}, {.name = "list"},
+                                        {.name = "rm"},         {.name = "run"},      {.name = "run-prepared"}};
 
 std::string found(const std::vector<std::string>& argv) {
   const Found f = find_command(kCommands, argv, global_flags());

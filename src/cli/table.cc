@@ -13,7 +13,8 @@ namespace rkt::cli {
 namespace {
 
 std::size_t runes(std::string_view s) {
-  return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 struct Unit {
@@ -21,8 +22,8 @@ struct Unit {
   double nanoseconds;
 };
 // Longest names first where one begins like another.
-constexpr Unit kUnits[] = {{"ns", 1},    {"us", 1e3},  {"µs", 1e3}, {"μs", 1e3},
-                           {"ms", 1e6},  {"s", 1e9},   {"m", 6e10}, {"h", 3.6e12}};
+constexpr Unit kUnits[] = {{"ns", 1},   {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3},
+                           {"ms", 1e6}, {"s", 1e9},  {"m", 6e10}, {"h", 3.6e12}};
 
 std::string plural(std::int64_t n, std::string_view unit, std::string_view direction) {
   return cat(n, " ", unit, n == 1 ? "" : "s", " ", direction);
@@ -70,7 +71,8 @@ std::string relative_time(TimePoint t, TimePoint now) {
   auto s = std::chrono::duration_cast<std::chrono::seconds>(now - t).count();
   const std::string_view direction = s < 0 ? "from now" : "ago";
   if (s < 0) s = -s;
-  constexpr std::int64_t kMinute = 60, kHour = 3600, kDay = 86400, kWeek = 7 * kDay, kMonth = 30 * kDay, kYear = 360 * kDay;
+  constexpr std::int64_t kMinute = 60, kHour = 3600, kDay = 86400, kWeek = 7 * kDay, kMonth = 30 * kDay,
+                         kYear = 360 * kDay;
   if (s < 1) return "now";
   if (s < kMinute) return plural(s, "second", direction);
   if (s < kHour) return plural(s / kMinute, "minute", direction);

@@ -17,7 +17,9 @@ TEST(Table, PadsToTabStopsAndNeverTheLastCell) {
 TEST(Table, EmptyCellsKeepTheirTabs) { EXPECT_EQ(table({{"a", "b", "c"}, {"", "", "d"}}), "a\tb\tc\n\t\td\n"); }
 
 TEST(Times, RelativeTimesTruncate) {
-  const auto ago = [](std::int64_t s) { return relative_time(TimePoint(seconds(1'000'000'000)), TimePoint(seconds(1'000'000'000 + s))); };
+  const auto ago = [](std::int64_t s) {
+    return relative_time(TimePoint(seconds(1'000'000'000)), TimePoint(seconds(1'000'000'000 + s)));
+  };
   EXPECT_EQ(ago(0), "now");
   EXPECT_EQ(ago(1), "1 second ago");
   EXPECT_EQ(ago(119), "1 minute ago");

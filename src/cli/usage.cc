@@ -10,9 +10,7 @@
 namespace rkt::cli {
 namespace {
 
-bool is_text(const Flag& f) {
-  return f.kind == Flag::Kind::text || f.kind == Flag::Kind::choice_text;
-}
+bool is_text(const Flag& f) { return f.kind == Flag::Kind::text || f.kind == Flag::Kind::choice_text; }
 
 void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_help) {
   std::vector<const Flag*> sorted;
@@ -22,7 +20,9 @@ void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_he
   if (with_help) rows.push_back({"  -h, --help[=false]", "help for this command"});
   for (const Flag* f : sorted) {
     const std::string value = is_text(*f) ? quoted(f->fallback) : f->fallback;
-    rows.push_back({f->optional_value ? cat("      --", f->name, "[=", value, "]") : cat("      --", f->name, "=", value), f->help});
+    rows.push_back(
+        {f->optional_value ? cat("      --", f->name, "[=", value, "]") : cat("      --", f->name, "=", value),
+         f->help});
   }
 }
 
@@ -49,7 +49,8 @@ std::string usage(std::span<const Command> commands, const std::string& path, bo
   std::string out;
   std::vector<Row> rows;
   if (it != commands.end()) {
-    out += cat("NAME:\n\t", path, " - ", it->brief, "\n\nUSAGE:\n\trkt ", path, it->args.empty() ? "" : " ", it->args, "\n\n");
+    out += cat("NAME:\n\t", path, " - ", it->brief, "\n\nUSAGE:\n\trkt ", path, it->args.empty() ? "" : " ", it->args,
+               "\n\n");
     if (!it->description.empty()) {
       out += "DESCRIPTION:\n";
       for (const auto line : split(it->description, '\n')) out += cat("\t", line, "\n");
@@ -58,7 +59,9 @@ std::string usage(std::span<const Command> commands, const std::string& path, bo
     add_flags(rows, it->flags, false);
     add_section(out, "OPTIONS", rows);
   } else if (path.empty()) {
-    out += cat("NAME:\n\trkt - rkt, the pod-native application container runner\n\nUSAGE:\n\trkt [command]\n\nVERSION:\n\t", RKT_VERSION, "\n\n");
+    out += cat(
+        "NAME:\n\trkt - rkt, the pod-native application container runner\n\nUSAGE:\n\trkt [command]\n\nVERSION:\n\t",
+        RKT_VERSION, "\n\n");
     add_section(out, "COMMANDS", command_rows(commands, ""));
     add_flags(rows, global_flags(), bare);
     add_section(out, "OPTIONS", rows);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Usage text of a command, of a group ("image") or of rkt itself (""), generated from the command list (cli chapter 13).
+// Usage text of a command, of a group ("image") or of rkt itself (""), generated from the command list (cli chapter
+// 13).
 #pragma once
 
 #include <span>

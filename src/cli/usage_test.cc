@@ -6,13 +6,16 @@
 namespace rkt::cli {
 namespace {
 
-const std::vector<Command> kCommands = {
-    {.name = "image list", .brief = "List images", .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
-    {.name = "version", .brief = "Print versions"}};
+const std::vector<Command> kCommands = {{.name = "image list",
+                                         .brief = "List images",
+                                         .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
+                                        {.name = "version", .brief = "Print versions"}};
 
 TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
   const std::string u = usage(kCommands, "image list");
-  EXPECT_TRUE(u.starts_with("NAME:\n\timage list - List images\n\nUSAGE:\n\trkt image list\n\nOPTIONS:\n      --format=\"\"\t\tform\n      --full[=false]\tlong form\n\n"))
+  EXPECT_TRUE(
+      u.starts_with("NAME:\n\timage list - List images\n\nUSAGE:\n\trkt image list\n\nOPTIONS:\n      "
+                    "--format=\"\"\t\tform\n      --full[=false]\tlong form\n\n"))
       << u;
   EXPECT_NE(u.find("GLOBAL OPTIONS:\n"), std::string::npos);
 }

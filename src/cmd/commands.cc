@@ -10,9 +10,10 @@ namespace rkt::cmd {
 std::span<const cli::Command> all_commands() {
   // Copied on first use, when every command object exists; the order is the reference's.
   static const std::vector<cli::Command> commands = {
-      cat_manifest, config,       enter,      fetch,    gc,           image_cat_manifest, image_export, image_extract,
-      image_gc,     image_list,   image_render, image_rm, image_verify, list,             prepare,      rm,
-      run,          run_prepared, status,     stop,     trust,        version,
+      cat_manifest, config,        enter,    fetch,      gc,           image_cat_manifest,
+      image_export, image_extract, image_gc, image_list, image_render, image_rm,
+      image_verify, list,          prepare,  rm,         run,          run_prepared,
+      status,       stop,          trust,    version,
   };
   return commands;
 }

@@ -16,7 +16,8 @@ std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Po
   if (manifest.apps.empty()) throw Error(Errc::invalid, "pod contains zero apps");
   if (in.given("app")) {
     const std::string name = appc::AcName::parse(in.text("app")).str();
-    if (manifest.find_app(name) == nullptr) throw Error(Errc::not_found, cat("app ", quoted(name), " is not present in pod"));
+    if (manifest.find_app(name) == nullptr)
+      throw Error(Errc::not_found, cat("app ", quoted(name), " is not present in pod"));
     return name;
   }
   if (manifest.apps.size() == 1) return manifest.apps.front().name.str();
@@ -38,19 +39,21 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
     env.err("no command specified, assuming \"/bin/bash\"");
     command = {"/bin/bash"};
   }
-  const auto store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  const auto store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   stage0::enter(store, pods, pod.id(), app, command);
 }
 
 }  // namespace
 
-const cli::Command enter{.name = "enter",
-                         .args = "[--app=APPNAME] UUID [CMD [ARGS ...]]",
-                         .brief = "Enter the namespaces of an app within a rkt pod",
-                         .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
-                         .flags = {cli::text("app", "", "name of the app to enter within the pod")},
-                         .args_mode = cli::Command::Args::stop,
-                         .needs_root = true,
-                         .run = run_enter};
+const cli::Command enter{
+    .name = "enter",
+    .args = "[--app=APPNAME] UUID [CMD [ARGS ...]]",
+    .brief = "Enter the namespaces of an app within a rkt pod",
+    .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
+    .flags = {cli::text("app", "", "name of the app to enter within the pod")},
+    .args_mode = cli::Command::Args::stop,
+    .needs_root = true,
+    .run = run_enter};
 
 }  // namespace rkt::cmd

@@ -14,7 +14,8 @@ namespace rkt::cmd {
 namespace {
 
 void check_progress(const std::string& v) {
-  if (!v.empty() && v != "json") throw Error(Errc::usage, cat("unknown progress form ", quoted(v), ", only \"json\" is known"));
+  if (!v.empty() && v != "json")
+    throw Error(Errc::usage, cat("unknown progress form ", quoted(v), ", only \"json\" is known"));
 }
 
 std::vector<cli::Flag> flags() {
@@ -31,7 +32,8 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   image::FindOptions options = find_options(env, cli::pull_policy(in));
   options.ids_are_store_lookups = false;
   options.json_progress = in.text("progress") == "json";
-  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  store::Store store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   const keystore::Keystore keys = env.keystore();
   image::Finder finder(store, &keys, env.config(), options);
   std::string ids;

@@ -11,7 +11,8 @@ namespace {
 
 int run_gc(cli::Env& env, const cli::Parsed& in) {
   const auto pods = pod::Pods::open(env.data_dir());
-  auto store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  auto store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   const stage0::GcOptions options{.grace_period = in.duration("grace-period"),
                                   .expire_prepared = in.duration("expire-prepared"),
                                   .mark_only = in.on("mark-only"),
@@ -24,14 +25,15 @@ int run_gc(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command gc{.name = "gc",
-                      .args = "[--grace-period=duration] [--expire-prepared=duration]",
-                      .brief = "Garbage collect rkt pods no longer in use",
-                      .description = "Marks pods that ended, and removes those that were marked longer ago than the grace period.",
-                      .flags = {cli::duration("grace-period", "30m0s", "how long a pod stays after it was marked"),
-                                cli::duration("expire-prepared", "24h0m0s", "how long a prepared pod stays"),
-                                cli::toggle("mark-only", false, "mark pods that ended, remove nothing")},
-                      .needs_root = true,
-                      .run = run_gc};
+const cli::Command gc{
+    .name = "gc",
+    .args = "[--grace-period=duration] [--expire-prepared=duration]",
+    .brief = "Garbage collect rkt pods no longer in use",
+    .description = "Marks pods that ended, and removes those that were marked longer ago than the grace period.",
+    .flags = {cli::duration("grace-period", "30m0s", "how long a pod stays after it was marked"),
+              cli::duration("expire-prepared", "24h0m0s", "how long a prepared pod stays"),
+              cli::toggle("mark-only", false, "mark pods that ended, remove nothing")},
+    .needs_root = true,
+    .run = run_gc};
 
 }  // namespace rkt::cmd

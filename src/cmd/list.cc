@@ -28,7 +28,8 @@ std::string time_cell(const std::optional<pod::TimePoint>& t, bool full) {
 
 // Without a manifest that could be read: a pod being prepared, or one that is being removed.
 bool lacks_manifest(pod::State s) {
-  return s == pod::State::preparing || s == pod::State::aborted_prepare || s == pod::State::deleting || s == pod::State::exited_deleting;
+  return s == pod::State::preparing || s == pod::State::aborted_prepare || s == pod::State::deleting ||
+         s == pod::State::exited_deleting;
 }
 
 std::string image_cell(const pod::Pod& pod, const std::string& app, Listing& out) {
@@ -90,7 +91,8 @@ void print_errors(const cli::Env& env, const std::vector<std::string>& errors) {
 template <class Each>
 void each_pod(const pod::Pods& pods, Listing& out, Each&& each) {
   std::vector<std::string> skipped;
-  const auto ids = in_context([] { return std::string("failed to get pod handles"); }, [&] { return pods.list(skipped); });
+  const auto ids =
+      in_context([] { return std::string("failed to get pod handles"); }, [&] { return pods.list(skipped); });
   for (const auto& line : skipped) write_all(STDERR_FILENO, cat(printable(line), "\n"), "standard error");
   for (const auto& id : ids) {
     try {
@@ -102,7 +104,8 @@ void each_pod(const pod::Pods& pods, Listing& out, Each&& each) {
 }
 
 int run_list(cli::Env& env, const cli::Parsed& in) {
-  const auto pods = in_context([] { return std::string("failed to get pod handles"); }, [&] { return pod::Pods::open(env.data_dir()); });
+  const auto pods = in_context([] { return std::string("failed to get pod handles"); },
+                               [&] { return pod::Pods::open(env.data_dir()); });
   Listing out{.full = in.on("full")};
   if (const std::string& format = in.text("format"); !format.empty()) {
     json::Array all;

@@ -22,8 +22,9 @@ image::Stage1Flags stage1_flags(const cli::Parsed& in) {
     std::string* value;
   };
   std::string first;
-  for (const Named& n : {Named{"stage1-url", &flags.url}, Named{"stage1-path", &flags.path}, Named{"stage1-name", &flags.name},
-                         Named{"stage1-hash", &flags.hash}, Named{"stage1-from-dir", &flags.from_dir}}) {
+  for (const Named& n :
+       {Named{"stage1-url", &flags.url}, Named{"stage1-path", &flags.path}, Named{"stage1-name", &flags.name},
+        Named{"stage1-hash", &flags.hash}, Named{"stage1-from-dir", &flags.from_dir}}) {
     const auto& values = in.list(n.flag);
     if (values.empty()) continue;
     if (values.size() > 1) throw Error(Errc::usage, cat("--", n.flag, " already used"));
@@ -46,7 +47,8 @@ void check_mounts(const stage0::PrepareRequest& request, const cli::Parsed& in) 
   const auto check = [&](const appc::Mount& m) {
     for (const auto& v : request.volumes)
       if (v.name.str() == m.volume) return;
-    throw Error(Errc::usage, cat("error parsing app image arguments: dangling mount point ", quoted(m.path), ": volume ", quoted(m.volume), " not found"));
+    throw Error(Errc::usage, cat("error parsing app image arguments: dangling mount point ", quoted(m.path),
+                                 ": volume ", quoted(m.volume), " not found"));
   };
   for (const auto& m : request.mounts) check(m);
   for (const auto& image : in.images)
@@ -57,13 +59,16 @@ void check_mounts(const stage0::PrepareRequest& request, const cli::Parsed& in) 
 
 image::FindOptions find_options(cli::Env& env, const std::string& pull_policy) {
   image::FindOptions o;
-  o.pull = pull_policy == "never" ? image::PullPolicy::never : pull_policy == "update" ? image::PullPolicy::update : image::PullPolicy::fresh;
+  o.pull = pull_policy == "never"    ? image::PullPolicy::never
+           : pull_policy == "update" ? image::PullPolicy::update
+                                     : image::PullPolicy::fresh;
   o.insecure = env.globals().insecure;
   o.trust_keys_from_https = env.globals().trust_keys_from_https;
   return o;
 }
 
-void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request, std::string_view frame) {
+void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
+                 std::string_view frame) {
   check_mounts(request, in);
   const image::Stage1Flags stage1 = stage1_flags(in);
   const keystore::Keystore keys = env.keystore();
@@ -76,7 +81,8 @@ void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stag
   image::Finder finder(store, &keys, env.config(), find_options(env, cli::pull_policy(in)));
   try {
     if (request.pod_manifest_bytes)
-      for (const auto& id : stage0::image_ids(*request.pod_manifest_bytes)) finder.find({.argument = id, .signature_file = ""});
+      for (const auto& id : stage0::image_ids(*request.pod_manifest_bytes))
+        finder.find({.argument = id, .signature_file = ""});
     for (const auto& image : in.images) request.apps.push_back(find_app(finder, image));
   } catch (Error& e) {
     if (!frame.empty()) e.push(std::string(frame));
@@ -86,7 +92,8 @@ void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stag
 
 bool overlay_usable(const std::string& data) {
   std::string why;
-  if (read_file("/proc/filesystems").find("nodev\toverlay") == std::string::npos) why = "overlay entry not present in /proc/filesystems";
+  if (read_file("/proc/filesystems").find("nodev\toverlay") == std::string::npos)
+    why = "overlay entry not present in /proc/filesystems";
   struct statfs fs{};
   constexpr long kAufs = 0x61756673, kZfs = 0x2fc12fc1;
   if (::statfs(data.c_str(), &fs) == 0) {

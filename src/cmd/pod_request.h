@@ -2,9 +2,9 @@
 // What run and prepare have in common: images found and verified, in the order of cli chapter 7.5.
 #pragma once
 
+#include "cli/command.h"
 #include "cli/env.h"
 #include "image/finder.h"
-#include "cli/command.h"
 #include "stage0/stage0.h"
 #include "store/store.h"
 
@@ -13,8 +13,10 @@ namespace rkt::cmd {
 /// The options that finding images takes from the global flags.
 image::FindOptions find_options(cli::Env& env, const std::string& pull_policy);
 
-/// Fills `request` with the stage1 image and the images that the command line names. `frame`: context for image errors, or "".
-void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request, std::string_view frame);
+/// Fills `request` with the stage1 image and the images that the command line names. `frame`: context for image errors,
+/// or "".
+void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
+                 std::string_view frame);
 
 /// Whether the data directory's file system can carry overlays; otherwise says why and returns false.
 bool overlay_usable(const std::string& data);

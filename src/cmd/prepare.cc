@@ -19,8 +19,10 @@ std::vector<cli::Flag> flags() {
 int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   cli::pull_policy(in);
   stage0::PrepareRequest request = cli::pod_request(in);
-  if (in.images.empty() && !request.pod_manifest_bytes) throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
-  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  if (in.images.empty() && !request.pod_manifest_bytes)
+    throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
+  store::Store store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   find_images(env, store, in, request, "error finding images");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
   const pod::Pods pods = pod::Pods::open(env.data_dir());
@@ -34,14 +36,15 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command prepare{.name = "prepare",
-                           .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] [--quiet] IMAGE [-- image-args...[---]]...",
-                           .brief = "Prepare to run image(s) in a pod in rkt",
-                           .description = {},
-                           .flags = flags(),
-                           .args_mode = cli::Command::Args::images,
-                           .app_args = true,
-                           .needs_root = true,
-                           .run = prepare_pod};
+const cli::Command prepare{
+    .name = "prepare",
+    .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] [--quiet] IMAGE [-- image-args...[---]]...",
+    .brief = "Prepare to run image(s) in a pod in rkt",
+    .description = {},
+    .flags = flags(),
+    .args_mode = cli::Command::Args::images,
+    .app_args = true,
+    .needs_root = true,
+    .run = prepare_pod};
 
 }  // namespace rkt::cmd

@@ -13,7 +13,8 @@ namespace {
 constexpr const char* kFailed = "failed to remove one or more pods";
 
 void remove_one(cli::Env& env, store::Store& store, const pod::Pods& pods, const std::string& text) {
-  const auto pod = in_context([] { return std::string("cannot get pod"); }, [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+  const auto pod = in_context([] { return std::string("cannot get pod"); },
+                              [&] { return pod::Pod::open(pods, pods.resolve(text)); });
   const std::string name = quoted(pod.id().str());
   if (pod.state() == pod::State::aborted_prepare) env.err(cat("moving failed prepare ", name, " to garbage"));
   if (pod.state() == pod::State::prepared) env.err(cat("moving expired prepared pod ", name, " to garbage"));
@@ -30,7 +31,8 @@ int run_rm(cli::Env& env, const cli::Parsed& in) {
     throw Error(Errc::not_found, kFailed);
   }
   const auto pods = pod::Pods::open(env.data_dir());
-  auto store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  auto store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   bool failed = false;
   for (const auto& text : texts) {
     try {

@@ -25,9 +25,12 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   options.debug = env.globals().debug;
   cli::pull_policy(in);
   stage0::check_run_options(options, !request.ports.empty());
-  if (options.interactive && in.images.size() > 1) throw Error(Errc::usage, "interactive option only supports one image");
-  if (in.images.empty() && !request.pod_manifest_bytes) throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
-  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  if (options.interactive && in.images.size() > 1)
+    throw Error(Errc::usage, "interactive option only supports one image");
+  if (in.images.empty() && !request.pod_manifest_bytes)
+    throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
+  store::Store store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   find_images(env, store, in, request, "");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
   const pod::Pods pods = pod::Pods::open(env.data_dir());
@@ -38,14 +41,15 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command run{.name = "run",
-                       .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] IMAGE [-- image-args...[---]]...",
-                       .brief = "Run image(s) in a pod in rkt",
-                       .description = {},
-                       .flags = flags(),
-                       .args_mode = cli::Command::Args::images,
-                       .app_args = true,
-                       .needs_root = true,
-                       .run = run_pod};
+const cli::Command run{
+    .name = "run",
+    .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] IMAGE [-- image-args...[---]]...",
+    .brief = "Run image(s) in a pod in rkt",
+    .description = {},
+    .flags = flags(),
+    .args_mode = cli::Command::Args::images,
+    .app_args = true,
+    .needs_root = true,
+    .run = run_pod};
 
 }  // namespace rkt::cmd

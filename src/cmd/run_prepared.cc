@@ -15,12 +15,16 @@ int run_prepared_pod(cli::Env& env, const cli::Parsed& in) {
   options.local_config = env.globals().dirs.local;
   options.debug = env.globals().debug;
   const pod::Pods pods = pod::Pods::open(env.data_dir());
-  const Uuid id = in_context([] { return std::string("problem retrieving pod"); }, [&] { return pods.resolve(in.args.front()); });
-  store::Store store = in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  const Uuid id =
+      in_context([] { return std::string("problem retrieving pod"); }, [&] { return pods.resolve(in.args.front()); });
+  store::Store store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   const pod::Pod pod = pod::Pod::open(pods, id);
   if (pod.state() != pod::State::prepared) throw Error(Errc::usage, cat("pod ", quoted(id.str()), " is not prepared"));
-  const appc::PodManifest manifest = in_context([] { return std::string("cannot read pod manifest"); }, [&] { return pod.manifest(); });
-  if (options.interactive && manifest.apps.size() > 1) throw Error(Errc::usage, "interactive option only supports pods with one app");
+  const appc::PodManifest manifest =
+      in_context([] { return std::string("cannot read pod manifest"); }, [&] { return pod.manifest(); });
+  if (options.interactive && manifest.apps.size() > 1)
+    throw Error(Errc::usage, "interactive option only supports pods with one app");
   stage0::check_run_options(options, !manifest.ports.empty());
   stage0::run_prepared(store, pods, id, options);
 }

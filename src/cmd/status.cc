@@ -35,15 +35,18 @@ Wait parse_wait(const std::string& text) {
 void wait_for(const pod::Pods& pods, pod::Pod& pod, const Wait& ready, const Wait& finished) {
   constexpr const char* kTimeout = "context deadline exceeded";
   if (ready.wanted)
-    in_context([] { return std::string("error waiting for pod readiness"); }, [&] {
-      const auto got = pod::wait_ready(pods, pod, ready.limit);
-      if (got == pod::Ready::timeout) throw Error(Errc::system, kTimeout);
-      if (got == pod::Ready::ended) throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running"));
-    });
+    in_context([] { return std::string("error waiting for pod readiness"); },
+               [&] {
+                 const auto got = pod::wait_ready(pods, pod, ready.limit);
+                 if (got == pod::Ready::timeout) throw Error(Errc::system, kTimeout);
+                 if (got == pod::Ready::ended)
+                   throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running"));
+               });
   if (finished.wanted)
-    in_context([] { return std::string("error waiting for pod to finish"); }, [&] {
-      if (!pod::wait_finished(pods, pod, finished.limit)) throw Error(Errc::system, kTimeout);
-    });
+    in_context([] { return std::string("error waiting for pod to finish"); },
+               [&] {
+                 if (!pod::wait_finished(pods, pod, finished.limit)) throw Error(Errc::system, kTimeout);
+               });
 }
 
 std::string app_lines(const pod::Pod& pod) {
@@ -60,7 +63,8 @@ std::string status_text(const pod::Pod& pod) {
   if (s == State::gone) return out;
   if (const auto t = pod.started()) out += cat("started=", cli::absolute_time(*t), "\n");
   if (s == State::running || s == State::exited) out += cat("networks=", pod::networks_text(pod.networks()), "\n");
-  const bool ran = s == State::deleting || s == State::exited_deleting || s == State::exited || s == State::exited_garbage;
+  const bool ran =
+      s == State::deleting || s == State::exited_deleting || s == State::exited || s == State::exited_garbage;
   if (!ran && s != State::running) return out;
   if (const auto pid = pod.pid()) out += cat("pid=", *pid, "\n");
   out += cat("exited=", s == State::exited || s == State::exited_garbage ? "true" : "false", "\n");
@@ -76,27 +80,36 @@ int run_status(cli::Env& env, const cli::Parsed& in) {
   auto pod = open_pod(pods, texts.front());
   wait_for(pods, pod, ready, finished);
   const std::string& format = in.text("format");
-  env.out(in_context([] { return std::string("unable to print status"); }, [&] {
-    if (format.empty()) return status_text(pod);
-    const auto value = in_context([] { return std::string("error converting pod"); }, [&] { return pod::describe(pod); });
-    return cat(json::write(value, format == "json" ? json::Style::compact : json::Style::pretty), "\n");
-  }));
+  env.out(in_context([] { return std::string("unable to print status"); },
+                     [&] {
+                       if (format.empty()) return status_text(pod);
+                       const auto value = in_context([] { return std::string("error converting pod"); },
+                                                     [&] { return pod::describe(pod); });
+                       return cat(json::write(value, format == "json" ? json::Style::compact : json::Style::pretty),
+                                  "\n");
+                     }));
   return 0;
 }
 
 cli::Flag wait_flag(const char* name, const char* help) {
-  return {.name = name, .kind = cli::Flag::Kind::choice_text, .fallback = "false", .help = help, .bare = "true", .optional_value = true};
+  return {.name = name,
+          .kind = cli::Flag::Kind::choice_text,
+          .fallback = "false",
+          .help = help,
+          .bare = "true",
+          .optional_value = true};
 }
 
 }  // namespace
 
-const cli::Command status{.name = "status",
-                          .args = "[--wait=bool|timeout] [--wait-ready=bool|timeout] --uuid-file=FILE | UUID",
-                          .brief = "Check the status of a rkt pod",
-                          .description = "Prints the state of a pod and how its apps ended, as KEY=VALUE lines.",
-                          .flags = {wait_flag("wait", "wait until the pod has ended, at most that long"),
-                                    wait_flag("wait-ready", "wait until the pod's supervisor is ready, at most that long"),
-                                    cli::uuid_file(), cli::format()},
-                          .run = run_status};
+const cli::Command status{
+    .name = "status",
+    .args = "[--wait=bool|timeout] [--wait-ready=bool|timeout] --uuid-file=FILE | UUID",
+    .brief = "Check the status of a rkt pod",
+    .description = "Prints the state of a pod and how its apps ended, as KEY=VALUE lines.",
+    .flags = {wait_flag("wait", "wait until the pod has ended, at most that long"),
+              wait_flag("wait-ready", "wait until the pod's supervisor is ready, at most that long"), cli::uuid_file(),
+              cli::format()},
+    .run = run_status};
 
 }  // namespace rkt::cmd

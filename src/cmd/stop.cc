@@ -11,7 +11,8 @@ namespace rkt::cmd {
 namespace {
 
 void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, bool force) {
-  const auto pod = in_context([] { return std::string("cannot get pod"); }, [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+  const auto pod = in_context([] { return std::string("cannot get pod"); },
+                              [&] { return pod::Pod::open(pods, pods.resolve(text)); });
   const std::string name = quoted(pod.id().str());
   if (pod::is_after_run(pod.state()) || pod.state() == pod::State::aborted_prepare) {
     env.out(cat("pod ", name, " is already stopped\n"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rkt's side of libexec/rkt/fetch: one worker process a FetchClient, started on first use, alive until the object goes.
-// The worker is not trusted: whatever it reports is either checked by the caller (digests, signatures, names) or only shown.
-// It runs as "rkt-fetch" where that account exists, else "nobody"; a caller that is not root keeps its own id.
+// The worker is not trusted: whatever it reports is either checked by the caller (digests, signatures, names) or only
+// shown. It runs as "rkt-fetch" where that account exists, else "nobody"; a caller that is not root keeps its own id.
 #pragma once
 
 #include <chrono>
@@ -17,20 +17,21 @@
 
 namespace rkt::image {
 
-/// Credentials for one host[:port] (appc auth.d). `header` is the complete value of Authorization. Only sent over https, and
-/// never forwarded to another host.
+/// Credentials for one host[:port] (appc auth.d). `header` is the complete value of Authorization. Only sent over
+/// https, and never forwarded to another host.
 struct HostAuth {
   std::string host, header;
 };
 
 struct FetchOptions {
-  bool insecure_tls = false;              ///< --insecure-options=tls
-  bool allow_http = false;                ///< --insecure-options=http: discovery and registries may fall back to http
+  bool insecure_tls = false;  ///< --insecure-options=tls
+  bool allow_http = false;    ///< --insecure-options=http: discovery and registries may fall back to http
   std::vector<HostAuth> auth;
   std::map<std::string, std::pair<std::string, std::string>> registry_auth;  ///< registry host -> user, password
 };
 
-/// What a transfer looks like right now. `total` is 0 when unknown; `done` counts bytes that were there before (resume) too.
+/// What a transfer looks like right now. `total` is 0 when unknown; `done` counts bytes that were there before (resume)
+/// too.
 struct Progress {
   std::string label;  ///< as passed with the request
   std::uint64_t done = 0, total = 0;
@@ -41,28 +42,29 @@ using OnProgress = std::function<void(const Progress&)>;
 /// What the headers of an answer said, before any of its bytes arrived.
 struct GetHeaders {
   std::string etag, last_modified;
-  std::uint64_t size = 0;            ///< of the whole file; 0: unknown
+  std::uint64_t size = 0;  ///< of the whole file; 0: unknown
 };
 
 /// GET of one URL into a file.
 struct GetRequest {
   std::string url;
-  int file = -1;                     ///< borrowed, opened for writing; bytes are appended at `resume_from`
-  std::uint64_t resume_from = 0;     ///< 0: from the start
-  std::string resume_validator;      ///< ETag or Last-Modified of the partial file, sent as If-Range
-  std::string if_none_match;         ///< ETag of what the store has
-  std::uint64_t max_size = 0;        ///< 0: no limit; more bytes are an error while they stream
+  int file = -1;                  ///< borrowed, opened for writing; bytes are appended at `resume_from`
+  std::uint64_t resume_from = 0;  ///< 0: from the start
+  std::string resume_validator;   ///< ETag or Last-Modified of the partial file, sent as If-Range
+  std::string if_none_match;      ///< ETag of what the store has
+  std::uint64_t max_size = 0;     ///< 0: no limit; more bytes are an error while they stream
   std::string label;
-  /// Called once when a 200 or 206 answer begins: what a later resume has to present must be stored before the bytes are.
+  /// Called once when a 200 or 206 answer begins: what a later resume has to present must be stored before the bytes
+  /// are.
   std::function<void(const GetHeaders&)> on_headers;
 };
 enum class GetOutcome { complete, not_modified, deferred /* HTTP 202 */ };
 struct GetReply {
   GetOutcome outcome = GetOutcome::complete;
   std::string etag, last_modified;
-  std::int64_t max_age = 0;          ///< Cache-Control, seconds; 0: none, no-store, no-cache
-  std::uint64_t size = 0;            ///< of the whole file
-  bool resumed = false;              ///< false: the server sent everything again and the file was truncated first
+  std::int64_t max_age = 0;  ///< Cache-Control, seconds; 0: none, no-store, no-cache
+  std::uint64_t size = 0;    ///< of the whole file
+  bool resumed = false;      ///< false: the server sent everything again and the file was truncated first
   bool over_tls = false;
 };
 
@@ -72,10 +74,10 @@ struct Endpoint {
 
 /// A Docker/OCI manifest with everything that leads to it, as bytes. rkt checks the digests itself.
 struct RegistryImage {
-  std::string manifest, manifest_type;   ///< platform manifest
+  std::string manifest, manifest_type;  ///< platform manifest
   std::string config;
-  std::string top_digest;                ///< digest of what the reference named (an index, or the manifest itself)
-  std::string base_url;                  ///< where blobs come from: passed back to blob()
+  std::string top_digest;  ///< digest of what the reference named (an index, or the manifest itself)
+  std::string base_url;    ///< where blobs come from: passed back to blob()
 };
 
 class FetchClient {

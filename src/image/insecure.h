@@ -7,8 +7,8 @@
 namespace rkt::image {
 
 struct Insecure {
-  bool image = false, tls = false, ondisk = false, http = false, pubkey = false;   // fetch side
-  bool capabilities = false, paths = false, seccomp = false;                       // run side
+  bool image = false, tls = false, ondisk = false, http = false, pubkey = false;  // fetch side
+  bool capabilities = false, paths = false, seccomp = false;                      // run side
   /// Comma list, any case; "" and "none" turn nothing off. Throws "unknown option …", "duplicated option …".
   static Insecure parse(std::string_view text);
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Showing transfers on stderr (reference: images §3.6): a bar redrawn on a terminal, a line per refresh elsewhere, or one JSON
-// object a line for programs (--progress=json).
+// Showing transfers on stderr (reference: images §3.6): a bar redrawn on a terminal, a line per refresh elsewhere, or
+// one JSON object a line for programs (--progress=json).
 #pragma once
 
 #include "image/fetch_client.h"

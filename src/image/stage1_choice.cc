@@ -25,13 +25,13 @@ std::optional<std::string> local_image(const std::string& file) {
   return std::nullopt;
 }
 
-// Which file an image was stored from: its row is used as long as the file is the same. Reading a few bytes of metadata instead of
-// hashing the image is what keeps a start fast.
+// Which file an image was stored from: its row is used as long as the file is the same. Reading a few bytes of metadata
+// instead of hashing the image is what keeps a start fast.
 std::string identity_of(const std::string& path) {
   struct stat st{};
   if (::stat(path.c_str(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(path)));
-  return cat("stage1:", path, ":", st.st_dev, ":", st.st_ino, ":", st.st_size, ":", st.st_mtim.tv_sec, ".", st.st_mtim.tv_nsec, ":", st.st_ctim.tv_sec, ".",
-             st.st_ctim.tv_nsec);
+  return cat("stage1:", path, ":", st.st_dev, ":", st.st_ino, ":", st.st_size, ":", st.st_mtim.tv_sec, ".",
+             st.st_mtim.tv_nsec, ":", st.st_ctim.tv_sec, ".", st.st_ctim.tv_nsec);
 }
 
 store::ImageRecord from_local_file(Finder& finder, store::Store& store, const std::string& path) {
@@ -65,9 +65,11 @@ store::ImageRecord by_name(Finder& finder, store::Store& store, const std::strin
 }
 
 store::ImageRecord from_directory(Finder& finder, const config::Config& config, const std::string& file) {
-  if (!config.stage1_images.empty()) return finder.find({.argument = cat(config.stage1_images, "/", file), .signature_file = ""});
+  if (!config.stage1_images.empty())
+    return finder.find({.argument = cat(config.stage1_images, "/", file), .signature_file = ""});
   const auto path = local_image(file);
-  if (!path) throw Error(Errc::not_found, cat("no stage1 image ", quoted(file), " in ", quoted(stage1_directories().front())));
+  if (!path)
+    throw Error(Errc::not_found, cat("no stage1 image ", quoted(file), " in ", quoted(stage1_directories().front())));
   return finder.find({.argument = *path, .signature_file = ""});
 }
 
@@ -80,7 +82,9 @@ std::string absolute(const std::string& path) {
 
 }  // namespace
 
-std::vector<std::string> stage1_directories() { return {cat(install_prefix(), "/lib/rkt/stage1-images"), binary_directory()}; }
+std::vector<std::string> stage1_directories() {
+  return {cat(install_prefix(), "/lib/rkt/stage1-images"), binary_directory()};
+}
 
 std::string resolve_stage1_alias(const std::string& name) {
   for (const std::string_view old : {"coreos", "host", "src"}) {
@@ -91,7 +95,8 @@ std::string resolve_stage1_alias(const std::string& name) {
   return name;
 }
 
-store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config::Config& config, const Stage1Flags& flags) {
+store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config::Config& config,
+                               const Stage1Flags& flags) {
   if (!flags.url.empty()) return finder.find({.argument = flags.url, .signature_file = ""});
   if (!flags.path.empty()) return finder.find({.argument = absolute(flags.path), .signature_file = ""});
   if (!flags.name.empty()) return by_name(finder, store, flags.name);
@@ -104,7 +109,8 @@ store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config
   }
   if (!config.stage1_location.empty()) return finder.find({.argument = config.stage1_location, .signature_file = ""});
   if (auto record = ours(finder, store, cat(kOurs, "native"))) return std::move(*record);
-  throw Error(Errc::not_found, cat("no stage1 image beside this binary (looked in ", quoted(stage1_directories().front()), ")"))
+  throw Error(Errc::not_found,
+              cat("no stage1 image beside this binary (looked in ", quoted(stage1_directories().front()), ")"))
       .hint("reinstall rkt, or use --stage1-{path,url,name,hash,from-dir}");
 }
 

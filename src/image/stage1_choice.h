@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which stage1 image a pod gets (reference: pods §2.8, images §5.8). Our own stage1 images lie beside the binary and are found there
-// without network; like every other image they are verified, with the keys that this build ships.
+// Which stage1 image a pod gets (reference: pods §2.8, images §5.8). Our own stage1 images lie beside the binary and
+// are found there without network; like every other image they are verified, with the keys that this build ships.
 #pragma once
 
 #include <string>
@@ -22,6 +22,7 @@ std::vector<std::string> stage1_directories();
 std::string resolve_stage1_alias(const std::string& name);
 
 /// Found, verified and stored. `finder` was made with with_dependencies = false. Throws.
-store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config::Config& config, const Stage1Flags& flags);
+store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config::Config& config,
+                               const Stage1Flags& flags);
 
 }  // namespace rkt::image

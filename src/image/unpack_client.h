@@ -16,26 +16,26 @@ namespace rkt::image {
 
 /// Bounds that keep a hostile archive from filling the disk; generous for real images.
 struct UnpackLimits {
-  std::uint64_t bytes = std::uint64_t{1} << 40;      ///< sum of file sizes
+  std::uint64_t bytes = std::uint64_t{1} << 40;  ///< sum of file sizes
   std::uint64_t entries = 10'000'000;
-  std::uint64_t ratio = 1100;                        ///< uncompressed / compressed after the first 64 MiB (zip bomb)
+  std::uint64_t ratio = 1100;  ///< uncompressed / compressed after the first 64 MiB (zip bomb)
 };
 
 /// ACI, first look: decompress and hash the whole file, return the manifest. Nothing is written.
 struct AciScan {
-  std::string digest;          ///< hex SHA-512 of the uncompressed tar: the image ID without its prefix
-  std::string manifest;        ///< bytes of the entry "manifest"
+  std::string digest;    ///< hex SHA-512 of the uncompressed tar: the image ID without its prefix
+  std::string manifest;  ///< bytes of the entry "manifest"
   std::uint64_t tar_size = 0;
-  std::string compression;     ///< tar, gzip, bzip2, xz, zstd
+  std::string compression;  ///< tar, gzip, bzip2, xz, zstd
 };
 AciScan scan_aci(int file);
 
 /// ACI, rendering: writes the selected entries below `rootfs/` into `root`. Selection as the reference (images §7.8).
 struct AciLayer {
-  int file = -1;                            ///< borrowed
-  std::string digest;                       ///< expected hex SHA-512 of the tar; another one is an error
-  std::vector<std::string> whitelist;       ///< the image's own pathWhitelist
-  std::vector<std::string> upper_whitelist; ///< the one an upper image imposes
+  int file = -1;                             ///< borrowed
+  std::string digest;                        ///< expected hex SHA-512 of the tar; another one is an error
+  std::vector<std::string> whitelist;        ///< the image's own pathWhitelist
+  std::vector<std::string> upper_whitelist;  ///< the one an upper image imposes
 };
 /// `layers`: top image first, as the reference renders. Throws; `root` then holds garbage that the caller removes.
 std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits);
@@ -43,7 +43,7 @@ std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root
 /// One Docker/OCI layer -> one overlayfs lower directory: whiteouts become character devices 0:0, opaque directories
 /// trusted.overlay.opaque=y. Nothing is synced. A wrong digest is Errc::untrusted, every other fault Errc::invalid.
 struct OciLayer {
-  int file = -1;                     ///< borrowed; positioned anywhere
+  int file = -1;  ///< borrowed; positioned anywhere
   std::string media_type;
   std::string digest;                ///< of the file, "sha256:…"; checked in the same pass
   std::string diff_id;               ///< of the uncompressed tar; checked in the same pass unless ""

@@ -27,7 +27,8 @@ TEST(Json, WritesGoEscapes) {
 }
 
 TEST(Json, PrettyIndentsWithTabs) {
-  EXPECT_EQ(write(parse(R"({"a":[1],"e":[],"o":{}})"), Style::pretty), "{\n\t\"a\": [\n\t\t1\n\t],\n\t\"e\": [],\n\t\"o\": {}\n}");
+  EXPECT_EQ(write(parse(R"({"a":[1],"e":[],"o":{}})"), Style::pretty),
+            "{\n\t\"a\": [\n\t\t1\n\t],\n\t\"e\": [],\n\t\"o\": {}\n}");
 }
 
 TEST(Json, SyntaxErrorsNameLineAndColumn) {
@@ -38,7 +39,9 @@ TEST(Json, DepthIsLimited) {
   EXPECT_EQ(why([] { parse(std::string(100, '[')); }), "JSON text is nested deeper than 64");
 }
 
-TEST(Json, InvalidUtf8IsRefused) { EXPECT_NE(why([] { parse("\"\xff\""); }), ""); }
+TEST(Json, InvalidUtf8IsRefused) {
+  EXPECT_NE(why([] { parse("\"\xff\""); }), "");
+}
 
 TEST(Reader, ErrorsCarryThePath) {
   const Value v = parse(R"({"app":{"exec":["a","b",3]}})");

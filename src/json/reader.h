@@ -20,7 +20,10 @@ namespace rkt::json {
 
 class Reader {
  public:
-  enum class Case { exact, any };  ///< any: member names match in any case, as the reference's decoder does for appc documents
+  enum class Case {
+    exact,
+    any
+  };  ///< any: member names match in any case, as the reference's decoder does for appc documents
   explicit Reader(const Value& value, std::string path = {}, Case names = Case::exact)
       : value_(&value), path_(std::move(path)), case_(names) {}
 
@@ -28,12 +31,13 @@ class Reader {
   const Value& value() const noexcept { return *value_; }
 
   // Objects.
-  std::optional<Reader> find(std::string_view member) const;  ///< nullopt: absent or null. Throws when this is no object
-  Reader at(std::string_view member) const;                   ///< throws "PATH.member: missing"
+  std::optional<Reader> find(
+      std::string_view member) const;        ///< nullopt: absent or null. Throws when this is no object
+  Reader at(std::string_view member) const;  ///< throws "PATH.member: missing"
   std::vector<std::pair<std::string, Reader>> members() const;
   // Arrays.
   std::vector<Reader> elements() const;
-  std::vector<Reader> items(std::string_view member) const;   ///< elements of a member; absent or null: none
+  std::vector<Reader> items(std::string_view member) const;  ///< elements of a member; absent or null: none
   std::vector<std::string> texts(std::string_view member) const;
 
   // Scalars: throw on another kind or out of range.

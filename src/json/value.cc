@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that sees the JSON library: its SAX parser fills our tree; the writer is ours, because the output form is the
-// reference's (Go escapes, TAB indent).
+// The only file that sees the JSON library: its SAX parser fills our tree; the writer is ours, because the output form
+// is the reference's (Go escapes, TAB indent).
 #include "json/value.h"
 
 #include <nlohmann/json.hpp>
@@ -79,9 +79,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   std::size_t error_at_ = 0;
 };
 
-bool same_any_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && lower(a) == lower(b);
-}
+bool same_any_case(std::string_view a, std::string_view b) { return a.size() == b.size() && lower(a) == lower(b); }
 
 void write_string(std::string& out, std::string_view s) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -89,12 +87,23 @@ void write_string(std::string& out, std::string_view s) {
   for (std::size_t i = 0; i < s.size(); ++i) {
     const auto c = static_cast<unsigned char>(s[i]);
     switch (c) {
-      case '"': out += "\\\""; continue;
-      case '\\': out += "\\\\"; continue;
-      case '\n': out += "\\n"; continue;
-      case '\r': out += "\\r"; continue;
-      case '\t': out += "\\t"; continue;
-      default: break;
+      case '"':
+        out += "\\\"";
+        continue;
+      case '\\':
+        out += "\\\\";
+        continue;
+      case '\n':
+        out += "\\n";
+        continue;
+      case '\r':
+        out += "\\r";
+        continue;
+      case '\t':
+        out += "\\t";
+        continue;
+      default:
+        break;
     }
     if (c < 0x20 || c == '<' || c == '>' || c == '&') {
       out += "\\u00";

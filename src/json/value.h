@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON as a tree of values. The library that tokenises is seen by value.cc alone. Limits on size and depth; numbers keep
-// whether they were integers; member order is kept (last one wins when a name is repeated, as the reference).
+// JSON as a tree of values. The library that tokenises is seen by value.cc alone. Limits on size and depth; numbers
+// keep whether they were integers; member order is kept (last one wins when a name is repeated, as the reference).
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ using Member = std::pair<std::string, Value>;
 /// Members in the order in which they were first seen or added.
 class Object {
  public:
-  void set(std::string name, Value value);           ///< replaces in place, or appends
-  const Value* find(std::string_view name) const;    ///< exact name; nullptr: absent
+  void set(std::string name, Value value);                  ///< replaces in place, or appends
+  const Value* find(std::string_view name) const;           ///< exact name; nullptr: absent
   const Value* find_any_case(std::string_view name) const;  ///< the reference's decoder ignores case (ASCII)
   const std::vector<Member>& members() const noexcept { return members_; }
   bool empty() const noexcept;
@@ -30,19 +30,19 @@ class Object {
 
 class Value {
  public:
-  Value() = default;  // null
-  Value(std::nullptr_t) {}                                                     // NOLINT: values convert from what they hold
-  Value(bool b) : v_(b) {}                                                     // NOLINT
-  Value(std::int64_t n) : v_(n) {}                                             // NOLINT
-  Value(int n) : v_(static_cast<std::int64_t>(n)) {}                           // NOLINT
-  Value(unsigned n) : v_(static_cast<std::int64_t>(n)) {}                      // NOLINT
-  Value(std::uint64_t n);                                                      // NOLINT
-  Value(double d) : v_(d) {}                                                   // NOLINT
-  Value(std::string s) : v_(std::move(s)) {}                                   // NOLINT
-  Value(std::string_view s) : v_(std::string(s)) {}                            // NOLINT
-  Value(const char* s) : v_(std::string(s)) {}                                 // NOLINT
-  Value(Array a) : v_(std::move(a)) {}                                         // NOLINT
-  Value(Object o) : v_(std::move(o)) {}                                        // NOLINT
+  Value() = default;                                       // null
+  Value(std::nullptr_t) {}                                 // NOLINT: values convert from what they hold
+  Value(bool b) : v_(b) {}                                 // NOLINT
+  Value(std::int64_t n) : v_(n) {}                         // NOLINT
+  Value(int n) : v_(static_cast<std::int64_t>(n)) {}       // NOLINT
+  Value(unsigned n) : v_(static_cast<std::int64_t>(n)) {}  // NOLINT
+  Value(std::uint64_t n);                                  // NOLINT
+  Value(double d) : v_(d) {}                               // NOLINT
+  Value(std::string s) : v_(std::move(s)) {}               // NOLINT
+  Value(std::string_view s) : v_(std::string(s)) {}        // NOLINT
+  Value(const char* s) : v_(std::string(s)) {}             // NOLINT
+  Value(Array a) : v_(std::move(a)) {}                     // NOLINT
+  Value(Object o) : v_(std::move(o)) {}                    // NOLINT
 
   bool is_null() const noexcept { return std::holds_alternative<std::monostate>(v_); }
   const bool* as_bool() const noexcept { return std::get_if<bool>(&v_); }
@@ -68,7 +68,8 @@ struct Limits {
 Value parse(std::string_view text, Limits limits = {});
 
 /// compact: no blanks. pretty: one TAB a level. Go style escapes (<, >, & and U+2028/9 as \u00XX), no trailing newline.
-/// An empty Array writes "[]"; a null writes "null" (what the reference prints for an empty list is the caller's choice).
+/// An empty Array writes "[]"; a null writes "null" (what the reference prints for an empty list is the caller's
+/// choice).
 enum class Style { compact, pretty };
 std::string write(const Value& value, Style style = Style::compact);
 

@@ -68,7 +68,9 @@ void detach_mounts_below(const std::string& path) {
   const auto slash = path.find_last_of('/');
   const DirFd base = DirFd::open(path.substr(0, slash));  // above the pod: the pod itself may be a mount point
   const auto open = [&](const std::string& at) { return open_mount(base, std::string_view(at).substr(slash + 1)); };
-  const auto make_private = [](const UniqueFd& fd) { ::mount(nullptr, by_fd(fd).c_str(), nullptr, MS_PRIVATE, nullptr); };
+  const auto make_private = [](const UniqueFd& fd) {
+    ::mount(nullptr, by_fd(fd).c_str(), nullptr, MS_PRIVATE, nullptr);
+  };
   for (const auto& at : mounts)
     if (const UniqueFd fd = open(at)) make_private(fd);
   for (auto at = mounts.rbegin(); at != mounts.rend(); ++at) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pods on disk: state = place below DATA/pods + flock on the pod directory (docs/devel/pod-lifecycle.md; reference: pods §1).
+// Pods on disk: state = place below DATA/pods + flock on the pod directory (docs/devel/pod-lifecycle.md; reference:
+// pods §1).
 #pragma once
 
 #include <chrono>
@@ -18,11 +19,21 @@
 namespace rkt::pod {
 
 enum class State : std::uint8_t {
-  embryo, preparing, aborted_prepare, prepared, running, exited, exited_garbage, exited_deleting, garbage, deleting, gone
+  embryo,
+  preparing,
+  aborted_prepare,
+  prepared,
+  running,
+  exited,
+  exited_garbage,
+  exited_deleting,
+  garbage,
+  deleting,
+  gone
 };
-std::string_view state_name(State s);  ///< as printed: "exited garbage", …
-std::string_view state_place(State s); ///< the directory below DATA/pods: "exited-garbage", …; "" when gone
-bool is_finished(State s);             ///< for --wait: exited, exited garbage, aborted prepare, garbage, gone
+std::string_view state_name(State s);   ///< as printed: "exited garbage", …
+std::string_view state_place(State s);  ///< the directory below DATA/pods: "exited-garbage", …; "" when gone
+bool is_finished(State s);              ///< for --wait: exited, exited garbage, aborted prepare, garbage, gone
 bool is_after_run(State s);
 
 using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
@@ -35,7 +46,8 @@ class Pods {
   std::vector<Uuid> list(std::vector<std::string>& skipped) const;
   /// UUIDs in one place; strays are left out.
   std::vector<Uuid> list_place(std::string_view place) const;
-  /// A UUID or an unambiguous prefix. Throws "no matches found for …", "ambiguous uuid, N matches", "UUID cannot be empty".
+  /// A UUID or an unambiguous prefix. Throws "no matches found for …", "ambiguous uuid, N matches", "UUID cannot be
+  /// empty".
   Uuid resolve(std::string_view text) const;
   const DirFd& dir(std::string_view place) const;  ///< "run", "prepared", …
   std::string path(std::string_view place) const;  ///< DATA/pods/PLACE
@@ -51,22 +63,23 @@ class Pods {
 /// A pod as it is right now; holds its directory open. Reading needs no lock: files are replaced by rename.
 class Pod {
  public:
-  static Pod open(const Pods& pods, const Uuid& id);                ///< throws Errc::not_found
+  static Pod open(const Pods& pods, const Uuid& id);  ///< throws Errc::not_found
   static std::optional<Pod> find(const Pods& pods, const Uuid& id);
   const Uuid& id() const noexcept { return id_; }
   State state() const noexcept { return state_; }
-  void refresh(const Pods& pods);                                   ///< looks again; gone is a state
+  void refresh(const Pods& pods);  ///< looks again; gone is a state
   const DirFd& dir() const noexcept { return dir_; }
-  std::string path(const Pods& pods) const;                         ///< absolute path in its present place
+  std::string path(const Pods& pods) const;  ///< absolute path in its present place
 
   appc::PodManifest manifest() const;
   std::string manifest_bytes() const;
   std::optional<appc::ImageManifest> image_manifest(const std::string& app) const;
   std::optional<TimePoint> created() const, started() const, gc_marked() const;
-  TimePoint changed() const;                                        ///< change time of the directory: when it was renamed last
-  std::optional<int> pid() const;                                   ///< pid file, else ppid
-  std::optional<int> app_exit_code(const std::string& app) const;   ///< rkt/status/APP; size-limited, never following links
-  bool supervisor_ready() const;                                    ///< rkt/supervisor-status says "ready"
+  TimePoint changed() const;       ///< change time of the directory: when it was renamed last
+  std::optional<int> pid() const;  ///< pid file, else ppid
+  std::optional<int> app_exit_code(
+      const std::string& app) const;  ///< rkt/status/APP; size-limited, never following links
+  bool supervisor_ready() const;      ///< rkt/supervisor-status says "ready"
   std::vector<cni::NetInfo> networks() const;
   bool uses_overlay() const { return dir_.exists("overlay-prepared"); }
   /// Trees in the store that this pod needs: of its stage1 and, with overlay, of its apps. Collection keeps them.

@@ -11,7 +11,8 @@ namespace rkt::pod {
 namespace {
 
 // In the order in which a pod passes through them: looking in this order cannot miss one that is being renamed.
-constexpr std::array<std::string_view, 6> kPlaces = {"embryo", "prepare", "prepared", "run", "exited-garbage", "garbage"};
+constexpr std::array<std::string_view, 6> kPlaces = {"embryo", "prepare",        "prepared",
+                                                     "run",    "exited-garbage", "garbage"};
 // Those that a UUID argument may name and `list` shows.
 constexpr std::array<std::string_view, 4> kVisible = {"prepare", "prepared", "run", "exited-garbage"};
 
@@ -25,34 +26,52 @@ DirFd open_place(const DirFd& pods, std::string_view place) {
 
 std::string_view state_name(State s) {
   switch (s) {
-    case State::embryo: return "embryo";
-    case State::preparing: return "preparing";
-    case State::aborted_prepare: return "aborted prepare";
-    case State::prepared: return "prepared";
-    case State::running: return "running";
-    case State::exited: return "exited";
-    case State::exited_garbage: return "exited garbage";
-    case State::exited_deleting: return "exited deleting";
-    case State::garbage: return "garbage";
-    case State::deleting: return "deleting";
-    case State::gone: return "gone";
+    case State::embryo:
+      return "embryo";
+    case State::preparing:
+      return "preparing";
+    case State::aborted_prepare:
+      return "aborted prepare";
+    case State::prepared:
+      return "prepared";
+    case State::running:
+      return "running";
+    case State::exited:
+      return "exited";
+    case State::exited_garbage:
+      return "exited garbage";
+    case State::exited_deleting:
+      return "exited deleting";
+    case State::garbage:
+      return "garbage";
+    case State::deleting:
+      return "deleting";
+    case State::gone:
+      return "gone";
   }
   return "unknown";
 }
 
 std::string_view state_place(State s) {
   switch (s) {
-    case State::embryo: return "embryo";
+    case State::embryo:
+      return "embryo";
     case State::preparing:
-    case State::aborted_prepare: return "prepare";
-    case State::prepared: return "prepared";
+    case State::aborted_prepare:
+      return "prepare";
+    case State::prepared:
+      return "prepared";
     case State::running:
-    case State::exited: return "run";
+    case State::exited:
+      return "run";
     case State::exited_garbage:
-    case State::exited_deleting: return "exited-garbage";
+    case State::exited_deleting:
+      return "exited-garbage";
     case State::garbage:
-    case State::deleting: return "garbage";
-    case State::gone: return "";
+    case State::deleting:
+      return "garbage";
+    case State::gone:
+      return "";
   }
   return "";
 }
@@ -86,8 +105,8 @@ std::string Pods::path(std::string_view place) const { return cat(data_, "/pods/
 bool Pods::holds(std::string_view place, const Uuid& id, const DirFd& open) const {
   struct stat held{}, named{};
   if (::fstat(open.get(), &held) < 0) throw Error::from_errno("stat a pod directory");
-  return ::fstatat(dir(place).get(), id.str().c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_dev == named.st_dev &&
-         held.st_ino == named.st_ino;
+  return ::fstatat(dir(place).get(), id.str().c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 std::vector<Uuid> Pods::list(std::vector<std::string>& skipped) const {

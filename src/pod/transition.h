@@ -19,8 +19,8 @@ enum class Marked : std::uint8_t {
 /// exited -> exited garbage; aborted prepare and prepared -> garbage. `pod` is looked at again.
 Marked mark_garbage(const Pods& pods, Pod& pod);
 
-/// Removes everything in a pod's directory: root of stage1 and overlay first, the manifest last. Repeatable; never crosses
-/// into a mount (throws Errc::busy). The caller holds the exclusive lock and removes the directory itself.
+/// Removes everything in a pod's directory: root of stage1 and overlay first, the manifest last. Repeatable; never
+/// crosses into a mount (throws Errc::busy). The caller holds the exclusive lock and removes the directory itself.
 void remove_files(const DirFd& pod);
 
 }  // namespace rkt::pod

@@ -125,7 +125,8 @@ bool wait_finished(const Pods& pods, Pod& pod, Limit limit) {
 }
 
 Ready wait_ready(const Pods& pods, Pod& pod, Limit limit) {
-  // The directories to watch come into being one after the other while the pod starts; a look now and then covers the gaps.
+  // The directories to watch come into being one after the other while the pod starts; a look now and then covers the
+  // gaps.
   constexpr int kLookAgainMs = 200;
   const Deadline deadline = deadline_for(limit);
   for (;;) {
@@ -134,13 +135,15 @@ Ready wait_ready(const Pods& pods, Pod& pod, Limit limit) {
     pod.refresh(pods);
     if (pod.state() == State::gone) return Ready::ended;
     if (const auto root = pod.stage1_files())
-      if (const auto dir = root->find_in_root("rkt", O_RDONLY | O_DIRECTORY)) watch.add(dir->get(), IN_CREATE | IN_MOVED_TO);
+      if (const auto dir = root->find_in_root("rkt", O_RDONLY | O_DIRECTORY))
+        watch.add(dir->get(), IN_CREATE | IN_MOVED_TO);
     if (pod.state() == State::running && pod.supervisor_ready()) return Ready::ready;
     if (is_finished(pod.state()) || is_after_run(pod.state())) return Ready::ended;
     if (passed(deadline)) return Ready::timeout;
     const UniqueFd process = pidfd_of(pod);
     pollfd p[2] = {{watch.fd(), POLLIN, 0}, {process.get(), POLLIN, 0}};
-    if (::poll(p, 2, poll_time(deadline, kLookAgainMs)) < 0 && errno != EINTR) throw Error::from_errno("wait for a pod");
+    if (::poll(p, 2, poll_time(deadline, kLookAgainMs)) < 0 && errno != EINTR)
+      throw Error::from_errno("wait for a pod");
   }
 }
 

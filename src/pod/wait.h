@@ -11,8 +11,8 @@ namespace rkt::pod {
 
 using Limit = std::optional<std::chrono::nanoseconds>;  ///< nullopt: for ever
 
-/// Waits until is_finished(pod.state()). False: the limit passed first. Uses SIGALRM and the real-time interval timer of the
-/// process when there is a limit.
+/// Waits until is_finished(pod.state()). False: the limit passed first. Uses SIGALRM and the real-time interval timer
+/// of the process when there is a limit.
 bool wait_finished(const Pods& pods, Pod& pod, Limit limit);
 
 enum class Ready : std::uint8_t { ready, timeout, ended };

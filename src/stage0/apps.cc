@@ -15,7 +15,8 @@ using appc::Isolator;
 constexpr std::int64_t kLeastMemory = 4096;
 
 void drop_isolators(App& app, std::initializer_list<std::string_view> names) {
-  std::erase_if(app.isolators, [&](const Isolator& i) { return std::find(names.begin(), names.end(), i.name) != names.end(); });
+  std::erase_if(app.isolators,
+                [&](const Isolator& i) { return std::find(names.begin(), names.end(), i.name) != names.end(); });
 }
 
 json::Array texts(const std::vector<std::string>& all) { return {all.begin(), all.end()}; }
@@ -61,7 +62,8 @@ void override_resources(App& app, const AppRequest& r) {
   if (r.memory) {
     const auto bytes = appc::Quantity::parse(*r.memory).value();
     if (bytes < kLeastMemory)
-      throw Error(Errc::invalid, cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+      throw Error(Errc::invalid,
+                  cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
     app.isolators.push_back(resource("resource/memory", *r.memory));
   }
   if (r.cpu) {
@@ -99,14 +101,17 @@ void override_environment(App& app, const AppRequest& r, const PodEnvironment& e
     if (app.find_env(v.name) == nullptr && appc::valid_env_name(v.name)) app.set_env(v.name, v.value);
   for (const auto* stronger : {&e.set_env_file, &e.set_env, &r.environment})
     for (const auto& v : *stronger) {
-      if (!appc::valid_env_name(v.name)) throw Error(Errc::invalid, cat("environment variable ", quoted(v.name), ": not a valid name"));
+      if (!appc::valid_env_name(v.name))
+        throw Error(Errc::invalid, cat("environment variable ", quoted(v.name), ": not a valid name"));
       app.set_env(v.name, v.value);
     }
 }
 
 App base_app(const AppRequest& r) {
   if (r.manifest.app) return *r.manifest.app;
-  if (!r.exec) throw Error(Errc::invalid, cat("error: image ", r.image.key, " has no app section and --exec argument is not provided"));
+  if (!r.exec)
+    throw Error(Errc::invalid,
+                cat("error: image ", r.image.key, " has no app section and --exec argument is not provided"));
   App app;
   app.user = app.group = "0";  // that of the caller, who is root
   return app;
@@ -115,7 +120,8 @@ App base_app(const AppRequest& r) {
 void add_mounts(appc::RuntimeApp& out, const std::vector<appc::Mount>& mounts) {
   for (const auto& m : mounts) {
     const std::string path = clean_path(m.path);
-    const bool there = std::any_of(out.mounts.begin(), out.mounts.end(), [&](const appc::Mount& o) { return clean_path(o.path) == path; });
+    const bool there = std::any_of(out.mounts.begin(), out.mounts.end(),
+                                   [&](const appc::Mount& o) { return clean_path(o.path) == path; });
     if (!there) out.mounts.push_back(m);
   }
 }
@@ -135,7 +141,8 @@ std::string clean_path(std::string_view path) {
   return cat("/", join(parts, "/"));
 }
 
-appc::RuntimeApp plan_app(const AppRequest& r, const PodEnvironment& environment, const std::vector<appc::Mount>& pod_mounts) {
+appc::RuntimeApp plan_app(const AppRequest& r, const PodEnvironment& environment,
+                          const std::vector<appc::Mount>& pod_mounts) {
   const auto id = appc::ImageId::parse(r.image.key);
   if (!id) throw Error(Errc::bug, cat("bad image key ", quoted(r.image.key)));
   appc::check_runnable(r.manifest.labels);

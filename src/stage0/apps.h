@@ -15,7 +15,8 @@ struct PodEnvironment {
 };
 
 /// Pure. Throws the reference's texts.
-appc::RuntimeApp plan_app(const AppRequest& request, const PodEnvironment& environment, const std::vector<appc::Mount>& pod_mounts);
+appc::RuntimeApp plan_app(const AppRequest& request, const PodEnvironment& environment,
+                          const std::vector<appc::Mount>& pod_mounts);
 
 /// A path without doubled or trailing slashes, "." and "..": what mounts are compared by.
 std::string clean_path(std::string_view path);

@@ -30,7 +30,8 @@ void run_program(const Program& program, const std::string& pod_path, bool with_
     null.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (!null) throw Error::from_errno("open \"/dev/null\"");
   }
-  Child child = Child::spawn({.exe = program.path, .argv = program.argv, .env = program.env, .out = null.get(), .cwd_fd = pod.get()});
+  Child child = Child::spawn(
+      {.exe = program.path, .argv = program.argv, .env = program.env, .out = null.get(), .cwd_fd = pod.get()});
   const ExitStatus status = child.wait();
   if (status.signal != 0) throw Error(Errc::system, cat("ended by signal ", status.signal));
   if (status.code != 0) throw Error(Errc::system, cat("exit status ", status.code));

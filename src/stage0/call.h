@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calling the other entry points of a pod's stage1. Programs come from the verified tree in the store, never from a copy that
-// the pod could have written.
+// Calling the other entry points of a pod's stage1. Programs come from the verified tree in the store, never from a
+// copy that the pod could have written.
 #pragma once
 
 #include <string>
@@ -12,8 +12,9 @@
 
 namespace rkt::stage0 {
 
-/// The program `entrypoint` of the tree, ready for exec: a tree of one directory is used where it is. One of several layers is
-/// mounted, read-only, at POD/stage1/rootfs; the caller must be in a private mount namespace then (see needs_mount()).
+/// The program `entrypoint` of the tree, ready for exec: a tree of one directory is used where it is. One of several
+/// layers is mounted, read-only, at POD/stage1/rootfs; the caller must be in a private mount namespace then (see
+/// needs_mount()).
 Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint);
 bool needs_mount(const tree::Tree& tree);
 

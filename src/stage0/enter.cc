@@ -13,22 +13,24 @@ namespace rkt::stage0 {
 [[noreturn]] void enter(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app,
                         const std::vector<std::string>& command) {
   auto pod = pod::Pod::open(pods, id);
-  if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", quoted(id.str()), " isn't currently running"));
+  if (pod.state() != pod::State::running)
+    throw Error(Errc::invalid, cat("pod ", quoted(id.str()), " isn't currently running"));
   const int pid = in_context([&] { return cat("unable to determine the pid for pod ", quoted(id.str())); },
                              [&] { return wait_for_leader(pods, pod); });
-  in_context([] { return std::string("enter failed"); }, [&] {
-    const std::string entrypoint = Stage1::of(pod.dir()).entrypoint("enter");
-    const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
-    const std::string path = pod.path(pods);
-    if (needs_mount(tree)) enter_private_mounts();
-    Program program = plan_program(tree, path, entrypoint);
-    program.argv.push_back(cat("--pid=", pid));
-    program.argv.push_back(cat("--appname=", app));
-    program.argv.emplace_back("--");
-    program.argv.insert(program.argv.end(), command.begin(), command.end());
-    if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
-    exec_program(program);
-  });
+  in_context([] { return std::string("enter failed"); },
+             [&] {
+               const std::string entrypoint = Stage1::of(pod.dir()).entrypoint("enter");
+               const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+               const std::string path = pod.path(pods);
+               if (needs_mount(tree)) enter_private_mounts();
+               Program program = plan_program(tree, path, entrypoint);
+               program.argv.push_back(cat("--pid=", pid));
+               program.argv.push_back(cat("--appname=", app));
+               program.argv.emplace_back("--");
+               program.argv.insert(program.argv.end(), command.begin(), command.end());
+               if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
+               exec_program(program);
+             });
   ::_exit(254);  // never reached: the body above does not return
 }
 

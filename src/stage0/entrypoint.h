@@ -33,6 +33,7 @@ struct RunCall {
 };
 RunCall plan_run_args(int interface_version, const RunOptions& options, const std::optional<std::string>& dns_conf_mode,
                       const std::optional<std::string>& private_users, const Uuid& id);
-std::vector<std::string> plan_gc_args(int interface_version, bool debug, const std::string& local_config, const Uuid& id);
+std::vector<std::string> plan_gc_args(int interface_version, bool debug, const std::string& local_config,
+                                      const Uuid& id);
 
 }  // namespace rkt::stage0

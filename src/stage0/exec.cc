@@ -17,7 +17,8 @@ namespace {
 
 std::optional<std::string_view> value_of(const std::vector<std::string>& environment, std::string_view name) {
   for (const auto& v : environment)
-    if (v.size() > name.size() && v.starts_with(name) && v[name.size()] == '=') return std::string_view(v).substr(name.size() + 1);
+    if (v.size() > name.size() && v.starts_with(name) && v[name.size()] == '=')
+      return std::string_view(v).substr(name.size() + 1);
   return std::nullopt;
 }
 
@@ -75,7 +76,8 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
   if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat("entrypoint ", quoted(entrypoint), " is no file"));
   char path[PATH_MAX];
   const ssize_t n = ::readlink(cat("/proc/self/fd/", fd.get()).c_str(), path, sizeof path);
-  if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) throw Error::from_errno(cat("find the path of ", quoted(entrypoint)));
+  if (n <= 0 || n == static_cast<ssize_t>(sizeof path))
+    throw Error::from_errno(cat("find the path of ", quoted(entrypoint)));
   return {path, static_cast<std::size_t>(n)};
 }
 

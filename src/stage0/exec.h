@@ -14,22 +14,22 @@ std::vector<std::string> own_environment();
 
 /// Pure: what of `environment` every stage1 program gets: PATH, TERM, LANG, LC_*.
 std::vector<std::string> plain_environment(const std::vector<std::string>& environment);
-/// Pure: what `run` gets besides: NOTIFY_SOCKET, RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS, and LISTEN_* when they are meant for
-/// process `pid`; RKT_LOCK_FD and the SELinux contexts.
+/// Pure: what `run` gets besides: NOTIFY_SOCKET, RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS, and LISTEN_* when they are meant
+/// for process `pid`; RKT_LOCK_FD and the SELinux contexts.
 std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd);
 /// Pure: how many descriptors from 3 on systemd passed to process `pid`.
 int listen_fds(const std::vector<std::string>& environment, int pid);
 
-/// The path at which the program `entrypoint` of the image below `root` is executed: links are resolved inside the image, so
-/// that none leads to a program of the host. Throws when it is no regular file.
+/// The path at which the program `entrypoint` of the image below `root` is executed: links are resolved inside the
+/// image, so that none leads to a program of the host. Throws when it is no regular file.
 std::string program_path(const DirFd& root, const std::string& entrypoint);
 
 struct Program {
-  std::string path;                ///< from program_path()
+  std::string path;  ///< from program_path()
   std::vector<std::string> argv;
   std::vector<std::string> env;
-  int listen_fds = 0;              ///< descriptors 3 … that cross, too
-  int lock_fd = -1;                ///< crosses as well
+  int listen_fds = 0;  ///< descriptors 3 … that cross, too
+  int lock_fd = -1;    ///< crosses as well
 };
 /// Returns only by throwing.
 [[noreturn]] void exec_program(const Program& program);

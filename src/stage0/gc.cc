@@ -23,13 +23,16 @@ std::string duration_text(std::chrono::nanoseconds d) {
 
 class Collector {
  public:
-  Collector(store::Store& store, const pod::Pods& pods, const GcOptions& options) : store_(store), pods_(pods), options_(options) {}
+  Collector(store::Store& store, const pod::Pods& pods, const GcOptions& options)
+      : store_(store), pods_(pods), options_(options) {}
 
   bool collect() {
     bool ok = pass("failed to rename exited pods", "run", [&](pod::Pod& p) { mark(p, "moving pod "); });
-    ok &= pass("failed to rename incomplete prepared pods", "prepare", [&](pod::Pod& p) { mark(p, "moving failed prepare "); });
+    ok &= pass("failed to rename incomplete prepared pods", "prepare",
+               [&](pod::Pod& p) { mark(p, "moving failed prepare "); });
     if (options_.mark_only) return ok;
-    ok &= pass("failed to rename expired prepared pods", "prepared", [&](pod::Pod& p) { mark(p, "moving expired prepared pod "); });
+    ok &= pass("failed to rename expired prepared pods", "prepared",
+               [&](pod::Pod& p) { mark(p, "moving expired prepared pod "); });
     ok &= pass("failed to empty exitedGarbage", "exited-garbage", [&](pod::Pod& p) { remove(p); });
     ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
     remove_dead_embryos();
@@ -72,7 +75,8 @@ class Collector {
     const std::string name = quoted(pod.id().str());
     const GcStep step = step_for(pod);
     if (step == GcStep::too_young)
-      options_.err(cat("pod ", name, " not removed: still within grace period (", duration_text(options_.grace_period), ")"));
+      options_.err(
+          cat("pod ", name, " not removed: still within grace period (", duration_text(options_.grace_period), ")"));
     if (step != GcStep::remove) return;
     options_.out(cat("Garbage collecting pod ", name));
     delete_pod(store_, pods_, pod, options_.local_config, options_.debug, options_.err);
@@ -85,7 +89,8 @@ class Collector {
       struct stat st{};
       if (::fstatat(place.get(), id.str().c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
       const pod::TimePoint changed(std::chrono::seconds(st.st_ctim.tv_sec));
-      if (is_dead_embryo(changed, std::chrono::system_clock::now())) ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
+      if (is_dead_embryo(changed, std::chrono::system_clock::now()))
+        ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
     }
   }
 
@@ -100,24 +105,30 @@ GcStep plan_gc_step(State state, pod::TimePoint changed, pod::TimePoint now, con
   const auto old = [&](std::chrono::nanoseconds limit) { return now - changed >= limit; };
   switch (state) {
     case State::exited:
-    case State::aborted_prepare: return GcStep::mark;
-    case State::prepared: return !options.mark_only && old(options.expire_prepared) ? GcStep::mark : GcStep::leave;
+    case State::aborted_prepare:
+      return GcStep::mark;
+    case State::prepared:
+      return !options.mark_only && old(options.expire_prepared) ? GcStep::mark : GcStep::leave;
     case State::exited_garbage:
       if (options.mark_only) return GcStep::leave;
       return old(options.grace_period) ? GcStep::remove : GcStep::too_young;
-    case State::garbage: return options.mark_only ? GcStep::leave : GcStep::remove;
+    case State::garbage:
+      return options.mark_only ? GcStep::leave : GcStep::remove;
     case State::embryo:
     case State::preparing:
     case State::running:
     case State::exited_deleting:
     case State::deleting:
-    case State::gone: return GcStep::leave;
+    case State::gone:
+      return GcStep::leave;
   }
   return GcStep::leave;
 }
 
 bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now) { return now - changed >= std::chrono::hours(1); }
 
-bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) { return Collector(store, pods, options).collect(); }
+bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) {
+  return Collector(store, pods, options).collect();
+}
 
 }  // namespace rkt::stage0

@@ -18,8 +18,8 @@ GcStep plan_gc_step(pod::State state, pod::TimePoint changed, pod::TimePoint now
 /// An embryo is a directory for microseconds; what is older belongs to a process that died.
 bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now);
 
-/// Deletes a pod that is garbage already. False: somebody holds its lock, or it is gone. `note` takes lines about what went
-/// wrong on the way and was tolerated.
+/// Deletes a pod that is garbage already. False: somebody holds its lock, or it is gone. `note` takes lines about what
+/// went wrong on the way and was tolerated.
 bool delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const std::string& local_config, bool debug,
                 const std::function<void(std::string_view)>& note);
 

@@ -45,12 +45,14 @@ int wait_for_leader(const pod::Pods& pods, pod::Pod& pod) {
   // The files' appearance wakes us at once; a child's does not, and neither does the end of a pod without files.
   constexpr int kLookAgainMs = 20;
   const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!watch || ::inotify_add_watch(watch.get(), cat("/proc/self/fd/", pod.dir().get()).c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+  if (!watch || ::inotify_add_watch(watch.get(), cat("/proc/self/fd/", pod.dir().get()).c_str(),
+                                    IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
     throw Error::from_errno("watch a pod");
   for (;;) {
     if (const auto pid = find_leader(pod.dir())) return *pid;
     pod.refresh(pods);
-    if (pod.state() != pod::State::running) throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running anymore"));
+    if (pod.state() != pod::State::running)
+      throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running anymore"));
     pollfd p{watch.get(), POLLIN, 0};
     if (::poll(&p, 1, kLookAgainMs) < 0 && errno != EINTR) throw Error::from_errno("wait for a pod");
     char events[4096];

@@ -13,7 +13,8 @@ namespace {
 void check_volumes(const appc::PodManifest& m) {
   std::set<std::string> names;
   for (const auto& v : m.volumes)
-    if (!names.insert(v.name.str()).second) throw Error(Errc::invalid, cat("duplicate volume name ", quoted(v.name.str())));
+    if (!names.insert(v.name.str()).second)
+      throw Error(Errc::invalid, cat("duplicate volume name ", quoted(v.name.str())));
   for (const auto& app : m.apps)
     for (const auto& mount : app.mounts)
       if (!mount.app_volume && m.find_volume(mount.volume) == nullptr)

@@ -22,7 +22,8 @@ constexpr const char* kNetns = "/run/netns";
 
 bool is_mount_point(const char* path) {
   struct statx st{};
-  if (::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) < 0) throw Error::from_errno(cat("stat ", quoted(path)));
+  if (::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) < 0)
+    throw Error::from_errno(cat("stat ", quoted(path)));
   return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
@@ -52,7 +53,8 @@ void enter_private_mounts() {
   share_netns_directory();
   if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
   // Taken while it is still a peer of the host's; everything else becomes a slave.
-  const UniqueFd netns(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, kNetns, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
+  const UniqueFd netns(
+      static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, kNetns, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
   if (!netns) throw Error::from_errno(cat("clone the mount ", quoted(kNetns)));
   mount_or_throw(nullptr, "/", MS_SLAVE | MS_REC, "separate mounts from the host's");
   // The slave copy would receive a second copy of every namespace that any pod pins.
@@ -77,7 +79,9 @@ MountScope::~MountScope() { leave(); }
 
 void MountScope::leave() const noexcept {
   // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
-  if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 && ::fchdir(cwd_.get()) == 0) return;
+  if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
+      ::fchdir(cwd_.get()) == 0)
+    return;
   log::note("stage0", "cannot return to the mount namespace of the host");
   ::_exit(254);  // going on would do the host's work behind a pod's mounts
 }

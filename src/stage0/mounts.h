@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mounts of stage0: always in a mount namespace of its own, so that whatever is killed leaves nothing on the host. /run/netns
-// alone stays shared with the host: network namespaces that stage1 pins there must be seen, and removable, from outside.
+// Mounts of stage0: always in a mount namespace of its own, so that whatever is killed leaves nothing on the host.
+// /run/netns alone stays shared with the host: network namespaces that stage1 pins there must be seen, and removable,
+// from outside.
 #pragma once
 
 #include <string_view>
@@ -9,12 +10,12 @@
 
 namespace rkt::stage0 {
 
-/// Moves this process into a new mount namespace. Descriptors of directories that were opened before belong to the old one:
-/// nothing can be mounted through them.
+/// Moves this process into a new mount namespace. Descriptors of directories that were opened before belong to the old
+/// one: nothing can be mounted through them.
 void enter_private_mounts();
 
-/// The same for a while: the destructor returns to where it was. Working directory and root are those of the process before.
-/// Leaving cannot be allowed to fail: the process ends if the kernel refuses.
+/// The same for a while: the destructor returns to where it was. Working directory and root are those of the process
+/// before. Leaving cannot be allowed to fail: the process ends if the kernel refuses.
 class MountScope {
  public:
   MountScope();

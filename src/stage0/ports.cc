@@ -12,7 +12,8 @@ struct Forward {
   std::uint16_t host_port, pod_port;
   bool meets(const Forward& o) const {
     const auto any = [](const std::string& ip) { return ip == "0.0.0.0" || ip == "::"; };
-    return protocol == o.protocol && host_port == o.host_port && (host_ip == o.host_ip || any(host_ip) || any(o.host_ip));
+    return protocol == o.protocol && host_port == o.host_port &&
+           (host_ip == o.host_ip || any(host_ip) || any(o.host_ip));
   }
 };
 
@@ -21,7 +22,8 @@ const appc::Port& find_port(const appc::ExposedPort& exposed, const std::vector<
   for (const auto* app : apps)
     for (const auto& port : app->ports) {
       if (port.name != exposed.name) continue;
-      if (found != nullptr) throw Error(Errc::invalid, cat("port name ", quoted(exposed.name.str()), " defined multiple apps"));
+      if (found != nullptr)
+        throw Error(Errc::invalid, cat("port name ", quoted(exposed.name.str()), " defined multiple apps"));
       found = &port;
     }
   if (found == nullptr)

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -31,14 +33,16 @@ struct Plan {
 std::vector<appc::EnvVar> own_variables() {
   std::vector<appc::EnvVar> out;
   for (const auto& v : own_environment())
-    if (const auto equals = v.find('='); equals != std::string::npos) out.push_back({v.substr(0, equals), v.substr(equals + 1)});
+    if (const auto equals = v.find('='); equals != std::string::npos)
+      out.push_back({v.substr(0, equals), v.substr(equals + 1)});
   return out;
 }
 
 Plan plan_from_flags(const PrepareRequest& request) {
   const auto manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{});
   Plan plan{.manifest_bytes = appc::write(manifest)};
-  for (std::size_t i = 0; i < manifest.apps.size(); ++i) plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
+  for (std::size_t i = 0; i < manifest.apps.size(); ++i)
+    plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
   return plan;
 }
 
@@ -57,7 +61,8 @@ Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
     auto image = find_image(store, app.image_id);
     const auto image_manifest = appc::parse_image_manifest(image.manifest);
     appc::check_runnable(image_manifest.labels);
-    if (!app.app && !image_manifest.app) throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
+    if (!app.app && !image_manifest.app)
+      throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
     sections.push_back(app.app ? *app.app : *image_manifest.app);
     plan.apps.push_back({app.name.str(), std::move(image)});
   }
@@ -107,7 +112,8 @@ class Writer {
     if (overlay_) write_file(pod_, "overlay-prepared", "", 0640);
     if (!users_) return;
     shift_owners(root_, *users_);
-    if (::fchown(root_.get(), users_->shift, users_->shift) < 0) throw Error::from_errno("change the owner of the root of stage1");
+    if (::fchown(root_.get(), users_->shift, users_->shift) < 0)
+      throw Error::from_errno("change the owner of the root of stage1");
   }
 
  private:
@@ -138,52 +144,67 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file) {
   const Uuid id = Uuid::from_random(random);
   const std::string name = id.str();
   const DirFd& embryo = pods.dir("embryo");
-  DirFd dir = in_context([] { return std::string("error creating new pod"); }, [&] {
-    if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0) throw Error::from_errno(cat("make pod ", quoted(name)));
-    return embryo.sub(name);
-  });
+  DirFd dir = in_context([] { return std::string("error creating new pod"); },
+                         [&] {
+                           if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0)
+                             throw Error::from_errno(cat("make pod ", quoted(name)));
+                           return embryo.sub(name);
+                         });
   if (!uuid_file.empty())
     in_context([] { return std::string("error saving pod UUID to file"); }, [&] { save_uuid(uuid_file, id); });
-  return in_context([] { return std::string("error creating new pod"); }, [&] {
-    DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
-    embryo.rename(name, pods.dir("prepare"), name);
-    return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
-  });
+  return in_context([] { return std::string("error creating new pod"); },
+                    [&] {
+                      DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
+                      embryo.rename(name, pods.dir("prepare"), name);
+                      return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
+                    });
 }
 
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
-  if (request.overlay && request.private_users)
-    throw Error(Errc::unsupported, "cannot use both overlay and user namespace: not implemented yet. (Try --no-overlay)");
-  const std::string data = data_of(store);
-  const KeyLock lock = store::prepare_lock(data, LockMode::shared);
-  const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes) : plan_from_flags(request);
-  write_file(pod.dir, "pod.lck", "", 0600);
-  log::debug("stage0", "Writing pod manifest");
-  write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
-  std::optional<IdRange> users;
-  if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-  Writer writer(store, pod.dir, request.overlay, users);
-  writer.add_stage1(request.stage1);
-  for (const auto& app : plan.apps) writer.add_app(app);
-  writer.finish();
-  write_file(pod.dir, "pod-created", "", 0640);
+  in_context([] { return std::string("error setting up stage0"); },
+             [&] {
+               if (request.overlay && request.private_users)
+                 throw Error(Errc::unsupported,
+                             "cannot use both overlay and user namespace: not implemented yet. (Try --no-overlay)");
+               const std::string data = data_of(store);
+               const KeyLock lock = store::prepare_lock(data, LockMode::shared);
+               const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes)
+                                                            : plan_from_flags(request);
+               write_file(pod.dir, "pod.lck", "", 0600);
+               log::debug("stage0", "Writing pod manifest");
+               write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
+               std::optional<IdRange> users;
+               if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
+               Writer writer(store, pod.dir, request.overlay, users);
+               writer.add_stage1(request.stage1);
+               for (const auto& app : plan.apps) writer.add_app(app);
+               writer.finish();
+               write_file(pod.dir, "pod-created", "", 0640);
+             });
 }
 
-void finish_prepared(const store::Store& store, const pod::Pods& pods, NewPod pod) {
-  in_context([] { return std::string("error syncing pod data"); }, [&] {
-    tree::sync(store);
-    if (::syncfs(pod.dir.get()) < 0) throw Error::from_errno("sync the file system of the pods");
-  });
-  in_context([] { return std::string("error transitioning to prepared"); }, [&] {
-    const std::string name = pod.id.str();
-    pods.dir("prepare").rename(name, pods.dir("prepared"), name);
-    pods.dir("prepared").sync();
-  });
+void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod) {
+  in_context([] { return std::string("error syncing pod data"); },
+             [&] {
+               tree::sync(store);
+               if (::syncfs(pod.dir.get()) < 0) throw Error::from_errno("sync the file system of the pods");
+             });
+  in_context([] { return std::string("error transitioning to prepared"); },
+             [&] {
+               const std::string name = pod.id.str();
+               pods.dir("prepare").rename(name, pods.dir("prepared"), name);
+               pods.dir("prepared").sync();
+             });
 }
 
-void finish_prepared(const pod::Pods& pods, NewPod pod) {
-  const auto store = store::Store::open(pods.data());
-  finish_prepared(store, pods, std::move(pod));
+std::vector<std::string> image_ids(const std::string& pod_manifest_bytes) {
+  return in_context([] { return std::string("error setting up stage0"); },
+                    [&] {
+                      std::vector<std::string> out;
+                      for (const auto& app : appc::parse_pod_manifest(pod_manifest_bytes).apps)
+                        out.push_back(app.image_id.str());
+                      return out;
+                    });
 }
 
 }  // namespace rkt::stage0

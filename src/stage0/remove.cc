@@ -17,15 +17,16 @@ namespace {
 
 using pod::State;
 
-// The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers are gone (it never got that far, or was
-// half removed) is collected without them.
+// The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers are gone (it never got that far,
+// or was half removed) is collected without them.
 void attach_stage1(const tree::Tree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
   if (!pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.id, "/upper"))) return;
   attach(mount_for_pod(tree, pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
 }
 
-void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const std::string& local_config, bool debug) {
+void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const std::string& local_config,
+                   bool debug) {
   const Stage1 stage1 = Stage1::of(pod.dir());
   const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
   const MountScope scope;
@@ -63,12 +64,14 @@ bool delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const
       }
     }
   }
-  in_context([&] { return cat("GC of leftover mounts for pod ", name, " failed"); }, [&] { pod::detach_mounts_below(pod.path(pods)); });
+  in_context([&] { return cat("GC of leftover mounts for pod ", name, " failed"); },
+             [&] { pod::detach_mounts_below(pod.path(pods)); });
   in_context([&] { return cat("unable to remove pod ", name); }, [&] { remove_directory(pods, pod); });
   return true;
 }
 
-void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config, bool debug) {
+void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,
+                bool debug) {
   auto pod = pod::Pod::open(pods, id);
   const std::string name = quoted(id.str());
   const auto refuse = [&](std::string_view why) { return Error(Errc::busy, cat("pod ", name, " is currently ", why)); };
@@ -78,9 +81,12 @@ void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, cons
   if (pod.state() == State::exited || pod.state() == State::aborted_prepare || pod.state() == State::prepared) {
     const bool was_prepared = pod.state() == State::prepared;
     switch (pod::mark_garbage(pods, pod)) {
-      case pod::Marked::moved: break;
-      case pod::Marked::gone: throw Error(Errc::not_found, cat("no matches found for ", name));
-      case pod::Marked::busy: throw refuse(was_prepared ? "being started" : "running");
+      case pod::Marked::moved:
+        break;
+      case pod::Marked::gone:
+        throw Error(Errc::not_found, cat("no matches found for ", name));
+      case pod::Marked::busy:
+        throw refuse(was_prepared ? "being started" : "running");
     }
   }
   if (!delete_pod(store, pods, pod, local_config, debug, [](std::string_view line) { log::note("rm", line); }))

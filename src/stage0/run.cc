@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// -> running, and the hand-over to stage1. This is the path of a pod's start: nothing is synced, nothing is written twice.
+// -> running, and the hand-over to stage1. This is the path of a pod's start: nothing is synced, nothing is written
+// twice.
 //
 //   call planned -> rename to run/ -> private mounts -> stage1 attached -> apps attached -> files for stage1 -> exec
 #include <sys/stat.h>
@@ -36,11 +37,13 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
                                    [&] { return appc::parse_pod_manifest(read_file(pod, "pod")); });
   for (const auto& app : manifest.apps) s.apps.push_back(app.name.str());
   if (s.apps.empty()) throw Error(Errc::invalid, "pod must contain at least one application");
-  if (options.interactive && s.apps.size() > 1) throw Error(Errc::usage, "interactive option only supports pods with one app");
+  if (options.interactive && s.apps.size() > 1)
+    throw Error(Errc::usage, "interactive option only supports pods with one app");
   s.names = plan_name_service(options);
   const Stage1 stage1 = Stage1::of(pod);
   s.entrypoint = stage1.entrypoint("run");
-  s.call = plan_run_args(stage1.interface_version(), options, s.names.argument(), find_file_text(pod, "private-users-prepared", 64), id);
+  s.call = plan_run_args(stage1.interface_version(), options, s.names.argument(),
+                         find_file_text(pod, "private-users-prepared", 64), id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
   return s;
@@ -50,7 +53,8 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
 void add_mtab(const DirFd& rootfs) {
   const UniqueFd etc(::openat(rootfs.get(), "etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!etc) return;
-  if (::symlinkat("../proc/self/mounts", etc.get(), "mtab") < 0 && errno != EEXIST) throw Error::from_errno("make the link \"etc/mtab\"");
+  if (::symlinkat("../proc/self/mounts", etc.get(), "mtab") < 0 && errno != EEXIST)
+    throw Error::from_errno("make the link \"etc/mtab\"");
 }
 
 void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app) {
@@ -72,7 +76,8 @@ void write_name_files(const DirFd& root, const NameService& names) {
   if (names.resolv == NameService::Mode::stage0) write_in_root(root, "etc", "rkt-resolv.conf", names.resolv_conf);
   if (names.hosts != NameService::Mode::stage0) return;
   std::optional<std::string> fallback;
-  if (const auto fd = root.find_in_root("etc/hosts-fallback", O_RDONLY | O_NONBLOCK)) fallback = read_all(fd->get(), "etc/hosts-fallback", 65536);
+  if (const auto fd = root.find_in_root("etc/hosts-fallback", O_RDONLY | O_NONBLOCK))
+    fallback = read_all(fd->get(), "etc/hosts-fallback", 65536);
   write_in_root(root, "etc", "rkt-hosts", names.hosts_text(fallback));
 }
 
@@ -80,7 +85,9 @@ void write_name_files(const DirFd& root, const NameService& names) {
 DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s) {
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
-  if (s.overlay) attach(mount_for_pod(open_tree(store, s.stage1_tree), pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
+  if (s.overlay)
+    attach(mount_for_pod(open_tree(store, s.stage1_tree), pod, ""), pod.sub("stage1/rootfs").get(),
+           "the root of stage1");
   const DirFd root = pod.sub("stage1/rootfs");
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
@@ -93,10 +100,12 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   return pod;
 }
 
-[[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod, std::string_view from, const RunOptions& options) {
+[[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod, std::string_view from,
+                        const RunOptions& options) {
   const Start s = plan_start(pod.dir, pod.id, options);
   const std::string name = pod.id.str();
-  in_context([] { return std::string("unable to transition to run"); }, [&] { pods.dir(from).rename(name, pods.dir("run"), name); });
+  in_context([] { return std::string("unable to transition to run"); },
+             [&] { pods.dir(from).rename(name, pods.dir("run"), name); });
   for (const auto& warning : s.call.warnings) log::note("stage0", warning);
   const std::string path = cat(pods.path("run"), "/", name);
   log::debug("stage0", "Setting up stage1");

@@ -18,8 +18,8 @@ namespace rkt::stage0 {
 /// Everything of `rkt run`/`prepare` that is not yet a file: images are found and verified before.
 struct AppRequest {
   store::ImageRecord image;
-  appc::ImageManifest manifest;                   ///< of the image
-  std::vector<std::string> args;                  ///< appended to exec
+  appc::ImageManifest manifest;   ///< of the image
+  std::vector<std::string> args;  ///< appended to exec
   std::optional<std::string> exec, name, working_dir, user, group, memory, cpu, seccomp;
   std::optional<std::vector<std::int64_t>> supplementary_gids;
   std::optional<std::vector<std::string>> caps_retain, caps_remove;
@@ -27,7 +27,7 @@ struct AppRequest {
   std::optional<int> oom_score_adj;
   bool read_only_rootfs = false;
   std::vector<appc::Mount> mounts;
-  std::vector<appc::EnvVar> environment;          ///< --environment
+  std::vector<appc::EnvVar> environment;  ///< --environment
   std::vector<appc::Annotation> annotations;
   appc::StringPairs user_annotations, user_labels;
 };
@@ -37,16 +37,16 @@ struct PrepareRequest {
   std::optional<std::string> pod_manifest_bytes;  ///< --pod-manifest; then `apps` is empty
   store::ImageRecord stage1;
   std::vector<appc::Volume> volumes;
-  std::vector<appc::Mount> mounts;                ///< pod-wide
+  std::vector<appc::Mount> mounts;  ///< pod-wide
   std::vector<appc::ExposedPort> ports;
   bool inherit_env = false;
   std::vector<appc::EnvVar> set_env_file, set_env;
-  bool overlay = true;                            ///< false: --no-overlay, or the data directory cannot
+  bool overlay = true;  ///< false: --no-overlay, or the data directory cannot
   bool private_users = false;
 };
 
 struct RunOptions {
-  cni::NetList net;                               ///< empty = default
+  cni::NetList net;  ///< empty = default
   bool interactive = false, mds_register = false;
   std::string hostname, ipc;
   std::vector<std::string> dns, dns_search, dns_opt, hosts_entry;
@@ -59,15 +59,15 @@ struct RunOptions {
 /// Pure: the pod manifest that the flags make (pods §3.2). Throws the reference's texts.
 appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector<appc::EnvVar>& own_env);
 
-/// Every exposed port names exactly one port of the apps, and no two collide (pods §3.2). Throws.
-void check_ports(const appc::PodManifest& manifest);
 /// The images a pod manifest names: the caller has them found (and so verified) before prepare().
 std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
 
-/// Checks DNS, hosts and network flags before anything is made (the reference finds out too late). Throws "error with dns flags: …".
+/// Checks DNS, hosts and network flags before anything is made (the reference finds out too late). Throws "error with
+/// dns flags: …".
 void check_run_options(const RunOptions& options, bool has_ports);
 
-/// A new pod directory, locked, in embryo; `uuid_file` is written before anything can fail. Returns it in state preparing.
+/// A new pod directory, locked, in embryo; `uuid_file` is written before anything can fail. Returns it in state
+/// preparing.
 struct NewPod {
   Uuid id;
   DirFd dir;
@@ -76,12 +76,14 @@ struct NewPod {
 NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file);
 /// Fills the pod directory: manifests, tree ids, markers; renders trees. Under the shared prepare lock.
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request);
-/// syncfs, preparing -> prepared.
+/// Trees and files are on disk, preparing -> prepared.
 void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 
-/// preparing -> running, mounts, and exec of stage1's run entry point in place of this process. Returns only by throwing.
+/// preparing -> running, mounts, and exec of stage1's run entry point in place of this process. Returns only by
+/// throwing.
 [[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const RunOptions& options);
-/// prepared -> running; throws `pod "UUID" is not prepared` also when another run-prepared was faster (the lock is not waited for).
+/// prepared -> running; throws `pod "UUID" is not prepared` also when another run-prepared was faster (the lock is not
+/// waited for).
 [[noreturn]] void run_prepared(store::Store& store, const pod::Pods& pods, const Uuid& id, const RunOptions& options);
 
 /// exec of stage1's enter. Returns only by throwing.
@@ -90,15 +92,15 @@ void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
 
 /// Removal of one finished pod: stage1 gc, leftover mounts, files; restartable at every step (pods §1.8, 1.9).
-void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config, bool debug);
+void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,
+                bool debug);
 
 struct GcOptions {
   std::chrono::nanoseconds grace_period{}, expire_prepared{};
-  std::string grace_text;                           ///< as printed: "30m0s"
   bool mark_only = false;
   std::string local_config;
   bool debug = false;
-  std::function<void(std::string_view)> out, err;   ///< lines for stdout and stderr
+  std::function<void(std::string_view)> out, err;  ///< lines for stdout and stderr
 };
 /// The five passes of pods §1.8. False when a pass as a whole failed.
 bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options);

@@ -13,8 +13,8 @@ namespace rkt::stage0 {
 /// The tree, rendered again from its blobs when a power cut or somebody's hand removed it.
 tree::Tree open_tree(store::Store& store, const std::string& id);
 
-/// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name ("" for
-/// stage1). `pod` must have been opened in this mount namespace.
+/// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
+/// ("" for stage1). `pod` must have been opened in this mount namespace.
 UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::string& app);
 
 }  // namespace rkt::stage0

@@ -31,8 +31,8 @@ std::vector<IdRange> taken_ranges(const pod::Pods& pods) {
   return out;
 }
 
-// chown drops set-user-ID bits and file capabilities, so both are put back; version 3 of the capability record names the
-// root user of the namespace in which it counts.
+// chown drops set-user-ID bits and file capabilities, so both are put back; version 3 of the capability record names
+// the root user of the namespace in which it counts.
 class Capability {
  public:
   Capability(int dir, const std::string& name) : path_(cat("/proc/self/fd/", dir, "/", name)) {
@@ -56,7 +56,9 @@ class Capability {
 
 void shift_one(const DirFd& dir, const std::string& name, const struct stat& st, const IdRange& r) {
   const auto move = [&](std::uint32_t id) {
-    if (id >= r.count) throw Error(Errc::unsupported, cat("owner ", id, " of ", quoted(name), " does not fit into ", r.count, " private users"));
+    if (id >= r.count)
+      throw Error(Errc::unsupported,
+                  cat("owner ", id, " of ", quoted(name), " does not fit into ", r.count, " private users"));
     return id + r.shift;
   };
   const bool regular = S_ISREG(st.st_mode);
@@ -110,7 +112,8 @@ IdRange allocate_range(const pod::Pods& pods, const DirFd& pod) {
 void shift_owners(const DirFd& tree, const IdRange& range) {
   for (const auto& name : tree.names()) {
     struct stat st{};
-    if (::fstatat(tree.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", quoted(name)));
+    if (::fstatat(tree.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
+      throw Error::from_errno(cat("stat ", quoted(name)));
     if (S_ISDIR(st.st_mode)) shift_owners(tree.sub(name), range);
     if (!is_moved(st, range)) shift_one(tree, name, st, range);
   }

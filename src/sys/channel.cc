@@ -68,7 +68,8 @@ std::optional<Channel::Message> Channel::receive() {
       out.fds.emplace_back(fd);
     }
   }
-  if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) throw Error(Errc::invalid, "a message from the other side is too large");
+  if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    throw Error(Errc::invalid, "a message from the other side is too large");
   if (n == 0 && out.fds.empty()) return std::nullopt;
   buffer.resize(static_cast<std::size_t>(n));
   out.text = std::move(buffer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One SOCK_SEQPACKET socket between rkt and a worker: whole messages of at most 64 KiB, with up to 253 descriptors each (the kernel's
-// SCM_MAX_FD). The peer may be hostile: a truncated message or more descriptors than expected is an error, and every descriptor that
-// arrives is owned and close-on-exec from birth.
+// One SOCK_SEQPACKET socket between rkt and a worker: whole messages of at most 64 KiB, with up to 253 descriptors each
+// (the kernel's SCM_MAX_FD). The peer may be hostile: a truncated message or more descriptors than expected is an
+// error, and every descriptor that arrives is owned and close-on-exec from birth.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,9 @@ class Channel {
   int fd() const noexcept { return socket_.get(); }
   /// `fds` are borrowed. Throws; a peer that is gone is Errc::system with EPIPE or ECONNRESET.
   void send(std::string_view text, std::span<const int> fds = {});
-  void send(std::string_view text, std::initializer_list<int> fds) { send(text, std::span<const int>(fds.begin(), fds.size())); }
+  void send(std::string_view text, std::initializer_list<int> fds) {
+    send(text, std::span<const int>(fds.begin(), fds.size()));
+  }
   /// Waits for a message; nullopt: the peer closed its end.
   std::optional<Message> receive();
   void close() noexcept { socket_.reset(); }

@@ -48,7 +48,8 @@ void clear_capabilities() {
 }  // namespace
 
 void leave_namespaces(bool network) {
-  if (::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (network ? 0 : CLONE_NEWNET)) < 0) throw Error::from_errno("leave the host's namespaces");
+  if (::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (network ? 0 : CLONE_NEWNET)) < 0)
+    throw Error::from_errno("leave the host's namespaces");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) throw Error::from_errno("make mounts private");
 }
 
@@ -83,30 +84,81 @@ void deny_syscalls(std::span<const std::string_view> names) {
     if (const int r = ::seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, number, 0); r < 0)
       throw Error::from_errno(cat("deny system call ", name), -r);
   }
-  // glibc starts threads with clone3, whose arguments no filter can see: without it, it uses clone, and that may not make namespaces.
+  // glibc starts threads with clone3, whose arguments no filter can see: without it, it uses clone, and that may not
+  // make namespaces.
   seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-  constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  constexpr std::uint64_t kNamespaces =
+      CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   for (std::uint64_t bit = 1; bit <= kNamespaces; bit <<= 1)
-    if ((kNamespaces & bit) != 0) seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+    if ((kNamespaces & bit) != 0)
+      seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
   if (const int r = ::seccomp_load(filter.get()); r < 0) throw Error::from_errno("load a system call filter", -r);
 }
 
 std::span<const std::string_view> dangerous_syscalls() {
   static constexpr std::string_view kNames[] = {
-      "acct",          "add_key",          "bpf",           "chroot",          "create_module",    "delete_module",
-      "execve",        "execveat",         "fanotify_init", "finit_module",    "fsmount",         "fsopen",           "fspick",
-      "init_module",   "io_uring_enter",   "io_uring_register", "io_uring_setup", "ioperm",       "iopl",             "kcmp",
-      "kexec_file_load", "kexec_load",     "keyctl",        "lookup_dcookie",  "mount",           "mount_setattr",    "move_mount",
-      "name_to_handle_at", "nfsservctl",   "open_by_handle_at", "open_tree",   "perf_event_open", "personality",      "pivot_root",
-      "process_vm_readv", "process_vm_writev", "ptrace",    "quotactl",        "reboot",          "request_key",      "setns",
-      "swapoff",       "swapon",           "sysfs",         "syslog",          "umount2",         "unshare",          "userfaultfd",
-      "uselib",        "vhangup",          "pidfd_getfd",   "pidfd_open",      "setuid",          "setresuid",        "setreuid",
+      "acct",
+      "add_key",
+      "bpf",
+      "chroot",
+      "create_module",
+      "delete_module",
+      "execve",
+      "execveat",
+      "fanotify_init",
+      "finit_module",
+      "fsmount",
+      "fsopen",
+      "fspick",
+      "init_module",
+      "io_uring_enter",
+      "io_uring_register",
+      "io_uring_setup",
+      "ioperm",
+      "iopl",
+      "kcmp",
+      "kexec_file_load",
+      "kexec_load",
+      "keyctl",
+      "lookup_dcookie",
+      "mount",
+      "mount_setattr",
+      "move_mount",
+      "name_to_handle_at",
+      "nfsservctl",
+      "open_by_handle_at",
+      "open_tree",
+      "perf_event_open",
+      "personality",
+      "pivot_root",
+      "process_vm_readv",
+      "process_vm_writev",
+      "ptrace",
+      "quotactl",
+      "reboot",
+      "request_key",
+      "setns",
+      "swapoff",
+      "swapon",
+      "sysfs",
+      "syslog",
+      "umount2",
+      "unshare",
+      "userfaultfd",
+      "uselib",
+      "vhangup",
+      "pidfd_getfd",
+      "pidfd_open",
+      "setuid",
+      "setresuid",
+      "setreuid",
   };
   return kNames;
 }
 
 std::span<const std::string_view> network_syscalls() {
-  static constexpr std::string_view kNames[] = {"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4"};
+  static constexpr std::string_view kNames[] = {"socket", "socketpair", "connect", "bind",
+                                                "listen", "accept",     "accept4"};
   return kNames;
 }
 

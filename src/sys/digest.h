@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 and SHA-512 of small documents (manifests, chain ids, key names), with libmd: rkt itself must not pay for loading a
-// TLS library. Workers hash bulk data with OpenSSL.
+// SHA-256 and SHA-512 of small documents (manifests, chain ids, key names), with libmd: rkt itself must not pay for
+// loading a TLS library. Workers hash bulk data with OpenSSL.
 #pragma once
 
 #include <string>

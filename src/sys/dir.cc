@@ -48,9 +48,7 @@ std::optional<DirFd> DirFd::find(const std::string& path) {
 
 DirFd DirFd::clone() const { return DirFd(dup_fd(get())); }
 
-DirFd DirFd::sub(const std::string& name) const {
-  return DirFd(open_file(name, O_RDONLY | O_DIRECTORY));
-}
+DirFd DirFd::sub(const std::string& name) const { return DirFd(open_file(name, O_RDONLY | O_DIRECTORY)); }
 
 std::optional<DirFd> DirFd::find_sub(const std::string& name) const {
   auto fd = find_file(name, O_RDONLY | O_DIRECTORY);

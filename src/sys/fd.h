@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// UniqueFd: the owner of a file descriptor. Every descriptor is close-on-exec from birth; a raw int is only ever borrowed.
+// UniqueFd: the owner of a file descriptor. Every descriptor is close-on-exec from birth; a raw int is only ever
+// borrowed.
 #pragma once
 
 #include <unistd.h>

@@ -18,10 +18,12 @@ namespace rkt {
 std::string read_all(int fd, std::string_view what, std::size_t limit = std::size_t{16} << 20);
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{16} << 20);
 std::string read_file(const DirFd& dir, const std::string& name, std::size_t limit = std::size_t{16} << 20);
-std::optional<std::string> find_file_text(const DirFd& dir, const std::string& name, std::size_t limit = std::size_t{1} << 20);
+std::optional<std::string> find_file_text(const DirFd& dir, const std::string& name,
+                                          std::size_t limit = std::size_t{1} << 20);
 void write_all(int fd, std::string_view bytes, std::string_view what);
 
-/// Creates or truncates `name` with exactly this mode (the umask does not matter) and writes it. Not atomic, not synced.
+/// Creates or truncates `name` with exactly this mode (the umask does not matter) and writes it. Not atomic, not
+/// synced.
 void write_file(const DirFd& dir, const std::string& name, std::string_view bytes, mode_t mode);
 
 /// A file that appears complete or not at all. Dropped without commit() = removed.
@@ -32,7 +34,8 @@ class AtomicFile {
   AtomicFile(AtomicFile&&) = delete;
   int fd() const noexcept { return fd_.get(); }
   enum class Sync { yes, no };
-  void commit(Sync sync = Sync::yes);  ///< fsync (unless Sync::no: for state that a power cut ends anyway), rename, fsync directory
+  void commit(Sync sync = Sync::yes);  ///< fsync (unless Sync::no: for state that a power cut ends anyway), rename,
+                                       ///< fsync directory
 
  private:
   const DirFd& dir_;

@@ -25,7 +25,9 @@ TEST(AtomicFile, AppearsOnlyOnCommit) {
 
 TEST(AtomicFile, DroppedLeavesNothing) {
   const TempDir tmp;
-  { const AtomicFile f(tmp.dir(), "f", 0640); }
+  {
+    const AtomicFile f(tmp.dir(), "f", 0640);
+  }
   EXPECT_TRUE(tmp.dir().names().empty());
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where this installation is: everything is found relative to the running binary, so that a build tree works like an installed one.
+// Where this installation is: everything is found relative to the running binary, so that a build tree works like an
+// installed one.
 #pragma once
 
 #include <string>

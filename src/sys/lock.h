@@ -19,17 +19,17 @@ class DirLock {
   static std::optional<DirLock> try_take(UniqueFd dir, LockMode mode);  ///< nullopt: somebody else holds it
   static DirLock take(UniqueFd dir, LockMode mode);                     ///< waits
   int fd() const noexcept { return dir_.get(); }
-  void downgrade();                                                     ///< exclusive -> shared
+  void downgrade();              ///< exclusive -> shared
   int keep_across_exec() const;  ///< the one deliberate leak: stage1 holds the pod lock while it lives (RKT_LOCK_FD)
-  UniqueFd release() noexcept { return std::move(dir_); }               ///< the descriptor, still locked
+  UniqueFd release() noexcept { return std::move(dir_); }  ///< the descriptor, still locked
 
  private:
   explicit DirLock(UniqueFd dir) : dir_(std::move(dir)) {}
   UniqueFd dir_;
 };
 
-/// A lock on a name: an empty file in `dir`, made when missing. After locking, the inode is compared with the path and the
-/// lock retried, so that a removed lock file is never trusted.
+/// A lock on a name: an empty file in `dir`, made when missing. After locking, the inode is compared with the path and
+/// the lock retried, so that a removed lock file is never trusted.
 class KeyLock {
  public:
   static KeyLock take(const DirFd& dir, const std::string& key, LockMode mode);

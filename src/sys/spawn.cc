@@ -52,11 +52,16 @@ class ExecStrings {
 
 const char* step_name(SpawnStep s) {
   switch (s) {
-    case SpawnStep::descriptors: return "pass descriptors to";
-    case SpawnStep::directory: return "change the directory for";
-    case SpawnStep::session: return "make a session for";
-    case SpawnStep::signals: return "reset signals for";
-    case SpawnStep::exec: return "execute";
+    case SpawnStep::descriptors:
+      return "pass descriptors to";
+    case SpawnStep::directory:
+      return "change the directory for";
+    case SpawnStep::session:
+      return "make a session for";
+    case SpawnStep::signals:
+      return "reset signals for";
+    case SpawnStep::exec:
+      return "execute";
   }
   return "start";
 }

@@ -19,7 +19,8 @@ namespace {
   ::_exit(127);
 }
 
-// The kernel's own layout: glibc's sigaction() refuses the two signals it keeps for itself, which must be reset as well.
+// The kernel's own layout: glibc's sigaction() refuses the two signals it keeps for itself, which must be reset as
+// well.
 struct KernelSigaction {
   void (*handler)(int);
   unsigned long flags;

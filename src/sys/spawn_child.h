@@ -16,15 +16,15 @@ struct SpawnFault {
 };
 
 struct SpawnPlan {
-  const char* exe;       // nullptr: exe_fd
-  int exe_fd;            // already above every target number
+  const char* exe;  // nullptr: exe_fd
+  int exe_fd;       // already above every target number
   char* const* argv;
   char* const* envp;
-  const int* fds;        // fds[i] becomes descriptor i; -1 leaves descriptor i as it is
+  const int* fds;  // fds[i] becomes descriptor i; -1 leaves descriptor i as it is
   int fd_count;
   int cwd_fd;
-  int fault_fd;          // close-on-exec; above every target number
-  int parent_pid;        // for the parent-death check
+  int fault_fd;    // close-on-exec; above every target number
+  int parent_pid;  // for the parent-death check
   bool die_with_parent;
   bool new_session;
 };

@@ -13,8 +13,10 @@ namespace {
 TEST(Spawn, PassesOnlyTheNamedDescriptors) {
   const UniqueFd stray(dup_fd(STDERR_FILENO));
   const UniqueFd given = memory_file("given", "hello");
-  const std::string out = run_for_output(
-      {.exe = "/bin/sh", .argv = {"sh", "-c", "cat <&3; ls /proc/$$/fd | tr '\\n' ' '"}, .env = {}, .fds = {given.get()}});
+  const std::string out = run_for_output({.exe = "/bin/sh",
+                                          .argv = {"sh", "-c", "cat <&3; ls /proc/$$/fd | tr '\\n' ' '"},
+                                          .env = {},
+                                          .fds = {given.get()}});
   EXPECT_EQ(out, "hello0 1 2 3 ");
 }
 

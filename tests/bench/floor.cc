@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The floor of one isolated start: new namespaces, an overlay root, proc, pivot_root, exec, and the removal of what was made.
-// scripts/bench start measures everything against it.
+// The floor of one isolated start: new namespaces, an overlay root, proc, pivot_root, exec, and the removal of what was
+// made. scripts/bench start measures everything against it.
 //   floor LOWER SCRATCH COMMAND [ARG …]
 #include <errno.h>
 #include <linux/sched.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every target: whatever the bytes, a parser returns or throws rkt::Error. Anything else (another exception, a sanitizer report) is
-// a finding. Values that parse are written and parsed again, and must be equal then.
+// Every target: whatever the bytes, a parser returns or throws rkt::Error. Anything else (another exception, a
+// sanitizer report) is a finding. Values that parse are written and parsed again, and must be equal then.
 #pragma once
 
 #include <cstddef>

@@ -53,7 +53,9 @@ void check_platform(const json::Reader& in, const Labels& labels) {
     std::string_view name, archs;
   };
   static constexpr Os kKnown[] = {
-      {"linux", " amd64 i386 aarch64 aarch64_be armv6l armv7l armv7b ppc64 ppc64le s390x riscv64 "}, {"freebsd", " amd64 i386 arm "}, {"darwin", " x86_64 i386 "}};
+      {"linux", " amd64 i386 aarch64 aarch64_be armv6l armv7l armv7b ppc64 ppc64le s390x riscv64 "},
+      {"freebsd", " amd64 i386 arm "},
+      {"darwin", " x86_64 i386 "}};
   const auto it = std::find_if(std::begin(kKnown), std::end(kKnown), [&](const Os& o) { return o.name == *os; });
   if (it == std::end(kKnown)) in.fail(cat("bad os ", quoted(*os), " (must be one of: [darwin freebsd linux])"));
   if (arch != nullptr && it->archs.find(cat(" ", *arch, " ")) == std::string_view::npos)
@@ -101,10 +103,13 @@ std::vector<Annotation> read_annotations(const json::Reader& in) {
   std::vector<Annotation> out;
   for (const auto& a : in.items("annotations")) {
     Annotation annotation{read_identifier(a.at("name")), a.text_or("value", "")};
-    if (find_annotation(out, annotation.name) != nullptr) a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
+    if (find_annotation(out, annotation.name) != nullptr)
+      a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
     const bool url = annotation.name == "homepage" || annotation.name == "documentation";
-    if (url && !annotation.value.starts_with("http://") && !annotation.value.starts_with("https://")) a.fail("bad URL scheme, must be http/https");
-    if (annotation.name == "created" && !is_rfc3339(annotation.value)) a.fail(cat("bad date ", quoted(annotation.value), ", must be RFC 3339"));
+    if (url && !annotation.value.starts_with("http://") && !annotation.value.starts_with("https://"))
+      a.fail("bad URL scheme, must be http/https");
+    if (annotation.name == "created" && !is_rfc3339(annotation.value))
+      a.fail(cat("bad date ", quoted(annotation.value), ", must be RFC 3339"));
     out.push_back(std::move(annotation));
   }
   return out;

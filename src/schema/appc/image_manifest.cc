@@ -20,14 +20,16 @@ EventHandler read_handler(const json::Reader& in) {
 }
 
 MountPoint read_mount_point(const json::Reader& in) {
-  return {.name = read_name(in.at("name")), .path = in.text_or("path", ""), .read_only = in.boolean_or("readOnly", false)};
+  return {
+      .name = read_name(in.at("name")), .path = in.text_or("path", ""), .read_only = in.boolean_or("readOnly", false)};
 }
 
 void check_environment(const json::Reader& in, const std::vector<EnvVar>& environment) {
   std::set<std::string_view> seen;
   for (const auto& v : environment) {
     if (!valid_env_name(v.name)) in.fail(cat("environment variable does not have valid identifier ", quoted(v.name)));
-    if (v.value.find('\0') != std::string::npos) in.fail(cat("environment variable ", quoted(v.name), " holds a NUL character"));
+    if (v.value.find('\0') != std::string::npos)
+      in.fail(cat("environment variable ", quoted(v.name), " holds a NUL character"));
     if (!seen.insert(v.name).second) in.fail(cat("duplicate environment variable of name ", quoted(v.name)));
   }
 }
@@ -35,7 +37,8 @@ void check_environment(const json::Reader& in, const std::vector<EnvVar>& enviro
 void check_handlers(const json::Reader& in, const std::vector<EventHandler>& handlers) {
   for (std::size_t i = 1; i < handlers.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      if (handlers[i].name == handlers[j].name) in.fail(cat("Only one eventHandler of name ", quoted(handlers[i].name), " allowed"));
+      if (handlers[i].name == handlers[j].name)
+        in.fail(cat("Only one eventHandler of name ", quoted(handlers[i].name), " allowed"));
 }
 
 void check_no_nul(const json::Reader& in, const std::vector<std::string>& words) {
@@ -112,8 +115,10 @@ App parse_app(const json::Reader& in) {
   if (app.group.empty()) in.fail("group is required");
   for (const auto& gid : in.items("supplementaryGIDs")) app.supplementary_gids.push_back(gid.integer(0, 0xfffffffe));
   app.working_directory = in.text_or("workingDirectory", "");
-  if (!app.working_directory.empty() && app.working_directory[0] != '/') in.fail("workingDirectory must be an absolute path");
-  for (const auto& v : in.items("environment")) app.environment.push_back({v.at("name").text(), v.text_or("value", "")});
+  if (!app.working_directory.empty() && app.working_directory[0] != '/')
+    in.fail("workingDirectory must be an absolute path");
+  for (const auto& v : in.items("environment"))
+    app.environment.push_back({v.at("name").text(), v.text_or("value", "")});
   check_environment(in, app.environment);
   for (const auto& m : in.items("mountPoints")) app.mount_points.push_back(read_mount_point(m));
   for (const auto& p : in.items("ports")) app.ports.push_back(parse_port(p));
@@ -161,9 +166,11 @@ json::Value to_json(const App& app) {
                    }));
   o.set("user", app.user);
   o.set("group", app.group);
-  add_unless_empty(o, "supplementaryGIDs", map_array(app.supplementary_gids, [](std::int64_t gid) { return json::Value(gid); }));
+  add_unless_empty(o, "supplementaryGIDs",
+                   map_array(app.supplementary_gids, [](std::int64_t gid) { return json::Value(gid); }));
   if (!app.working_directory.empty()) o.set("workingDirectory", app.working_directory);
-  add_unless_empty(o, "environment", map_array(app.environment, [](const EnvVar& v) { return name_value(v.name, v.value); }));
+  add_unless_empty(o, "environment",
+                   map_array(app.environment, [](const EnvVar& v) { return name_value(v.name, v.value); }));
   add_unless_empty(o, "mountPoints", map_array(app.mount_points, [](const MountPoint& m) {
                      json::Object e;
                      e.set("name", m.name.str());

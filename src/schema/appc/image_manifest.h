@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The appc image manifest (0.8.11; reference: images §1.4-1.9): struct, parse, validate, write. Member names match in any
-// case; unknown members are ignored; null is absent. Written in the reference's order, so that output is stable.
+// The appc image manifest (0.8.11; reference: images §1.4-1.9): struct, parse, validate, write. Member names match in
+// any case; unknown members are ignored; null is absent. Written in the reference's order, so that output is stable.
 #pragma once
 
 #include <cstdint>

@@ -86,7 +86,8 @@ class Interpreter {
 
  private:
   void once(const std::string& name) {
-    if (!seen_.insert(name).second) throw Error(Errc::invalid, cat(path_, ": isolators set contains too many instances of type ", name));
+    if (!seen_.insert(name).second)
+      throw Error(Errc::invalid, cat(path_, ": isolators set contains too many instances of type ", name));
   }
 
   static std::int64_t ranged(const json::Reader& in, std::string_view name, std::int64_t min, std::int64_t max) {
@@ -163,7 +164,9 @@ Quantity Quantity::parse(std::string_view text) {
   const bool negative = rest.starts_with('-');
   if (negative || rest.starts_with('+')) rest.remove_prefix(1);
   const auto digits = rest.substr(0, rest.find_first_not_of("0123456789."));
-  if (digits.empty() || digits.find_first_of("0123456789") == std::string_view::npos || std::count(digits.begin(), digits.end(), '.') > 1) throw syntax();
+  if (digits.empty() || digits.find_first_of("0123456789") == std::string_view::npos ||
+      std::count(digits.begin(), digits.end(), '.') > 1)
+    throw syntax();
   rest.remove_prefix(digits.size());
   if (rest.find_first_not_of("eEinumkKMGTP+-0123456789") != std::string_view::npos) throw syntax();
   const auto factor = suffix_factor(rest);

@@ -13,11 +13,15 @@
 
 namespace rkt::appc {
 
-/// A quantity: decimal with suffix n u m k M G T P E, Ki … Ei, or exponent. Values above 2^63-1 thousandths are capped there.
+/// A quantity: decimal with suffix n u m k M G T P E, Ki … Ei, or exponent. Values above 2^63-1 thousandths are capped
+/// there.
 struct Quantity {
-  std::int64_t milli = 0;   ///< thousandths, rounded up
-  std::int64_t value() const noexcept { return milli / 1000 + (milli % 1000 > 0 ? 1 : 0); }  ///< whole units, rounded up
-  static Quantity parse(std::string_view text);  ///< throws "error parsing request: quantities must match …" as the reference
+  std::int64_t milli = 0;  ///< thousandths, rounded up
+  std::int64_t value() const noexcept {
+    return milli / 1000 + (milli % 1000 > 0 ? 1 : 0);
+  }  ///< whole units, rounded up
+  static Quantity parse(
+      std::string_view text);  ///< throws "error parsing request: quantities must match …" as the reference
 };
 
 struct Isolator {
@@ -37,15 +41,15 @@ struct SelinuxContext {
 
 /// What the isolators of one app say together. Last one wins where several are allowed, sets are unions.
 struct Isolators {
-  std::optional<std::int64_t> memory_limit;      ///< bytes
-  std::optional<std::int64_t> cpu_milli_limit;   ///< thousandths of a core
-  std::optional<std::int64_t> cpu_shares;        ///< 2…262144
-  std::optional<int> oom_score_adj;              ///< -1000…1000
+  std::optional<std::int64_t> memory_limit;     ///< bytes
+  std::optional<std::int64_t> cpu_milli_limit;  ///< thousandths of a core
+  std::optional<std::int64_t> cpu_shares;       ///< 2…262144
+  std::optional<int> oom_score_adj;             ///< -1000…1000
   std::optional<std::vector<std::string>> caps_retain, caps_remove;
   bool no_new_privs = false;
   std::optional<SeccompSet> seccomp;
   std::optional<SelinuxContext> selinux;
-  std::vector<std::string> ignored;              ///< names that were understood but have no effect here: to be said to the user
+  std::vector<std::string> ignored;  ///< names that were understood but have no effect here: to be said to the user
 };
 
 /// Throws Errc::invalid with the reference's texts; `path` begins every message.

@@ -145,7 +145,8 @@ std::int64_t parse_id(std::string_view text) {
 
 unsigned Volume::mode_bits() const {
   const auto bits = parse_int<unsigned>(mode, 8);
-  if (!bits || *bits > 07777) throw Error(Errc::invalid, cat("invalid mode ", quoted(mode), " for empty volume: must be octal"));
+  if (!bits || *bits > 07777)
+    throw Error(Errc::invalid, cat("invalid mode ", quoted(mode), " for empty volume: must be octal"));
   return *bits;
 }
 
@@ -156,10 +157,13 @@ Volume Volume::parse_flag(std::string_view text) {
   for (std::size_t i = 1; i < pieces.size(); ++i) {
     const auto equals = pieces[i].find('=');
     if (equals == std::string_view::npos)
-      throw Error(Errc::invalid, cat("malformed string ", quoted(cat("name=", text)), " - has a label without a value: ", pieces[i]));
+      throw Error(Errc::invalid,
+                  cat("malformed string ", quoted(cat("name=", text)), " - has a label without a value: ", pieces[i]));
     const std::string key(pieces[i].substr(0, equals)), value(pieces[i].substr(equals + 1));
     for (const auto& [k, before] : seen)
-      if (k == key) throw Error(Errc::invalid, cat("label ", key, " with multiple values [", quoted(before), " ", quoted(value), "]"));
+      if (k == key)
+        throw Error(Errc::invalid,
+                    cat("label ", key, " with multiple values [", quoted(before), " ", quoted(value), "]"));
     seen.emplace_back(key, value);
   }
   const auto flag = [](const std::string& value) {
@@ -170,14 +174,22 @@ Volume Volume::parse_flag(std::string_view text) {
   std::string kind;
   bool mode = false, uid = false, gid = false;
   for (const auto& [key, value] : seen) {
-    if (key == "kind") kind = value;
-    else if (key == "source") v.source = value;
-    else if (key == "readOnly") v.read_only = flag(value);
-    else if (key == "recursive") v.recursive = flag(value);
-    else if (key == "mode") v.mode = value, mode = true;
-    else if (key == "uid") v.uid = parse_id(value), uid = true;
-    else if (key == "gid") v.gid = parse_id(value), gid = true;
-    else throw Error(Errc::invalid, cat("unknown volume parameter ", quoted(key)));
+    if (key == "kind")
+      kind = value;
+    else if (key == "source")
+      v.source = value;
+    else if (key == "readOnly")
+      v.read_only = flag(value);
+    else if (key == "recursive")
+      v.recursive = flag(value);
+    else if (key == "mode")
+      v.mode = value, mode = true;
+    else if (key == "uid")
+      v.uid = parse_id(value), uid = true;
+    else if (key == "gid")
+      v.gid = parse_id(value), gid = true;
+    else
+      throw Error(Errc::invalid, cat("unknown volume parameter ", quoted(key)));
   }
   v.kind = parse_kind(kind);
   check_volume(v, mode, uid, gid);
@@ -186,7 +198,8 @@ Volume Volume::parse_flag(std::string_view text) {
 
 ExposedPort ExposedPort::parse_flag(std::string_view text) {
   const auto first = text.find(':');
-  if (first == std::string_view::npos) throw Error(Errc::invalid, cat(quoted(text), " is not in name:[ip:]port format"));
+  if (first == std::string_view::npos)
+    throw Error(Errc::invalid, cat(quoted(text), " is not in name:[ip:]port format"));
   const auto name = text.substr(0, first);
   std::string_view rest = text.substr(first + 1);
   try {

@@ -16,17 +16,17 @@ struct Volume {
   enum class Kind { host, empty };
   AcName name;
   Kind kind = Kind::empty;
-  std::string source;                   ///< host: absolute
+  std::string source;  ///< host: absolute
   std::optional<bool> read_only, recursive;
-  std::string mode = "0755";            ///< empty: octal text
-  std::int64_t uid = 0, gid = 0;        ///< empty
+  std::string mode = "0755";      ///< empty: octal text
+  std::int64_t uid = 0, gid = 0;  ///< empty
   unsigned mode_bits() const;
   /// NAME,kind=host,source=…[,readOnly=B][,recursive=B] or NAME,kind=empty[,mode=O][,uid=N][,gid=N]; cli chapter 7.4.
   static Volume parse_flag(std::string_view text);
 };
 
 struct Mount {
-  std::string volume;                    ///< a volume's name
+  std::string volume;  ///< a volume's name
   std::string path;
   std::optional<Volume> app_volume;
 };

@@ -22,7 +22,8 @@ std::string check(std::string_view text, std::string_view extra, std::string_vie
   if (text.empty()) throw Error(Errc::invalid, cat(type, " cannot be empty"));
   for (const char c : text)
     if (!lower_alnum(c) && extra.find(c) == std::string_view::npos)
-      throw Error(Errc::invalid, cat(type, " must contain only lower case alphanumeric characters plus ", quoted(extra)));
+      throw Error(Errc::invalid,
+                  cat(type, " must contain only lower case alphanumeric characters plus ", quoted(extra)));
   if (!lower_alnum(text.front()) || !lower_alnum(text.back()))
     throw Error(Errc::invalid, cat(type, " must start and end with only lower case alphanumeric characters"));
   return std::string(text);
@@ -50,11 +51,17 @@ std::string bracketed(std::span<const std::string_view> items) {
 
 }  // namespace
 
-AcIdentifier AcIdentifier::parse(std::string_view text) { return AcIdentifier(check(text, kIdentifierExtra, "ACIdentifier")); }
-AcIdentifier AcIdentifier::sanitize(std::string_view text) { return AcIdentifier(sanitized(text, kIdentifierExtra, '_')); }
+AcIdentifier AcIdentifier::parse(std::string_view text) {
+  return AcIdentifier(check(text, kIdentifierExtra, "ACIdentifier"));
+}
+AcIdentifier AcIdentifier::sanitize(std::string_view text) {
+  return AcIdentifier(sanitized(text, kIdentifierExtra, '_'));
+}
 AcName AcName::parse(std::string_view text) { return AcName(check(text, kNameExtra, "ACName")); }
 AcName AcName::sanitize(std::string_view text) { return AcName(sanitized(text, kNameExtra, '-')); }
-AcName AcName::from_image_name(std::string_view image_name) { return sanitize(image_name.substr(image_name.find_last_of('/') + 1)); }
+AcName AcName::from_image_name(std::string_view image_name) {
+  return sanitize(image_name.substr(image_name.find_last_of('/') + 1));
+}
 
 std::optional<ImageId> ImageId::parse(std::string_view text) {
   const auto parts = split(text, '-');
@@ -73,14 +80,16 @@ const std::string* find_label(const Labels& labels, std::string_view name) {
 }
 
 const std::string* find_annotation(const std::vector<Annotation>& annotations, std::string_view name) {
-  const auto it = std::find_if(annotations.begin(), annotations.end(), [&](const Annotation& a) { return a.name == name; });
+  const auto it =
+      std::find_if(annotations.begin(), annotations.end(), [&](const Annotation& a) { return a.name == name; });
   return it == annotations.end() ? nullptr : &it->value;
 }
 
 bool valid_env_name(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   if (name.empty() || !letter(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
 std::string host_os() { return "linux"; }
@@ -102,7 +111,8 @@ void check_runnable(const Labels& labels) {
   if (arch == nullptr) throw Error(Errc::invalid, "missing arch label in the image manifest");
   if (*os != "linux") throw Error(Errc::invalid, cat("bad os ", quoted(*os), " (must be one of: [linux])"));
   if (std::find(kLinuxArchs.begin(), kLinuxArchs.end(), *arch) == kLinuxArchs.end())
-    throw Error(Errc::invalid, cat("bad arch ", quoted(*arch), " for linux (must be one of: ", bracketed(kLinuxArchs), ")"));
+    throw Error(Errc::invalid,
+                cat("bad arch ", quoted(*arch), " for linux (must be one of: ", bracketed(kLinuxArchs), ")"));
 }
 
 std::optional<std::string> arch_from_oci(std::string_view arch, std::string_view variant) {
@@ -124,7 +134,9 @@ OciPlatform host_platform() {
 }
 
 AppString AppString::parse(std::string_view text) {
-  const auto fail = [&](std::string_view why) { return Error(Errc::invalid, cat("invalid appc image string ", quoted(text), ": ", why)); };
+  const auto fail = [&](std::string_view why) {
+    return Error(Errc::invalid, cat("invalid appc image string ", quoted(text), ": ", why));
+  };
   const auto colon = text.find(':'), comma = text.find(',');
   if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos)
     throw fail("malformed app string - colon may appear at most once");

@@ -16,8 +16,9 @@ namespace rkt::appc {
 /// [a-z0-9-._~/], alphanumeric at both ends. Image, label, annotation and isolator names.
 class AcIdentifier {
  public:
-  static AcIdentifier parse(std::string_view text);     ///< throws Errc::invalid
-  static AcIdentifier sanitize(std::string_view text);  ///< lower case, other characters "_", edges stripped; throws when nothing is left
+  static AcIdentifier parse(std::string_view text);  ///< throws Errc::invalid
+  static AcIdentifier sanitize(
+      std::string_view text);  ///< lower case, other characters "_", edges stripped; throws when nothing is left
   const std::string& str() const noexcept { return s_; }
   auto operator<=>(const AcIdentifier&) const = default;
 
@@ -44,11 +45,12 @@ class AcName {
 /// "sha512-" and hex digits. An image ID has 128; a store key the first 64 of them.
 class ImageId {
  public:
-  /// The syntax test of the reference: two parts around the only "-", the first "sha512", the second not empty. nullopt otherwise.
+  /// The syntax test of the reference: two parts around the only "-", the first "sha512", the second not empty. nullopt
+  /// otherwise.
   static std::optional<ImageId> parse(std::string_view text);
   static ImageId from_digest(std::string_view hex_sha512);  ///< 128 hex digits
   const std::string& str() const noexcept { return s_; }
-  std::string key() const { return s_.substr(0, 71); }       ///< the store key, what users see as the full ID
+  std::string key() const { return s_.substr(0, 71); }  ///< the store key, what users see as the full ID
   std::string short_fetch() const { return s_.substr(0, 39); }
   std::string short_list() const { return s_.substr(0, 19); }
   auto operator<=>(const ImageId&) const = default;

@@ -48,7 +48,8 @@ NetworkConfig parse_network(std::string_view bytes, bool is_list) {
   const json::Reader in(value);
   NetworkConfig n{.name = in.text_or("name", ""), .cni_version = in.text_or("cniVersion", "0.1.0")};
   if (n.name.empty()) in.fail("the network has no name");
-  if (n.name.find('/') != std::string::npos || n.name.find_first_of(":,") != std::string::npos || n.name == "." || n.name == "..")
+  if (n.name.find('/') != std::string::npos || n.name.find_first_of(":,") != std::string::npos || n.name == "." ||
+      n.name == "..")
     in.fail(cat("network name ", quoted(n.name), " holds a character that names cannot have"));
   n.is_list = is_list;
   if (is_list) {
@@ -64,33 +65,34 @@ NetworkConfig parse_network(std::string_view bytes, bool is_list) {
 }
 
 Result parse_result(std::string_view bytes, std::string_view network) {
-  return in_context([&] { return cat("error parsing ", quoted(network), " result"); }, [&] {
-    Result out;
-    if (only_blank(bytes)) return out;  // a plugin of its own that only tunes may say nothing
-    out.raw = json::parse(bytes, kLimits);
-    const json::Reader in(out.raw);
-    for (const char* member : {"ip4", "ip6"}) {  // 0.1.0 and 0.2.0
-      const auto ip = in.find(member);
-      if (!ip) continue;
-      Result::Address a;
-      read_cidr(ip->at("ip"), a);
-      a.gateway = ip->text_or("gateway", "");
-      out.ips.push_back(std::move(a));
-    }
-    for (const auto& ip : in.items("ips")) {  // 0.3.0 and later
-      Result::Address a;
-      read_cidr(ip.at("address"), a);
-      a.gateway = ip.text_or("gateway", "");
-      out.ips.push_back(std::move(a));
-    }
-    if (const auto dns = in.find("dns")) {
-      out.dns.nameservers = dns->texts("nameservers");
-      out.dns.search = dns->texts("search");
-      out.dns.options = dns->texts("options");
-      out.dns.domain = dns->text_or("domain", "");
-    }
-    return out;
-  });
+  return in_context([&] { return cat("error parsing ", quoted(network), " result"); },
+                    [&] {
+                      Result out;
+                      if (only_blank(bytes)) return out;  // a plugin of its own that only tunes may say nothing
+                      out.raw = json::parse(bytes, kLimits);
+                      const json::Reader in(out.raw);
+                      for (const char* member : {"ip4", "ip6"}) {  // 0.1.0 and 0.2.0
+                        const auto ip = in.find(member);
+                        if (!ip) continue;
+                        Result::Address a;
+                        read_cidr(ip->at("ip"), a);
+                        a.gateway = ip->text_or("gateway", "");
+                        out.ips.push_back(std::move(a));
+                      }
+                      for (const auto& ip : in.items("ips")) {  // 0.3.0 and later
+                        Result::Address a;
+                        read_cidr(ip.at("address"), a);
+                        a.gateway = ip.text_or("gateway", "");
+                        out.ips.push_back(std::move(a));
+                      }
+                      if (const auto dns = in.find("dns")) {
+                        out.dns.nameservers = dns->texts("nameservers");
+                        out.dns.search = dns->texts("search");
+                        out.dns.options = dns->texts("options");
+                        out.dns.domain = dns->text_or("domain", "");
+                      }
+                      return out;
+                    });
 }
 
 std::optional<std::string> parse_error(std::string_view bytes) {
@@ -141,8 +143,8 @@ std::vector<NetInfo> parse_net_info(std::string_view bytes) {
   std::vector<NetInfo> out;
   if (value.is_null()) return out;
   for (const auto& e : json::Reader(value, "net-info").elements())
-    out.push_back({e.text_or("netName", ""), e.text_or("netConf", ""), e.text_or("pluginPath", ""), e.text_or("ifName", ""), e.text_or("ip", ""),
-                   e.text_or("args", ""), e.text_or("mask", "")});
+    out.push_back({e.text_or("netName", ""), e.text_or("netConf", ""), e.text_or("pluginPath", ""),
+                   e.text_or("ifName", ""), e.text_or("ip", ""), e.text_or("args", ""), e.text_or("mask", "")});
   return out;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CNI network configuration, result and error documents (spec 0.1.0 to 1.0.0, network configuration lists included), and the
+// CNI network configuration, result and error documents (spec 0.1.0 to 1.0.0, network configuration lists included),
+// and the
 // --net flag of rkt (networking §1). The file bytes of a plain configuration go to the plugin unmodified.
 #pragma once
 
@@ -15,21 +16,21 @@ namespace rkt::cni {
 /// One plugin of a network.
 struct Plugin {
   std::string type;
-  json::Object config;        ///< its own object; name and cniVersion are added at the call for lists
+  json::Object config;  ///< its own object; name and cniVersion are added at the call for lists
 };
 struct NetworkConfig {
   std::string name, cni_version;
-  std::vector<Plugin> plugins;   ///< one for a .conf file
-  std::string bytes;             ///< of the file, for a .conf
+  std::vector<Plugin> plugins;  ///< one for a .conf file
+  std::string bytes;            ///< of the file, for a .conf
   bool is_list = false;
-  bool ip_masq = false;          ///< of the first plugin: port forwarding prefers such a network
+  bool ip_masq = false;  ///< of the first plugin: port forwarding prefers such a network
 };
 NetworkConfig parse_network(std::string_view bytes, bool is_list);
 
 /// What rkt keeps of a result, of any version.
 struct Result {
   struct Address {
-    std::string ip;       ///< without prefix length
+    std::string ip;  ///< without prefix length
     int prefix = 0;
     std::string gateway;  ///< or ""
     bool v6 = false;
@@ -40,7 +41,7 @@ struct Result {
     std::string domain;
     bool empty() const { return nameservers.empty() && search.empty() && options.empty() && domain.empty(); }
   } dns;
-  json::Value raw;        ///< handed on as prevResult
+  json::Value raw;  ///< handed on as prevResult
 };
 Result parse_result(std::string_view bytes, std::string_view network);
 /// "MSG" or "MSG; DETAILS" of a plugin's error document; nullopt when it is none.
@@ -51,12 +52,12 @@ struct NetRequest {
   std::string name, args;
 };
 struct NetList {
-  std::vector<NetRequest> networks;   ///< unordered by contract; kept as typed
+  std::vector<NetRequest> networks;  ///< unordered by contract; kept as typed
   bool has(std::string_view name) const;
   bool host() const { return has("host"); }
   bool none() const { return has("none"); }
   bool contained() const { return !host() && !networks.empty(); }
-  std::string str() const;            ///< the value of --net= for stage1
+  std::string str() const;                                       ///< the value of --net= for stage1
   static NetList parse(const std::vector<std::string>& values);  ///< each occurrence of the flag
 };
 

@@ -19,7 +19,9 @@ constexpr std::string_view kDockerList = "application/vnd.docker.distribution.ma
 constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 
-std::string_view without_parameters(std::string_view media_type) { return trim(media_type.substr(0, media_type.find(';'))); }
+std::string_view without_parameters(std::string_view media_type) {
+  return trim(media_type.substr(0, media_type.find(';')));
+}
 
 Descriptor read_descriptor(const json::Reader& in) {
   Descriptor d{.media_type = in.text_or("mediaType", ""), .digest = in.at("digest").text()};
@@ -32,12 +34,14 @@ Descriptor read_descriptor(const json::Reader& in) {
   if (const auto annotations = in.find("annotations"))
     for (const auto& [name, value] : annotations->members()) d.annotations[name] = value.text();
   if (const auto p = in.find("platform"))
-    d.platform = Descriptor::Platform{p->text_or("os", ""), p->text_or("architecture", ""), p->text_or("variant", ""), p->text_or("os.version", "")};
+    d.platform = Descriptor::Platform{p->text_or("os", ""), p->text_or("architecture", ""), p->text_or("variant", ""),
+                                      p->text_or("os.version", "")};
   return d;
 }
 
 // A document that could be read as something else is an attack or a mistake; either way it is refused.
-void check_document(const json::Reader& in, std::string_view media_type, std::string_view member, std::string_view foreign) {
+void check_document(const json::Reader& in, std::string_view media_type, std::string_view member,
+                    std::string_view foreign) {
   if (in.at("schemaVersion").integer() != 2) in.fail("schemaVersion must be 2");
   if (const auto own = in.find("mediaType"); own && own->text() != without_parameters(media_type))
     own->fail(cat("document says it is ", quoted(own->text()), ", but it was given as ", quoted(media_type)));
@@ -58,14 +62,16 @@ std::optional<int> rank(const Descriptor& d, const appc::OciPlatform& host) {
   if (!d.platform) return 1000;
   const auto& p = *d.platform;
   if (p.os != host.os || p.architecture != host.arch) return std::nullopt;
-  const std::string want = effective_variant(host.arch, host.variant), have = effective_variant(p.architecture, p.variant);
+  const std::string want = effective_variant(host.arch, host.variant),
+                    have = effective_variant(p.architecture, p.variant);
   if (have == want) return 0;
   if (have.empty()) return 1;
   if (host.arch == "amd64") {  // v1 runs everywhere; higher levels need features that were not probed
     if (have == "v1") return 1;
     return std::nullopt;
   }
-  const auto have_level = parse_int<int>(have.substr(1)), want_level = parse_int<int>(want.empty() ? "" : want.substr(1));
+  const auto have_level = parse_int<int>(have.substr(1)),
+             want_level = parse_int<int>(want.empty() ? "" : want.substr(1));
   if (!have_level || !want_level || *have_level > *want_level) return std::nullopt;
   return 1 + *want_level - *have_level;
 }
@@ -74,7 +80,8 @@ std::string platforms_of(const Index& index) {
   std::string out;
   for (const auto& d : index.manifests) {
     if (!d.platform || d.platform->os == "unknown") continue;
-    out += cat(out.empty() ? "" : ", ", d.platform->os, "/", d.platform->architecture, d.platform->variant.empty() ? "" : "/", d.platform->variant);
+    out += cat(out.empty() ? "" : ", ", d.platform->os, "/", d.platform->architecture,
+               d.platform->variant.empty() ? "" : "/", d.platform->variant);
   }
   return out.empty() ? "none" : out;
 }
@@ -108,8 +115,10 @@ void check_digest_syntax(std::string_view digest) {
   const auto colon = digest.find(':');
   const auto algorithm = digest.substr(0, colon);
   const auto hex = colon == std::string_view::npos ? std::string_view() : digest.substr(colon + 1);
-  if (algorithm != "sha256" && algorithm != "sha512") throw Error(Errc::invalid, cat("digest ", quoted(digest), " has no algorithm that can be verified"));
-  if (hex.size() != (algorithm == "sha256" ? 64U : 128U) || hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+  if (algorithm != "sha256" && algorithm != "sha512")
+    throw Error(Errc::invalid, cat("digest ", quoted(digest), " has no algorithm that can be verified"));
+  if (hex.size() != (algorithm == "sha256" ? 64U : 128U) ||
+      hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
     throw Error(Errc::invalid, cat("digest ", quoted(digest), " is malformed"));
 }
 
@@ -125,8 +134,9 @@ bool is_manifest_type(std::string_view media_type) {
 
 LayerCompression layer_compression(std::string_view media_type) {
   std::string_view t = media_type;
-  static constexpr std::string_view kPlain[] = {"application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar",
-                                                "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"};
+  static constexpr std::string_view kPlain[] = {
+      "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar",
+      "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"};
   for (const auto base : kPlain) {
     if (!t.starts_with(base)) continue;
     const auto suffix = t.substr(base.size());
@@ -166,7 +176,8 @@ Config parse_config(std::string_view bytes) {
   c.created = in.text_or("created", "");
   if (const auto exec = in.find("config")) c.config = read_exec(*exec);
   const auto rootfs = in.at("rootfs");
-  if (rootfs.at("type").text() != "layers") rootfs.fail(cat("type is ", quoted(rootfs.at("type").text()), ", not \"layers\""));
+  if (rootfs.at("type").text() != "layers")
+    rootfs.fail(cat("type is ", quoted(rootfs.at("type").text()), ", not \"layers\""));
   c.diff_ids = rootfs.texts("diff_ids");
   if (c.diff_ids.size() > kMaxLayers) rootfs.fail(cat("more than ", kMaxLayers, " layers"));
   for (const auto& id : c.diff_ids) check_digest_syntax(id);
@@ -185,13 +196,15 @@ const Descriptor& select_platform(const Index& index, const appc::OciPlatform& h
     best_rank = *r;
   }
   if (best == nullptr)
-    throw Error(Errc::not_found, cat("no image for ", host.os, "/", host.arch, host.variant.empty() ? "" : "/", host.variant, "; there is: ", platforms_of(index)));
+    throw Error(Errc::not_found, cat("no image for ", host.os, "/", host.arch, host.variant.empty() ? "" : "/",
+                                     host.variant, "; there is: ", platforms_of(index)));
   return *best;
 }
 
 std::vector<std::string> chain_ids(const std::vector<std::string>& diff_ids) {
   std::vector<std::string> out;
-  for (const auto& id : diff_ids) out.push_back(out.empty() ? id : cat("sha256:", sha256_hex(cat(out.back(), " ", id))));
+  for (const auto& id : diff_ids)
+    out.push_back(out.empty() ? id : cat("sha256:", sha256_hex(cat(out.back(), " ", id))));
   return out;
 }
 

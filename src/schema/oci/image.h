@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OCI image-spec 1.1 and Docker schema 2 documents: descriptor, index (manifest list), manifest, config. A document whose own
-// mediaType disagrees with how it is read, or that has both "manifests" and "layers", is refused. Unknown members are ignored;
-// the bytes are what was hashed and are never written again.
+// OCI image-spec 1.1 and Docker schema 2 documents: descriptor, index (manifest list), manifest, config. A document
+// whose own mediaType disagrees with how it is read, or that has both "manifests" and "layers", is refused. Unknown
+// members are ignored; the bytes are what was hashed and are never written again.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@
 namespace rkt::oci {
 
 struct Descriptor {
-  std::string media_type, digest;   ///< digest: sha256 (64 lower-case hex) or sha512 (128); others are refused as unverifiable
+  std::string media_type,
+      digest;  ///< digest: sha256 (64 lower-case hex) or sha512 (128); others are refused as unverifiable
   std::uint64_t size = 0;
   std::map<std::string, std::string> annotations;
   struct Platform {
@@ -32,7 +33,7 @@ struct Index {
 };
 struct Manifest {
   Descriptor config;
-  std::vector<Descriptor> layers;   ///< base first
+  std::vector<Descriptor> layers;  ///< base first
   std::string media_type;
 };
 struct Config {
@@ -43,7 +44,7 @@ struct Config {
     std::vector<std::pair<std::string, std::string>> labels;
   };
   std::optional<Exec> config;
-  std::vector<std::string> diff_ids;   ///< base first; as many as layers
+  std::vector<std::string> diff_ids;  ///< base first; as many as layers
 };
 
 bool is_index_type(std::string_view media_type);
@@ -56,8 +57,8 @@ Index parse_index(std::string_view bytes, std::string_view media_type);
 Manifest parse_manifest(std::string_view bytes, std::string_view media_type);
 Config parse_config(std::string_view bytes);
 
-/// The entry for this platform (images §9.4): own variant, lower variants, none; never unknown/unknown attestations; entries
-/// without platform last. Throws with the list of what there is.
+/// The entry for this platform (images §9.4): own variant, lower variants, none; never unknown/unknown attestations;
+/// entries without platform last. Throws with the list of what there is.
 const Descriptor& select_platform(const Index& index, const appc::OciPlatform& host);
 
 /// "sha256:…" of chain(n-1) " " diff(n); the first is its DiffID.
@@ -74,9 +75,10 @@ struct Reference {
 };
 
 /// The appc manifest that the rest of the engine works with (images §4.7, H column; labels -> userLabels). An unknown
-/// os/architecture pair is an error, never the host's. `source`: where it came from, for the appc.io/docker/* annotations.
+/// os/architecture pair is an error, never the host's. `source`: where it came from, for the appc.io/docker/*
+/// annotations.
 struct MappingSource {
-  std::string name;             ///< HOST/REPO before sanitising; for a layout: its reference name or file name
+  std::string name;  ///< HOST/REPO before sanitising; for a layout: its reference name or file name
   std::string original_name, registry_url, repository, tag;
   std::string manifest_digest;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Docker/OCI image -> appc manifest (reference: images §4.7). What violates appc's rules and has no meaning for running (odd
-// environment entries) is dropped; what would change how the image runs is an error.
+// Docker/OCI image -> appc manifest (reference: images §4.7). What violates appc's rules and has no meaning for running
+// (odd environment entries) is dropped; what would change how the image runs is an error.
 #include <algorithm>
 #include <set>
 
@@ -22,7 +22,9 @@ appc::Port port(const std::string& key) {
   const auto slash = key.find('/');
   const auto number = parse_int<std::uint16_t>(std::string_view(key).substr(0, slash));
   if (!number || *number == 0) throw Error(Errc::invalid, cat("error parsing port ", quoted(key)));
-  appc::Port p{.name = appc::AcName::sanitize(key), .protocol = slash == std::string::npos ? "tcp" : key.substr(slash + 1), .port = *number};
+  appc::Port p{.name = appc::AcName::sanitize(key),
+               .protocol = slash == std::string::npos ? "tcp" : key.substr(slash + 1),
+               .port = *number};
   return p;
 }
 
@@ -55,7 +57,8 @@ appc::App map_app(const Config::Exec& in) {
   }
   std::set<std::string> taken;
   for (const auto& path : in.volumes) {
-    if (path.empty() || path[0] != '/') throw Error(Errc::invalid, cat("volume ", quoted(path), " is not an absolute path"));
+    if (path.empty() || path[0] != '/')
+      throw Error(Errc::invalid, cat("volume ", quoted(path), " is not an absolute path"));
     app.mount_points.push_back(mount_point(path, taken));
   }
   for (const auto& key : in.exposed_ports) app.ports.push_back(port(key));
@@ -70,9 +73,11 @@ appc::App map_app(const Config::Exec& in) {
 appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, const MappingSource& source) {
   const auto arch = appc::arch_from_oci(config.architecture, config.variant);
   if (config.os != "linux" || !arch)
-    throw Error(Errc::unsupported, cat("the image is for ", config.os, "/", config.architecture, ", which cannot run here"));
+    throw Error(Errc::unsupported,
+                cat("the image is for ", config.os, "/", config.architecture, ", which cannot run here"));
   if (config.diff_ids.size() != manifest.layers.size())
-    throw Error(Errc::invalid, cat("the image has ", manifest.layers.size(), " layers, but its configuration names ", config.diff_ids.size()));
+    throw Error(Errc::invalid, cat("the image has ", manifest.layers.size(), " layers, but its configuration names ",
+                                   config.diff_ids.size()));
   appc::ImageManifest m;
   m.ac_version = "0.8.11";
   m.name = appc::AcIdentifier::sanitize(source.name).str();
@@ -90,7 +95,8 @@ appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, 
   annotate("appc.io/docker/repository", source.repository);
   annotate("appc.io/docker/imageid", manifest.config.digest);
   annotate("appc.io/docker/tag", source.tag);
-  if (config.config && !config.config->entrypoint.empty()) annotate("appc.io/docker/entrypoint", json_words(config.config->entrypoint));
+  if (config.config && !config.config->entrypoint.empty())
+    annotate("appc.io/docker/entrypoint", json_words(config.config->entrypoint));
   if (config.config && !config.config->cmd.empty()) annotate("appc.io/docker/cmd", json_words(config.config->cmd));
   annotate("appc.io/docker/manifesthash", source.manifest_digest);
   return m;

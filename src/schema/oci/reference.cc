@@ -32,7 +32,8 @@ bool is_component(std::string_view s) {
 
 bool is_tag(std::string_view s) {
   const auto word = [](char c) { return lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !s.empty() && s.size() <= 128 && word(s[0]) && std::all_of(s.begin(), s.end(), [&](char c) { return word(c) || c == '.' || c == '-'; });
+  return !s.empty() && s.size() <= 128 && word(s[0]) &&
+         std::all_of(s.begin(), s.end(), [&](char c) { return word(c) || c == '.' || c == '-'; });
 }
 
 // HOST or HOST:PORT, also [v6]:PORT. Nothing of it may change the meaning of a URL.
@@ -46,12 +47,14 @@ bool is_host(std::string_view s) {
     if (!parse_int<std::uint16_t>(port)) return false;
   }
   return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_' || c == '[' || c == ']' || c == ':';
+    return lower_alnum(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_' || c == '[' || c == ']' ||
+           c == ':';
   });
 }
 
 bool names_a_host(std::string_view component) {
-  return component.find_first_of(".:") != std::string_view::npos || component == "localhost" || component.starts_with('[');
+  return component.find_first_of(".:") != std::string_view::npos || component == "localhost" ||
+         component.starts_with('[');
 }
 
 void check_repository(std::string_view repository, const auto& fail) {
@@ -67,7 +70,8 @@ void check_repository(std::string_view repository, const auto& fail) {
 
 Reference Reference::parse(std::string_view text) {
   const auto fail = [&](std::string_view why) {
-    return Error(Errc::invalid, cat("docker distribution creation error: bad docker URL ", quoted(cat("docker://", text)), ": ", why));
+    return Error(Errc::invalid,
+                 cat("docker distribution creation error: bad docker URL ", quoted(cat("docker://", text)), ": ", why));
   };
   Reference r;
   std::string_view rest = text;
@@ -98,7 +102,8 @@ Reference Reference::parse(std::string_view text) {
   check_repository(rest, fail);
   r.host = r.typed_host == "docker.io" || r.typed_host == "index.docker.io" ? std::string(kDefaultHost) : r.typed_host;
   r.repository = rest;
-  if (r.host == kDefaultHost && r.repository.find('/') == std::string::npos) r.repository = cat("library/", r.repository);
+  if (r.host == kDefaultHost && r.repository.find('/') == std::string::npos)
+    r.repository = cat("library/", r.repository);
   if (!r.digest.empty()) r.tag.clear();
   if (r.digest.empty() && r.tag.empty()) r.tag = "latest";
   return r;

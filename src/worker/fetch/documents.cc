@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/fetch/documents.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "json/reader.h"
+#include "sys/digest.h"
+#include "worker/fetch/protocol.h"
+
+namespace rkt::fetch {
+namespace {
+
+constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
+
+bool is_known(std::string_view type) { return oci::is_index_type(type) || oci::is_manifest_type(type); }
+
+std::string own_type(std::string_view bytes) {
+  const json::Value value = json::parse(bytes, {.bytes = kMaxDocument});
+  const json::Reader in(value, "manifest");
+  if (const auto type = in.find("mediaType")) return type->text();
+  if (in.find("manifests")) return std::string(kOciIndex);
+  if (in.find("config") && in.find("layers")) return std::string(kOciManifest);
+  if (in.find("fsLayers"))
+    throw Error(Errc::unsupported, "the registry sent a manifest of schema 1").hint("the image has to be pushed again");
+  return {};
+}
+
+}  // namespace
+
+std::string digest_like(std::string_view digest, std::string_view bytes) {
+  return digest.starts_with("sha512:") ? cat("sha512:", sha512_hex(bytes)) : cat("sha256:", sha256_hex(bytes));
+}
+
+void check_content(const oci::Descriptor& expected, std::string_view bytes) {
+  if (bytes.size() != expected.size)
+    throw Error(Errc::invalid, cat(expected.digest, ": expected ", expected.size, " bytes, received ", bytes.size()));
+  if (const std::string found = digest_like(expected.digest, bytes); found != expected.digest)
+    throw Error(Errc::invalid, cat(expected.digest, ": expected this digest, received content with ", found));
+}
+
+std::string settle_type(const Document& document, const oci::Descriptor* expected) {
+  if (is_known(document.media_type)) return document.media_type;
+  if (expected != nullptr && is_known(expected->media_type)) return expected->media_type;
+  std::string own = own_type(document.bytes);
+  if (is_known(own)) return own;
+  throw Error(Errc::unsupported,
+              cat("the registry sent ", quoted(own.empty() ? document.media_type : own), ", no image"));
+}
+
+ImageDocuments walk_image(const std::string& reference, const appc::OciPlatform& platform,
+                          const DocumentSource& source) {
+  ImageDocuments out;
+  const bool by_digest = reference.find(':') != std::string::npos;
+  if (by_digest) oci::check_digest_syntax(reference);
+  oci::Descriptor expected;
+  for (int depth = 0; depth <= kMaxDepth; ++depth) {
+    const bool top = depth == 0;
+    Document document = source.manifest(top ? reference : expected.digest, top ? nullptr : &expected);
+    if (top) {
+      out.top_digest = digest_like(reference, document.bytes);
+      if (by_digest && out.top_digest != reference)
+        throw Error(Errc::invalid, cat(reference, ": expected this digest, received content with ", out.top_digest));
+    } else {
+      check_content(expected, document.bytes);
+    }
+    document.media_type = settle_type(document, top ? nullptr : &expected);
+    out.path.push_back(document);
+    if (!oci::is_index_type(document.media_type)) {
+      const oci::Manifest manifest = oci::parse_manifest(document.bytes, document.media_type);
+      out.config = source.config(manifest.config);
+      check_content(manifest.config, out.config);
+      return out;
+    }
+    expected = oci::select_platform(oci::parse_index(document.bytes, document.media_type), platform);
+  }
+  throw Error(Errc::invalid, cat(out.top_digest, ": more than ", kMaxDepth, " indexes one inside the other"));
+}
+
+}  // namespace rkt::fetch

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/fetch/engine.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "base/error.h"
+#include "base/printable.h"
+#include "base/strings.h"
+#include "worker/fetch/url.h"
+
+namespace rkt::fetch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr int kMaxRedirects = 10;
+constexpr long kStallSeconds = 60, kStallBytes = 1;
+constexpr std::chrono::seconds kMaxRetryAfter{30};
+constexpr milliseconds kFirstBackoff{500};
+constexpr std::size_t kMaxUnwanted = std::size_t{64} << 10;  // of an answer nobody reads: more ends the connection
+
+template <auto Free>
+struct Freer {
+  template <class T>
+  void operator()(T* p) const noexcept {
+    Free(p);
+  }
+};
+using Easy = std::unique_ptr<CURL, Freer<&curl_easy_cleanup>>;
+using Lines = std::unique_ptr<curl_slist, Freer<&curl_slist_free_all>>;
+
+template <class T>
+void set(const Easy& easy, CURLoption option, T value) {
+  if (const CURLcode r = curl_easy_setopt(easy.get(), option, value); r != CURLE_OK)
+    throw Error(Errc::system, cat("set up a transfer: ", curl_easy_strerror(r)));
+}
+
+void add_header(Lines& lines, const std::string& line) {
+  curl_slist* longer = curl_slist_append(lines.get(), line.c_str());
+  if (longer == nullptr) throw Error(Errc::system, "out of memory");
+  (void)lines.release();
+  lines.reset(longer);
+}
+
+bool is_redirect(const Head& head) {
+  const bool status =
+      head.status == 301 || head.status == 302 || head.status == 303 || head.status == 307 || head.status == 308;
+  return status && !head.field("location").empty();
+}
+
+bool is_busy(long status) noexcept { return status == 429 || (status >= 500 && status <= 599); }
+
+// The connection was there and went away. What never was, or ended in the middle of a complete answer, is not tried
+// again.
+bool was_lost(CURLcode result) noexcept {
+  return result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR || result == CURLE_GOT_NOTHING ||
+         result == CURLE_HTTP2 || result == CURLE_HTTP2_STREAM;
+}
+
+}  // namespace
+
+void throw_status(long status) { throw Error(Errc::network, cat("bad HTTP status code: ", status)); }
+
+// Keeps connections open from one call to the next.
+struct Engine::Multi {
+  std::unique_ptr<CURLM, Freer<&curl_multi_cleanup>> handle{curl_multi_init()};
+};
+
+// One Get through its attempts: each is a fresh handle, connections live in the multi handle.
+struct Engine::Transfer {
+  Get* get = nullptr;
+  std::size_t index = 0;
+
+  std::string url;  // of this attempt
+  int redirects = 0, retries = 0;
+  bool all_tls = true;
+  Clock::time_point due{};  // not before
+
+  Easy easy;
+  Lines lines;
+  char why[CURL_ERROR_SIZE] = "";
+  Head head;
+  bool head_complete = false, wanted = false, declined = false;
+  std::size_t unwanted = 0;
+  std::exception_ptr failure;  // what a callback threw: it must not cross the library
+
+  Transfer(Get& g, std::size_t i) : get(&g), index(i) { restart(); }
+
+  void restart() {
+    url = get->url;
+    redirects = 0;
+    all_tls = true;
+  }
+  bool same_origin() const { return parse_url(url).origin() == parse_url(get->url).origin(); }
+
+  void prepare(const Options& options, std::string& certificates);
+  void finish_head();
+  void follow();
+  void wait(const Error& reason);
+  static std::size_t on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
+};
+
+void Engine::Transfer::prepare(const Options& options, std::string& certificates) {
+  all_tls = all_tls && parse_url(url).tls();
+  easy.reset(curl_easy_init());
+  if (!easy) throw Error(Errc::system, "set up a transfer");
+  head = {.status = 0, .url = url, .over_tls = all_tls, .fields = {}};
+  head_complete = wanted = declined = false;
+  unwanted = 0;
+  why[0] = '\0';
+  lines.reset();
+  add_header(lines, "Accept-Encoding: identity");
+  if (!get->authorization.empty() && same_origin()) add_header(lines, cat("Authorization: ", get->authorization));
+  for (const auto& line : get->receiver->headers()) add_header(lines, line);
+
+  set(easy, CURLOPT_URL, url.c_str());
+  set(easy, CURLOPT_HTTPHEADER, lines.get());
+  set(easy, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(get->connect_timeout.count()));
+  set(easy, CURLOPT_LOW_SPEED_LIMIT, kStallBytes);
+  set(easy, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_SSL_VERIFYPEER, options.insecure_tls ? 0L : 1L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, options.insecure_tls ? 0L : 2L);
+  if (!certificates.empty()) {
+    curl_blob bundle{certificates.data(), certificates.size(), CURL_BLOB_NOCOPY};
+    set(easy, CURLOPT_CAINFO_BLOB, &bundle);
+    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  set(easy, CURLOPT_ERRORBUFFER, &why[0]);
+  set(easy, CURLOPT_HEADERFUNCTION, &on_header);
+  set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
+  set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
+}
+
+// The empty line after a head; trailers after a body come here, too, and no longer count.
+void Engine::Transfer::finish_head() {
+  if (head.status < 200) return;
+  head_complete = true;
+  if (head.status != 200 && head.status != 206) return;
+  wanted = get->receiver->begin(head);
+  declined = !wanted;
+}
+
+std::size_t Engine::Transfer::on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& t = *static_cast<Transfer*>(self);
+  const std::string_view line(data, size * count);
+  try {
+    if (t.head_complete) return line.size();
+    if (!trim(line).empty())
+      add_line(t.head, line);
+    else
+      t.finish_head();
+    return t.declined ? 0 : line.size();
+  } catch (...) {
+    t.failure = std::current_exception();
+    return 0;
+  }
+}
+
+std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& t = *static_cast<Transfer*>(self);
+  const std::string_view bytes(data, size * count);
+  try {
+    if (t.wanted) {
+      t.get->receiver->bytes(bytes);
+      return bytes.size();
+    }
+    t.unwanted += bytes.size();
+    t.declined = t.unwanted > kMaxUnwanted;
+    return t.declined ? 0 : bytes.size();
+  } catch (...) {
+    t.failure = std::current_exception();
+    return 0;
+  }
+}
+
+void Engine::Transfer::follow() {
+  if (++redirects > kMaxRedirects) throw Error(Errc::network, cat(shown_url(get->url), ": too many redirects"));
+  const char* next = nullptr;
+  if (curl_easy_getinfo(easy.get(), CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == nullptr)
+    throw Error(Errc::network, cat(shown_url(url), ": redirect to a place that cannot be read"));
+  const std::string target = next;
+  if (get->only_tls && parse_url(url).tls() && !parse_url(target).tls())
+    throw Error(Errc::denied, cat(shown_url(url), ": redirect from https to ", shown_url(target)));
+  url = target;
+}
+
+// Back to the start of the redirects after a pause, or `reason` when that was tried often enough.
+void Engine::Transfer::wait(const Error& reason) {
+  if (retries >= get->retries) throw Error(reason);
+  milliseconds pause = kFirstBackoff * (1 << retries++);
+  if (const auto asked = parse_retry_after(head.field("retry-after"), kMaxRetryAfter)) pause = *asked;
+  due = Clock::now() + pause;
+  restart();
+}
+
+// The transfers of one call.
+struct Engine::Batch {
+  Engine& engine;
+  CURLM* multi;
+  const std::function<Next(std::size_t, const Head&)>& done;
+  std::vector<std::unique_ptr<Transfer>> waiting, running;
+
+  ~Batch() {
+    for (const auto& t : running) curl_multi_remove_handle(multi, t->easy.get());
+  }
+  void run(std::span<Get> gets, std::size_t parallel);
+  void start_due(std::size_t parallel);
+  void finish(Transfer& transfer, CURLcode result);
+  void wait_for_something(std::size_t parallel);
+};
+
+void Engine::Batch::start_due(std::size_t parallel) {
+  for (auto it = waiting.begin(); it != waiting.end() && running.size() < parallel;) {
+    if ((*it)->due > Clock::now()) {
+      ++it;
+      continue;
+    }
+    (*it)->prepare(engine.session_.options(), engine.certificates_);
+    if (curl_multi_add_handle(multi, (*it)->easy.get()) != CURLM_OK) throw Error(Errc::system, "start a transfer");
+    running.push_back(std::move(*it));
+    it = waiting.erase(it);
+  }
+}
+
+void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
+  curl_multi_remove_handle(multi, transfer.easy.get());
+  const auto at = std::find_if(running.begin(), running.end(), [&](const auto& t) { return t.get() == &transfer; });
+  auto owned = std::move(*at);
+  running.erase(at);
+  Transfer& t = *owned;
+  if (t.failure) std::rethrow_exception(t.failure);
+  t.due = {};
+  if (result != CURLE_OK && !t.declined) {
+    const std::string text = t.why[0] != '\0' ? std::string(t.why) : std::string(curl_easy_strerror(result));
+    const Error reason(Errc::network, cat(shown_url(t.url), ": ", printable(text)));
+    if (!was_lost(result)) throw Error(reason);
+    t.wait(reason);
+  } else if (is_redirect(t.head)) {
+    t.follow();
+  } else if (is_busy(t.head.status) && t.retries < t.get->retries) {
+    t.wait(Error(Errc::bug, "a retry too many"));
+  } else {
+    if (done(t.index, t.head) == Next::finished) return;
+    t.restart();
+  }
+  waiting.push_back(std::move(owned));
+}
+
+void Engine::Batch::wait_for_something(std::size_t parallel) {
+  milliseconds timeout{1000};
+  if (running.size() < parallel)
+    for (const auto& t : waiting)
+      timeout = std::min(timeout, std::chrono::ceil<milliseconds>(std::max(t->due - Clock::now(), Clock::duration{})));
+  curl_waitfd peer{engine.session_.channel().fd(), CURL_WAIT_POLLIN, 0};
+  if (curl_multi_poll(multi, &peer, 1, static_cast<int>(timeout.count()), nullptr) != CURLM_OK)
+    throw Error(Errc::system, "wait for a transfer");
+  // rkt has nothing to say while a request runs: it hung up, or is out of step.
+  if (peer.revents != 0) throw Error(Errc::bug, "rkt has gone away");
+}
+
+Engine::Engine(Session& session) : session_(session), certificates_(session.options().certificates) {
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw Error(Errc::system, "initialise libcurl");
+}
+
+Engine::~Engine() {
+  idle_.clear();
+  curl_global_cleanup();
+}
+
+void Engine::run(std::span<Get> gets, std::size_t parallel, const std::function<Next(std::size_t, const Head&)>& done) {
+  // A call from inside `done` must not see the transfers of the call it came from: it takes another handle.
+  if (idle_.empty()) idle_.push_back(std::make_unique<Multi>());
+  auto multi = std::move(idle_.back());
+  idle_.pop_back();
+  if (!multi->handle) throw Error(Errc::system, "set up transfers");
+  {
+    Batch batch{.engine = *this, .multi = multi->handle.get(), .done = done, .waiting = {}, .running = {}};
+    batch.run(gets, parallel);
+  }
+  idle_.push_back(std::move(multi));
+}
+
+void Engine::Batch::run(std::span<Get> gets, std::size_t parallel) {
+  for (std::size_t i = 0; i < gets.size(); ++i) {
+    (void)parse_url(gets[i].url);
+    waiting.push_back(std::make_unique<Transfer>(gets[i], i));
+  }
+  while (!waiting.empty() || !running.empty()) {
+    start_due(parallel);
+    int active = 0, left = 0;
+    if (curl_multi_perform(multi, &active) != CURLM_OK) throw Error(Errc::system, "run transfers");
+    bool any = false;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      void* self = nullptr;
+      const CURLcode result = message->data.result;  // `message` goes with the handle
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &self);
+      finish(*static_cast<Transfer*>(self), result);
+      any = true;
+    }
+    if (!any && (!waiting.empty() || !running.empty())) wait_for_something(parallel);
+  }
+}
+
+Head Engine::run(Get get) {
+  Head last;
+  run(std::span<Get>(&get, 1), 1, [&](std::size_t, const Head& head) {
+    last = head;
+    return Next::finished;
+  });
+  return last;
+}
+
+}  // namespace rkt::fetch

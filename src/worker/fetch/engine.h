@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET requests over libcurl, a few at once: redirects are followed here, by hand, so that it is this code that decides
+// who sees an Authorization; 429, 5xx and lost connections are tried again after a while; a peer that stalls is given
+// up.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/fetch/fields.h"
+#include "worker/fetch/session.h"
+
+namespace rkt::fetch {
+
+/// What a GET is for.
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+  /// Header lines of the next attempt ("Range: bytes=5-").
+  virtual std::vector<std::string> headers() = 0;
+  /// A 200 or 206 answer begins. false: its bytes are not wanted, and the attempt ends here. May throw.
+  virtual bool begin(const Head& head) = 0;
+  /// May throw: the transfer stops and everything with it.
+  virtual void bytes(std::string_view data) = 0;
+};
+
+struct Get {
+  std::string url;
+  std::string authorization;     ///< for the origin of `url` alone; the caller decides whether http may see it
+  Receiver* receiver = nullptr;  ///< borrowed
+  bool only_tls = false;         ///< a redirect from https to http is refused
+  int retries = 3;
+  std::chrono::seconds connect_timeout{30};
+};
+
+class Engine {
+ public:
+  explicit Engine(Session& session);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  enum class Next { finished, again };
+  /// Runs all, at most `parallel` at a time. `done(i, head)` looks at the last answer of gets[i] (any status but a
+  /// followed redirect), and may change gets[i] and ask for it again. Throws Errc::network when no answer can be had,
+  /// and whatever a receiver or `done` throws; the other transfers end then, too. `done` may call run(): the others
+  /// wait meanwhile.
+  void run(std::span<Get> gets, std::size_t parallel, const std::function<Next(std::size_t, const Head&)>& done);
+  /// One of them; its last answer.
+  Head run(Get get);
+
+ private:
+  struct Transfer;
+  struct Batch;
+  struct Multi;
+  Session& session_;
+  std::string certificates_;
+  std::vector<std::unique_ptr<Multi>> idle_;  ///< handles with open connections that no call uses
+};
+
+/// Throws Errc::network "bad HTTP status code: N".
+[[noreturn]] void throw_status(long status);
+
+}  // namespace rkt::fetch

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rkt (src/image/fetch_client) and libexec/rkt/fetch have agreed on: JSON messages on the channel at descriptor 3.
+// One process serves many requests, one after the other, and ends when the channel closes.
+//
+// rkt begins with     {"op":"options","ca":B}   descriptors: the options as JSON, and with "ca" the trusted
+// certificates (PEM) and then asks {"op":"get","url":U,"resume_from":N,"validator":T,"if_none_match":T,"max_size":N}
+// descriptor: the file
+//                     {"op":"discover","name":T,"labels":{…}}
+//                     {"op":"keys","name":T}
+//                     {"op":"resolve","host":T,"repository":T,"reference":T,"os":T,"arch":T,"variant":T}
+//                             descriptors: config, then kMaxDepth + 1 for the documents from the first one to the
+//                             manifest
+//                     {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N},…]}
+//                             descriptors: a file for each
+// While it works, the worker may say, any number of times:
+//                     {"event":"progress","index":I,"done":N,"total":N}
+//                     {"event":"done","index":I}                      a blob is complete
+//                     {"event":"headers","etag":T,"last_modified":T,"size":N}   of a get; goes on after rkt's
+//                     {"op":"go"}
+//                     {"event":"debug","text":T}
+// and ends with one of
+//                     {"event":"end", …the result}
+//                     {"event":"error","kind":K,"text":T}             K: name of an Errc, see kind_of()
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace rkt::fetch {
+
+// Bounds that both sides hold.
+inline constexpr std::size_t kMaxDocument = std::size_t{4} << 20;  ///< manifests, indexes, configurations
+inline constexpr std::size_t kMaxOptions = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxCertificates = std::size_t{16} << 20;
+inline constexpr std::size_t kMaxField = 4096;  ///< a URL or a header field in a message
+inline constexpr std::size_t kMaxKeys = 32;     ///< key locations of one discovery
+inline constexpr std::size_t kMaxBlobs = 50;    ///< blobs of one request, so that it fits a message
+inline constexpr int kMaxDepth = 2;             ///< indexes above a manifest
+inline constexpr std::chrono::milliseconds kProgressEvery{100};
+
+/// The name of a failure's code on the channel; what has none of its own is "system".
+std::string_view kind_of(Errc code) noexcept;
+Errc parse_kind(std::string_view kind) noexcept;
+
+}  // namespace rkt::fetch

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// As much of a URL as decides who gets which credentials. The library that transfers parses it again; what the two
+// could disagree about (blanks, control characters, backslashes) is refused here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rkt::fetch {
+
+struct Url {
+  std::string scheme;     ///< "http" or "https"
+  std::string authority;  ///< host[:port], lower case, as written, without user information
+  bool tls() const noexcept { return scheme == "https"; }
+  /// Scheme, host and port with the default written out: what two URLs share that may see the same credentials.
+  std::string origin() const;
+};
+
+/// Throws Errc::invalid, and Errc::unsupported for other schemes than http and https.
+Url parse_url(std::string_view url);
+/// For messages: without user information, query and fragment, which may hold secrets.
+std::string shown_url(std::string_view url);
+/// Everything but unreserved characters as %XX.
+std::string percent_encode(std::string_view text);
+/// `url` with more parameters behind those it has: "a=b&c=d".
+std::string with_query(std::string_view url, std::string_view parameters);
+
+}  // namespace rkt::fetch

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/fetch/url.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace rkt::fetch {
+namespace {
+
+TEST(ParseUrl, FindsWhoIsAsked) {
+  EXPECT_EQ(parse_url("https://Example.COM:8443/a?b").authority, "example.com:8443");
+  EXPECT_EQ(parse_url("http://user:secret@h/x").authority, "h");
+  EXPECT_EQ(parse_url("https://h?x=http://other/").authority, "h");
+}
+
+TEST(ParseUrl, RefusesOtherSchemes) {
+  for (const char* url : {"ftp://h/x", "file:///etc/passwd", "gopher://h"}) {
+    try {
+      parse_url(url);
+      ADD_FAILURE() << url;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), Errc::unsupported);
+    }
+  }
+}
+
+TEST(ParseUrl, RefusesWhatTwoParsersCouldReadDifferently) {
+  for (const char* url : {"https://a b/", "https://a\\@b/", "https://a\r\nX: y/", "https://", "https://:443/",
+                          "https://h:x/", "https://h:99999/", "no url", "https://user@/x"})
+    EXPECT_THROW(parse_url(url), Error) << url;
+}
+
+TEST(Origin, WritesTheDefaultPortOut) {
+  EXPECT_EQ(parse_url("https://h/").origin(), parse_url("https://H:443/x").origin());
+  EXPECT_NE(parse_url("https://h/").origin(), parse_url("http://h/").origin());
+  EXPECT_NE(parse_url("https://h/").origin(), parse_url("https://h:8443/").origin());
+  EXPECT_EQ(parse_url("http://[::1]/").origin(), "http://[::1]:80");
+}
+
+TEST(ShownUrl, HidesSecrets) {
+  EXPECT_EQ(shown_url("https://user:pw@h/x?token=1#f"), "https://h/x");
+  EXPECT_EQ(shown_url("https://h/a@b"), "https://h/a@b");
+}
+
+TEST(Query, IsEncodedAndAppended) {
+  EXPECT_EQ(percent_encode("a b:/&~"), "a%20b%3A%2F%26~");
+  EXPECT_EQ(with_query("https://h/t", "a=b"), "https://h/t?a=b");
+  EXPECT_EQ(with_query("https://h/t?x=1#f", "a=b"), "https://h/t?x=1&a=b");
+}
+
+}  // namespace
+}  // namespace rkt::fetch

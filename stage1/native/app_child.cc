@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs after clone, before exec: system calls only.
+//
+// The order is forced: cgroups first, so that everything is accounted; the cgroup namespace after that, since its root
+// is where its maker is; the root before the working directory; ids after everything that needs root; the seccomp
+// filter last, since a list may refuse any of the calls above.
+#include "stage1/native/app_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace rkt::native {
+namespace {
+
+constexpr int kHighestCapability = 63;  // prctl refuses those that the kernel does not have
+
+[[noreturn]] void die(const AppChildPlan& p, AppStep step) noexcept {
+  p.fault->err = errno;
+  p.fault->step = step;
+  ::_exit(status_of(step));
+}
+
+// The kernel's own layout: glibc's sigaction() refuses the two signals it keeps for itself.
+struct KernelSigaction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)();
+  unsigned long mask;
+};
+
+void reset_signals(const AppChildPlan& p) noexcept {
+  for (int s = 1; s <= 64; ++s) {
+    if (s == SIGKILL || s == SIGSTOP) continue;
+    const KernelSigaction dfl{SIG_DFL, 0, nullptr, 0};
+    if (::syscall(SYS_rt_sigaction, s, &dfl, nullptr, sizeof dfl.mask) < 0) die(p, AppStep::signals);
+  }
+  const unsigned long none = 0;
+  if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) < 0) die(p, AppStep::signals);
+}
+
+void join_cgroups(const AppChildPlan& p) noexcept {
+  for (int i = 0; i < p.joins; ++i)
+    if (::write(p.join[i], "0", 1) < 0) die(p, AppStep::cgroup);
+  if (p.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) < 0) die(p, AppStep::cgroup);
+}
+
+void take_root(const AppChildPlan& p) noexcept {
+  if (p.root == nullptr) return;
+  // The old root lies on top of the new one after pivot_root(".", "."), and is what "." names.
+  if (::chdir(p.root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0 || ::umount2(".", MNT_DETACH) < 0 ||
+      ::chdir("/") < 0)
+    die(p, AppStep::root);
+}
+
+void take_descriptors(const AppChildPlan& p) noexcept {
+  for (int i = 0; i < 3; ++i)
+    if (::dup3(p.stdio[i], i, 0) < 0) die(p, AppStep::descriptors);
+  if (::setsid() < 0) die(p, AppStep::session);
+  if (p.controlling_terminal && ::ioctl(0, TIOCSCTTY, 0) < 0) die(p, AppStep::session);
+}
+
+void set_oom_score(const AppChildPlan& p) noexcept {
+  if (p.oom_score == nullptr) return;
+  std::size_t size = 0;
+  while (p.oom_score[size] != '\0') ++size;
+  const int fd = ::openat(p.proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, p.oom_score, size) < 0) die(p, AppStep::oom_score);
+}
+
+// By raw system calls: libc's wrappers would signal threads that a clone does not have.
+void take_ids(const AppChildPlan& p) noexcept {
+  for (int cap = 0; cap <= kHighestCapability; ++cap)
+    if ((p.caps >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+      die(p, AppStep::capabilities);
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) die(p, AppStep::capabilities);
+  if (::syscall(SYS_setgroups, p.group_count, p.groups) < 0 || ::syscall(SYS_setresgid, p.gid, p.gid, p.gid) < 0)
+    die(p, AppStep::group);
+  // From root to another user the kernel clears the permitted set; root's is bounded by exec.
+  if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) < 0) die(p, AppStep::user);
+}
+
+void confine(const AppChildPlan& p) noexcept {
+  if (p.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) die(p, AppStep::capabilities);
+  // Without no_new_privs this needs CAP_SYS_ADMIN, which root has until exec.
+  if (p.filter != nullptr && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, p.filter) < 0) die(p, AppStep::seccomp);
+}
+
+}  // namespace
+
+int status_of(AppStep step) noexcept {
+  switch (step) {
+    case AppStep::none:
+      return 0;
+    case AppStep::signals:
+      return 207;
+    case AppStep::cgroup:
+      return 219;
+    case AppStep::root:
+      return 226;
+    case AppStep::descriptors:
+      return 208;
+    case AppStep::session:
+      return 220;
+    case AppStep::oom_score:
+      return 206;
+    case AppStep::directory:
+      return 200;
+    case AppStep::group:
+      return 216;
+    case AppStep::user:
+      return 217;
+    case AppStep::capabilities:
+      return 218;
+    case AppStep::seccomp:
+      return 228;
+    case AppStep::exec:
+      return 203;
+  }
+  return 254;
+}
+
+const char* describe(AppStep step) noexcept {
+  switch (step) {
+    case AppStep::none:
+      return "start";
+    case AppStep::signals:
+      return "reset signals";
+    case AppStep::cgroup:
+      return "join its cgroups";
+    case AppStep::root:
+      return "change the root";
+    case AppStep::descriptors:
+      return "take its standard streams";
+    case AppStep::session:
+      return "make a session";
+    case AppStep::oom_score:
+      return "set its OOM score";
+    case AppStep::directory:
+      return "change to the working directory";
+    case AppStep::group:
+      return "set its groups";
+    case AppStep::user:
+      return "set its user";
+    case AppStep::capabilities:
+      return "drop capabilities";
+    case AppStep::seccomp:
+      return "install the seccomp filter";
+    case AppStep::exec:
+      return "execute";
+  }
+  return "start";
+}
+
+[[noreturn]] void app_child(const AppChildPlan& p) noexcept {
+  reset_signals(p);
+  join_cgroups(p);
+  take_root(p);
+  take_descriptors(p);
+  set_oom_score(p);
+  if (::chdir(p.directory) < 0) die(p, AppStep::directory);
+  ::umask(0022);
+  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) die(p, AppStep::descriptors);
+  take_ids(p);
+  confine(p);
+  ::execve(p.exe, p.argv, p.envp);
+  die(p, AppStep::exec);
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes of a clone on its way to be an app, an event handler or an entered command: the plan that its parent
+// made, and the record of the step that failed.
+//
+// The record lies in memory that parent and child share, not in a pipe: after the seccomp filter is on (last before
+// exec) the child may not be allowed to write, and the parent need not wait for anything at the start. Whoever reaps
+// the process looks at it: a step other than `none` means that the program never ran.
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace rkt::native {
+
+enum class AppStep : std::uint8_t {
+  none,
+  signals,
+  cgroup,
+  root,
+  descriptors,
+  session,
+  oom_score,
+  directory,
+  group,
+  user,
+  capabilities,
+  seccomp,
+  exec
+};
+
+struct AppFault {
+  AppStep step;
+  int err;
+};
+
+/// Exit status of a child that failed at this step; numbers as the reference (pods §7.2).
+int status_of(AppStep step) noexcept;
+/// "change to the working directory"
+const char* describe(AppStep step) noexcept;
+
+struct AppChildPlan {
+  AppFault* fault;  // shared with the parent
+  const int* join;  // v1 `tasks` files (or a v2 `cgroup.procs`) to write "0" into
+  int joins;
+  bool new_cgroup_namespace;  // after joining, so that its root is the app's cgroup
+  const char* root;           // path that becomes "/"; nullptr: it is "/" already
+  int stdio[3];               // become 0, 1, 2; all of them above 2
+  bool controlling_terminal;  // of descriptor 0
+  int proc;                   // /proc, for the OOM score
+  const char* oom_score;      // nullptr: inherited
+  const char* directory;
+  uid_t uid;
+  gid_t gid;
+  const gid_t* groups;
+  std::size_t group_count;
+  std::uint64_t caps;  // bounding set
+  bool no_new_privs;
+  const sock_fprog* filter;  // nullptr: none
+  const char* exe;
+  char* const* argv;
+  char* const* envp;
+};
+static_assert(std::is_trivially_copyable_v<AppChildPlan> && std::is_standard_layout_v<AppChildPlan>);
+
+[[noreturn]] void app_child(const AppChildPlan& plan) noexcept;
+
+}  // namespace rkt::native

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/app_mounts.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/pod.h"
+#include "stage1/native/target.h"
+
+namespace rkt::native {
+namespace {
+
+using Kind = MountOp::Kind;
+using Depth = DetachedMount::Depth;
+
+constexpr std::uint64_t kInert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+struct Node {
+  const char* name;
+  unsigned major, minor;
+};
+constexpr Node kNodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                           {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+constexpr Node kTun = {"tun", 10, 200};
+constexpr std::pair<const char*, const char*> kDevLinks[] = {{"/proc/self/fd", "fd"},
+                                                             {"/proc/self/fd/0", "stdin"},
+                                                             {"/proc/self/fd/1", "stdout"},
+                                                             {"/proc/self/fd/2", "stderr"},
+                                                             {"pts/ptmx", "ptmx"}};
+
+mode_t type_of(int fd, std::string_view what) {
+  struct stat st{};
+  if (::fstat(fd, &st) < 0) throw Error::from_errno(cat("look at ", quoted(what)));
+  return st.st_mode & S_IFMT;
+}
+
+DirFd as_directory(const DetachedMount& mount) { return DirFd(dup_fd(mount.fd())); }
+
+// A copy of a bind's source. Only a device node that is itself the source keeps its power: nodes below a directory are
+// whatever somebody made there.
+DetachedMount copy_source(const MountOp& op) {
+  const Depth depth = op.recursive ? Depth::recursive : Depth::this_mount;
+  DetachedMount copy = DetachedMount::copy(AT_FDCWD, op.source, depth);
+  const mode_t type = type_of(copy.fd(), op.source);
+  const bool device = type == S_IFCHR || type == S_IFBLK;
+  const std::uint64_t attributes = (device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY);
+  if (attributes != 0) copy.restrict(attributes, depth);
+  return copy;
+}
+
+void make_node(const DirFd& dir, const Node& node) {
+  if (::mknodat(dir.get(), node.name, S_IFCHR | 0666, ::makedev(node.major, node.minor)) < 0 ||
+      ::fchmodat(dir.get(), node.name, 0666, 0) < 0)
+    throw Error::from_errno(cat("make node ", quoted(node.name)));
+}
+
+void make_directory(const DirFd& dir, const char* name, mode_t mode) {
+  if (::mkdirat(dir.get(), name, mode) < 0 || ::fchmodat(dir.get(), name, mode, 0) < 0)
+    throw Error::from_errno(cat("make directory ", quoted(name)));
+}
+
+// Directories that programs expect; a link of that name, wherever it leads, is the image's own business.
+void make_usual_directories(const DirFd& root) {
+  for (const char* name : {"etc", "run"}) ::mkdirat(root.get(), name, 0755);
+  if (::mkdirat(root.get(), "tmp", 0755) == 0) ::fchmodat(root.get(), "tmp", 01777, 0);
+}
+
+}  // namespace
+
+PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount& devpts)
+    : stage1_([] {
+        receive_mounts_only();
+        return DetachedMount::copy(AT_FDCWD, "stage1/rootfs");
+      }()),
+      devpts_(devpts),
+      proc_(DetachedMount::make("proc", {}, kInert)),
+      sys_(DetachedMount::make("sysfs", {}, kInert)),
+      shm_(DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert)),
+      mqueue_(DetachedMount::make("mqueue", {}, kInert)) {
+  for (const auto& plan : apps) {
+    App app{.plan = &plan, .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)), .sources = {}};
+    app.root.restrict(MOUNT_ATTR_NODEV);
+    for (const auto& op : plan.ops)
+      if (op.kind == Kind::bind)
+        app.sources.push_back(
+            in_context([&] { return cat("app ", quoted(plan.name), ": volume for ", quoted(op.target)); },
+                       [&] { return copy_source(op); }));
+    apps_.push_back(std::move(app));
+  }
+}
+
+void PodMounts::take_root() {
+  stage1_.restrict(kInert | MOUNT_ATTR_RDONLY);
+  const DirFd place = DirFd::open("stage1/rootfs");
+  stage1_.attach(place.get());
+  change_root(stage1_.fd());
+}
+
+std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_root_in_stage1(apps_[app].plan->name)); }
+
+DirFd PodMounts::root_dir(std::size_t app) const { return as_directory(apps_[app].root); }
+
+void PodMounts::assemble(std::size_t index) {
+  const App& app = apps_[index];
+  app.root.attach(DirFd::open(root_path(index)).get());
+  const DirFd root = as_directory(app.root);
+  make_usual_directories(root);
+  std::size_t source = 0;
+  for (const auto& op : app.plan->ops)
+    in_context([&] { return cat("app ", quoted(app.plan->name), ": mount ", quoted(op.target)); },
+               [&] {
+                 if (op.kind == Kind::bind)
+                   bind(root, op, app.sources[source++]);
+                 else
+                   perform(root, op);
+               });
+  if (app.plan->read_only_root) app.root.restrict(MOUNT_ATTR_RDONLY);
+  null_node_.reset();
+}
+
+void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
+
+void PodMounts::perform(const DirFd& root, const MountOp& op) {
+  const auto on_directory = [&](const DetachedMount& mount) {
+    mount.attach(make_target(root, op.target, TargetKind::directory).get());
+  };
+  switch (op.kind) {
+    case Kind::proc:
+      DetachedMount::copy(proc_.fd(), "").attach(make_top_directory(root, "proc", 0755).get());
+      return;
+    case Kind::sys: {
+      const DetachedMount sys = DetachedMount::copy(sys_.fd(), "");
+      if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY);
+      sys.attach(make_top_directory(root, "sys", 0755).get());
+      return;
+    }
+    case Kind::dev:
+      make_dev(root);
+      return;
+    case Kind::pts:
+      on_directory(DetachedMount::copy(devpts_.fd(), ""));
+      return;
+    case Kind::shm:
+      on_directory(DetachedMount::copy(shm_.fd(), ""));
+      return;
+    case Kind::mqueue:
+      on_directory(DetachedMount::copy(mqueue_.fd(), ""));
+      return;
+    case Kind::console:
+      DetachedMount::copy(devpts_.fd(), "0").attach(make_target(root, op.target, TargetKind::file).get());
+      return;
+    case Kind::hostname: {
+      const DetachedMount file = DetachedMount::copy(proc_.fd(), "sys/kernel/hostname");
+      file.restrict(MOUNT_ATTR_RDONLY);
+      file.attach(make_target(root, op.target, TargetKind::file).get());
+      return;
+    }
+    case Kind::read_only:
+      if (const auto there = root.find_in_root(op.target, O_PATH)) {
+        const DetachedMount again = DetachedMount::copy(there->get(), "");
+        again.restrict(MOUNT_ATTR_RDONLY);
+        again.attach(there->get());
+      }
+      return;
+    case Kind::hide:
+      hide(root, op);
+      return;
+    case Kind::bind:
+      return;
+  }
+}
+
+// The nodes live in the same file system as the rest of /dev, but each is mounted on itself without "nodev": these six
+// work, and a node that somebody makes beside them does not.
+void PodMounts::make_dev(const DirFd& root) {
+  const DetachedMount dev =
+      DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  const DirFd dir = as_directory(dev);
+  std::vector<std::pair<std::string, DetachedMount>> nodes;
+  const auto add = [&](const DirFd& in, const Node& node, const std::string& path) {
+    make_node(in, node);
+    nodes.emplace_back(path, DetachedMount::copy(dev.fd(), path));
+  };
+  for (const Node& node : kNodes) add(dir, node, node.name);
+  for (const auto& [target, name] : kDevLinks)
+    if (::symlinkat(target, dir.get(), name) < 0) throw Error::from_errno(cat("make link ", quoted(name)));
+  make_directory(dir, "pts", 0755);
+  make_directory(dir, "shm", 01777);
+  make_directory(dir, "mqueue", 01777);
+  make_directory(dir, "net", 0755);
+  add(dir.sub("net"), kTun, "net/tun");
+  dev.restrict(MOUNT_ATTR_NODEV);
+  dev.attach(make_top_directory(root, "dev", 0755).get());
+  for (const auto& [path, node] : nodes) node.attach(dir.open_file(path, O_PATH).get());
+  null_node_ = std::move(nodes.front().second);
+}
+
+void PodMounts::hide(const DirFd& root, const MountOp& op) {
+  const auto there = root.find_in_root(op.target, O_PATH);
+  if (!there) return;
+  if (type_of(there->get(), op.target) != S_IFDIR) {
+    const DetachedMount null = DetachedMount::copy(null_node_->fd(), "");
+    null.restrict(MOUNT_ATTR_RDONLY);
+    null.attach(there->get());
+    return;
+  }
+  if (!nothing_)
+    nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY);
+  DetachedMount::copy(nothing_->fd(), "").attach(there->get());
+}
+
+void PodMounts::bind(const DirFd& root, const MountOp& op, const DetachedMount& source) {
+  const auto kind = type_of(source.fd(), op.source) == S_IFDIR ? TargetKind::directory : TargetKind::file;
+  source.attach(make_target(root, op.target, kind).get());
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performs the mounts of a pod. All of it happens in pid 1's mount namespace, before anything of the image runs:
+//
+//   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
+//   of it take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
+//   assemble(i)   app i's root is attached below it, and everything of its plan on top
+//   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stage1/native/mount_plan.h"
+#include "sys/dir.h"
+#include "sys/mount.h"
+
+namespace rkt::native {
+
+/// What to mount for one app.
+struct AppMountPlan {
+  std::string name;
+  std::vector<MountOp> ops;
+  bool read_only_root = false;
+};
+
+class PodMounts {
+ public:
+  /// `devpts`: the pod's terminals. Call in the pod's pid, ipc and network namespaces, with POD as the working
+  /// directory.
+  PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount& devpts);
+  void take_root();
+  void assemble(std::size_t app);
+  void drop(std::size_t app) noexcept;
+
+  /// Path of an app's assembled root, for pid 1.
+  std::string root_path(std::size_t app) const;
+  /// The app's own files, without what is mounted on them. Usable after drop().
+  DirFd root_dir(std::size_t app) const;
+  int proc() const noexcept { return proc_.fd(); }
+
+ private:
+  struct App {
+    const AppMountPlan* plan;
+    DetachedMount root;
+    std::vector<DetachedMount> sources;  // of the bind operations, in order
+  };
+  void perform(const DirFd& root, const MountOp& op);
+  void make_dev(const DirFd& root);
+  void hide(const DirFd& root, const MountOp& op);
+  void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
+
+  std::vector<App> apps_;
+  DetachedMount stage1_;
+  const DetachedMount& devpts_;
+  DetachedMount proc_, sys_, shm_, mqueue_;
+  std::optional<DetachedMount> nothing_;    // an empty directory
+  std::optional<DetachedMount> null_node_;  // /dev/null of the app that is being assembled
+};
+
+}  // namespace rkt::native

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The directories behind empty volumes (reference: pods §6.3, §6.4).
+#pragma once
+
+#include "stage1/native/plan.h"
+
+namespace rkt::native {
+
+/// Makes POD/sharedVolumes/NAME for every empty volume that is mounted, once a name. Implicit ones of Docker images
+/// start with a copy of what the image has there.
+void make_backing(const Pod& pod, const PodPlan& plan);
+
+}  // namespace rkt::native

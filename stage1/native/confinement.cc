@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/confinement.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/syscall_sets.h"
+
+namespace rkt::native {
+namespace {
+
+// Made at build time by default_seccomp_gen: starting a pod must not pay for looking up four hundred names.
+constexpr sock_filter kDefaultFilter[] = {
+#include "stage1/native/default_seccomp.inc"
+};
+
+CapMask mask_of(const std::vector<std::string>& names, std::vector<std::string>& warnings) {
+  CapMask out = 0;
+  for (const auto& name : names) {
+    if (const auto cap = parse_cap(name))
+      out |= cap_bit(*cap);
+    else
+      warnings.push_back(cat("warning: unknown capability ", quoted(name), " ignored"));
+  }
+  return out;
+}
+
+// The names of a list, wildcards expanded. `all` and `none`: whether those wildcards were among them.
+struct Expanded {
+  std::vector<std::string> names;
+  bool all = false, none = false;
+};
+
+Expanded expand(const appc::SeccompSet& set) {
+  Expanded out;
+  for (const auto& name : set.names) {
+    if (name == "@appc.io/all") {
+      out.all = true;
+    } else if (name == "@appc.io/empty") {
+      out.none = true;
+    } else if (!name.starts_with('@')) {
+      out.names.push_back(name);
+    } else if (auto members = expand_set(name)) {
+      std::ranges::move(*members, std::back_inserter(out.names));
+    } else {
+      throw Error(Errc::invalid, cat("unknown seccomp set ", quoted(name)));
+    }
+  }
+  return out;
+}
+
+void add_essentials(SeccompRules& rules) {
+  for (const auto name : essential_calls()) rules.names.emplace_back(name);
+}
+
+}  // namespace
+
+CapMask plan_caps(const appc::Isolators& isolators, std::vector<std::string>& warnings) {
+  if (isolators.caps_retain && isolators.caps_remove)
+    throw Error(Errc::invalid, "capabilities cannot be both retained and removed");
+  if (isolators.caps_retain) return mask_of(*isolators.caps_retain, warnings);
+  if (isolators.caps_remove) return kDefaultCaps & ~mask_of(*isolators.caps_remove, warnings);
+  return kDefaultCaps;
+}
+
+std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set) {
+  int err = 0;
+  if (!set.errno_name.empty()) {
+    const auto number = parse_errno(set.errno_name);
+    if (!number) throw Error(Errc::invalid, cat("unknown seccomp errno ", quoted(set.errno_name)));
+    err = *number;
+  }
+  Expanded expanded = expand(set);
+  SeccompRules rules{.err = err};
+  if (set.mode == appc::SeccompSet::Mode::retain) {
+    if (expanded.all) return std::nullopt;
+    rules.names = std::move(expanded.names);
+    add_essentials(rules);
+    return rules;
+  }
+  if (expanded.none) {
+    rules = default_seccomp();
+    rules.err = err;
+    return rules;
+  }
+  if (expanded.all) {  // everything removed
+    add_essentials(rules);
+    return rules;
+  }
+  rules.mode = SeccompRules::Mode::refuse;
+  // Who refuses unshare means new namespaces, which clone makes too.
+  rules.refuse_new_namespaces = std::ranges::find(expanded.names, "unshare") != expanded.names.end();
+  const auto essentials = essential_calls();
+  std::erase_if(expanded.names,
+                [&](const std::string& n) { return std::ranges::find(essentials, n) != essentials.end(); });
+  rules.names = std::move(expanded.names);
+  return rules;
+}
+
+Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions) {
+  Confinement out;
+  out.caps = restrictions.capabilities ? plan_caps(isolators, out.warnings) : kAllCaps;
+  if (restrictions.seccomp) {
+    if (!isolators.seccomp)
+      out.filter.emplace(std::begin(kDefaultFilter), std::end(kDefaultFilter));
+    else if (const auto rules = plan_seccomp(*isolators.seccomp))
+      out.filter = make_seccomp_program(*rules);
+  }
+  // A filter must not be handed to a set-user-ID program, unless root installed it.
+  out.no_new_privs = isolators.no_new_privs || (uid != 0 && out.filter.has_value());
+  for (const auto& name : isolators.ignored) out.warnings.push_back(cat("warning: isolator ", name, " has no effect"));
+  if (isolators.selinux) out.warnings.push_back("warning: isolator os/linux/selinux-context has no effect");
+  return out;
+}
+
+}  // namespace rkt::native

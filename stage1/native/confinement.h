@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an app's processes are confined by: capabilities, no_new_privs and the seccomp program. Pure, from isolators;
+// `run` and `enter` make the same of the same app (reference: pods §5.3, §5.4).
+#pragma once
+
+#include <linux/filter.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/appc/isolators.h"
+#include "stage1/native/options.h"
+#include "sys/caps.h"
+#include "sys/seccomp.h"
+
+namespace rkt::native {
+
+/// CAP_AUDIT_WRITE … CAP_SYS_CHROOT: the 14 of the reference.
+constexpr CapMask kDefaultCaps = 0xa80425fb;
+
+struct Confinement {
+  CapMask caps = 0;  ///< bounding set
+  bool no_new_privs = false;
+  std::optional<std::vector<sock_filter>> filter;
+  std::vector<std::string> warnings;
+};
+
+/// Retain: the union of the sets. Remove: the default set without them. Neither: the default. Both: throws. Names that
+/// are no capabilities grant and remove nothing, and are warned about.
+CapMask plan_caps(const appc::Isolators& isolators, std::vector<std::string>& warnings);
+
+/// Which rules the isolator means; nullopt: no filter at all ("@appc.io/all" retained). An unknown wildcard throws: the
+/// reference drops it, and so leaves more open than was asked for.
+std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set);
+
+Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions);
+
+}  // namespace rkt::native

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// hosts and resolv.conf of a pod: their text, and which app sees which (reference: networking §8, pods §4.4).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "schema/cni/network.h"
+#include "stage1/native/mount_plan.h"
+#include "stage1/native/options.h"
+#include "stage1/native/pod.h"
+
+namespace rkt::native {
+
+/// `hosts` with the name added to the line of 127.0.0.1, or a new line for it.
+std::string with_hostname(std::string_view hosts, std::string_view hostname);
+
+/// The file that a network's DNS makes.
+std::string resolv_conf(const cni::Result::Dns& dns, std::string_view network);
+
+/// What lies on /etc/hosts and /etc/resolv.conf of an app, on top of its volumes. `generated_resolv`: S1 has one.
+struct EtcChoice {
+  ResolvMode resolv = ResolvMode::from_network;
+  HostsMode hosts = HostsMode::from_image;
+  bool generated_resolv = false;
+  bool app_has_hosts = false;  ///< in its image, or as a volume
+};
+std::vector<MountOp> plan_etc(const EtcChoice& choice);
+
+/// Writes hostname, machine-id, the host name into the hosts file that is in use, and resolv.conf when a network gave
+/// one. Returns whether S1 has a generated resolv.conf.
+bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname,
+               const std::optional<cni::Result::Dns>& dns, const std::string& dns_network, bool fallback_hosts);
+
+}  // namespace rkt::native

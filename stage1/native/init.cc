@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/init.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/memory.h"
+#include "stage1/native/message.h"
+#include "sys/ns.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kSetupFailed = 254;
+
+// Alone in its own cgroup: a thread that writes "0" moves itself, which is cheap.
+void join(const cgroup::Entry& entry) {
+  for (int i = 0; i < entry.joins; ++i)
+    if (::write(entry.join[i], "0", 1) < 0) throw Error::from_errno("join the pod's cgroup");
+  if (::unshare(CLONE_NEWCGROUP) < 0) throw Error::from_errno("make a cgroup namespace");
+}
+
+// What rkt was started with is the outer process's business.
+void close_streams() {
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) throw Error::from_errno("open \"/dev/null\"");
+  for (int fd = 0; fd < 3; ++fd)
+    if (::dup2(null.get(), fd) < 0) throw Error::from_errno("close the standard streams");
+}
+
+int supervise(InitInput& in) {
+  become_unreadable();
+  die_with_parent(in.parent);
+  if (::setsid() < 0) throw Error::from_errno("make a session");
+  join(in.entry);
+  if (in.netns >= 0) join_namespaces(in.netns, CLONE_NEWNET);
+  set_hostname(in.plan.hostname.c_str());
+  close_streams();
+  ::umask(0);  // modes are meant as they are written; apps get 0022
+  PodMounts mounts(in.mounts, in.devpts);
+  mounts.take_root();
+  Supervisor supervisor({.plan = in.plan,
+                         .mounts = mounts,
+                         .groups = std::move(in.groups),
+                         .stdio = std::move(in.stdio),
+                         .pod = in.pod,
+                         .status = in.status,
+                         .control = in.control,
+                         .restrictions = in.restrictions});
+  return supervisor.run();
+}
+
+}  // namespace
+
+void run_init(InitInput input) noexcept {
+  const int control = input.control;
+  int status = kSetupFailed;
+  try {
+    status = supervise(input);
+    send_message(control, {.kind = Message::Kind::over, .value = status});
+  } catch (const Error& e) {
+    (void)!send_message(control, {.kind = Message::Kind::line, .text = e.brief()});
+  } catch (const std::exception& e) {
+    (void)!send_message(control, {.kind = Message::Kind::line, .text = e.what()});
+  }
+  ::_exit(status);
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pod's pid 1, from its clone to its end. Order of events:
+//
+//   tied to the outer process, unreadable for apps -> own session, host name, cgroup, network -> sources of mounts
+//   copied
+//   -> root changed: the host's files are gone -> standard streams are /dev/null -> apps launched -> supervisor.h
+//
+// No threads, no NSS, nothing that is not system calls or plain C++: it is a clone of `run` that never execs.
+#pragma once
+
+#include <vector>
+
+#include "cgroup/manager.h"
+#include "stage1/native/plan.h"
+#include "stage1/native/supervisor.h"
+#include "sys/dir.h"
+#include "sys/mount.h"
+
+namespace rkt::native {
+
+struct InitInput {
+  const PodPlan& plan;
+  const std::vector<AppMountPlan>& mounts;
+  const DetachedMount& devpts;
+  int parent;   ///< pidfd of the outer process
+  int control;  ///< message.h
+  int netns;    ///< -1: the host's
+  cgroup::Entry entry;
+  std::vector<cgroup::Group> groups;
+  std::vector<AppStdio> stdio;
+  const DirFd& pod;
+  const DirFd& status;
+  Restrictions restrictions;
+};
+
+[[noreturn]] void run_init(InitInput input) noexcept;
+
+}  // namespace rkt::native

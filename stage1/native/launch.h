@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent's half of app_child.h: makes the plan of one child from what is known about an app, and clones it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cgroup/manager.h"
+#include "stage1/native/app_child.h"
+#include "stage1/native/confinement.h"
+
+namespace rkt::native {
+
+/// Fault records that children share with this process. One page, for its life.
+class FaultPage {
+ public:
+  explicit FaultPage(std::size_t slots);
+  ~FaultPage();
+  FaultPage(FaultPage&&) = delete;
+  AppFault& slot(std::size_t i) const noexcept { return slots_[i]; }
+
+ private:
+  std::size_t size_;
+  AppFault* slots_;
+};
+
+/// Strings as exec wants them.
+class ExecStrings {
+ public:
+  explicit ExecStrings(std::vector<std::string> strings);
+  char* const* get() const noexcept { return pointers_.data(); }
+  const char* front() const noexcept { return pointers_.front(); }
+
+ private:
+  std::vector<std::string> strings_;
+  std::vector<char*> pointers_;
+};
+
+struct LaunchRequest {
+  const std::vector<std::string>& argv;  ///< argv[0] is executed
+  const std::vector<std::string>& env;
+  const std::string& directory;
+  std::string root;  ///< for pid 1; "" when this process is in the app's root already
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups = {};
+  const Confinement& confinement;
+  const std::string* oom_score = nullptr;
+  int proc = -1;
+  cgroup::Entry entry;
+  int stdio[3] = {-1, -1, -1};  ///< borrowed
+  bool controlling_terminal = false;
+};
+
+/// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared
+/// first.
+pid_t launch(const LaunchRequest& request, AppFault& fault);
+
+}  // namespace rkt::native

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/message.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace rkt::native {
+namespace {
+
+struct Header {
+  Message::Kind kind;
+  std::uint16_t app;
+  std::int32_t value;
+};
+
+}  // namespace
+
+bool send_message(int socket, const Message& m) {
+  const Header header{.kind = m.kind, .app = m.app, .value = m.value};
+  std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
+  packet += std::string_view(m.text).substr(0, kMaxText);
+  for (;;) {
+    if (::send(socket, packet.data(), packet.size(), MSG_NOSIGNAL) >= 0) return true;
+    if (errno == EPIPE || errno == ECONNRESET) return false;
+    if (errno != EINTR) throw Error::from_errno("send a message to the other process of the pod");
+  }
+}
+
+std::optional<Message> receive_message(int socket) {
+  std::array<char, sizeof(Header) + kMaxText> packet;
+  for (;;) {
+    const ssize_t n = ::recv(socket, packet.data(), packet.size(), 0);
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) return std::nullopt;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      throw Error::from_errno("receive a message from the other process of the pod");
+    }
+    Header header{};
+    if (static_cast<std::size_t>(n) < sizeof header) throw Error(Errc::bug, "a message of the pod is too short");
+    std::memcpy(&header, packet.data(), sizeof header);
+    return Message{.kind = header.kind,
+                   .app = header.app,
+                   .value = header.value,
+                   .text = std::string(packet.data() + sizeof header, static_cast<std::size_t>(n) - sizeof header)};
+  }
+}
+
+}  // namespace rkt::native

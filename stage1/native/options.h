@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Command lines of the entry points (reference: pods §2.2-2.5). Flags are "--name=value" or "--name value".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/uuid.h"
+#include "schema/cni/network.h"
+
+namespace rkt::native {
+
+enum class ResolvMode { from_network, host, stage0, none };
+enum class HostsMode { from_image, host, stage0 };
+
+/// What confines apps; --insecure-options turns each off.
+struct Restrictions {
+  bool capabilities = true, paths = true, seccomp = true;
+};
+
+struct RunOptions {
+  bool debug = false, interactive = false;
+  cni::NetList net;
+  std::string mds_token, local_config, hostname;  ///< hostname "": rkt-UUID
+  ResolvMode resolv = ResolvMode::from_network;
+  HostsMode hosts = HostsMode::from_image;
+  Restrictions restrictions;
+  bool host_ipc = false;
+  Uuid uuid;
+};
+RunOptions parse_run(const std::vector<std::string>& args);
+
+struct EnterOptions {
+  int pid = 0;      ///< of the pod's pid 1, on the host
+  std::string app;  ///< "": stage1 itself, which this flavor does not have
+  std::vector<std::string> command;
+};
+EnterOptions parse_enter(const std::vector<std::string>& args);
+
+struct StopOptions {
+  bool force = false;
+  Uuid uuid;
+};
+StopOptions parse_stop(const std::vector<std::string>& args);
+
+struct GcOptions {
+  bool debug = false;
+  std::string local_config;
+  Uuid uuid;
+};
+GcOptions parse_gc(const std::vector<std::string>& args);
+
+}  // namespace rkt::native

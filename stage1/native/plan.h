@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole plan of a pod, made before anything is: read-only looks into the apps' roots, no effects.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cgroup/limits.h"
+#include "net/network.h"
+#include "stage1/native/confinement.h"
+#include "stage1/native/options.h"
+#include "stage1/native/pod.h"
+#include "stage1/native/volumes.h"
+
+namespace rkt::native {
+
+/// An app that cannot start: the status that is recorded for it, and why.
+struct StartFault {
+  int status = 0;
+  std::string text;
+};
+
+struct AppPlan {
+  std::string name;
+  std::vector<std::string> argv;  ///< argv[0]: the executable, absolute
+  std::vector<std::string> env;   ///< K=V
+  std::string env_file;           ///< text of S1/rkt/env/APP
+  std::string directory;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  Confinement confinement;
+  std::optional<std::string> oom_score;
+  cgroup::Limits limits;
+  std::vector<VolumeMount> volumes;
+  bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
+  bool read_only_root = false;
+  bool copy_up = false;  ///< implicit volumes start with what the image has there (Docker)
+  std::vector<std::vector<std::string>> pre_start, post_stop;
+  std::optional<StartFault> fault;
+};
+
+struct PodPlan {
+  std::string hostname;
+  bool own_ipc = true;
+  bool protect_paths = true;
+  bool terminal = false;  ///< --interactive, and rkt's stdin is a terminal
+  bool with_stdin = false;
+  std::vector<AppPlan> apps;
+  std::vector<net::PortForward> ports;
+};
+
+using Warn = std::function<void(std::string_view)>;
+
+/// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.
+PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn);
+
+/// The confinement and the environment alone, for `enter`.
+AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions);
+
+/// Host ports of the manifest, with the apps' ports that they name. Throws when one names none.
+std::vector<net::PortForward> plan_ports(const Pod& pod);
+
+}  // namespace rkt::native

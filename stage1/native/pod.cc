@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/pod.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr const char* kStage1 = "stage1/rootfs";
+
+}  // namespace
+
+const appc::App& PodApp::app() const { return runtime.app ? *runtime.app : *image.app; }
+
+Pod load_pod() {
+  Pod pod;
+  pod.dir = DirFd::open(".");
+  pod.stage1 = pod.dir.sub(kStage1);
+  pod.manifest = in_context([] { return "read the pod manifest"; },
+                            [&] { return appc::parse_pod_manifest(read_file(pod.dir, "pod")); });
+  if (pod.manifest.apps.empty()) throw Error(Errc::invalid, "pod must contain at least one application");
+  for (const auto& runtime : pod.manifest.apps) {
+    const std::string& name = runtime.name.str();
+    auto image = in_context(
+        [&] { return cat("read the image manifest of app ", quoted(name)); },
+        [&] { return appc::parse_image_manifest(read_file(pod.stage1, cat("opt/stage2/", name, "/manifest"))); });
+    if (!runtime.app && !image.app) throw Error(Errc::invalid, cat("no app section for app ", quoted(name)));
+    pod.apps.push_back({.runtime = runtime, .image = std::move(image)});
+    if (pod.apps.back().app().exec.empty())
+      throw Error(Errc::invalid,
+                  cat("image ", quoted(pod.apps.back().image.name), " has an empty \"exec\" (try --exec=BINARY)"));
+  }
+  return pod;
+}
+
+std::string app_root_in_stage1(const std::string& app) { return cat("opt/stage2/", app, "/rootfs"); }
+
+std::string app_root(const std::string& app) { return cat(kStage1, "/", app_root_in_stage1(app)); }
+
+}  // namespace rkt::native

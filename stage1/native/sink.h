@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// One of rkt's own standard streams, written to without ever waiting for its reader and without making it non-blocking
+// for those who share it: pipes and terminals are opened a second time (an open file of our own), sockets have a flag
+// for it, files do not block.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sys/fd.h"
+
+namespace rkt::native {
+
+class Sink {
+ public:
+  explicit Sink(int stream);  ///< borrowed: 1 or 2
+  /// Takes bytes; what cannot be written now is kept. Ask idle() before, so that little is.
+  void write(std::string_view bytes);
+  /// Tries to write what is kept.
+  void flush();
+  bool idle() const noexcept { return pending_.empty(); }
+  /// For poll, while not idle.
+  int fd() const noexcept { return own_ ? own_.get() : stream_; }
+  /// The reader is gone: what comes is dropped.
+  bool broken() const noexcept { return broken_; }
+
+ private:
+  /// Bytes written, 0 when that would wait.
+  std::size_t try_write(std::string_view bytes);
+  int stream_;
+  UniqueFd own_;
+  bool socket_ = false, careful_ = false, broken_ = false;
+  std::string pending_;
+};
+
+}  // namespace rkt::native

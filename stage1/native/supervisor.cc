@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/diagnose.h"
+#include "stage1/native/message.h"
+#include "sys/file.h"
+
+namespace rkt::native {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSetupFailed = 254;
+
+UniqueFd child_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) throw Error::from_errno("watch for children");
+  return fd;
+}
+
+int timeout_ms(std::optional<Shutdown::Time> deadline) {
+  if (!deadline) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+}  // namespace
+
+Supervisor::Supervisor(SupervisorInput input)
+    : in_(std::move(input)),
+      faults_(in_.plan.apps.size()),
+      shutdown_(in_.plan.apps.size()),
+      apps_(in_.plan.apps.size()) {}
+
+int Supervisor::run() {
+  const UniqueFd signals = child_signals();
+  start_all();
+  pollfd events[] = {{signals.get(), POLLIN, 0}, {in_.control, POLLIN, 0}};
+  while (!shutdown_.over()) {
+    if (::poll(events, 2, timeout_ms(shutdown_.deadline())) < 0 && errno != EINTR)
+      throw Error::from_errno("wait for events");
+    if ((events[1].revents & POLLIN) != 0) {
+      const auto message = receive_message(in_.control);
+      if (message && message->kind == Message::Kind::stop) act(shutdown_.stop_asked(Clock::now()));
+    }
+    if ((events[0].revents & POLLIN) != 0) {
+      signalfd_siginfo drained[4];
+      (void)!::read(signals.get(), drained, sizeof drained);
+      reap();
+    }
+    act(shutdown_.time_passed(Clock::now()));
+  }
+  return shutdown_.pod_status();
+}
+
+void Supervisor::start_all() {
+  for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.assemble(i);
+  for (std::size_t i = 0; i < apps_.size(); ++i) {
+    if (!shutdown_.ending()) {
+      advance(i);
+      continue;
+    }
+    apps_[i].status = 128 + SIGTERM;  // another app has failed before this one could begin
+    finish(i);
+  }
+  for (std::size_t i = 0; i < apps_.size(); ++i) {
+    const AppPlan& app = in_.plan.apps[i];
+    if (app.pre_start.empty() && app.post_stop.empty()) in_.mounts.drop(i);
+  }
+  started_ = true;
+  if (!shutdown_.over()) publish_state();
+  send_message(in_.control, {.kind = Message::Kind::ready});
+}
+
+const std::vector<std::string>& Supervisor::current_argv(std::size_t i) const {
+  const AppPlan& plan = in_.plan.apps[i];
+  switch (apps_[i].phase) {
+    case Phase::pre_start:
+      return plan.pre_start[apps_[i].handler];
+    case Phase::post_stop:
+      return plan.post_stop[apps_[i].handler];
+    case Phase::main:
+    case Phase::over:
+      break;
+  }
+  return plan.argv;
+}
+
+// Starts what comes next in the app's life; what cannot be started counts as ended, and the next thing is tried.
+void Supervisor::advance(std::size_t i) {
+  App& app = apps_[i];
+  const AppPlan& plan = in_.plan.apps[i];
+  for (;;) {
+    if (app.phase == Phase::pre_start && app.handler == plan.pre_start.size()) app.phase = Phase::main;
+    const bool out_of_time = shutdown_.ending() && !shutdown_.deadline();
+    if (app.phase == Phase::post_stop && (app.handler == plan.post_stop.size() || out_of_time)) break;
+    if (plan.fault && app.phase == Phase::main) {
+      say(cat("app ", quoted(plan.name), ": ", plan.fault->text));
+      app.status = plan.fault->status;
+    } else if (try_launch(i, current_argv(i), app.phase == Phase::main)) {
+      return;
+    } else if (app.phase != Phase::post_stop) {
+      app.status = kSetupFailed;
+    }
+    app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
+    app.phase = Phase::post_stop;
+  }
+  finish(i);
+}
+
+bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv, bool main) {
+  const AppPlan& plan = in_.plan.apps[i];
+  const AppStdio& stdio = in_.stdio[i];
+  try {
+    apps_[i].pid = launch({.argv = argv,
+                           .env = plan.env,
+                           .directory = plan.directory,
+                           .root = in_.mounts.root_path(i),
+                           .uid = main ? plan.uid : 0,
+                           .gid = main ? plan.gid : 0,
+                           .groups = main ? plan.groups : std::vector<gid_t>{},
+                           .confinement = plan.confinement,
+                           .oom_score = plan.oom_score ? &*plan.oom_score : nullptr,
+                           .proc = in_.mounts.proc(),
+                           .entry = in_.groups[i].entry(),
+                           .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
+                           .controlling_terminal = in_.plan.terminal},
+                          faults_.slot(i));
+  } catch (const Error& e) {
+    say(cat("app ", quoted(plan.name), ": ", e.brief()));
+    return false;
+  }
+  if (main)
+    send_message(in_.control,
+                 {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
+  if (started_) publish_state();
+  return true;
+}
+
+// Zombies are looked at before they are reaped: until then their pids name nobody else.
+void Supervisor::reap() {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
+    const auto it = std::ranges::find(apps_, info.si_pid, &App::pid);
+    if (it == apps_.end()) {
+      ::waitid(P_PID, static_cast<id_t>(info.si_pid), nullptr, WEXITED | WNOHANG);
+      continue;
+    }
+    const bool exited = info.si_code == CLD_EXITED;
+    process_ended(static_cast<std::size_t>(it - apps_.begin()),
+                  {.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status});
+  }
+}
+
+void Supervisor::process_ended(std::size_t i, ExitStatus how) {
+  App& app = apps_[i];
+  const AppPlan& plan = in_.plan.apps[i];
+  const pid_t pid = app.pid;
+  const bool never_ran = faults_.slot(i).step != AppStep::none;
+  const int status = never_ran ? fault_status(i, current_argv(i)) : how.shell();
+  app.pid = 0;
+  // A cgroup that was killed once takes no new process, and post-stop handlers are still to run in it.
+  if (app.phase == Phase::main && plan.post_stop.empty() && in_.groups[i].populated()) in_.groups[i].kill_all();
+  if (!shutdown_.ending() && (plan.post_stop.empty() ? apps_.size() > 1 : true)) publish_state();
+  ::waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG);
+  switch (app.phase) {
+    case Phase::pre_start:
+      ++app.handler;
+      if (status != 0 || shutdown_.ending()) {
+        app.status = status;
+        app.handler = 0;
+        app.phase = Phase::post_stop;
+      }
+      break;
+    case Phase::main:
+      app.status = status;
+      app.handler = 0;
+      app.phase = Phase::post_stop;
+      break;
+    case Phase::post_stop:
+      ++app.handler;
+      break;
+    case Phase::over:
+      return;
+  }
+  advance(i);
+}
+
+// Says why a program never ran.
+int Supervisor::fault_status(std::size_t i, const std::vector<std::string>& argv) {
+  const AppPlan& plan = in_.plan.apps[i];
+  const AppFault& fault = faults_.slot(i);
+  std::string why;
+  if (fault.step == AppStep::exec)
+    why = diagnose_exec(in_.mounts.root_dir(i), argv.front(), fault.err);
+  else if (fault.step == AppStep::directory)
+    why = cat(describe(fault.step), " ", quoted(plan.directory), ": ", ::strerrordesc_np(fault.err));
+  else
+    why = cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err));
+  say(cat("app ", quoted(plan.name), ": ",
+          fault.step == AppStep::exec ? cat(quoted(argv.front()), " could not be executed: ") : "", why));
+  return status_of(fault.step);
+}
+
+void Supervisor::finish(std::size_t i) {
+  App& app = apps_[i];
+  app.phase = Phase::over;
+  if (!in_.plan.apps[i].post_stop.empty() && in_.groups[i].populated()) in_.groups[i].kill_all();
+  in_.stdio[i] = {};
+  record(i);
+  send_message(in_.control, {.kind = Message::Kind::ended, .app = static_cast<std::uint16_t>(i), .value = app.status});
+  act(shutdown_.app_ended(app.status, Clock::now()));
+}
+
+// A full disk must not keep the pod from ending: it is said, and the status is missing.
+void Supervisor::record(std::size_t i) {
+  const std::string& name = in_.plan.apps[i].name;
+  try {
+    AtomicFile file(in_.status, name, 0644);
+    write_all(file.fd(), cat(apps_[i].status, "\n"), name);
+    file.commit(AtomicFile::Sync::no);
+  } catch (const Error& e) {
+    say(cat("app ", quoted(name), ": its status could not be recorded: ", e.brief()));
+  }
+}
+
+void Supervisor::publish_state() {
+  PodState state{.restrictions = in_.restrictions, .apps = {}};
+  for (std::size_t i = 0; i < apps_.size(); ++i)
+    if (apps_[i].pid != 0)
+      state.apps.push_back({.name = in_.plan.apps[i].name,
+                            .pid = apps_[i].pid,
+                            .no_new_privs = in_.plan.apps[i].confinement.no_new_privs});
+  try {
+    save_state(in_.pod, state);
+  } catch (const Error& e) {
+    say(cat("the pod's state could not be recorded: ", e.brief()));
+  }
+}
+
+// Everybody in the pod but pid 1: apps, what they started, and what was entered.
+void Supervisor::act(Shutdown::Do what) {
+  switch (what) {
+    case Shutdown::Do::nothing:
+      return;
+    case Shutdown::Do::terminate:
+      ::kill(-1, SIGTERM);
+      ::kill(-1, SIGCONT);
+      return;
+    case Shutdown::Do::kill:
+      ::kill(-1, SIGKILL);
+      return;
+  }
+}
+
+void Supervisor::say(std::string text) const {
+  send_message(in_.control, {.kind = Message::Kind::line, .text = std::move(text)});
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event loop of the pod's pid 1: launches apps and their event handlers, reaps everything, kills what an app leaves
+// behind, records how each ended, and ends the pod. Decisions are in shutdown.h.
+//
+// An app: pre-start handlers, one after the other -> its main process -> post-stop handlers. A handler runs as root
+// with the app's confinement and cgroup. What ends for good is recorded before anybody is told.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cgroup/manager.h"
+#include "stage1/native/app_mounts.h"
+#include "stage1/native/launch.h"
+#include "stage1/native/plan.h"
+#include "stage1/native/shutdown.h"
+#include "stage1/native/state.h"
+#include "sys/dir.h"
+#include "sys/spawn.h"
+
+namespace rkt::native {
+
+struct AppStdio {
+  UniqueFd in, out, err;  ///< the app's side
+};
+
+struct SupervisorInput {
+  const PodPlan& plan;
+  PodMounts& mounts;
+  std::vector<cgroup::Group> groups;
+  std::vector<AppStdio> stdio;
+  const DirFd& pod;     ///< POD
+  const DirFd& status;  ///< S1/rkt/status
+  int control;          ///< message.h
+  Restrictions restrictions;
+};
+
+class Supervisor {
+ public:
+  explicit Supervisor(SupervisorInput input);
+  /// To the end of the pod; its status.
+  int run();
+
+ private:
+  enum class Phase { pre_start, main, post_stop, over };
+  struct App {
+    Phase phase = Phase::pre_start;
+    std::size_t handler = 0;
+    pid_t pid = 0;
+    int status = 0;
+  };
+
+  void start_all();
+  void advance(std::size_t i);
+  bool try_launch(std::size_t i, const std::vector<std::string>& argv, bool main);
+  void process_ended(std::size_t i, ExitStatus how);
+  void finish(std::size_t i);
+  int fault_status(std::size_t i, const std::vector<std::string>& argv);
+  const std::vector<std::string>& current_argv(std::size_t i) const;
+  void record(std::size_t i);
+  void publish_state();
+  void reap();
+  void act(Shutdown::Do what);
+  void say(std::string text) const;
+
+  SupervisorInput in_;
+  FaultPage faults_;
+  Shutdown shutdown_;
+  std::vector<App> apps_;
+  bool started_ = false;
+};
+
+}  // namespace rkt::native

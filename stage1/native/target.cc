@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/target.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <climits>
+#include <deque>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kMaxLinks = 255;
+
+void push_front(std::deque<std::string>& todo, std::string_view path) {
+  const auto parts = split(path, '/');
+  todo.insert(todo.begin(), parts.begin(), parts.end());
+}
+
+// Where the link at `path` leads; nullopt: there is none.
+std::optional<std::string> read_link(const DirFd& root, const std::string& path) {
+  const auto fd = root.find_in_root(path, O_PATH | O_NOFOLLOW);
+  struct stat st{};
+  if (!fd || ::fstat(fd->get(), &st) < 0 || !S_ISLNK(st.st_mode)) return std::nullopt;
+  char text[PATH_MAX];
+  const ssize_t n = ::readlinkat(fd->get(), "", text, sizeof text);
+  if (n < 0) throw Error::from_errno(cat("read link ", quoted(path)));
+  return std::string(text, static_cast<std::size_t>(n));
+}
+
+bool is_directory(const UniqueFd& fd) {
+  struct stat st{};
+  return ::fstat(fd.get(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+void make_missing(const DirFd& root, const std::string& path, TargetKind kind) {
+  const DirFd parent = root.make_path_in_root(parent_of(path));
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (kind == TargetKind::directory) {
+    if (::mkdirat(parent.get(), name.c_str(), 0755) < 0 && errno != EEXIST)
+      throw Error::from_errno(cat("make directory ", quoted(path)));
+    return;
+  }
+  parent.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+}
+
+}  // namespace
+
+std::string resolve_links(const DirFd& root, std::string_view path) {
+  std::deque<std::string> todo;
+  push_front(todo, path);
+  std::string done;
+  int links = 0;
+  while (!todo.empty()) {
+    const std::string part = std::move(todo.front());
+    todo.pop_front();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      done = parent_of(done.empty() ? "/" : done);
+      continue;
+    }
+    const std::string next = cat(done, "/", part);
+    const auto link = read_link(root, next);
+    if (!link) {
+      done = next;
+      continue;
+    }
+    if (++links > kMaxLinks) throw Error(Errc::invalid, cat("too many links in ", quoted(path)));
+    if (link->starts_with('/')) done.clear();
+    push_front(todo, *link);
+  }
+  return done.empty() ? "/" : done;
+}
+
+UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {
+  const std::string place = resolve_links(root, path);
+  auto fd = root.find_in_root(place, O_PATH);
+  if (!fd) {
+    make_missing(root, place, kind);
+    fd = root.open_in_root(place, O_PATH);
+  }
+  if (is_directory(*fd) != (kind == TargetKind::directory))
+    throw Error(Errc::invalid, cat(quoted(path), kind == TargetKind::file ? " is a directory, its source is not"
+                                                                          : " is no directory, its source is"));
+  return std::move(*fd);
+}
+
+UniqueFd make_top_directory(const DirFd& root, const std::string& name, mode_t mode) {
+  if (::mkdirat(root.get(), name.c_str(), mode) < 0 && errno != EEXIST)
+    throw Error::from_errno(cat("make directory ", quoted(cat("/", name))));
+  UniqueFd fd(::openat(root.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) throw Error(Errc::invalid, cat(quoted(cat("/", name)), " of the image is not a directory"));
+  return fd;
+}
+
+}  // namespace rkt::native

@@ -72,6 +72,7 @@ std::vector<std::string> ToFile::headers() {
 bool ToFile::begin(const Head& head) {
   const auto length = head.content_length();
   std::uint64_t total = length.value_or(0);
+  resumed_ = false;
   if (head.status == 206) {
     const auto range = parse_content_range(head.field("content-range"));
     if (!asked_ || !range || range->first != have_) return false;
@@ -80,7 +81,6 @@ bool ToFile::begin(const Head& head) {
     resumed_ = true;
   } else {
     cut(0);
-    resumed_ = false;
   }
   total_ = want_.size.value_or(total);
   if (want_.size && total != 0 && total != *want_.size)

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 
 constexpr int kMaxRedirects = 10;
 constexpr long kStallSeconds = 60, kStallBytes = 1;
+constexpr long kReceiveBuffer = 256L << 10;
 constexpr std::chrono::seconds kMaxRetryAfter{30};
 constexpr milliseconds kFirstBackoff{500};
 constexpr std::size_t kMaxUnwanted = std::size_t{64} << 10;  // of an answer nobody reads: more ends the connection
@@ -54,11 +55,10 @@ bool is_redirect(const Head& head) {
 
 bool is_busy(long status) noexcept { return status == 429 || (status >= 500 && status <= 599); }
 
-// The connection was there and went away. What never was, or ended in the middle of a complete answer, is not tried
-// again.
+// The connection was there and went away. What never was is not tried again.
 bool was_lost(CURLcode result) noexcept {
   return result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR || result == CURLE_GOT_NOTHING ||
-         result == CURLE_HTTP2 || result == CURLE_HTTP2_STREAM;
+         result == CURLE_PARTIAL_FILE || result == CURLE_HTTP2 || result == CURLE_HTTP2_STREAM;
 }
 
 }  // namespace
@@ -125,6 +125,7 @@ void Engine::Transfer::prepare(const Options& options, std::string& certificates
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(get->connect_timeout.count()));
   set(easy, CURLOPT_LOW_SPEED_LIMIT, kStallBytes);
   set(easy, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
@@ -245,7 +246,8 @@ void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
   t.due = {};
   if (result != CURLE_OK && !t.declined) {
     const std::string text = t.why[0] != '\0' ? std::string(t.why) : std::string(curl_easy_strerror(result));
-    const Error reason(Errc::network, cat(shown_url(t.url), ": ", printable(text)));
+    const Errc code = result == CURLE_PEER_FAILED_VERIFICATION ? Errc::untrusted : Errc::network;
+    const Error reason(code, cat(shown_url(t.url), ": ", printable(text)));
     if (!was_lost(result)) throw Error(reason);
     t.wait(reason);
   } else if (is_redirect(t.head)) {

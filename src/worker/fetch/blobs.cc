@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/fetch/blobs.h"
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "worker/fetch/download.h"
+
+namespace rkt::fetch {
+namespace {
+
+// One blob on its way.
+struct Pull {
+  const BlobWant* want = nullptr;
+  std::size_t index = 0;  // of the request
+  ToFile file;
+  int attempts = 0;
+  bool began_again = false;
+};
+
+ToFile make_file(Session& session, const BlobWant& want, std::size_t index) {
+  return {want.file,
+          {.name = want.digest,
+           .have = want.resume_from,
+           .validator = {},
+           .if_none_match = {},
+           .max_size = 0,
+           .size = want.size,
+           .digest = want.digest},
+          [&session, index](std::uint64_t done, std::uint64_t total) { session.progress(index, done, total); },
+          [](const Head&, std::uint64_t) {}};
+}
+
+// What was left of an earlier download may be at fault for a wrong digest: once, everything is asked for again.
+bool complete(Pull& pull) {
+  try {
+    pull.file.complete();
+    return true;
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid || !pull.file.resumed() || pull.began_again || !pull.file.restart()) throw;
+    pull.began_again = true;
+    return false;
+  }
+}
+
+}  // namespace
+
+void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std::vector<BlobWant>& wants,
+                 const std::function<void(std::size_t)>& done) {
+  std::vector<std::unique_ptr<Pull>> pulls;
+  std::vector<Get> gets;
+  for (std::size_t i = 0; i < wants.size(); ++i) {
+    const BlobWant& want = wants[i];
+    oci::check_digest_syntax(want.digest);
+    auto pull = std::make_unique<Pull>(Pull{.want = &want, .index = i, .file = make_file(session, want, i)});
+    if (pull->file.is_full() && complete(*pull)) {
+      done(i);
+      continue;
+    }
+    gets.push_back(registry.request(want.where, cat("/blobs/", want.digest), pull->file));
+    pulls.push_back(std::move(pull));
+  }
+  engine.run(gets, kParallelBlobs, [&](std::size_t i, const Head& head) {
+    Pull& pull = *pulls[i];
+    const bool ok = head.status == 200 || (head.status == 206 && pull.file.resumed());
+    if (ok && !complete(pull)) return Engine::Next::again;
+    if (ok) {
+      done(pull.index);
+      return Engine::Next::finished;
+    }
+    if (pull.attempts++ < Registry::kMaxAttempts && registry.authorize(pull.want->where, gets[i], head))
+      return Engine::Next::again;
+    if ((head.status == 206 || head.status == 416) && pull.file.restart()) return Engine::Next::again;
+    throw_registry_status(head);
+  });
+}
+
+}  // namespace rkt::fetch

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/fetch/registry.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "json/reader.h"
+#include "worker/fetch/challenge.h"
+#include "worker/fetch/download.h"
+#include "worker/fetch/protocol.h"
+#include "worker/fetch/url.h"
+
+namespace rkt::fetch {
+namespace {
+
+constexpr std::size_t kMaxToken = std::size_t{64} << 10;
+// Where http is allowed, a port that does not speak TLS must not take longer than this to say so.
+constexpr std::chrono::seconds kImpatientConnect{2};
+constexpr std::string_view kDockerHub = "registry-1.docker.io";
+
+std::vector<std::string> accepted_manifests() {
+  return {"Accept: application/vnd.oci.image.index.v1+json",
+          "Accept: application/vnd.docker.distribution.manifest.list.v2+json",
+          "Accept: application/vnd.oci.image.manifest.v1+json",
+          "Accept: application/vnd.docker.distribution.manifest.v2+json"};
+}
+
+std::string base64(std::string_view text) {
+  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');  // and the zero that the library writes
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  out.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
+// It becomes part of a header line.
+void check_token(const std::string& token) {
+  const bool good = !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!good) throw Error(Errc::invalid, "the registry's token is none");
+}
+
+std::string key_of(const Repository& where) { return cat(where.base_url, " ", where.name); }
+
+}  // namespace
+
+void throw_registry_status(const Head& head) {
+  const bool denied = head.status == 401 || head.status == 403;
+  Error failed(head.status == 404 ? Errc::not_found
+               : denied           ? Errc::denied
+                                  : Errc::network,
+               cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url)));
+  if (denied)
+    failed.hint(parse_url(head.url).tls() ? "the registry wants other credentials (dockerAuth in auth.d)"
+                                          : "passwords are not sent over http");
+  throw failed;
+}
+
+std::string Registry::basic(const Repository& where, std::string_view url) const {
+  const auto& accounts = session_.options().registry_auth;
+  if (!parse_url(url).tls()) return {};
+  auto found = accounts.find(lower(where.host));
+  if (where.host == kDockerHub)
+    for (const char* alias : {"docker.io", "index.docker.io"})
+      if (found == accounts.end()) found = accounts.find(alias);
+  if (found == accounts.end()) return {};
+  return cat("Basic ", base64(cat(found->second.first, ":", found->second.second)));
+}
+
+std::string Registry::token(const Repository& where, const std::string& realm, const std::string& service,
+                            const std::string& scope) {
+  std::string query;
+  if (!service.empty()) query = cat("service=", percent_encode(service), "&");
+  const std::string scopes = scope.empty() ? cat("repository:", where.name, ":pull") : scope;
+  for (const auto one : split(scopes, ' '))
+    if (!one.empty()) query += cat("scope=", percent_encode(one), "&");
+  if (query.ends_with('&')) query.pop_back();
+  const std::string url = with_query(realm, query);
+  const bool http_allowed = session_.options().allow_http;
+  if (!parse_url(url).tls() && !http_allowed)
+    throw Error(Errc::denied, cat("the registry wants a token from ", shown_url(url), ", over http"));
+  ToMemory text(kMaxToken, {});
+  const Head head =
+      engine_.run(Get{.url = url, .authorization = basic(where, url), .receiver = &text, .only_tls = !http_allowed});
+  if (head.status == 401 || head.status == 403)
+    throw Error(Errc::denied, cat("unable to retrieve auth token: ", head.status, " from ", shown_url(url)));
+  if (head.status != 200) throw_registry_status(head);
+  const json::Value value = json::parse(text.text(), {.bytes = kMaxToken});
+  const json::Reader in(value, "token");
+  std::string out = in.text_or("token", "");
+  if (out.empty()) out = in.text_or("access_token", "");
+  check_token(out);
+  return out;
+}
+
+Get Registry::request(const Repository& where, std::string_view path, Receiver& receiver) const {
+  const auto known = authorizations_.find(key_of(where));
+  return {.url = cat(where.base_url, "/v2/", where.name, path),
+          .authorization = known == authorizations_.end() ? std::string{} : known->second,
+          .receiver = &receiver,
+          .only_tls = !session_.options().allow_http};
+}
+
+bool Registry::authorize(const Repository& where, Get& get, const Head& head) {
+  // A place that the registry redirects to has nothing to ask for.
+  if (head.status != 401 || parse_url(head.url).origin() != parse_url(get.url).origin()) return false;
+  std::string& known = authorizations_[key_of(where)];
+  if (known != get.authorization) {  // another request has learnt something meanwhile
+    get.authorization = known;
+    return true;
+  }
+  std::string better;
+  for (const auto& field : head.all("www-authenticate"))
+    for (const auto& challenge : parse_challenges(field)) {
+      if (!better.empty()) continue;
+      const std::string realm = challenge.parameter("realm");
+      if (challenge.scheme == "bearer" && !realm.empty())
+        better = cat("Bearer ", token(where, realm, challenge.parameter("service"), challenge.parameter("scope")));
+      else if (challenge.scheme == "basic")
+        better = basic(where, get.url);
+    }
+  if (better.empty() || better == get.authorization) return false;
+  get.authorization = known = better;
+  return true;
+}
+
+Document Registry::document(const Repository& where, const std::string& path, std::vector<std::string> accept,
+                            bool probe) {
+  ToMemory text(kMaxDocument, std::move(accept));
+  Get get = request(where, path, text);
+  if (probe) {
+    get.retries = 0;
+    get.connect_timeout = kImpatientConnect;
+  }
+  Head last;
+  int attempts = 0;
+  engine_.run(std::span<Get>(&get, 1), 1, [&](std::size_t, const Head& head) {
+    last = head;
+    const bool again = attempts++ < kMaxAttempts && authorize(where, get, head);
+    return again ? Engine::Next::again : Engine::Next::finished;
+  });
+  if (last.status != 200) throw_registry_status(last);
+  const std::string type = last.field("content-type");
+  return {.bytes = text.text(), .media_type = lower(trim(std::string_view(type).substr(0, type.find(';'))))};
+}
+
+Document Registry::first_manifest(Repository& where, const std::string& reference) {
+  const std::string path = cat("/manifests/", reference);
+  if (!where.base_url.empty()) return document(where, path, accepted_manifests(), false);
+  const bool http_allowed = session_.options().allow_http;
+  where.base_url = cat("https://", where.host);
+  try {
+    return document(where, path, accepted_manifests(), http_allowed);
+  } catch (const Error& e) {
+    // Only when there is nothing that speaks TLS: an answer is an answer, and a bad certificate is not cured by none.
+    if (!http_allowed || e.code() != Errc::network || e.cause().starts_with("Unexpected HTTP code")) throw;
+    session_.debug(e.brief());
+  }
+  where.base_url = cat("http://", where.host);
+  return document(where, path, accepted_manifests(), false);
+}
+
+ImageDocuments Registry::resolve(Repository& where, const std::string& reference, const appc::OciPlatform& platform) {
+  DocumentSource source;
+  source.manifest = [&](const std::string& which, const oci::Descriptor* expected) {
+    if (expected == nullptr) return first_manifest(where, which);
+    return document(where, cat("/manifests/", which), accepted_manifests(), false);
+  };
+  source.config = [&](const oci::Descriptor& expected) {
+    if (expected.size > kMaxDocument)
+      throw Error(Errc::invalid, cat(expected.digest, ": larger than the limit of ", kMaxDocument, " bytes"));
+    return document(where, cat("/blobs/", expected.digest), {}, false).bytes;
+  };
+  return walk_image(reference, platform, source);
+}
+
+}  // namespace rkt::fetch

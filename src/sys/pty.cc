@@ -43,6 +43,8 @@ RawMode::RawMode(int terminal) : terminal_(terminal) {
   if (::tcsetattr(terminal, TCSADRAIN, &raw) < 0) throw Error::from_errno("change the settings of the terminal");
 }
 
-RawMode::~RawMode() { ::tcsetattr(terminal_, TCSADRAIN, &before_); }
+RawMode::~RawMode() {
+  if (terminal_ >= 0) ::tcsetattr(terminal_, TCSADRAIN, &before_);
+}
 
 }  // namespace rkt

@@ -29,6 +29,7 @@ class RawMode {
   explicit RawMode(int terminal);  ///< borrowed
   ~RawMode();
   RawMode(RawMode&&) = delete;
+  void release() noexcept { terminal_ = -1; }  ///< the settings stay
 
  private:
   int terminal_;

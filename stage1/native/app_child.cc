@@ -64,6 +64,7 @@ void take_root(const AppChildPlan& p) noexcept {
 }
 
 void take_descriptors(const AppChildPlan& p) noexcept {
+  ::umask(0022);
   for (int i = 0; i < 3; ++i)
     if (::dup3(p.stdio[i], i, 0) < 0) die(p, AppStep::descriptors);
   if (::setsid() < 0) die(p, AppStep::session);

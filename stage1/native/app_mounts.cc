@@ -66,7 +66,7 @@ void make_directory(const DirFd& dir, const char* name, mode_t mode) {
 // Directories that programs expect; a link of that name, wherever it leads, is the image's own business.
 void make_usual_directories(const DirFd& root) {
   for (const char* name : {"etc", "run"}) ::mkdirat(root.get(), name, 0755);
-  if (::mkdirat(root.get(), "tmp", 0755) == 0) ::fchmodat(root.get(), "tmp", 01777, 0);
+  if (::mkdirat(root.get(), "tmp", 0755) == 0) (void)!::fchmodat(root.get(), "tmp", 01777, 0);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "stage1/native/memory.h"
 #include "stage1/native/message.h"
 #include "sys/ns.h"
 

@@ -29,7 +29,6 @@ void plan_environment(const PodApp& app, AppPlan& out) {
   set(env, "AC_APP_NAME", app.name());
   set(env, "container", "rkt");
   out.env = stage1::as_strings(env);
-  out.env_file = stage1::write_env_file(env);
 }
 
 // The id of the group; the user's where an image of Docker's names a group that it does not have (reference: pods

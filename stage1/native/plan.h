@@ -27,7 +27,6 @@ struct AppPlan {
   std::string name;
   std::vector<std::string> argv;  ///< argv[0]: the executable, absolute
   std::vector<std::string> env;   ///< K=V
-  std::string env_file;           ///< text of S1/rkt/env/APP
   std::string directory;
   uid_t uid = 0;
   gid_t gid = 0;

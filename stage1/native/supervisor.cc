@@ -5,14 +5,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/diagnose.h"
+#include "stage1/native/memory.h"
 #include "stage1/native/message.h"
 #include "sys/file.h"
 
@@ -22,6 +25,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kSetupFailed = 254;
+constexpr int kIdleMs = 200;  // see outer.cc
+
+// The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
+// has none, an empty pipe reads the same.
+UniqueFd null_input(const std::string& root) {
+  UniqueFd fd(::open(cat(root, "/dev/null").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat st{};
+  if (fd && ::fstat(fd.get(), &st) == 0 && S_ISCHR(st.st_mode)) return fd;
+  return std::move(Pipe::make().read_end);
+}
 
 UniqueFd child_signals() {
   sigset_t set;
@@ -50,9 +63,16 @@ int Supervisor::run() {
   const UniqueFd signals = child_signals();
   start_all();
   pollfd events[] = {{signals.get(), POLLIN, 0}, {in_.control, POLLIN, 0}};
+  bool released = false;
   while (!shutdown_.over()) {
-    if (::poll(events, 2, timeout_ms(shutdown_.deadline())) < 0 && errno != EINTR)
-      throw Error::from_errno("wait for events");
+    const int timeout = timeout_ms(shutdown_.deadline());
+    const int n = ::poll(events, 2, released || timeout >= 0 ? timeout : kIdleMs);
+    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
+    if (n < 0) continue;
+    if (n == 0 && timeout < 0) {
+      release_memory();
+      released = true;
+    }
     if ((events[1].revents & POLLIN) != 0) {
       const auto message = receive_message(in_.control);
       if (message && message->kind == Message::Kind::stop) act(shutdown_.stop_asked(Clock::now()));
@@ -68,7 +88,10 @@ int Supervisor::run() {
 }
 
 void Supervisor::start_all() {
-  for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.assemble(i);
+  for (std::size_t i = 0; i < apps_.size(); ++i) {
+    in_.mounts.assemble(i);
+    if (!in_.stdio[i].in) in_.stdio[i].in = null_input(in_.mounts.root_path(i));
+  }
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     if (!shutdown_.ending()) {
       advance(i);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// enter: a command beside a running app, confined by all that confines the app: its namespaces, cgroups, capability
+// bounding set, seccomp filter and no_new_privs.
+//
+//   sealed copy -> pod's processes found -> outer's mounts joined: there S1 is what `run` saw -> manifest, cgroups ->
+//   app's process found -> its namespaces joined -> streams -> command started -> copying until it ends
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "cgroup/manager.h"
+#include "stage1/common/lookup.h"
+#include "stage1/native/commands.h"
+#include "stage1/native/diagnose.h"
+#include "stage1/native/launch.h"
+#include "stage1/native/outer.h"
+#include "stage1/native/running.h"
+#include "stage1/native/sealed.h"
+#include "stage1/native/state.h"
+#include "sys/file.h"
+#include "sys/ns.h"
+#include "sys/pty.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kAppNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+
+std::string working_directory() {
+  std::array<char, 4096> cwd{};
+  if (::getcwd(cwd.data(), cwd.size()) == nullptr) throw Error::from_errno("find the pod's directory");
+  return cwd.data();
+}
+
+// What is needed of the app before its namespaces are joined.
+struct Target {
+  AppPlan plan;
+  UniqueFd process;
+  cgroup::Group group;
+};
+
+Target find_target(const EnterOptions& options, const std::string& path) {
+  const Error not_running(Errc::not_found, cat("app ", quoted(options.app), " is not running"));
+  const Pod pod = load_pod();
+  const auto app = std::ranges::find_if(pod.apps, [&](const PodApp& a) { return a.name() == options.app; });
+  if (app == pod.apps.end()) throw Error(Errc::not_found, cat("no app ", quoted(options.app), " in the pod"));
+  const auto state = load_state(pod.dir);
+  const auto* running = state ? state->find(options.app) : nullptr;
+  if (running == nullptr) throw Error(not_running);
+  auto process = find_in_pod(options.pid, running->pid);
+  // Still said to run after it was opened: the number had not been given to another one by then.
+  const auto later = load_state(pod.dir);
+  if (!process || !later || later->find(options.app) == nullptr) throw Error(not_running);
+  const auto uuid = Uuid::parse(std::string_view(path).substr(path.rfind('/') + 1));
+  if (!uuid) throw Error(Errc::usage, cat(quoted(path), " is no directory of a pod"));
+  auto group = cgroup::PodCgroups::open(*uuid, find_file_text(pod.dir, "cgroups").value_or("")).find_app(options.app);
+  if (!group && find_file_text(pod.dir, "subcgroup").value_or("") != "")
+    throw Error(Errc::system, cat("the cgroup of app ", quoted(options.app), " is gone"));
+  Target out{.plan = plan_enter(*app, state->restrictions),
+             .process = std::move(*process),
+             .group = group ? std::move(*group) : cgroup::Group()};
+  out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
+  out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
+  out.plan.directory = "/";
+  return out;
+}
+
+struct Streams {
+  UniqueFd in, out, err;
+  bool terminal = false;
+};
+
+// The caller's own descriptors stay outside: who is root in the pod could open them again through /proc.
+Streams make_streams(Relay& relay) {
+  Streams s;
+  if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) {
+    const UniqueFd pts(::open("/dev/pts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!pts) throw Error::from_errno("open the app's \"/dev/pts\"");
+    Pty pty = Pty::make(pts.get());
+    relay.add_terminal(std::move(pty.master));
+    s = {.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave), .terminal = true};
+    return s;
+  }
+  Pipe in = Pipe::make(), out = Pipe::make(), err = Pipe::make();
+  relay.add_input(std::move(in.write_end));
+  relay.add_output(std::move(out.read_end), 1);
+  relay.add_output(std::move(err.read_end), 2);
+  return {.in = std::move(in.read_end), .out = std::move(out.write_end), .err = std::move(err.write_end)};
+}
+
+void pass_signal(int signals, int process, Relay& relay) {
+  signalfd_siginfo info{};
+  if (::read(signals, &info, sizeof info) != sizeof info) return;
+  const int number = static_cast<int>(info.ssi_signo);
+  if (number == SIGWINCH)
+    relay.window_changed();
+  else
+    (void)::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0);
+}
+
+// Until the command has ended and what it wrote is copied. What it left running may keep its streams: nobody waits.
+void copy_streams(Relay& relay, int signals, int process) {
+  bool ended = false;
+  for (;;) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    const std::size_t relayed = events.size();
+    events.push_back({signals, POLLIN, 0});
+    events.push_back({ended ? -1 : process, POLLIN, 0});
+    const int n = ::poll(events.data(), events.size(), ended && relay.flushed() ? 0 : -1);
+    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
+    if (n == 0) return;
+    if (n < 0) continue;
+    relay.handle(std::span<const pollfd>(events).first(relayed));
+    if (events[relayed].revents != 0) pass_signal(signals, process, relay);
+    ended = ended || events[relayed + 1].revents != 0;
+    if (ended) relay.end_input();
+  }
+}
+
+// As the command ended: with its code, or by its signal.
+int end_like(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) throw Error::from_errno("wait for the command");
+  if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+  const int number = WTERMSIG(status);
+  sigset_t all;
+  sigfillset(&all);
+  ::signal(number, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
+  ::kill(::getpid(), number);
+  return 128 + number;
+}
+
+int run_command(Target& target, std::vector<std::string> argv) {
+  const DirFd root = DirFd::open("/");
+  std::string search;
+  for (const auto& v : target.plan.env)
+    if (v.starts_with("PATH=")) search = v.substr(5);
+  argv.front() = stage1::find_executable(root, argv.front(), &search, "/");
+  Relay relay;
+  const UniqueFd signals = take_signals();
+  Streams streams = make_streams(relay);
+  const FaultPage faults(1);
+  const pid_t pid = launch({.argv = argv,
+                            .env = target.plan.env,
+                            .directory = target.plan.directory,
+                            .root = "",
+                            .confinement = target.plan.confinement,
+                            .entry = target.group.entry(),
+                            .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
+                            .controlling_terminal = streams.terminal},
+                           faults.slot(0));
+  const auto process = open_pidfd(pid);
+  streams = {};
+  if (!process) throw Error(Errc::system, "the command cannot be found");
+  copy_streams(relay, signals.get(), process->get());
+  const int status = end_like(pid);
+  const AppFault& fault = faults.slot(0);
+  if (fault.step == AppStep::none) return status;
+  const std::string why = fault.step == AppStep::exec ? diagnose_exec(root, argv.front(), fault.err)
+                                                      : cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err));
+  throw Error(Errc::system, why).exit_with(status_of(fault.step));
+}
+
+}  // namespace
+
+int enter(const std::vector<std::string>& args) {
+  const EnterOptions options = parse_enter(args);
+  if (options.app.empty())
+    throw Error(Errc::unsupported, "--appname is needed: this stage1 is nothing to enter by itself");
+  become_sealed_copy("enter", args);
+  become_unreadable();
+  const std::string path = working_directory();
+  const RunningPod pod = RunningPod::find(DirFd::open("."), options.pid);
+  join_namespaces(pod.outer.get(), CLONE_NEWNS);
+  if (::chdir(path.c_str()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
+  Target target = find_target(options, path);
+  join_namespaces(target.process.get(), kAppNamespaces);
+  return run_command(target, options.command);
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/outer.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "stage1/native/memory.h"
+#include "sys/spawn.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kIdleMs = 200;  // a pod that is still there after this long is not one of those that only start and end
+
+class Outer {
+ public:
+  explicit Outer(OuterInput input) : in_(std::move(input)) {}
+
+  int run() {
+    while (!ended_ || in_.relay.active()) step();
+    return status();
+  }
+
+ private:
+  void step() {
+    std::vector<pollfd> events;
+    in_.relay.watch(events);
+    const std::size_t relayed = events.size();
+    events.push_back({in_.signals, POLLIN, 0});
+    events.push_back({open_ ? in_.control : -1, POLLIN, 0});
+    events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
+    const int n = ::poll(events.data(), events.size(), released_ ? -1 : kIdleMs);
+    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
+    if (n < 0) return;
+    if (n == 0) {
+      release_memory();
+      released_ = true;
+      return;
+    }
+    const std::span<const pollfd> all(events);
+    // Messages first: a line of output wants to know its process.
+    if (all[relayed + 1].revents != 0) take_message();
+    in_.relay.handle(all.first(relayed));
+    if (in_.relay.escaped()) kill_init();
+    if ((all[relayed].revents & POLLIN) != 0) take_signal();
+    if (all[relayed + 2].revents != 0) ended_ = true;
+  }
+
+  void take_message() {
+    const auto m = receive_message(in_.control);
+    if (!m) {
+      open_ = false;
+      return;
+    }
+    switch (m->kind) {
+      case Message::Kind::started:
+        in_.relay.set_pid(in_.plan.apps.at(m->app).name, m->value);
+        return;
+      case Message::Kind::ready:
+        in_.on_ready();
+        return;
+      case Message::Kind::line:
+        log::note("stage1", m->text);
+        return;
+      case Message::Kind::over:
+        over_ = m->value;
+        return;
+      case Message::Kind::ended:
+      case Message::Kind::stop:
+        return;
+    }
+  }
+
+  void take_signal() {
+    signalfd_siginfo info{};
+    if (::read(in_.signals, &info, sizeof info) != sizeof info) return;
+    if (info.ssi_signo == SIGWINCH) return in_.relay.window_changed();
+    if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT && info.ssi_signo != SIGHUP) return;
+    if (asked_) return kill_init();
+    asked_ = true;
+    send_message(in_.control, {.kind = Message::Kind::stop});
+  }
+
+  void kill_init() { (void)::syscall(SYS_pidfd_send_signal, in_.init, SIGKILL, nullptr, 0); }
+
+  int status() {
+    while (open_ && !over_) take_message();
+    siginfo_t info{};
+    if (::waitid(P_PIDFD, static_cast<id_t>(in_.init), &info, WEXITED | WNOWAIT) < 0)
+      throw Error::from_errno("wait for the pod");
+    const bool exited = info.si_code == CLD_EXITED;
+    if (over_ && exited) return *over_;
+    return ExitStatus{.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status}.shell();
+  }
+
+  OuterInput in_;
+  bool open_ = true, ended_ = false, asked_ = false, released_ = false;
+  std::optional<int> over_;
+};
+
+}  // namespace
+
+UniqueFd take_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGPIPE, SIGCHLD, SIGQUIT, SIGTTOU}) sigaddset(&set, s);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw Error::from_errno("block signals");
+  sigdelset(&set, SIGCHLD);
+  sigdelset(&set, SIGPIPE);
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) throw Error::from_errno("watch for signals");
+  return fd;
+}
+
+int supervise_from_outside(OuterInput input) { return Outer(std::move(input)).run(); }
+
+}  // namespace rkt::native

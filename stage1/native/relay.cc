@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/relay.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{16} << 10;
+
+std::chrono::microseconds since_boot() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_nsec / 1000);
+}
+
+// The descriptor is this process's own end: nobody else sees the flag.
+void set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) throw Error::from_errno("set up a pipe");
+}
+
+const pollfd* find(std::span<const pollfd> events, int fd, short wanted) {
+  const auto it =
+      std::ranges::find_if(events, [&](const pollfd& e) { return e.fd == fd && (e.revents & wanted) != 0; });
+  return it == events.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+Relay::Relay() = default;
+
+void Relay::add_output(UniqueFd source, int stream) { add_lines(std::move(source), stream, ""); }
+
+void Relay::add_lines(UniqueFd source, int stream, const std::string& app) {
+  set_nonblocking(source.get());
+  outputs_.push_back({.source = std::move(source), .sink = stream == 1 ? &out_ : &err_, .app = app});
+}
+
+void Relay::set_pid(std::string_view app, int pid) {
+  for (auto& o : outputs_)
+    if (o.app == app) o.pid = pid;
+}
+
+void Relay::add_input(UniqueFd target) {
+  set_nonblocking(target.get());
+  input_ = std::move(target);
+}
+
+void Relay::add_terminal(UniqueFd master) {
+  terminal_ = true;
+  copy_window_size(0, master.get());
+  add_input(dup_fd(master.get()));
+  add_output(std::move(master), 1);
+  raw_.emplace(0);
+}
+
+void Relay::window_changed() {
+  if (terminal_ && input_) copy_window_size(0, input_.get());
+}
+
+void Relay::watch(std::vector<pollfd>& events) const {
+  for (const Sink* sink : {&out_, &err_})
+    if (!sink->idle()) events.push_back({sink->fd(), POLLOUT, 0});
+  for (const auto& o : outputs_)
+    if (o.source && o.sink->idle()) events.push_back({o.source.get(), POLLIN, 0});
+  if (!input_) return;
+  if (pending_input_.empty()) events.push_back({STDIN_FILENO, POLLIN, 0});
+  // Without events of its own: tells when the app's side has gone. A terminal's end is seen where it is read.
+  if (!pending_input_.empty() || !terminal_)
+    events.push_back({input_.get(), static_cast<short>(pending_input_.empty() ? 0 : POLLOUT), 0});
+}
+
+void Relay::handle(std::span<const pollfd> events) {
+  for (Sink* sink : {&out_, &err_})
+    if (!sink->idle() && find(events, sink->fd(), POLLOUT | POLLERR | POLLHUP) != nullptr) sink->flush();
+  for (auto& o : outputs_)
+    if (o.source && o.sink->idle() && find(events, o.source.get(), POLLIN | POLLERR | POLLHUP) != nullptr)
+      read_output(o);
+  if (!input_) return;
+  if (!pending_input_.empty()) {
+    if (find(events, input_.get(), POLLOUT | POLLERR | POLLHUP) != nullptr) write_input();
+  } else if (!terminal_ && find(events, input_.get(), POLLERR) != nullptr) {
+    close_input();
+  } else if (find(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP) != nullptr) {
+    read_input();
+  }
+}
+
+void Relay::read_output(Output& o) {
+  std::array<char, kChunk> buffer;
+  const ssize_t n = ::read(o.source.get(), buffer.data(), buffer.size());
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0) return end_output(o);  // EIO: the last who had the terminal open has gone
+  const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
+  if (o.app.empty()) {
+    o.sink->write(bytes);
+  } else {
+    const auto prefix = line_prefix(since_boot(), o.app, o.pid);
+    std::string text;
+    o.lines.feed(bytes, [&](std::string_view line) { text += cat(prefix, line, "\n"); });
+    o.sink->write(text);
+  }
+  if (o.sink->broken()) o.source.reset();
+}
+
+void Relay::end_output(Output& o) {
+  o.lines.end([&](std::string_view line) { o.sink->write(cat(line_prefix(since_boot(), o.app, o.pid), line, "\n")); });
+  o.source.reset();
+  if (!terminal_) return;
+  close_input();
+  raw_.reset();
+}
+
+void Relay::read_input() {
+  std::array<char, kChunk> buffer;
+  const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0) return close_input();
+  const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
+  escaped_ = escaped_ || (terminal_ && escape_.feed(bytes, std::chrono::steady_clock::now()));
+  pending_input_ = bytes;
+  write_input();
+}
+
+void Relay::write_input() {
+  const ssize_t n = ::write(input_.get(), pending_input_.data(), pending_input_.size());
+  if (n >= 0)
+    pending_input_.erase(0, static_cast<std::size_t>(n));
+  else if (errno != EAGAIN && errno != EINTR)
+    close_input();
+}
+
+void Relay::close_input() noexcept {
+  input_.reset();
+  pending_input_.clear();
+}
+
+void Relay::give_up() noexcept {
+  outputs_.clear();
+  close_input();
+  if (raw_) raw_->release();
+  raw_.reset();
+}
+
+bool Relay::active() const noexcept {
+  return !flushed() || std::ranges::any_of(outputs_, [](const Output& o) { return bool(o.source); });
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies between rkt's own standard streams and the pipes or the terminal of apps, so that no descriptor of the host's
+// files reaches a pod. Driven by somebody's poll loop; nothing here waits.
+//
+// A reader that is slow holds up only those who write to it. One that has gone closes the app's pipe: the app sees
+// what it would see without rkt in between.
+#pragma once
+
+#include <poll.h>
+
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stage1/native/escape.h"
+#include "stage1/native/lines.h"
+#include "stage1/native/sink.h"
+#include "sys/fd.h"
+#include "sys/pty.h"
+
+namespace rkt::native {
+
+class Relay {
+ public:
+  Relay();
+  /// What comes out of `source` goes to stream 1 or 2, as it is.
+  void add_output(UniqueFd source, int stream);
+  /// The same, in lines, each with a prefix that names `app` and its process (see set_pid()).
+  void add_lines(UniqueFd source, int stream, const std::string& app);
+  void set_pid(std::string_view app, int pid);
+  /// What comes in on stream 0 goes to `target`, a pipe; its end closes it.
+  void add_input(UniqueFd target);
+  /// Streams 0 and 1, a terminal, are coupled with the master of another one, which gets its size. Raw until the other
+  /// side has gone.
+  void add_terminal(UniqueFd master);
+  void window_changed();
+
+  /// Appends what to wait for.
+  void watch(std::vector<pollfd>& events) const;
+  /// Copies what is there; `events` is what watch() appended, polled.
+  void handle(std::span<const pollfd> events);
+
+  /// Closes everything, and leaves the terminal as it is: for the other half of a clone.
+  void give_up() noexcept;
+
+  /// Nobody will read what comes in from now on.
+  void end_input() noexcept { close_input(); }
+  /// Nothing waits for a reader.
+  bool flushed() const noexcept { return out_.idle() && err_.idle(); }
+  /// Something may still come out, or be waiting for its reader.
+  bool active() const noexcept;
+  /// The user asked to get out of the terminal.
+  bool escaped() const noexcept { return escaped_; }
+
+ private:
+  struct Output {
+    UniqueFd source;
+    Sink* sink = nullptr;
+    std::string app = {};  // "": untouched
+    int pid = 0;
+    LineSplitter lines = {};
+  };
+  void read_output(Output& output);
+  void end_output(Output& output);
+  void read_input();
+  void write_input();
+  void close_input() noexcept;
+
+  Sink out_{1}, err_{2};
+  std::deque<Output> outputs_;
+  UniqueFd input_;  // where stream 0 goes
+  std::string pending_input_;
+  bool terminal_ = false, escaped_ = false;
+  EscapeSequence escape_;
+  std::optional<RawMode> raw_;
+};
+
+}  // namespace rkt::native

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// run: everything of a pod that is made on the host, then the clone that becomes its pid 1, then outer.h's loop.
+//
+//   plan -> cgroups -> networks -> volumes and name files -> streams -> clone -> (init.h) ... -> networks and cgroups
+//   gone
+//
+// Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
+// each written before what it names is made.
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "net/network.h"
+#include "stage1/native/backing.h"
+#include "stage1/native/commands.h"
+#include "stage1/native/etc_files.h"
+#include "stage1/native/init.h"
+#include "stage1/native/outer.h"
+#include "sys/file.h"
+#include "sys/ns.h"
+#include "sys/pty.h"
+
+namespace rkt::native {
+namespace {
+
+void warn(std::string_view text) { log::note("stage1", text); }
+
+// The pod's lock stays open in this process and in init; everything else that the caller left open is closed, since
+// init never executes anything.
+UniqueFd take_lock() {
+  const auto fd = parse_int<unsigned>(env("RKT_LOCK_FD").value_or(""));
+  if (!fd || *fd < 3 || ::fcntl(static_cast<int>(*fd), F_GETFD) < 0)
+    throw Error(Errc::usage, "RKT_LOCK_FD names no open descriptor");
+  if ((*fd > 3 && ::syscall(SYS_close_range, 3U, *fd - 1, 0U) < 0) ||
+      ::syscall(SYS_close_range, *fd + 1, ~0U, 0U) < 0 || ::fcntl(static_cast<int>(*fd), F_SETFD, FD_CLOEXEC) < 0)
+    throw Error::from_errno("close inherited descriptors");
+  return UniqueFd(static_cast<int>(*fd));
+}
+
+// A caller may have closed standard streams: their numbers must not come to name something of the pod's.
+void fill_streams() {
+  for (int fd = 0; fd < 3; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+      throw Error::from_errno("open \"/dev/null\"");
+}
+
+void write_state(const DirFd& dir, const char* name, std::string_view text) {
+  AtomicFile file(dir, name, 0644);
+  write_all(file.fd(), text, name);
+  file.commit(AtomicFile::Sync::no);
+}
+
+class PodRun {
+ public:
+  PodRun(const RunOptions& options, int signals)
+      : options_(options),
+        signals_(signals),
+        pod_(load_pod()),
+        plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
+        devpts_(DetachedMount::make("devpts",
+                                    {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
+                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)),
+        status_(pod_.stage1.sub("rkt/status")) {}
+
+  int run() {
+    make_cgroups();
+    if (options_.net.contained())
+      network_ = net::setup({pod_.dir, options_.uuid, options_.net, options_.local_config, plan_.ports});
+    make_backing(pod_, plan_);
+    plan_app_mounts();
+    make_streams();
+    const int status = start();
+    clean_up();
+    return status;
+  }
+
+ private:
+  void make_cgroups() {
+    cgroup::Needs needs;
+    for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
+    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, warn);
+    write_state(pod_.dir, "subcgroup", cgroups_->subcgroup());
+    write_state(pod_.dir, "cgroups", cgroups_->state());
+    init_group_ = cgroups_->init();
+    for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
+  }
+
+  void plan_app_mounts() {
+    const bool fallback = std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return !a.has_hosts; });
+    const bool resolv = write_etc(pod_, options_, plan_.hostname, network_.dns, network_.dns_network, fallback);
+    for (const auto& app : plan_.apps) {
+      const EtcChoice etc{.resolv = options_.resolv,
+                          .hosts = options_.hosts,
+                          .generated_resolv = resolv,
+                          .app_has_hosts = app.has_hosts};
+      mounts_.push_back({.name = app.name,
+                         .ops = plan_mounts({.volumes = app.volumes,
+                                             .protect_paths = plan_.protect_paths,
+                                             .console = plan_.terminal,
+                                             .files = plan_etc(etc)}),
+                         .read_only_root = app.read_only_root});
+    }
+  }
+
+  void make_streams() {
+    if (plan_.terminal) {
+      Pty pty = Pty::make(devpts_.fd());
+      relay_.add_terminal(std::move(pty.master));
+      stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
+      return;
+    }
+    const bool lines = !options_.interactive && (plan_.apps.size() > 1 || is_terminal(STDOUT_FILENO));
+    for (const auto& app : plan_.apps) {
+      AppStdio& s = stdio_.emplace_back();
+      for (const int stream : {1, 2}) {
+        Pipe pipe = Pipe::make();
+        (stream == 1 ? s.out : s.err) = std::move(pipe.write_end);
+        if (lines)
+          relay_.add_lines(std::move(pipe.read_end), stream, app.name);
+        else
+          relay_.add_output(std::move(pipe.read_end), stream);
+      }
+      if (!plan_.with_stdin) continue;
+      Pipe pipe = Pipe::make();
+      s.in = std::move(pipe.read_end);
+      relay_.add_input(std::move(pipe.write_end));
+    }
+  }
+
+  // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end
+  // of the other one.
+  int start() {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+      throw Error::from_errno("make a socket pair");
+    UniqueFd ours(pair[0]), theirs(pair[1]);
+    const auto self = open_pidfd(::getpid());
+    const cgroup::Entry entry = init_group_.entry();
+    const std::uint64_t spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | (plan_.own_ipc ? CLONE_NEWIPC : 0);
+    const NewProcess init = clone_process(spaces, entry.into);
+    if (init.pid == 0) {
+      ours.reset();
+      relay_.give_up();
+      run_init({.plan = plan_,
+                .mounts = mounts_,
+                .devpts = devpts_,
+                .parent = self->get(),
+                .control = theirs.get(),
+                .netns = network_.netns ? network_.netns.get() : -1,
+                .entry = entry,
+                .groups = std::move(groups_),
+                .stdio = std::move(stdio_),
+                .pod = pod_.dir,
+                .status = status_,
+                .restrictions = options_.restrictions});
+    }
+    theirs.reset();
+    stdio_.clear();
+    return supervise_from_outside({.plan = plan_,
+                                   .relay = relay_,
+                                   .signals = signals_,
+                                   .init = init.pidfd.get(),
+                                   .control = ours.get(),
+                                   .on_ready = [&] { announce(init.pid); }});
+  }
+
+  // From here on the pod can be entered.
+  void announce(pid_t init) {
+    if (::symlinkat("ready", pod_.stage1.get(), "rkt/supervisor-status") < 0 && errno != EEXIST)
+      throw Error::from_errno("announce that the pod is ready");
+    write_state(pod_.dir, "pid", cat(init, "\n"));
+  }
+
+  // gc would do the same; addresses, ports and cgroups should not have to wait for it.
+  void clean_up() {
+    try {
+      cgroups_->remove();
+      if (options_.net.contained()) net::teardown(pod_.dir, options_.uuid, options_.local_config);
+    } catch (const Error& e) {
+      warn(cat(e.brief(), ", left to gc"));
+    }
+  }
+
+  const RunOptions& options_;
+  int signals_;
+  Pod pod_;
+  PodPlan plan_;
+  DetachedMount devpts_;
+  DirFd status_;
+  std::optional<cgroup::PodCgroups> cgroups_;
+  cgroup::Group init_group_;
+  std::vector<cgroup::Group> groups_;
+  net::Setup network_;
+  std::vector<AppMountPlan> mounts_;
+  Relay relay_;
+  std::vector<AppStdio> stdio_;
+};
+
+}  // namespace
+
+int run(const std::vector<std::string>& args) {
+  const RunOptions options = parse_run(args);
+  log::set_debug(options.debug);
+  fill_streams();
+  const UniqueFd lock = take_lock();
+  const UniqueFd signals = take_signals();
+  return PodRun(options, signals.get()).run();
+}
+
+}  // namespace rkt::native

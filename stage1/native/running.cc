@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/running.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+#include "sys/lock.h"
+#include "sys/ns.h"
+
+namespace rkt::native {
+namespace {
+
+Error gone() { return Error(Errc::not_found, "the pod is not running"); }
+
+UniqueFd open_process(pid_t pid) {
+  auto fd = open_pidfd(pid);
+  if (!fd) throw gone();
+  return std::move(*fd);
+}
+
+pid_t parent_of(pid_t pid) {
+  const auto proc = DirFd::find(cat("/proc/", pid));
+  const std::string stat = proc ? read_file(*proc, "stat", 4096) : throw gone();
+  // "PID (NAME) S PPID": the name may hold anything, so the last parenthesis counts.
+  const auto fields = split(std::string_view(stat).substr(stat.rfind(')') + 1), ' ');
+  const auto parent = fields.size() > 2 ? parse_int<pid_t>(fields[2]) : std::nullopt;
+  if (!parent || *parent < 1) throw gone();
+  return *parent;
+}
+
+// The process's number in the innermost pid namespace that it is in.
+std::optional<pid_t> inner_pid(const std::string& host_pid) {
+  const auto proc = DirFd::find(cat("/proc/", host_pid));
+  const auto status = proc ? find_file_text(*proc, "status", 65536) : std::nullopt;
+  if (!status) return std::nullopt;
+  for (const auto line : split(*status, '\n'))
+    if (line.starts_with("NSpid:")) return parse_int<pid_t>(line.substr(line.rfind('\t') + 1));
+  return std::nullopt;
+}
+
+}  // namespace
+
+pid_t read_init_pid(const DirFd& pod) {
+  const auto text = find_file_text(pod, "pid", 64);
+  if (!text && is_locked(pod)) throw Error(Errc::busy, "the pod is still starting, try again");
+  if (!text) throw gone();
+  const auto pid = parse_int<pid_t>(trim(*text));
+  if (!pid || *pid <= 1) throw Error(Errc::invalid, "the pod's file \"pid\" holds no process ID");
+  return *pid;
+}
+
+RunningPod RunningPod::find(const DirFd& pod, pid_t init) {
+  RunningPod out;
+  out.init = open_process(init);
+  const pid_t parent = parent_of(init);
+  out.outer = open_process(parent);
+  if (!is_locked(pod) || parent_of(init) != parent) throw gone();
+  return out;
+}
+
+std::optional<UniqueFd> find_in_pod(pid_t init, pid_t pid) {
+  const auto task = DirFd::find(cat("/proc/", init, "/task/", init));
+  if (!task) return std::nullopt;
+  const std::string children = read_file(*task, "children", std::size_t{1} << 20);
+  for (const auto word : split(trim(children), ' ')) {
+    const auto host = parse_int<pid_t>(word);
+    if (!host || inner_pid(std::string(word)) != pid) continue;
+    auto fd = open_pidfd(*host);
+    // Looked at once more: the number may have changed hands before it was opened.
+    if (fd && inner_pid(std::string(word)) == pid) return fd;
+  }
+  return std::nullopt;
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two processes of a running pod, found from outside. A process ID is a number that may have come to mean another
+// process; what is found here is proven: the pod's lock is still held after the descriptors were opened, and outer
+// leaves init unreaped while it holds that lock.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "sys/dir.h"
+#include "sys/fd.h"
+
+namespace rkt::native {
+
+struct RunningPod {
+  UniqueFd init, outer;  ///< pidfds
+  /// `init`: what POD/pid says. Throws Errc::not_found when the pod has ended.
+  static RunningPod find(const DirFd& pod, pid_t init);
+};
+
+/// What POD/pid says; throws when the pod does not run, or has not come that far.
+pid_t read_init_pid(const DirFd& pod);
+
+/// The process on the host that is `pid` in the pod of `init`, one of init's children; nullopt: there is none.
+std::optional<UniqueFd> find_in_pod(pid_t init, pid_t pid);
+
+}  // namespace rkt::native

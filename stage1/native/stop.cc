@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// stop: a request to the outer process, or the end of the pod's pid 1 and so of everything in the pod.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/commands.h"
+#include "stage1/native/options.h"
+#include "stage1/native/running.h"
+
+namespace rkt::native {
+
+int stop(const std::vector<std::string>& args) {
+  const StopOptions options = parse_stop(args);
+  const DirFd dir = DirFd::open(".");
+  const RunningPod pod = RunningPod::find(dir, read_init_pid(dir));
+  const int target = options.force ? pod.init.get() : pod.outer.get();
+  const int signal = options.force ? SIGKILL : SIGTERM;
+  if (::syscall(SYS_pidfd_send_signal, target, signal, nullptr, 0) < 0 && errno != ESRCH)
+    throw Error::from_errno(cat("signal pod ", options.uuid.str()));
+  return 0;
+}
+
+}  // namespace rkt::native

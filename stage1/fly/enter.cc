@@ -5,6 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+#include <climits>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/common/environment.h"
@@ -16,17 +19,20 @@
 namespace rkt::fly {
 namespace {
 
-// The app's root as the app sees it. The process is pinned first, so that its number cannot come to mean another one.
-void enter_root(int pid) {
+// Joins the mounts of the app and returns its root. The pod's overlays are attached nowhere else. The process is pinned
+// first, so that its number cannot come to mean another one. The current directory stays POD.
+UniqueFd join_mounts(int pid) {
+  std::array<char, PATH_MAX> pod{};
+  if (::getcwd(pod.data(), pod.size()) == nullptr) throw Error::from_errno("find the pod's directory");
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process) throw Error::from_errno(cat("find process ", pid));
-  const UniqueFd root(::open(cat("/proc/", pid, "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd root(::open(cat("/proc/", pid, "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) throw Error::from_errno(cat("open the root of process ", pid));
   if (::syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) < 0)
     throw Error::from_errno(cat("find process ", pid));
   if (::setns(process.get(), CLONE_NEWNS) < 0) throw Error::from_errno(cat("join the mounts of process ", pid));
-  if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
-    throw Error::from_errno("enter the app's root");
+  if (::chdir(pod.data()) < 0) throw Error::from_errno("return to the pod's directory");
+  return root;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
@@ -40,6 +46,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 int enter(const std::vector<std::string>& args) {
   EnterOptions options = parse_enter(args);
+  const UniqueFd root = join_mounts(options.pid);
   const FlyPod pod = load_pod();
   const std::string app = pod.app().name.str();
   if (!options.app.empty() && options.app != app)
@@ -47,7 +54,8 @@ int enter(const std::vector<std::string>& args) {
   const Credentials who = credentials_of(pod);
   auto env_list = stage1::as_strings(stage1::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
   env_list.push_back(cat("TERM=", env("TERM").value_or("vt100")));
-  enter_root(options.pid);
+  if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
+    throw Error::from_errno("enter the app's root");
   take_credentials(who);
   ::execve(options.command.front().c_str(), pointers(options.command).data(), pointers(env_list).data());
   throw Error::from_errno(cat("execute ", quoted(options.command.front())));

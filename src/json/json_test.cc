@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "json/reader.h"
 #include "json/value.h"
 
@@ -20,6 +20,14 @@ std::string why(const std::function<void()>& f) {
 
 TEST(Json, KeepsMemberOrderAndTheLastOfRepeatedNames) {
   EXPECT_EQ(write(parse(R"({"b":1,"a":[true,null],"b":2.5})")), R"({"b":2.5,"a":[true,null]})");
+}
+
+TEST(Json, ManyMembersTakeNoQuadraticTimeAndTheLastStillWins) {
+  std::string text = "{";
+  for (int i = 0; i < 200000; ++i) text += cat("\"", i, "\":0,");
+  const Value v = parse(text + "\"7\":1}");
+  EXPECT_EQ(v.as_object()->members().size(), 200000U);
+  EXPECT_EQ(*v.as_object()->find("7")->as_int(), 1);
 }
 
 TEST(Json, WritesGoEscapes) {

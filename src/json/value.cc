@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -29,9 +30,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t d, const string_t&) override { return put(Value(d)); }
   bool string(string_t& s) override { return put(Value(std::move(s))); }
   bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Frame{.object = Object(), .is_object = true}); }
-  bool end_object() override { return close(Value(std::move(stack_.back().object))); }
-  bool start_array(std::size_t) override { return open(Frame{}); }
+  bool start_object(std::size_t) override { return open(true); }
+  bool end_object() override { return close(Object(std::move(stack_.back().members))); }
+  bool start_array(std::size_t) override { return open(false); }
   bool end_array() override { return close(Value(std::move(stack_.back().array))); }
   bool key(string_t& name) override {
     stack_.back().key = std::move(name);
@@ -46,16 +47,40 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
  private:
   struct Frame {
     Array array;
-    Object object;
+    std::vector<Member> members;
+    std::unordered_map<std::string, std::size_t> places;  // only when there are many members
     std::string key;
     bool is_object = false;
+
+    // The last one wins. A document of strangers may have a million members: no search through all of them for each.
+    void set(std::string name, Value value) {
+      static constexpr std::size_t kFew = 16;
+      if (members.size() == kFew)
+        for (std::size_t i = 0; i < kFew; ++i) places.emplace(members[i].first, i);
+      if (Member* before = find(name)) {
+        before->second = std::move(value);
+        return;
+      }
+      if (members.size() >= kFew) places.emplace(name, members.size());
+      members.emplace_back(std::move(name), std::move(value));
+    }
+
+   private:
+    Member* find(const std::string& name) {
+      if (!places.empty()) {
+        const auto it = places.find(name);
+        return it == places.end() ? nullptr : &members[it->second];
+      }
+      const auto it = std::find_if(members.begin(), members.end(), [&](const Member& m) { return m.first == name; });
+      return it == members.end() ? nullptr : &*it;
+    }
   };
-  bool open(Frame f) {
+  bool open(bool object) {
     if (static_cast<int>(stack_.size()) >= depth_) {
       problem_ = cat("nested deeper than ", depth_);
       return false;
     }
-    stack_.push_back(std::move(f));
+    stack_.emplace_back().is_object = object;
     return true;
   }
   bool close(Value v) {
@@ -66,7 +91,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     if (stack_.empty())
       root_ = std::move(v);
     else if (stack_.back().is_object)
-      stack_.back().object.set(std::move(stack_.back().key), std::move(v));
+      stack_.back().set(std::move(stack_.back().key), std::move(v));
     else
       stack_.back().array.push_back(std::move(v));
     return true;

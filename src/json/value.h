@@ -18,6 +18,8 @@ using Member = std::pair<std::string, Value>;
 /// Members in the order in which they were first seen or added.
 class Object {
  public:
+  Object() = default;
+  explicit Object(std::vector<Member> distinct);            ///< names that differ
   void set(std::string name, Value value);                  ///< replaces in place, or appends
   const Value* find(std::string_view name) const;           ///< exact name; nullptr: absent
   const Value* find_any_case(std::string_view name) const;  ///< the reference's decoder ignores case (ASCII)
@@ -57,7 +59,9 @@ class Value {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> v_;
 };
 
-inline bool Object::empty() const noexcept { return members_.empty(); }  // here, because clang wants Value complete
+// Here, because clang wants Value complete.
+inline Object::Object(std::vector<Member> distinct) : members_(std::move(distinct)) {}
+inline bool Object::empty() const noexcept { return members_.empty(); }
 
 struct Limits {
   std::size_t bytes = std::size_t{8} << 20;

@@ -89,10 +89,11 @@ AcName read_name(const json::Reader& in) {
 
 Labels read_labels(const json::Reader& in) {
   Labels out;
+  std::set<std::string> seen;
   for (const auto& l : in.items("labels")) {
     Label label{read_identifier(l.at("name")), l.text_or("value", "")};
     if (label.name == "name") l.fail("invalid label name: \"name\"");
-    if (find_label(out, label.name) != nullptr) l.fail(cat("duplicate labels of name ", quoted(label.name)));
+    if (!seen.insert(label.name).second) l.fail(cat("duplicate labels of name ", quoted(label.name)));
     out.push_back(std::move(label));
   }
   check_platform(in, out);
@@ -101,9 +102,10 @@ Labels read_labels(const json::Reader& in) {
 
 std::vector<Annotation> read_annotations(const json::Reader& in) {
   std::vector<Annotation> out;
+  std::set<std::string> seen;
   for (const auto& a : in.items("annotations")) {
     Annotation annotation{read_identifier(a.at("name")), a.text_or("value", "")};
-    if (find_annotation(out, annotation.name) != nullptr)
+    if (!seen.insert(annotation.name).second)
       a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
     const bool url = annotation.name == "homepage" || annotation.name == "documentation";
     if (url && !annotation.value.starts_with("http://") && !annotation.value.starts_with("https://"))

@@ -12,7 +12,7 @@
 namespace rkt::appc {
 namespace {
 
-constexpr json::Limits kManifestLimits{.bytes = std::size_t{16} << 20, .depth = 32};
+constexpr json::Limits kPodLimits{.bytes = std::size_t{16} << 20, .depth = 32};
 constexpr std::int64_t kMaxId = 0xfffffffe;
 
 Volume::Kind parse_kind(std::string_view text) {
@@ -231,7 +231,7 @@ const Volume* PodManifest::find_volume(std::string_view name) const {
 }
 
 PodManifest parse_pod_manifest(std::string_view json_text) {
-  const json::Value value = json::parse(json_text, kManifestLimits);
+  const json::Value value = json::parse(json_text, kPodLimits);
   const json::Reader in(value, "", json::Reader::Case::any);
   PodManifest m;
   check_kind(in, "PodManifest");

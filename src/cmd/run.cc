@@ -9,7 +9,7 @@
 namespace rkt::cmd {
 namespace {
 
-std::vector<cli::Flag> flags() {
+std::vector<cli::Flag> run_flags() {
   std::vector<cli::Flag> out = cli::pod_flags();
   for (auto list : {cli::network_flags(), cli::app_flags()})
     for (auto& f : list) out.push_back(std::move(f));
@@ -46,7 +46,7 @@ const cli::Command run{
     .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] IMAGE [-- image-args...[---]]...",
     .brief = "Run image(s) in a pod in rkt",
     .description = {},
-    .flags = flags(),
+    .flags = run_flags(),
     .args_mode = cli::Command::Args::images,
     .app_args = true,
     .needs_root = true,

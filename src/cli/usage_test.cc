@@ -6,13 +6,13 @@
 namespace rkt::cli {
 namespace {
 
-const std::vector<Command> kCommands = {{.name = "image list",
-                                         .brief = "List images",
-                                         .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
-                                        {.name = "version", .brief = "Print versions"}};
+const std::vector<Command> kListed = {{.name = "image list",
+                                       .brief = "List images",
+                                       .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
+                                      {.name = "version", .brief = "Print versions"}};
 
 TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
-  const std::string u = usage(kCommands, "image list");
+  const std::string u = usage(kListed, "image list");
   EXPECT_TRUE(
       u.starts_with("NAME:\n\timage list - List images\n\nUSAGE:\n\trkt image list\n\nOPTIONS:\n      "
                     "--format=\"\"\t\tform\n      --full[=false]\tlong form\n\n"))
@@ -21,12 +21,12 @@ TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
 }
 
 TEST(Usage, OfRktListsCommandsWithHelpLast) {
-  const std::string u = usage(kCommands, "");
+  const std::string u = usage(kListed, "");
   const auto at = u.find("COMMANDS:\n\timage list\t");
   ASSERT_NE(at, std::string::npos) << u;
   EXPECT_LT(u.find("\tversion\t"), u.find("\thelp\t"));
   EXPECT_EQ(u.find("-h, --help"), std::string::npos);
-  EXPECT_NE(usage(kCommands, "", true).find("-h, --help[=false]"), std::string::npos);
+  EXPECT_NE(usage(kListed, "", true).find("-h, --help[=false]"), std::string::npos);
 }
 
 }  // namespace

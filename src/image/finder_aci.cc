@@ -16,7 +16,7 @@
 namespace rkt::image {
 namespace {
 
-constexpr std::size_t kMaxSignature = std::size_t{1} << 20;
+constexpr std::size_t kMaxSignatureFile = std::size_t{1} << 20;
 
 // IMAGE.aci -> IMAGE.aci.asc, of a URL's path: query and fragment stay behind it.
 std::string signature_beside(const std::string& image) {
@@ -35,7 +35,7 @@ UniqueFd open_named(const std::string& path) {
 
 std::string read_signature(const std::string& path) {
   try {
-    return read_all(open_named(path).get(), path, kMaxSignature);
+    return read_all(open_named(path).get(), path, kMaxSignatureFile);
   } catch (Error& e) {
     if (e.code() == Errc::not_found)
       e.hint("the image needs a signature beside it or named by --signature; --insecure-options=image goes without");

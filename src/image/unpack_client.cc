@@ -19,7 +19,6 @@ namespace {
 
 using unpack::Operation;
 using unpack::Reply;
-using unpack::Request;
 
 struct Answer {
   Reply reply;
@@ -38,7 +37,7 @@ void mark_opaque(const Channel::Message& message) {
     throw Error::from_errno("mark a directory opaque");
 }
 
-Answer run_worker(const Request& request, const std::vector<int>& fds) {
+Answer run_worker(const unpack::Request& request, const std::vector<int>& fds) {
   auto [ours, theirs] = Channel::make_pair();
   const std::string exe = cat(install_prefix(), "/libexec/rkt/unpack");
   Child child = Child::spawn(
@@ -74,7 +73,7 @@ AciScan scan_aci(int file) {
 }
 
 std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits) {
-  Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
+  unpack::Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
   std::vector<int> fds;
   for (const auto& l : layers) {
     request.archives.push_back(

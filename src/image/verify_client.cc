@@ -23,7 +23,7 @@ namespace {
 namespace protocol = rkt::verify;
 
 [[noreturn]] void ended_early() { throw Error(Errc::system, "libexec/rkt/verify ended without an answer"); }
-[[noreturn]] void distrust(std::string_view what) {
+[[noreturn]] void distrust_verifier(std::string_view what) {
   throw Error(Errc::untrusted, cat("libexec/rkt/verify gave a wrong answer: ", what));
 }
 
@@ -74,7 +74,7 @@ std::vector<std::string> read_identities(const json::Reader& answer) {
 
 std::string read_fingerprint(const json::Reader& answer) {
   const std::string& text = answer.at("fingerprint").text();
-  if (!keystore::is_fingerprint(text)) distrust("no fingerprint");
+  if (!keystore::is_fingerprint(text)) distrust_verifier("no fingerprint");
   return text;
 }
 
@@ -126,14 +126,14 @@ std::vector<std::string> usable_keys(const json::Reader& answer, const std::vect
 Verdict read_verdict(const json::Value& value, const std::vector<keystore::TrustedKey>& ring) {
   const json::Reader answer(value, "answer of libexec/rkt/verify");
   const auto why = protocol::parse_why(answer.at("why").text());
-  if (!why) distrust("unknown verdict");
+  if (!why) distrust_verifier("unknown verdict");
   Verdict out{.good = *why == Verdict::Why::ok,
               .fingerprint = answer.at("fingerprint").text(),
               .identities = read_identities(answer),
               .why = *why};
   const auto usable = usable_keys(answer, ring);
   const bool in_ring = std::find(usable.begin(), usable.end(), out.fingerprint) != usable.end();
-  if (out.good && !in_ring) distrust("a key that is not in the ring");
+  if (out.good && !in_ring) distrust_verifier("a key that is not in the ring");
   if (!in_ring && !is_hex(out.fingerprint, 16)) out.fingerprint.clear();
   return out;
 }
@@ -151,7 +151,7 @@ KeyInfo read_key(const json::Reader& answer) {
               .identities = read_identities(answer),
               .armored = {}};
   for (const auto& subkey : key.subkeys)
-    if (!keystore::is_fingerprint(subkey)) distrust("no fingerprint");
+    if (!keystore::is_fingerprint(subkey)) distrust_verifier("no fingerprint");
   return key;
 }
 
@@ -188,7 +188,7 @@ std::vector<KeyInfo> inspect_keys(const std::string& key_bytes) {
     const json::Value value = worker.answer();
     const json::Reader answer(value, "answer of libexec/rkt/verify");
     if (answer.boolean_or("end", false)) break;
-    if (keys.size() == protocol::kMaxKeysInFile) distrust("too many keys");
+    if (keys.size() == protocol::kMaxKeysInFile) distrust_verifier("too many keys");
     keys.push_back(read_key(answer));
     sizes.push_back(static_cast<std::size_t>(answer.at("size").integer(1, 2 * protocol::kMaxKeyFileBytes)));
   }
@@ -196,10 +196,10 @@ std::vector<KeyInfo> inspect_keys(const std::string& key_bytes) {
   const std::string all = read_all(armored.get(), "armored keys", 2 * protocol::kMaxKeyFileBytes);
   std::size_t at = 0;
   for (std::size_t i = 0; i < keys.size(); at += sizes[i++]) {
-    if (sizes[i] > all.size() - at) distrust("a key is missing");
+    if (sizes[i] > all.size() - at) distrust_verifier("a key is missing");
     keys[i].armored = all.substr(at, sizes[i]);
   }
-  if (keys.empty()) distrust("no keys");
+  if (keys.empty()) distrust_verifier("no keys");
   return keys;
 }
 

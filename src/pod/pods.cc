@@ -11,8 +11,8 @@ namespace rkt::pod {
 namespace {
 
 // In the order in which a pod passes through them: looking in this order cannot miss one that is being renamed.
-constexpr std::array<std::string_view, 6> kPlaces = {"embryo", "prepare",        "prepared",
-                                                     "run",    "exited-garbage", "garbage"};
+constexpr std::array<std::string_view, 6> kPlaceNames = {"embryo", "prepare",        "prepared",
+                                                         "run",    "exited-garbage", "garbage"};
 // Those that a UUID argument may name and `list` shows.
 constexpr std::array<std::string_view, 4> kVisible = {"prepare", "prepared", "run", "exited-garbage"};
 
@@ -90,14 +90,14 @@ Pods Pods::open(const std::string& data) {
   Pods out;
   out.data_ = data;
   const DirFd pods = make_dirs(cat(data, "/pods"), 0750);
-  for (const auto place : kPlaces) out.dirs_.push_back(open_place(pods, place));
+  for (const auto place : kPlaceNames) out.dirs_.push_back(open_place(pods, place));
   return out;
 }
 
 const DirFd& Pods::dir(std::string_view place) const {
-  const auto it = std::find(kPlaces.begin(), kPlaces.end(), place);
-  if (it == kPlaces.end()) throw Error(Errc::bug, cat("no pods directory ", quoted(place)));
-  return dirs_.at(static_cast<std::size_t>(it - kPlaces.begin()));
+  const auto it = std::find(kPlaceNames.begin(), kPlaceNames.end(), place);
+  if (it == kPlaceNames.end()) throw Error(Errc::bug, cat("no pods directory ", quoted(place)));
+  return dirs_.at(static_cast<std::size_t>(it - kPlaceNames.begin()));
 }
 
 std::string Pods::path(std::string_view place) const { return cat(data_, "/pods/", place); }

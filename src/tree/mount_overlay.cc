@@ -21,7 +21,7 @@ int fsconfig(int fs, unsigned command, const char* key, const void* value, int a
   return static_cast<int>(::syscall(SYS_fsconfig, fs, command, key, value, aux));
 }
 
-std::string by_number(int fd) { return cat("/proc/self/fd/", fd); }
+std::string fd_path(int fd) { return cat("/proc/self/fd/", fd); }
 
 // What the kernel says about a mount that failed lies in the context, one message a read.
 std::string kernel_log(int fs) {
@@ -32,7 +32,7 @@ std::string kernel_log(int fs) {
 
 bool set_directory(int fs, const char* key, int dir) {
   if (fsconfig(fs, FSCONFIG_SET_FD, key, nullptr, dir) == 0) return true;
-  return fsconfig(fs, FSCONFIG_SET_STRING, key, by_number(dir).c_str(), 0) == 0;
+  return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(dir).c_str(), 0) == 0;
 }
 
 void set_lowers(int fs, const std::vector<DirFd>& lowers) {
@@ -40,7 +40,7 @@ void set_lowers(int fs, const std::vector<DirFd>& lowers) {
     if (set_directory(fs, "lowerdir+", lowers[i].get())) continue;
     if (i > 0) throw Error::from_errno(cat("add layer ", i, " to an overlay"));
     std::string all;
-    for (const auto& dir : lowers) all += cat(all.empty() ? "" : ":", by_number(dir.get()));
+    for (const auto& dir : lowers) all += cat(all.empty() ? "" : ":", fd_path(dir.get()));
     if (all.size() > kMaxOption)
       throw Error(Errc::unsupported, cat("this kernel cannot stack ", lowers.size(), " layers"))
           .hint("use --no-overlay, or Linux 6.7 or newer");

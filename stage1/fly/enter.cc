@@ -35,7 +35,7 @@ UniqueFd join_mounts(int pid) {
   return root;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
+std::vector<char*> c_strings(std::vector<std::string>& strings) {
   std::vector<char*> out;
   for (auto& s : strings) out.push_back(s.data());
   out.push_back(nullptr);
@@ -57,7 +57,7 @@ int enter(const std::vector<std::string>& args) {
   if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
     throw Error::from_errno("enter the app's root");
   take_credentials(who);
-  ::execve(options.command.front().c_str(), pointers(options.command).data(), pointers(env_list).data());
+  ::execve(options.command.front().c_str(), c_strings(options.command).data(), c_strings(env_list).data());
   throw Error::from_errno(cat("execute ", quoted(options.command.front())));
 }
 

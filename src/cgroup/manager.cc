@@ -31,6 +31,10 @@ std::string own_path(const Hierarchy& h) {
   return h.directory(h.own) ? h.own : h.mount_root;
 }
 
+std::string state_line(const Hierarchy& h, std::string_view path) {
+  return cat("0:", join(h.controllers, ","), ":", path, "\n");
+}
+
 std::string unit(const std::string& app) { return cat(app, ".service"); }
 
 std::string unified_controllers(const Layout& layout) {
@@ -66,10 +70,11 @@ std::uint64_t Group::oom_kills() const {
   return 0;
 }
 
-PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn) {
+PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, Record record) {
   PodCgroups out;
   out.scope_ = scope_name(uuid);
   out.warn_ = std::move(warn);
+  out.record_ = std::move(record);
   const Layout layout = read_layout();
   out.mode_ = layout.mode();
   const Choice choice = choose(layout, needs, unified_controllers(layout));
@@ -123,6 +128,7 @@ bool PodCgroups::add_place(const Choice::Use& use, const std::string& base) {
   const auto path = h.directory(base);
   auto parent = path ? DirFd::find(*path) : std::nullopt;
   if (!parent) return false;
+  record_(cat(state(), state_line(h, child_path(base, scope_))));
   try {
     DirFd dir = make_group(*parent, scope_, h);
     places_.push_back({.hierarchy = h,
@@ -266,7 +272,7 @@ std::string PodCgroups::subcgroup() const { return places_.empty() ? std::string
 
 std::string PodCgroups::state() const {
   std::string out;
-  for (const auto& p : places_) out += cat("0:", join(p.hierarchy.controllers, ","), ":", p.pod, "\n");
+  for (const auto& p : places_) out += state_line(p.hierarchy, p.pod);
   return out;
 }
 

@@ -59,13 +59,15 @@ class Group {
 };
 
 using Warn = std::function<void(std::string_view)>;
+using Record = std::function<void(std::string_view state)>;
 
 /// The pod's cgroup and those below it: `<own>/machine-rkt\x2d….scope` in every hierarchy that is needed.
 class PodCgroups {
  public:
   /// `needs`: the union over all apps. No usable cgroup at all (not mounted, read-only): said through `warn`, and every
-  /// later call is a no-op.
-  static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn);
+  /// later call is a no-op. `record` stores what state() will be before each directory is made, so that a crash never
+  /// leaves one that gc does not know.
+  static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);
 
@@ -101,6 +103,7 @@ class PodCgroups {
   Mode mode_ = Mode::none;
   std::vector<Place> places_;  // [0] is the tracking hierarchy
   Warn warn_;
+  Record record_;
 };
 
 }  // namespace rkt::cgroup

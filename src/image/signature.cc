@@ -10,6 +10,8 @@
 namespace rkt::image {
 namespace {
 
+constexpr std::string_view kOwnStage1 = "coreos.com/rkt/stage1-";
+
 std::string described(const store::ImageRecord& r) {
   const std::string name = r.version.empty() ? r.name : cat(r.name, ":", r.version);
   return cat("image ", quoted(name), " (", r.key.substr(0, 19), ")");
@@ -68,7 +70,11 @@ std::string TrustCheck::verify(int file, const std::string& signature, const std
   if (!verdict.good) refuse(verdict, name);
   std::string text = "signature verified:";
   for (const auto& identity : verdict.identities) text += cat("\n  ", identity);
-  log::note("image", text);
+  // What came with rkt itself is no news to its user.
+  if (name.starts_with(kOwnStage1))
+    log::debug("image", text);
+  else
+    log::note("image", text);
   return verdict.fingerprint;
 }
 

@@ -50,13 +50,11 @@ std::string find_plugin(const std::vector<std::string>& path, const std::string&
 }
 
 std::vector<std::string> plugin_environment(const PluginCall& call, const std::string& path_variable) {
-  return {cat("PATH=", path_variable),
-          cat("CNI_COMMAND=", call.command),
-          cat("CNI_CONTAINERID=", call.container_id),
+  return {cat("PATH=", path_variable), cat("CNI_COMMAND=", call.command), cat("CNI_CONTAINERID=", call.container_id),
           cat("CNI_NETNS=", call.netns),
-          cat("CNI_ARGS=", call.args),
-          cat("CNI_IFNAME=", call.if_name),
-          cat("CNI_PATH=", join(call.path, ":"))};
+          // A plugin looks for its own words: without the last one it refuses those of the plugin that it delegates to.
+          cat("CNI_ARGS=", call.args.empty() ? "" : cat("IgnoreUnknown=1;", call.args)),
+          cat("CNI_IFNAME=", call.if_name), cat("CNI_PATH=", join(call.path, ":"))};
 }
 
 std::string run_plugin(const PluginCall& call) {

@@ -50,7 +50,7 @@ TEST_F(Plugin, SeesNothingOfTheCallersEnvironment) {
   const std::string seen = run_plugin(call("env"));
   ::unsetenv("RKT_LOCK_FD");
   EXPECT_THAT(seen, ::testing::Not(HasSubstr("RKT_LOCK_FD")));
-  EXPECT_THAT(seen, HasSubstr("CNI_ARGS=A=1;B=2"));
+  EXPECT_THAT(seen, HasSubstr("CNI_ARGS=IgnoreUnknown=1;A=1;B=2"));
 }
 
 TEST_F(Plugin, FailsWithItsMessageAndDetails) {

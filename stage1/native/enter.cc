@@ -37,7 +37,8 @@
 namespace rkt::native {
 namespace {
 
-constexpr int kAppNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+constexpr int kAppNamespaces =
+    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
 
 std::string working_directory() {
   std::array<char, 4096> cwd{};
@@ -163,7 +164,8 @@ int run_command(Target& target, std::vector<std::string> argv) {
                             .confinement = target.plan.confinement,
                             .entry = target.group.entry(),
                             .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
-                            .controlling_terminal = streams.terminal},
+                            .controlling_terminal = streams.terminal,
+                            .new_cgroup_namespace = false},
                            faults.slot(0));
   const auto process = open_pidfd(pid);
   streams = {};

@@ -34,7 +34,7 @@ pid_t launch(const LaunchRequest& r, AppFault& fault) {
   const AppChildPlan plan{.fault = &fault,
                           .join = r.entry.join,
                           .joins = r.entry.joins,
-                          .new_cgroup_namespace = true,
+                          .new_cgroup_namespace = r.new_cgroup_namespace,
                           .root = r.root.empty() ? nullptr : r.root.c_str(),
                           .stdio = {r.stdio[0], r.stdio[1], r.stdio[2]},
                           .controlling_terminal = r.controlling_terminal,

@@ -50,6 +50,7 @@ struct LaunchRequest {
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;
+  bool new_cgroup_namespace = true;  ///< false: this process is in the app's already
 };
 
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared

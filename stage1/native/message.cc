@@ -42,6 +42,7 @@ std::optional<Message> receive_message(int socket) {
     Header header{};
     if (static_cast<std::size_t>(n) < sizeof header) throw Error(Errc::bug, "a message of the pod is too short");
     std::memcpy(&header, packet.data(), sizeof header);
+    if (header.kind > Message::Kind::over) throw Error(Errc::bug, "a message of the pod is of no known kind");
     return Message{.kind = header.kind,
                    .app = header.app,
                    .value = header.value,

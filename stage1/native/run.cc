@@ -31,6 +31,8 @@
 namespace rkt::native {
 namespace {
 
+constexpr gid_t kTtyGroup = 5;  // as in the options of devpts below
+
 void warn(std::string_view text) { log::note("stage1", text); }
 
 // The pod's lock stays open in this process and in init; everything else that the caller left open is closed, since
@@ -86,9 +88,9 @@ class PodRun {
   void make_cgroups() {
     cgroup::Needs needs;
     for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
-    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, warn);
+    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, warn,
+                                          [&](std::string_view state) { write_state(pod_.dir, "cgroups", state); });
     write_state(pod_.dir, "subcgroup", cgroups_->subcgroup());
-    write_state(pod_.dir, "cgroups", cgroups_->state());
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
   }
@@ -110,9 +112,16 @@ class PodRun {
     }
   }
 
+  // An app opens /dev/stdout again as the user it is.
+  static void give_to(const AppPlan& app, int fd) {
+    if (::fchown(fd, app.uid, app.gid) < 0) throw Error::from_errno("give the app its standard streams");
+  }
+
   void make_streams() {
     if (plan_.terminal) {
       Pty pty = Pty::make(devpts_.fd());
+      if (::fchown(pty.slave.get(), plan_.apps.front().uid, kTtyGroup) < 0)
+        throw Error::from_errno("give the app its terminal");
       relay_.add_terminal(std::move(pty.master));
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
       return;
@@ -122,6 +131,7 @@ class PodRun {
       AppStdio& s = stdio_.emplace_back();
       for (const int stream : {1, 2}) {
         Pipe pipe = Pipe::make();
+        give_to(app, pipe.write_end.get());
         (stream == 1 ? s.out : s.err) = std::move(pipe.write_end);
         if (lines)
           relay_.add_lines(std::move(pipe.read_end), stream, app.name);
@@ -130,6 +140,7 @@ class PodRun {
       }
       if (!plan_.with_stdin) continue;
       Pipe pipe = Pipe::make();
+      give_to(app, pipe.read_end.get());
       s.in = std::move(pipe.read_end);
       relay_.add_input(std::move(pipe.write_end));
     }

@@ -26,7 +26,7 @@ def test_the_default_network_gives_an_address(rkt):
     p, uuid = rkt.start_pod("example.com/busybox", net="default")
     networks = wait_until(lambda: rkt.status(uuid).get("networks"), "an address")
     ip = re.fullmatch(r"default:ip4=(172\.16\.28\.\d+)", networks).group(1)
-    assert subprocess.run(["ping", "-c1", "-w5", ip], stdout=subprocess.DEVNULL).returncode == 0
+    assert subprocess.run(["busybox", "ping", "-c1", "-w5", ip], stdout=subprocess.DEVNULL).returncode == 0
     netns = (rkt.data / "pods/run" / uuid / "netns").read_text()
     assert os.path.exists(netns) and netns.startswith(("/run/netns/", "/var/run/netns/"))
     infos = json.loads((rkt.data / "pods/run" / uuid / "net-info.json").read_text())

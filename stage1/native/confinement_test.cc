@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/confinement.h"
+
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace rkt::native {
+namespace {
+
+bool has(const SeccompRules& rules, std::string_view name) {
+  return std::ranges::find(rules.names, name) != rules.names.end();
+}
+
+appc::SeccompSet set(appc::SeccompSet::Mode mode, std::vector<std::string> names, std::string err = "") {
+  return {.mode = mode, .names = std::move(names), .errno_name = std::move(err)};
+}
+
+constexpr auto kRetain = appc::SeccompSet::Mode::retain;
+constexpr auto kRemove = appc::SeccompSet::Mode::remove;
+
+TEST(PlanCaps, AreTheDefaultFourteenUnlessTheImageSaysOtherwise) {
+  std::vector<std::string> warnings;
+  EXPECT_EQ(plan_caps({}, warnings), 0xa80425fbU);
+  EXPECT_EQ(plan_caps({.caps_retain = {{"CAP_NET_ADMIN"}}}, warnings), cap_bit(CAP_NET_ADMIN));
+  EXPECT_EQ(plan_caps({.caps_remove = {{"CAP_CHOWN"}}}, warnings), 0xa80425fbU & ~cap_bit(CAP_CHOWN));
+  EXPECT_TRUE(warnings.empty());
+}
+
+TEST(PlanCaps, RemovingWhatIsNotThereAddsNothing) {
+  std::vector<std::string> warnings;
+  EXPECT_EQ(plan_caps({.caps_remove = {{"CAP_SYS_ADMIN"}}}, warnings), kDefaultCaps);
+}
+
+TEST(PlanCaps, AnUnknownNameGrantsNothingAndIsSaid) {
+  std::vector<std::string> warnings;
+  EXPECT_EQ(plan_caps({.caps_retain = {{"CAP_EVERYTHING"}}}, warnings), 0U);
+  ASSERT_EQ(warnings.size(), 1U);
+}
+
+TEST(PlanCaps, BothKindsOfSetAreRefused) {
+  std::vector<std::string> warnings;
+  EXPECT_THROW(plan_caps({.caps_retain = {{"CAP_CHOWN"}}, .caps_remove = {{"CAP_KILL"}}}, warnings), Error);
+}
+
+TEST(PlanSeccomp, RetainedCallsAreAllowedWithThoseThatExecNeeds) {
+  const auto rules = plan_seccomp(set(kRetain, {"read"}));
+  ASSERT_TRUE(rules);
+  EXPECT_EQ(rules->mode, SeccompRules::Mode::allow_only);
+  EXPECT_TRUE(has(*rules, "read") && has(*rules, "execve") && has(*rules, "exit_group"));
+  EXPECT_FALSE(has(*rules, "write"));
+}
+
+TEST(PlanSeccomp, AllRetainedMeansNoFilter) { EXPECT_FALSE(plan_seccomp(set(kRetain, {"@appc.io/all"}))); }
+
+TEST(PlanSeccomp, AnEmptyListOrEverythingRemovedNeverFailsOpen) {
+  for (const auto& s : {set(kRetain, {"@appc.io/empty"}), set(kRemove, {"@appc.io/all"})}) {
+    const auto rules = plan_seccomp(s);
+    ASSERT_TRUE(rules);
+    EXPECT_EQ(rules->mode, SeccompRules::Mode::allow_only);
+    EXPECT_FALSE(has(*rules, "read"));
+  }
+}
+
+TEST(PlanSeccomp, NothingRemovedMeansTheDefaultList) {
+  const auto rules = plan_seccomp(set(kRemove, {"@appc.io/empty"}));
+  ASSERT_TRUE(rules);
+  EXPECT_TRUE(has(*rules, "read"));
+  EXPECT_FALSE(has(*rules, "mount"));
+}
+
+TEST(PlanSeccomp, ARemovedCallReturnsTheNamedError) {
+  const auto rules = plan_seccomp(set(kRemove, {"socket"}, "EPERM"));
+  ASSERT_TRUE(rules);
+  EXPECT_EQ(rules->mode, SeccompRules::Mode::refuse);
+  EXPECT_EQ(rules->err, EPERM);
+  EXPECT_TRUE(has(*rules, "socket"));
+}
+
+TEST(PlanSeccomp, UnknownSetsAndErrorsAreRefused) {
+  EXPECT_THROW(plan_seccomp(set(kRetain, {"@systemd/nonsense"})), Error);
+  EXPECT_THROW(plan_seccomp(set(kRemove, {"socket"}, "ENONSENSE")), Error);
+}
+
+TEST(PlanConfinement, AnOrdinaryUserWithAFilterNeverGainsPrivileges) {
+  EXPECT_FALSE(plan_confinement({}, 0, {}).no_new_privs);
+  EXPECT_TRUE(plan_confinement({}, 1000, {}).no_new_privs);
+  EXPECT_FALSE(plan_confinement({}, 1000, {.seccomp = false}).no_new_privs);
+  EXPECT_TRUE(plan_confinement({.no_new_privs = true}, 0, {.seccomp = false}).no_new_privs);
+}
+
+TEST(PlanConfinement, EachRestrictionIsTurnedOffAlone) {
+  const auto caps = plan_confinement({}, 0, {.capabilities = false});
+  EXPECT_EQ(caps.caps, kAllCaps);
+  EXPECT_TRUE(caps.filter);
+  const auto seccomp = plan_confinement({}, 0, {.seccomp = false});
+  EXPECT_EQ(seccomp.caps, kDefaultCaps);
+  EXPECT_FALSE(seccomp.filter);
+}
+
+}  // namespace
+}  // namespace rkt::native

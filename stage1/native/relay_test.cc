@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/relay.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "sys/file.h"
+
+namespace rkt::native {
+namespace {
+
+// Puts something else in the place of a standard stream while it lives.
+class Replaced {
+ public:
+  Replaced(int stream, int by) : stream_(stream), saved_(dup_fd(stream)) { EXPECT_EQ(::dup2(by, stream), stream); }
+  ~Replaced() { ::dup2(saved_.get(), stream_); }
+  Replaced(Replaced&&) = delete;
+
+ private:
+  int stream_;
+  UniqueFd saved_;
+};
+
+void run(Relay& relay) {
+  while (relay.active()) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    ASSERT_GT(::poll(events.data(), events.size(), 10'000), 0);
+    relay.handle(events);
+  }
+}
+
+std::string text_of(const UniqueFd& file) {
+  ::lseek(file.get(), 0, SEEK_SET);
+  return read_all(file.get(), "memory");
+}
+
+class RelayTest : public ::testing::Test {
+ protected:
+  RelayTest() { ::signal(SIGPIPE, SIG_IGN); }
+  Pipe pipe_ = Pipe::make();
+  UniqueFd out_ = memory_file("out", "");
+};
+
+TEST_F(RelayTest, BytesArriveAsTheyAre) {
+  const std::string bytes("a\0b\r\n\xff no newline", 17);
+  {
+    const Replaced stdout_is(1, out_.get());
+    Relay relay;
+    relay.add_output(std::move(pipe_.read_end), 1);
+    write_all(pipe_.write_end.get(), bytes, "pipe");
+    pipe_.write_end.reset();
+    run(relay);
+  }
+  EXPECT_EQ(text_of(out_), bytes);
+}
+
+TEST_F(RelayTest, LinesSayWhoWroteThem) {
+  {
+    const Replaced stdout_is(1, out_.get());
+    Relay relay;
+    relay.add_lines(std::move(pipe_.read_end), 1, "web");
+    relay.set_pid("web", 7);
+    write_all(pipe_.write_end.get(), "one\ntwo", "pipe");
+    pipe_.write_end.reset();
+    run(relay);
+  }
+  const std::string text = text_of(out_);
+  EXPECT_NE(text.find("] web[7]: one\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("] web[7]: two\n"), std::string::npos) << text;
+}
+
+TEST_F(RelayTest, AReaderThatHasGoneClosesTheAppsPipe) {
+  Pipe user = Pipe::make();
+  user.read_end.reset();
+  const Replaced stdout_is(1, user.write_end.get());
+  Relay relay;
+  relay.add_output(std::move(pipe_.read_end), 1);
+  write_all(pipe_.write_end.get(), "x", "pipe");
+  run(relay);
+  EXPECT_EQ(::write(pipe_.write_end.get(), "y", 1), -1);
+  EXPECT_EQ(errno, EPIPE);
+}
+
+TEST_F(RelayTest, TheEndOfTheInputIsPassedOn) {
+  Pipe user = Pipe::make();
+  write_all(user.write_end.get(), "typed", "pipe");
+  user.write_end.reset();
+  const Replaced stdin_is(0, user.read_end.get());
+  Relay relay;
+  relay.add_input(std::move(pipe_.write_end));
+  for (int i = 0; i < 2; ++i) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    ASSERT_GT(::poll(events.data(), events.size(), 10'000), 0);
+    relay.handle(events);
+  }
+  EXPECT_EQ(read_all(pipe_.read_end.get(), "pipe"), "typed");
+}
+
+TEST_F(RelayTest, ASlowReaderHoldsUpTheWriterAndLosesNothing) {
+  Pipe user = Pipe::make();
+  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
+  const Replaced stdout_is(1, user.write_end.get());
+  Relay relay;
+  relay.add_output(std::move(pipe_.read_end), 1);
+  const std::string sent(60'000, 'x');
+  write_all(pipe_.write_end.get(), sent, "pipe");
+  pipe_.write_end.reset();
+  std::string got;
+  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
+  while (relay.active() || got.size() < sent.size()) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    ASSERT_GE(::poll(events.data(), events.size(), 0), 0);
+    relay.handle(events);
+    std::array<char, 1000> buffer;
+    const ssize_t n = ::read(user.read_end.get(), buffer.data(), buffer.size());
+    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  EXPECT_EQ(got, sent);
+}
+
+}  // namespace
+}  // namespace rkt::native

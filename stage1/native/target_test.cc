@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/target.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sys/file.h"
+#include "sys/tempdir.h"
+
+namespace rkt::native {
+namespace {
+
+class Target : public ::testing::Test {
+ protected:
+  Target() : root_(tmp_.dir().make_sub("root")) {}
+  void link(const char* to, const char* name) { ASSERT_EQ(::symlinkat(to, root_.get(), name), 0); }
+
+  TempDir tmp_;
+  DirFd root_;
+};
+
+TEST_F(Target, LinksLeadNowhereButInside) {
+  root_.make_sub("inside");
+  link("/inside", "absolute");
+  link("../../../inside", "upwards");
+  EXPECT_EQ(resolve_links(root_, "/absolute/x"), "/inside/x");
+  EXPECT_EQ(resolve_links(root_, "upwards/./y/.."), "/inside");
+}
+
+TEST_F(Target, ALoopOfLinksIsAnError) {
+  link("b", "a");
+  link("a", "b");
+  EXPECT_THROW(resolve_links(root_, "/a"), Error);
+}
+
+TEST_F(Target, WhatIsMissingIsMadeWithItsParents) {
+  make_target(root_, "/one/two/file", TargetKind::file);
+  make_target(root_, "/one/three", TargetKind::directory);
+  EXPECT_TRUE(root_.exists("one/two/file"));
+  EXPECT_TRUE(root_.find_sub("one/three"));
+}
+
+TEST_F(Target, WhatADanglingLinkNamesIsMadeInside) {
+  link("/made/by/link", "data");
+  make_target(root_, "/data", TargetKind::directory);
+  EXPECT_TRUE(root_.find_sub("made/by/link"));
+  EXPECT_FALSE(tmp_.dir().exists("made"));
+}
+
+TEST_F(Target, TheOtherKindIsRefused) {
+  write_file(root_, "file", "", 0644);
+  EXPECT_THROW(make_target(root_, "/file", TargetKind::directory), Error);
+  EXPECT_THROW(make_target(root_, "/", TargetKind::file), Error);
+}
+
+TEST_F(Target, ATopDirectoryIsNeverALink) {
+  link("/etc", "dev");
+  EXPECT_THROW(make_top_directory(root_, "dev", 0755), Error);
+  EXPECT_TRUE(make_top_directory(root_, "proc", 0755));
+}
+
+}  // namespace
+}  // namespace rkt::native

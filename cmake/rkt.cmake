@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# How this project builds: flags, and the three functions every folder uses.
+# How this project builds: flags, and the functions every folder uses.
 #
 #   rkt_library(NAME SOURCES … [CHILD …] [TESTS …] [LINK …])  one static library a folder; CHILD files run between clone
 #                                                             and exec and are built without exceptions and instrumentation
 #   rkt_program(NAME DIR OUTDIR SOURCES … LINK …)             a dynamically linked program below build/
 #   rkt_static_program(NAME DIR OUTDIR SOURCES … LINK …)      a static program (stage1), links the *_plain libraries
+#   rkt_generated(NAME FILE)                                  the library NAME includes FILE, which a custom command makes
 #
 # The presets asan, fuzz and tidy are unity builds: one translation unit a target, because the headers of the standard library
 # cost more than the sources. So names in unnamed namespaces are unique in a folder. The release preset compiles file by file,
@@ -116,6 +117,17 @@ function(rkt_library name)
     endif()
     set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
     add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endif()
+endfunction()
+
+# Makes every file that sources include and a program of this build writes: what clang-tidy needs.
+add_custom_target(generated_sources)
+function(rkt_generated name file)
+  add_custom_target(${name}_generated DEPENDS ${file})
+  add_dependencies(generated_sources ${name}_generated)
+  add_dependencies(${name} ${name}_generated)
+  if(RKT_SANITIZE)
+    add_dependencies(${name}_plain ${name}_generated)
   endif()
 endfunction()
 

@@ -15,17 +15,27 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+def refuse_unlisted_skip(report, nodeid):
     """A skip that is not in tests/skips.txt is a failure: skipping must be a decision, not an accident."""
-    outcome = yield
-    report = outcome.get_result()
     if not report.skipped or hasattr(report, "wasxfail"):
         return
-    listed = [line.split("#")[0].strip() for line in open(os.path.join(HERE, "skips.txt"))]
-    if item.nodeid.split("tests/")[-1] not in listed:
+    with open(os.path.join(HERE, "skips.txt")) as f:
+        listed = [line.split("#")[0].strip() for line in f]
+    if nodeid.split("tests/")[-1] not in listed:
         report.outcome = "failed"
         report.longrepr = f"skipped, but not listed in tests/skips.txt: {report.longrepr}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    refuse_unlisted_skip(outcome.get_result(), item.nodeid)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):  # a whole file that skips itself
+    outcome = yield
+    refuse_unlisted_skip(outcome.get_result(), collector.nodeid)
 
 
 @pytest.fixture(scope="session")

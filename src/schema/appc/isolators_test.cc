@@ -15,7 +15,7 @@ using Strings = std::vector<std::string>;
 
 Isolator one(std::string name, const char* value) { return {std::move(name), json::parse(value)}; }
 
-std::string why(std::vector<Isolator> isolators) {
+std::string isolators_error(std::vector<Isolator> isolators) {
   return error_text([&] { interpret_isolators(isolators, "app"); });
 }
 
@@ -75,7 +75,7 @@ TEST(Isolators, CapabilitySetsAddUp) {
                                      "app");
   EXPECT_EQ(*i.caps_retain, (Strings{"CAP_KILL", "CAP_CHOWN"}));
   EXPECT_EQ(*i.caps_remove, (Strings{"CAP_MKNOD"}));
-  EXPECT_EQ(why({one("os/linux/capabilities-retain-set", R"({"set":[]})")}),
+  EXPECT_EQ(isolators_error({one("os/linux/capabilities-retain-set", R"({"set":[]})")}),
             "app.os/linux/capabilities-retain-set: set must be non-empty");
 }
 
@@ -89,13 +89,13 @@ TEST(Isolators, SeccompHasAModeNamesAndAnErrno) {
 
 TEST(Isolators, SeccompIsGivenOnceAndOneWay) {
   const auto retain = one("os/linux/seccomp-retain-set", R"({"set":["read"]})");
-  EXPECT_EQ(why({retain, one("os/linux/seccomp-remove-set", R"({"set":["mount"]})")}),
+  EXPECT_EQ(isolators_error({retain, one("os/linux/seccomp-remove-set", R"({"set":["mount"]})")}),
             "app: isolators set contains incompatible types");
-  EXPECT_EQ(why({retain, retain}),
+  EXPECT_EQ(isolators_error({retain, retain}),
             "app: isolators set contains too many instances of type os/linux/seccomp-retain-set");
-  EXPECT_EQ(why({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"PERM"})")}),
+  EXPECT_EQ(isolators_error({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"PERM"})")}),
             "app.os/linux/seccomp-retain-set: errno must start with an 'E' character, got PERM");
-  EXPECT_EQ(why({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"Eperm"})")}),
+  EXPECT_EQ(isolators_error({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"Eperm"})")}),
             "app.os/linux/seccomp-retain-set: errno can only contain upper case or numeric characters, got Eperm");
 }
 
@@ -103,11 +103,11 @@ TEST(Isolators, NumbersHaveARangeAndStandOnce) {
   const auto i = interpret_isolators({one("os/linux/oom-score-adj", "-1000"), one("os/linux/cpu-shares", "2")}, "");
   EXPECT_EQ(i.oom_score_adj, -1000);
   EXPECT_EQ(i.cpu_shares, 2);
-  EXPECT_EQ(why({one("os/linux/oom-score-adj", "1001")}),
+  EXPECT_EQ(isolators_error({one("os/linux/oom-score-adj", "1001")}),
             "app.os/linux/oom-score-adj: os/linux/oom-score-adj must be between -1000 and 1000, got 1001");
-  EXPECT_EQ(why({one("os/linux/cpu-shares", "1")}),
+  EXPECT_EQ(isolators_error({one("os/linux/cpu-shares", "1")}),
             "app.os/linux/cpu-shares: os/linux/cpu-shares must be between 2 and 262144, got 1");
-  EXPECT_EQ(why({one("os/linux/cpu-shares", "3"), one("os/linux/cpu-shares", "3")}),
+  EXPECT_EQ(isolators_error({one("os/linux/cpu-shares", "3"), one("os/linux/cpu-shares", "3")}),
             "app: isolators set contains too many instances of type os/linux/cpu-shares");
 }
 
@@ -115,22 +115,25 @@ TEST(Isolators, NoNewPrivilegesIsNeverTakenBack) {
   const auto i = interpret_isolators(
       {one("os/linux/no-new-privileges", "true"), one("os/linux/no-new-privileges", "false")}, "app");
   EXPECT_TRUE(i.no_new_privs);
-  EXPECT_EQ(why({one("os/linux/no-new-privileges", "1")}), "app.os/linux/no-new-privileges: expected bool, got number");
+  EXPECT_EQ(isolators_error({one("os/linux/no-new-privileges", "1")}),
+            "app.os/linux/no-new-privileges: expected bool, got number");
 }
 
 TEST(Isolators, AnSelinuxContextIsComplete) {
   const char* good = R"({"user":"u","role":"r","type":"t","level":"s0:c1"})";
   EXPECT_EQ(interpret_isolators({one("os/linux/selinux-context", good)}, "").selinux->level, "s0:c1");
-  EXPECT_EQ(why({one("os/linux/selinux-context", R"({"user":"u","role":"r","type":"t"})")}),
+  EXPECT_EQ(isolators_error({one("os/linux/selinux-context", R"({"user":"u","role":"r","type":"t"})")}),
             "app.os/linux/selinux-context: user, role, type and level must not be empty");
-  EXPECT_EQ(why({one("os/linux/selinux-context", R"({"user":"u:","role":"r","type":"t","level":"l"})")}),
+  EXPECT_EQ(isolators_error({one("os/linux/selinux-context", R"({"user":"u:","role":"r","type":"t","level":"l"})")}),
             "app.os/linux/selinux-context: user, role and type must not contain ':'");
 }
 
 TEST(Isolators, DefaultIsWhereItBelongs) {
-  EXPECT_EQ(why({one("resource/cpu", R"({"default":true,"limit":"1"})")}), "app.resource/cpu: default must be false");
-  EXPECT_EQ(why({one("resource/block-iops", R"({"limit":"1"})")}), "app.resource/block-iops: default must be true");
-  EXPECT_EQ(why({one("resource/block-iops", R"({"default":true,"request":"1"})")}),
+  EXPECT_EQ(isolators_error({one("resource/cpu", R"({"default":true,"limit":"1"})")}),
+            "app.resource/cpu: default must be false");
+  EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"limit":"1"})")}),
+            "app.resource/block-iops: default must be true");
+  EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"default":true,"request":"1"})")}),
             "app.resource/block-iops: request not supported");
 }
 
@@ -141,7 +144,8 @@ TEST(Isolators, WhatHasNoEffectIsTold) {
 }
 
 TEST(Isolators, AnUnknownNameMakesTheListInvalid) {
-  EXPECT_EQ(why({one("os/linux/apparmor-profile", "{}")}), "app.os/linux/apparmor-profile: invalid isolator");
+  EXPECT_EQ(isolators_error({one("os/linux/apparmor-profile", "{}")}),
+            "app.os/linux/apparmor-profile: invalid isolator");
 }
 
 }  // namespace

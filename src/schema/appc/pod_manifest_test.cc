@@ -11,10 +11,10 @@ namespace {
 
 using rkt::test::error_text;
 
-std::string with(std::string_view members) {
+std::string pod_with(std::string_view members) {
   return cat(R"({"acVersion":"1.30.0","acKind":"PodManifest",)", members, "}");
 }
-std::string why(const std::string& text) {
+std::string pod_error(const std::string& text) {
   return error_text([&] { parse_pod_manifest(text); });
 }
 std::string volume_error(const char* flag) {
@@ -36,7 +36,7 @@ TEST(PodManifest, WritesWhatItReadWithNullForEmptyLists) {
 
 TEST(PodManifest, FindsAppsAndVolumesByName) {
   const auto m = parse_pod_manifest(
-      with(R"("apps":[{"name":"a","image":{"id":"sha512-ab"}}],"volumes":[{"name":"v","kind":"empty"}])"));
+      pod_with(R"("apps":[{"name":"a","image":{"id":"sha512-ab"}}],"volumes":[{"name":"v","kind":"empty"}])"));
   EXPECT_EQ(m.find_app("a")->image_id.str(), "sha512-ab");
   EXPECT_EQ(m.find_app("b"), nullptr);
   EXPECT_EQ(m.find_volume("v")->mode_bits(), 0755U);
@@ -45,32 +45,33 @@ TEST(PodManifest, FindsAppsAndVolumesByName) {
 
 TEST(PodManifest, NamesAreUnique) {
   const std::string app = R"({"name":"a","image":{"id":"sha512-ab"}})", volume = R"({"name":"v","kind":"empty"})";
-  EXPECT_EQ(why(with(cat(R"("apps":[)", app, ",", app, "]"))), "apps[1]: multiple apps with same name a");
-  EXPECT_EQ(why(with(cat(R"("volumes":[)", volume, ",", volume, "]"))), "volumes[1]: duplicate volume name \"v\"");
+  EXPECT_EQ(pod_error(pod_with(cat(R"("apps":[)", app, ",", app, "]"))), "apps[1]: multiple apps with same name a");
+  EXPECT_EQ(pod_error(pod_with(cat(R"("volumes":[)", volume, ",", volume, "]"))),
+            "volumes[1]: duplicate volume name \"v\"");
 }
 
 TEST(PodManifest, AnAppNeedsAnImageId) {
-  EXPECT_EQ(why(with(R"("apps":[{"name":"a","image":{}}])")), "apps[0]: no image ID for app \"a\"");
-  EXPECT_EQ(why(with(R"("apps":[{"name":"a","image":{"id":"sha512"}}])")),
+  EXPECT_EQ(pod_error(pod_with(R"("apps":[{"name":"a","image":{}}])")), "apps[0]: no image ID for app \"a\"");
+  EXPECT_EQ(pod_error(pod_with(R"("apps":[{"name":"a","image":{"id":"sha512"}}])")),
             "apps[0].image: badly formatted hash string");
-  EXPECT_EQ(why(with(R"("apps":[{"name":"a"}])")), "apps[0].image: missing");
+  EXPECT_EQ(pod_error(pod_with(R"("apps":[{"name":"a"}])")), "apps[0].image: missing");
 }
 
 TEST(PodManifest, ErrorsSayWhereInTheDocument) {
-  EXPECT_EQ(why(R"({"acKind":"ImageManifest"})"), "missing or bad ACKind (must be \"PodManifest\")");
-  EXPECT_EQ(why(with(R"("volumes":[{"name":"v","kind":"host","source":"x"}])")),
+  EXPECT_EQ(pod_error(R"({"acKind":"ImageManifest"})"), "missing or bad ACKind (must be \"PodManifest\")");
+  EXPECT_EQ(pod_error(pod_with(R"("volumes":[{"name":"v","kind":"host","source":"x"}])")),
             "volumes[0]: source for host volume must be absolute path");
-  EXPECT_EQ(why(with(R"("volumes":[{"name":"v","kind":"empty","uid":-1}])")),
+  EXPECT_EQ(pod_error(pod_with(R"("volumes":[{"name":"v","kind":"empty","uid":-1}])")),
             "volumes[0].uid: -1 is not between 0 and 4294967294");
-  EXPECT_EQ(why(with(R"("ports":[{"name":"p","hostPort":65536}])")),
+  EXPECT_EQ(pod_error(pod_with(R"("ports":[{"name":"p","hostPort":65536}])")),
             "ports[0].hostPort: 65536 is not between 0 and 65535");
-  EXPECT_EQ(why(with(R"("apps":[{"name":"a","image":{"id":"sha512-ab"},"app":{"user":"0","group":"0",)"
-                     R"("isolators":[{"name":"x","value":1}]}}])")),
+  EXPECT_EQ(pod_error(pod_with(R"("apps":[{"name":"a","image":{"id":"sha512-ab"},"app":{"user":"0","group":"0",)"
+                               R"("isolators":[{"name":"x","value":1}]}}])")),
             "apps[0].app.x: invalid isolator");
 }
 
 TEST(PodManifest, IsolatorsOfThePodAreKeptUnread) {
-  EXPECT_EQ(parse_pod_manifest(with(R"("isolators":[{"name":"anything","value":[1]}])")).isolators.size(), 1U);
+  EXPECT_EQ(parse_pod_manifest(pod_with(R"("isolators":[{"name":"anything","value":[1]}])")).isolators.size(), 1U);
 }
 
 TEST(VolumeFlag, ReadsAHostVolume) {

@@ -24,8 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSetupFailed = 254;
-constexpr int kIdleMs = 200;  // see outer.cc
+constexpr int kLaunchFailed = 254;
+constexpr int kLingerMs = 200;  // see outer.cc
 
 // The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
 // has none, an empty pipe reads the same.
@@ -66,7 +66,7 @@ int Supervisor::run() {
   bool released = false;
   while (!shutdown_.over()) {
     const int timeout = timeout_ms(shutdown_.deadline());
-    const int n = ::poll(events, 2, released || timeout >= 0 ? timeout : kIdleMs);
+    const int n = ::poll(events, 2, released || timeout >= 0 ? timeout : kLingerMs);
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) continue;
     if (n == 0 && timeout < 0) {
@@ -137,7 +137,7 @@ void Supervisor::advance(std::size_t i) {
     } else if (try_launch(i, current_argv(i), app.phase == Phase::main)) {
       return;
     } else if (app.phase != Phase::post_stop) {
-      app.status = kSetupFailed;
+      app.status = kLaunchFailed;
     }
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
     app.phase = Phase::post_stop;

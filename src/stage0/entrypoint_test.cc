@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/entrypoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace rkt::stage0 {
+namespace {
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const Uuid kId = Uuid::parse("6733C088-A507-4694-AABF-EDBE4FC5266F").value();
+constexpr const char* kIdText = "6733c088-a507-4694-aabf-edbe4fc5266f";
+
+Stage1 stage1_with(std::vector<appc::Annotation> annotations) {
+  appc::ImageManifest m;
+  m.annotations = std::move(annotations);
+  return Stage1(std::move(m));
+}
+
+RunOptions all_options() {
+  RunOptions o{.net = cni::NetList::parse({"default", "net2:IP=10.0.0.1"}),
+               .interactive = true,
+               .hostname = "db",
+               .ipc = "parent",
+               .local_config = "/etc/rkt",
+               .debug = true};
+  o.insecure.capabilities = o.insecure.paths = o.insecure.seccomp = true;
+  return o;
+}
+
+TEST(Stage1, EntryPointsAndVersionComeFromAnnotations) {
+  const auto s =
+      stage1_with({{"coreos.com/rkt/stage1/run", "/init"}, {"coreos.com/rkt/stage1/interface-version", "6"}});
+  EXPECT_EQ(s.entrypoint("run"), "/init");
+  EXPECT_EQ(s.interface_version(), 6);
+}
+
+TEST(Stage1, WithoutAVersionItIsTheFirst) { EXPECT_EQ(stage1_with({}).interface_version(), 1); }
+
+TEST(Stage1, AVersionThatIsNoNumberIsAnError) {
+  EXPECT_THROW(stage1_with({{"coreos.com/rkt/stage1/interface-version", "six"}}), Error);
+  EXPECT_THROW(stage1_with({{"coreos.com/rkt/stage1/interface-version", "0"}}), Error);
+}
+
+TEST(Stage1, AMissingEntryPointIsNamed) {
+  try {
+    stage1_with({}).entrypoint("stop");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.brief(), "entrypoint \"coreos.com/rkt/stage1/stop\" not found");
+    EXPECT_EQ(e.code(), Errc::not_found);
+  }
+}
+
+TEST(PlanRunArgs, EverythingInTheOrderOfTheContract) {
+  const auto call = plan_run_args(6, all_options(), "resolv=host,hosts=default", "65536:65536", kId);
+  EXPECT_THAT(call.args, ElementsAre("--debug", "--net=default,net2:IP=10.0.0.1", "--interactive",
+                                     "--private-users=65536:65536", "--local-config=/etc/rkt", "--hostname=db",
+                                     "--dns-conf-mode=resolv=host,hosts=default", "--disable-capabilities-restriction",
+                                     "--disable-paths", "--disable-seccomp", "--ipc=parent", kIdText));
+  EXPECT_THAT(call.warnings, IsEmpty());
+}
+
+TEST(PlanRunArgs, WithoutFlagsOnlyTheNetworkAndTheUuid) {
+  EXPECT_THAT(plan_run_args(6, {}, std::nullopt, std::nullopt, kId).args, ElementsAre("--net=default", kIdText));
+}
+
+TEST(PlanRunArgs, AnOldStage1IsSparedWhatItDoesNotKnow) {
+  const auto call = plan_run_args(1, all_options(), "resolv=host,hosts=default", std::nullopt, kId);
+  EXPECT_THAT(call.args, ElementsAre("--debug", "--net=default,net2:IP=10.0.0.1", "--interactive",
+                                     "--local-config=/etc/rkt", kIdText));
+  EXPECT_THAT(call.warnings, ElementsAre("warning: --hostname option is not supported by stage1",
+                                         "warning: --dns-conf-mode option not supported by stage1",
+                                         "warning: --ipc option is not supported by stage1"));
+}
+
+TEST(PlanGcArgs, TheConfigurationDirectoryIsTwoWordsFromVersionFiveOn) {
+  EXPECT_THAT(plan_gc_args(5, true, "/etc/rkt", kId), ElementsAre("--debug", "--local-config", "/etc/rkt", kIdText));
+  EXPECT_THAT(plan_gc_args(4, false, "/etc/rkt", kId), ElementsAre(kIdText));
+  EXPECT_THAT(plan_gc_args(6, false, "", kId), ElementsAre(kIdText));
+}
+
+}  // namespace
+}  // namespace rkt::stage0

@@ -176,8 +176,9 @@ void Finder::Impl::find_dependencies(const store::ImageRecord& image) {
 
 store::ImageRecord Finder::Impl::find_dependency(const appc::Dependency& wanted) {
   last_file_size = 0;
-  // A pinned image that is here already needs no look at the network, whatever its name resolves to now.
-  if (wanted.image_id && options.pull != PullPolicy::update) {
+  // A pinned image that is here already needs no look at the network, whatever its name resolves to now: there is no
+  // newer one.
+  if (wanted.image_id) {
     try {
       auto found = find_id(wanted.image_id->str());
       check_dependency(wanted, found, 0);

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -86,7 +88,8 @@ ProgressView::Transfer& ProgressView::transfer_of(const Progress& progress, Cloc
 void ProgressView::show(const Progress& progress, Clock::time_point now) {
   Transfer& t = transfer_of(progress, now);
   if (form_ == Form::terminal) {
-    if (t.finished || now - drawn_at_ >= kRedraw) redraw(now);
+    const bool fresh = !std::exchange(t.printed, true);
+    if (fresh || t.finished || now - drawn_at_ >= kRedraw) redraw(now);
     return;
   }
   const milliseconds every = form_ == Form::json ? kJson : kLine;

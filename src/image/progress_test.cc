@@ -100,6 +100,13 @@ TEST(ProgressBar, LeavesWhatIsOverOnTheScreen) {
   EXPECT_THAT(s.show({"three", 1, 10, false}, milliseconds(200)), Not(HasSubstr("A\r")));
 }
 
+TEST(ProgressBar, ShowsANewTransferAtOnce) {
+  Screen s(Form::terminal);
+  s.show({"one", 10, 10, true});
+  EXPECT_THAT(s.show({"two", 1, 10, false}), HasSubstr("two: ["));
+  EXPECT_EQ(s.show({"two", 2, 10, false}, milliseconds(50)), "");
+}
+
 TEST(ProgressBar, CountsTheRateFromWhereItBeganAgain) {
   Screen s(Form::terminal);
   s.show({"L", 9'000'000, 10'000'000, false});

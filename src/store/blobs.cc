@@ -20,9 +20,11 @@ constexpr auto kPartialLife = std::chrono::hours(72);
 
 std::set<std::string> words_of(Statement s) {
   std::set<std::string> out;
-  while (s.step())
-    for (const auto w : split(s.text(0), ' '))
+  while (s.step()) {
+    const std::string text = s.text(0);
+    for (const auto w : split(text, ' '))
       if (!w.empty()) out.emplace(w);
+  }
   return out;
 }
 

@@ -7,7 +7,6 @@
 #include <list>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "image/dependencies.h"
 #include "image/local_file.h"
@@ -137,7 +136,6 @@ std::string render_aside(const store::Store& store, const Step& step, const std:
   try {
     const DirFd root = dir.make_sub("rootfs", 0755);
     if (::fchmod(root.get(), 0755) < 0) throw Error::from_errno("set the mode of a tree");
-    log::debug("tree", cat("rendering ", step.id));
     const std::uint64_t bytes = step.acis.empty() ? render_layer(store, step, root) : render_acis(store, step, root);
     std::string lower;
     for (const auto& id : step.below) lower += cat(id, "\n");

@@ -74,6 +74,7 @@ Tree render(store::Store& store, const store::ImageRecord& image) {
                         if (is_ready(trees, step.id)) continue;
                         remove_remnants(trees, step.id);
                         trees.rename(render_aside(store, step, image.key), trees, step.id);
+                        log::debug("tree", cat("rendered tree ", step.id));
                       }
                       note_size(store, image, steps);
                       return tree_of(store, steps.back().id, steps.back().below);

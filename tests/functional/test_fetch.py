@@ -2,6 +2,7 @@
 """ACIs from files, URLs and discovery: compressions, resume, caching, broken servers."""
 import json
 import os
+import pty
 import signal
 import socket
 import threading
@@ -131,6 +132,61 @@ def test_a_server_that_breaks_off_leaves_nothing_usable(rkt, web, lie):
     assert len(r.err.strip().splitlines()) <= 6
     del web.hooks["/x.aci"]
     rkt("fetch", url, code=0)
+
+
+def test_a_connection_that_breaks_is_resumed_in_the_same_fetch(rkt, web):
+    aci = rkt.aci(key="builder", how="tar", extra=[entry("rootfs/blob", os.urandom(1 << 20))])
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    data = open(aci.path, "rb").read()
+    etag = '"' + __import__("hashlib").sha256(data).hexdigest()[:16] + '"'
+
+    def half(h):
+        h.send_response(200)
+        h.send_header("ETag", etag)
+        h.send_header("Content-Length", str(len(data)))
+        h.end_headers()
+        h.wfile.write(data[:len(data) // 2])
+        h.wfile.flush()
+        h.close_connection = True
+        del web.hooks["/x.aci"]
+        return True
+    web.hooks["/x.aci"] = half
+    rkt("fetch", url, code=0)
+    assert [r[2].get("Range") for r in web.gets("/x.aci")] == [None, f"bytes={len(data) // 2}-"]
+
+
+def test_a_terminal_shows_a_bar_that_grows(rkt, web):
+    aci = rkt.aci(key="builder", how="tar", extra=[entry("rootfs/blob", os.urandom(1 << 20))])
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    data, seen = open(aci.path, "rb").read(), threading.Event()
+
+    def slowly(h):
+        h.send_response(200)
+        h.send_header("Content-Length", str(len(data)))
+        h.end_headers()
+        piece = len(data) // 16 + 1
+        for at in range(0, len(data), piece):
+            h.wfile.write(data[at:at + piece])
+            h.wfile.flush()
+            seen.wait(0.1)  # no longer than until there is a rate
+        return True
+    web.hooks["/x.aci"] = slowly
+    ours, theirs = pty.openpty()
+    p = rkt.start("fetch", url, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+            if b"/s\x1b[K" in shown:
+                seen.set()
+    except OSError:
+        pass  # the other end is closed
+    os.close(ours)
+    assert p.wait() == 0
+    assert seen.is_set() and b"Downloading ACI: [=" in shown and b"\x1b[1A" in shown, shown
 
 
 def test_credentials_stay_with_their_host(rkt, web, tmp_path):

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxToken = std::size_t{64} << 10;
 // Where http is allowed, a port that does not speak TLS must not take longer than this to say so.
-constexpr std::chrono::seconds kImpatientConnect{2};
+constexpr std::chrono::seconds kRegistryConnect{2};
 constexpr std::string_view kDockerHub = "registry-1.docker.io";
 
 std::vector<std::string> accepted_manifests() {
@@ -132,7 +132,7 @@ Document Registry::document(const Repository& where, const std::string& path, st
   Get get = request(where, path, text);
   if (probe) {
     get.retries = 0;
-    get.connect_timeout = kImpatientConnect;
+    get.connect_timeout = kRegistryConnect;
   }
   Head last;
   int attempts = 0;

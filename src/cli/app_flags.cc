@@ -113,7 +113,8 @@ void add_env(std::vector<appc::EnvVar>& to, appc::EnvVar v, const std::string& a
 }
 
 void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
-  for (const auto line : split(read_file(path), '\n')) {
+  const std::string text = read_file(path);
+  for (const auto line : split(text, '\n')) {
     if (line.empty() || line[0] == '#' || line[0] == ';') continue;
     const auto equals = line.find('=');
     const std::string where = cat("(file ", quoted(path), ")");
@@ -187,11 +188,11 @@ std::vector<Flag> pod_flags() {
       toggle("no-overlay", false, "disable overlay filesystem"),
       toggle("private-users", false, "run within user namespaces"),
       text("pod-manifest", "", "the path to the pod manifest; excludes most other flags"),
-      text("stage1-url", "", "URL of an image to use as stage1"),
-      text("stage1-path", "", "absolute or relative path of an image to use as stage1"),
-      text("stage1-name", "", "name of an image to use as stage1"),
-      text("stage1-hash", "", "hash of an image to use as stage1"),
-      text("stage1-from-dir", "", "file name of an image in the stage1 images directory to use as stage1"),
+      unquoted(text("stage1-url", "", "URL of an image to use as stage1")),
+      unquoted(text("stage1-path", "", "absolute or relative path of an image to use as stage1")),
+      unquoted(text("stage1-name", "", "name of an image to use as stage1")),
+      unquoted(text("stage1-hash", "", "hash of an image to use as stage1")),
+      unquoted(text("stage1-from-dir", "", "file name of an image in the stage1 images directory to use as stage1")),
   };
   for (auto& f : pull_flags("new")) out.push_back(std::move(f));
   return out;

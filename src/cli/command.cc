@@ -36,6 +36,11 @@ Flag list(std::string name, std::string help) {
   return {.name = std::move(name), .kind = Flag::Kind::list, .help = std::move(help)};
 }
 
+Flag unquoted(Flag flag) {
+  flag.unquoted = true;
+  return flag;
+}
+
 Flag duration(std::string name, std::string fallback, std::string help) {
   return {.name = std::move(name),
           .kind = Flag::Kind::duration,

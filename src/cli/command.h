@@ -34,6 +34,7 @@ struct Flag {
   std::string bare;             ///< value of the bare form, for boolean ("true") and optional values ("default")
   bool optional_value = false;  ///< takes its value only with "="
   bool hidden = false;
+  bool unquoted = false;     ///< text whose default help shows without quotes
   std::string deprecated;    ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
   bool per_image = false;    ///< belongs to the image before it ("--X must follow an image")
   bool also_before = false;  ///< per_image, but before the first image it counts for all (--mount)
@@ -44,6 +45,7 @@ struct Flag {
 Flag toggle(std::string name, bool fallback, std::string help);
 Flag text(std::string name, std::string fallback, std::string help);
 Flag list(std::string name, std::string help);
+Flag unquoted(Flag flag);
 Flag duration(std::string name, std::string fallback, std::string help);
 Flag uuid_file();  ///< --uuid-file of status, stop, rm, cat-manifest
 Flag format();     ///< --format= json | json-pretty

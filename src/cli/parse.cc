@@ -138,14 +138,14 @@ int run_command(std::span<const Command> commands, const Found& found) {
 std::span<const Flag> global_flags() {
   static const std::vector<Flag> flags = {
       toggle("debug", false, "print out more debug information to stderr"),
-      text("dir", "/var/lib/rkt", "rkt data directory"),
-      text("local-config", "/etc/rkt", "local configuration directory"),
-      text("system-config", "/usr/lib/rkt", "system configuration directory"),
-      text("user-config", "", "user configuration directory"),
-      text("insecure-options", "none",
-           "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
-           "\"pubkey\", \"capabilities\", "
-           "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\""),
+      unquoted(text("dir", "/var/lib/rkt", "rkt data directory")),
+      unquoted(text("local-config", "/etc/rkt", "local configuration directory")),
+      unquoted(text("system-config", "/usr/lib/rkt", "system configuration directory")),
+      unquoted(text("user-config", "", "user configuration directory")),
+      unquoted(text("insecure-options", "none",
+                    "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
+                    "\"pubkey\", \"capabilities\", "
+                    "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\"")),
       toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
   };
   return flags;

@@ -10,7 +10,11 @@
 namespace rkt::cli {
 namespace {
 
-bool is_text(const Flag& f) { return f.kind == Flag::Kind::text || f.kind == Flag::Kind::choice_text; }
+// As the reference: defaults of plain strings are quoted, those of flags with a grammar of their own are not.
+bool is_quoted(const Flag& f) {
+  const bool text = f.kind == Flag::Kind::text || f.kind == Flag::Kind::choice_text;
+  return text && !f.unquoted && !f.per_image && f.check == nullptr;
+}
 
 void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_help) {
   std::vector<const Flag*> sorted;
@@ -19,7 +23,7 @@ void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_he
   std::sort(sorted.begin(), sorted.end(), [](const Flag* a, const Flag* b) { return a->name < b->name; });
   if (with_help) rows.push_back({"  -h, --help[=false]", "help for this command"});
   for (const Flag* f : sorted) {
-    const std::string value = is_text(*f) ? quoted(f->fallback) : f->fallback;
+    const std::string value = is_quoted(*f) ? quoted(f->fallback) : f->fallback;
     rows.push_back(
         {f->optional_value ? cat("      --", f->name, "[=", value, "]") : cat("      --", f->name, "=", value),
          f->help});

@@ -15,9 +15,15 @@ TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
   const std::string u = usage(kListed, "image list");
   EXPECT_TRUE(
       u.starts_with("NAME:\n\timage list - List images\n\nUSAGE:\n\trkt image list\n\nOPTIONS:\n      "
-                    "--format=\"\"\t\tform\n      --full[=false]\tlong form\n\n"))
+                    "--format=\"\"\tform\n      --full[=false]\tlong form\n\n"))
       << u;
   EXPECT_NE(u.find("GLOBAL OPTIONS:\n"), std::string::npos);
+}
+
+TEST(Usage, OnlyDefaultsOfPlainStringsAreQuoted) {
+  const std::string u = usage(kListed, "image list");
+  EXPECT_NE(u.find("--dir=/var/lib/rkt\t"), std::string::npos) << u;
+  EXPECT_NE(u.find("--debug[=false]\t"), std::string::npos);
 }
 
 TEST(Usage, OfRktListsCommandsWithHelpLast) {

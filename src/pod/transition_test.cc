@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "pod/for_test.h"
@@ -65,12 +66,15 @@ TEST_F(TransitionTest, TheLockIsWaitedForWhileItIsOnlyTested) {
   const Uuid id = make("exited-garbage");
   const DirFd dir = pods.dir("exited-garbage").sub(id.str());
   std::optional<DirLock> tester = DirLock::take(dir.sub(".").release(), LockMode::shared);
-  std::thread release([&] {
-    ::usleep(20'000);
-    tester.reset();
+  std::atomic<bool> locked = false;
+  std::thread waiter([&] {
+    EXPECT_TRUE(lock_unless_held(dir));
+    locked = true;
   });
-  EXPECT_TRUE(lock_unless_held(dir));
-  release.join();
+  std::this_thread::yield();
+  EXPECT_FALSE(locked);
+  tester.reset();
+  waiter.join();
 }
 
 TEST_F(TransitionTest, RemovalLeavesAnEmptyDirectoryAndFollowsNoLink) {

@@ -17,10 +17,7 @@ class WaitTest : public PodsForTest {
  protected:
   template <class Body>
   void meanwhile(Body&& body) {
-    other_ = std::thread([body = std::forward<Body>(body)] {
-      ::usleep(20'000);
-      body();
-    });
+    other_ = std::thread(std::forward<Body>(body));
   }
   void TearDown() override {
     if (other_.joinable()) other_.join();

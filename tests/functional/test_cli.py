@@ -100,7 +100,7 @@ def test_empty_listings(rkt):
     (["run", "--set-env=a", "i"], "must be specified as key=value"),
     (["run", "--store-only", "--no-store", "i"], "both --store-only and --no-store specified"),
     (["run", "i", "--cpu=x"], "quantities must match the regular expression"),
-    (["fetch", "sha512-"], "discovery failed"),
+    (["fetch", "sha512-00"], "discovery failed"),
     (["fetch", "/no/such.aci"], "no such file or directory"),
     (["fetch", "x.aci?y"], ""),
     (["run", "--stage1-path=/a", "--stage1-name=b", "i"], "mutually exclusive"),

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the two long-lived processes of a pod give back once the pod runs: planning touches most of the program and some
-// heap, waiting touches almost nothing.
+// Waiting with next to no memory: what the two long-lived processes of a pod do most of the time. Planning and copying
+// touch most of the program; while nothing happens none of it needs to be there.
 #pragma once
+
+#include <poll.h>
+
+#include <span>
 
 namespace rkt::native {
 
-void release_memory() noexcept;
+/// poll(2) that gives memory back when nothing has happened for a moment: free heap, and the pages of the program,
+/// which the kernel maps again one by one as they are used. `timeout_ms` < 0: no limit.
+int poll_lean(std::span<pollfd> events, int timeout_ms);
 
 }  // namespace rkt::native

@@ -18,8 +18,6 @@
 namespace rkt::native {
 namespace {
 
-constexpr int kIdleMs = 200;  // a pod that is still there after this long is not one of those that only start and end
-
 class Outer {
  public:
   explicit Outer(OuterInput input) : in_(std::move(input)) {}
@@ -37,12 +35,8 @@ class Outer {
     events.push_back({in_.signals, POLLIN, 0});
     events.push_back({open_ ? in_.control : -1, POLLIN, 0});
     events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
-    const int n = ::poll(events.data(), events.size(), released_ ? -1 : kIdleMs);
-    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
-    if (n < 0) return;
-    if (n == 0) {
-      release_memory();
-      released_ = true;
+    if (poll_lean(events, -1) < 0) {
+      if (errno != EINTR) throw Error::from_errno("wait for events");
       return;
     }
     const std::span<const pollfd> all(events);
@@ -102,7 +96,7 @@ class Outer {
   }
 
   OuterInput in_;
-  bool open_ = true, ended_ = false, asked_ = false, released_ = false;
+  bool open_ = true, ended_ = false, asked_ = false;
   std::optional<int> over_;
 };
 

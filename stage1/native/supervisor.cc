@@ -63,15 +63,10 @@ int Supervisor::run() {
   const UniqueFd signals = child_signals();
   start_all();
   pollfd events[] = {{signals.get(), POLLIN, 0}, {in_.control, POLLIN, 0}};
-  bool released = false;
   while (!shutdown_.over()) {
-    const int timeout = timeout_ms(shutdown_.deadline());
-    const int n = ::poll(events, 2, released || timeout >= 0 ? timeout : kLingerMs);
-    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
-    if (n < 0) continue;
-    if (n == 0 && timeout < 0) {
-      release_memory();
-      released = true;
+    if (poll_lean(events, timeout_ms(shutdown_.deadline())) < 0) {
+      if (errno != EINTR) throw Error::from_errno("wait for events");
+      continue;
     }
     if ((events[1].revents & POLLIN) != 0) {
       const auto message = receive_message(in_.control);

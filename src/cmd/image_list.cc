@@ -45,7 +45,7 @@ std::uint64_t total_size(const store::ImageRecord& r) { return r.size + r.tree_s
 
 // Whether a sorts before b by that field: -1, 0, 1.
 int compare(const store::ImageRecord& a, const store::ImageRecord& b, std::string_view field) {
-  const auto order = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
+  const auto order = [](const auto& x, const auto& y) { return x < y ? -1 : y < x ? 1 : 0; };
   if (field == "name") return order(a.name, b.name);
   if (field == "size") return order(total_size(a), total_size(b));
   if (field == "lastused") return order(a.last_used, b.last_used);

@@ -87,7 +87,7 @@ struct FetchClient::Worker {
   std::optional<Child> child;
 
   /// Sends `request` and returns the worker's last word; `on_event` sees what comes before.
-  json::Value ask(json::Object request, const std::vector<int>& fds, const OnEvent& on_event);
+  json::Value ask(const json::Object& request, const std::vector<int>& fds, const OnEvent& on_event);
   void report(const std::string& label, const json::Reader& event) const {
     if (on_progress) on_progress({label, number(event, "done"), number(event, "total"), false});
   }
@@ -122,7 +122,8 @@ void FetchClient::Worker::start() {
 }
 
 // Whatever goes wrong on the way, a worker that is out of step with us is of no more use.
-json::Value FetchClient::Worker::ask(json::Object request, const std::vector<int>& fds, const OnEvent& on_event) {
+json::Value FetchClient::Worker::ask(const json::Object& request, const std::vector<int>& fds,
+                                     const OnEvent& on_event) {
   json::Value last;
   try {
     start();
@@ -171,16 +172,15 @@ GetReply FetchClient::get(const GetRequest& request) {
   ask.set("validator", request.resume_validator);
   ask.set("if_none_match", request.if_none_match);
   ask.set("max_size", request.max_size);
-  const json::Value end =
-      worker_->ask(std::move(ask), {request.file}, [&](std::string_view name, const json::Reader& event) {
-        if (name == "progress") return worker_->report(request.label, event);
-        if (name != "headers") distrust("an event out of place");
-        if (request.on_headers)
-          request.on_headers({bounded(event, "etag"), bounded(event, "last_modified"), number(event, "size")});
-        json::Object go;
-        go.set("op", "go");
-        worker_->channel->send(json::write(std::move(go)));
-      });
+  const json::Value end = worker_->ask(ask, {request.file}, [&](std::string_view name, const json::Reader& event) {
+    if (name == "progress") return worker_->report(request.label, event);
+    if (name != "headers") distrust("an event out of place");
+    if (request.on_headers)
+      request.on_headers({bounded(event, "etag"), bounded(event, "last_modified"), number(event, "size")});
+    json::Object go;
+    go.set("op", "go");
+    worker_->channel->send(json::write(std::move(go)));
+  });
   const json::Reader in(end, kWhat);
   const std::string& outcome = in.at("outcome").text();
   GetReply reply;
@@ -208,7 +208,7 @@ Endpoint FetchClient::discover(const std::string& name, const std::map<std::stri
   ask.set("op", "discover");
   ask.set("name", name);
   ask.set("labels", std::move(wanted));
-  const json::Value end = worker_->ask(std::move(ask), {}, no_events);
+  const json::Value end = worker_->ask(ask, {}, no_events);
   const json::Reader in(end, kWhat);
   return {bounded(in, "aci"), bounded(in, "asc")};
 }
@@ -217,7 +217,7 @@ std::vector<std::string> FetchClient::discover_keys(const std::string& prefix) {
   json::Object ask;
   ask.set("op", "keys");
   ask.set("name", prefix);
-  const json::Value end = worker_->ask(std::move(ask), {}, no_events);
+  const json::Value end = worker_->ask(ask, {}, no_events);
   auto urls = json::Reader(end, kWhat).texts("urls");
   const bool good = urls.size() <= fetch::kMaxKeys &&
                     std::ranges::all_of(urls, [](const auto& url) { return url.size() <= fetch::kMaxField; });
@@ -239,7 +239,7 @@ RegistryImage FetchClient::resolve(const std::string& host, const std::string& r
   std::vector<UniqueFd> files;
   std::vector<int> fds;
   for (int i = 0; i <= fetch::kMaxDepth + 1; ++i) fds.push_back(files.emplace_back(memory_file("document", {})).get());
-  const json::Value end = worker_->ask(std::move(ask), fds, no_events);
+  const json::Value end = worker_->ask(ask, fds, no_events);
 
   const json::Reader in(end, kWhat);
   const auto types = in.texts("types");
@@ -286,7 +286,7 @@ void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::fun
     ask.set("op", "blobs");
     ask.set("blobs", std::move(list));
     std::vector<bool> complete(count);
-    worker_->ask(std::move(ask), fds, [&](std::string_view name, const json::Reader& event) {
+    worker_->ask(ask, fds, [&](std::string_view name, const json::Reader& event) {
       const auto index = static_cast<std::size_t>(event.at("index").integer(0, static_cast<std::int64_t>(count) - 1));
       const BlobRequest& request = requests[first + index];
       if (name == "progress") return worker_->report(request.label, event);

@@ -163,10 +163,8 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want,
                       [&] { return download_text(client(), want.signature_url, "Downloading signature"); });
   };
   if (trust.required()) {
-    if (local_signature)
-      signature = read_signature(want.signature_file);
-    else if (!(signature = download_signature()))
-      log::note("image", "server requested deferring the signature download");
+    signature = local_signature ? read_signature(want.signature_file) : download_signature();
+    if (!signature) log::note("image", "server requested deferring the signature download");
     if (signature && want.expected) trust.check_issuer_for(*signature, want.expected->name);
   }
 
@@ -189,7 +187,8 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want,
     return std::move(*image);
   }
   try {
-    if (trust.required() && !signature && !(signature = download_signature()))
+    if (trust.required() && !signature) signature = download_signature();
+    if (trust.required() && !signature)
       throw Error(Errc::network, "error downloading the signature file: server asked to defer the download again");
     store::ImageRecord image = import_aci(partial.file(), partial.name(), signature, want);
     partial.discard();

@@ -26,7 +26,7 @@ def weight(path):
 
 def tidy(path, build, checks):
     start = time.monotonic()
-    r = subprocess.run(["clang-tidy-19", "--quiet", "-p", build, *checks, path], cwd=ROOT, capture_output=True, text=True)
+    r = subprocess.run(["clang-tidy-19", "--quiet", "--config-file=" + os.path.join(ROOT, ".clang-tidy"), "-p", build, *checks, path], cwd=ROOT, capture_output=True, text=True)
     lines = [line for line in (r.stdout + r.stderr).split("\n") if not NOISE.match(line)]
     return path, r.returncode, lines, time.monotonic() - start
 

@@ -28,7 +28,7 @@ int descriptor(const Channel::Message& message, std::size_t index) {
 }
 
 // Header fields that are too long to be passed on are as good as absent.
-std::string bounded(std::string text) { return text.size() > kMaxField ? std::string{} : text; }
+std::string bounded(const std::string& text) { return text.size() > kMaxField ? std::string{} : text; }
 
 json::Object event(const char* name) {
   json::Object out;

@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/message.h"
+#include "sys/file.h"
 #include "sys/ns.h"
 
 namespace rkt::native {
@@ -31,8 +35,18 @@ void close_streams() {
     if (::dup2(null.get(), fd) < 0) throw Error::from_errno("close the standard streams");
 }
 
+// The command line is the one part of a process that everybody in the pod can read, and it names places on the host.
+void hide_arguments() {
+  const std::size_t size = read_file("/proc/self/cmdline").size();
+  constexpr std::string_view kShown = "init";
+  if (size <= kShown.size()) return;
+  std::memset(program_invocation_name, 0, size);
+  std::memcpy(program_invocation_name, kShown.data(), kShown.size());
+}
+
 int supervise(InitInput& in) {
   become_unreadable();
+  hide_arguments();
   die_with_parent(in.parent);
   if (::setsid() < 0) throw Error::from_errno("make a session");
   join(in.entry);

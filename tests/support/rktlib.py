@@ -245,6 +245,9 @@ class Rkt:
                 if pipe:
                     pipe.close()
         if self.data.exists():
+            for pod in self.pods():  # a killed pod runs until its last process has gone
+                if pod["state"] == "running":
+                    self("status", "--wait=30s", pod["name"])
             self("gc", "--grace-period=0s", "--expire-prepared=0s")
 
 

@@ -160,6 +160,22 @@ def test_tls_turns_off_certificates_but_not_signatures(rkt, tmp_path):
         server.close()
 
 
+def test_certificates_and_credentials_of_the_user_reach_the_confined_worker(rkt, tmp_path):
+    server = WebServer(tmp_path / "www", tls=tls_context(tmp_path))
+    try:
+        aci = rkt.aci(key="builder", exec=["/bin/true"])
+        url = server.put(aci.path).replace("127.0.0.1", "localhost")
+        rkt.trust("builder", aci.name)
+        (rkt.etc / "auth.d").mkdir(parents=True)
+        (rkt.etc / "auth.d" / "a.json").write_text(json.dumps(
+            {"rktKind": "auth", "rktVersion": "v1", "domains": [url.split("/")[2]], "type": "oauth", "credentials": {"token": "secret"}}))
+        os.chmod(tmp_path / "cert.pem", 0o600)
+        rkt("fetch", url, code=0, env={"SSL_CERT_FILE": str(tmp_path / "cert.pem")})
+        assert {r[2].get("Authorization") for r in server.log} == {"Bearer secret"}
+    finally:
+        server.close()
+
+
 def test_http_is_needed_for_a_plain_registry(rkt, registry, tmp_path):
     from rktlib import busybox_rootfs, oci_layout
     layer = [(i, b) for i, b in busybox_rootfs() if i.name != "rootfs"]

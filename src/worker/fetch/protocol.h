@@ -2,25 +2,28 @@
 // What rkt (src/image/fetch_client) and libexec/rkt/fetch have agreed on: JSON messages on the channel at descriptor 3.
 // One process serves many requests, one after the other, and ends when the channel closes.
 //
-// rkt begins with     {"op":"options","ca":B}   descriptors: the options as JSON, and with "ca" the trusted
-// certificates (PEM) and then asks {"op":"get","url":U,"resume_from":N,"validator":T,"if_none_match":T,"max_size":N}
-// descriptor: the file
-//                     {"op":"discover","name":T,"labels":{…}}
-//                     {"op":"keys","name":T}
-//                     {"op":"resolve","host":T,"repository":T,"reference":T,"os":T,"arch":T,"variant":T}
-//                             descriptors: config, then kMaxDepth + 1 for the documents from the first one to the
-//                             manifest
-//                     {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N},…]}
-//                             descriptors: a file for each
+// rkt begins with
+//   {"op":"options","ca":B}
+//       descriptors: the options as JSON, and with "ca" the trusted certificates (PEM)
+// and then asks
+//   {"op":"get","url":U,"resume_from":N,"validator":T,"if_none_match":T,"max_size":N}
+//       descriptor: the file
+//   {"op":"discover","name":T,"labels":{…}}
+//   {"op":"keys","name":T}
+//   {"op":"resolve","host":T,"repository":T,"reference":T,"os":T,"arch":T,"variant":T}
+//       descriptors: config, then kMaxDepth + 1 for the documents from the first one to the manifest
+//   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
+//       descriptors: a file for each
 // While it works, the worker may say, any number of times:
-//                     {"event":"progress","index":I,"done":N,"total":N}
-//                     {"event":"done","index":I}                      a blob is complete
-//                     {"event":"headers","etag":T,"last_modified":T,"size":N}   of a get; goes on after rkt's
-//                     {"op":"go"}
-//                     {"event":"debug","text":T}
+//   {"event":"progress","index":I,"done":N,"total":N}
+//   {"event":"done","index":I}                                 a blob is complete
+//   {"event":"headers","etag":T,"last_modified":T,"size":N}    of a get; goes on after rkt's {"op":"go"}
+//   {"event":"debug","text":T}
 // and ends with one of
-//                     {"event":"end", …the result}
-//                     {"event":"error","kind":K,"text":T}             K: name of an Errc, see kind_of()
+//   {"event":"end", …the result}
+//       get: "outcome":"complete|not_modified|deferred","etag":T,"last_modified":T,"max_age":N,"size":N,"resumed":B,
+//       "over_tls":B; discover: "aci":U,"asc":U; keys: "urls":[U,…]; resolve: "base_url":U,"types":[T,…]
+//   {"event":"error","kind":K,"text":T}                        K: name of an Errc, see kind_of()
 #pragma once
 
 #include <chrono>

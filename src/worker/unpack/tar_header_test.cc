@@ -91,7 +91,7 @@ std::vector<std::uint8_t> with_field(std::size_t at, const std::string& field) {
   unsigned sum = 0;
   for (const auto b : bytes) sum += b;
   for (int i = 5; i >= 0; --i, sum /= 8)
-    bytes[static_cast<std::size_t>(148 + i)] = static_cast<std::uint8_t>('0' + sum % 8);
+    bytes[148 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>('0' + sum % 8);
   bytes[154] = 0;
   return bytes;
 }

@@ -8,8 +8,8 @@
 #   rkt_generated(NAME FILE)                                  the library NAME includes FILE, which a custom command makes
 #
 # The presets asan, fuzz and tidy are unity builds: one translation unit a target, because the headers of the standard library
-# cost more than the sources. So names in unnamed namespaces are unique in a folder. The release preset compiles file by file,
-# which proves that every file includes what it needs.
+# cost more than the sources. So names in unnamed namespaces are unique in a folder. The release preset compiles all but the
+# unit tests file by file, which proves that every file includes what it needs.
 #
 # Under RKT_SANITIZE every library is built twice: NAME with ASan+UBSan, and NAME_plain with trapping UBSan only, because
 # g++ cannot link -static with -fsanitize=address.
@@ -57,27 +57,8 @@ if(RKT_TESTS AND NOT RKT_FUZZ)
   include(GoogleTest)
 endif()
 
-# BOOTSTRAP: drops listed files that are not written yet.
-function(_rkt_present out)
-  set(kept "")
-  foreach(f ${ARGN})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${f} OR IS_ABSOLUTE ${f})
-      list(APPEND kept ${f})
-    else()
-      message(WARNING "not there yet: ${CMAKE_CURRENT_SOURCE_DIR}/${f}")
-    endif()
-  endforeach()
-  set(${out} "${kept}" PARENT_SCOPE)
-endfunction()
-
 function(_rkt_one_library name flags)
   cmake_parse_arguments(A "" "" "SOURCES;CHILD;LINK" ${ARGN})
-  _rkt_present(A_SOURCES ${A_SOURCES})
-  _rkt_present(A_CHILD ${A_CHILD})
-  if(NOT A_SOURCES)
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc "")
-    set(A_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cc)
-  endif()
   add_library(${name} STATIC ${A_SOURCES})
   target_compile_options(${name} PRIVATE ${flags})
   if(A_CHILD)
@@ -107,7 +88,6 @@ function(rkt_library name)
     _rkt_one_library(${name} "" SOURCES ${A_SOURCES} CHILD ${A_CHILD} LINK ${A_LINK})
     add_library(${name}_plain ALIAS ${name})
   endif()
-  _rkt_present(A_TESTS ${A_TESTS})
   if(A_TESTS AND RKT_TESTS AND NOT RKT_FUZZ)
     add_executable(${name}_test ${A_TESTS})
     target_link_libraries(${name}_test PRIVATE ${name} GTest::gmock GTest::gtest GTest::gtest_main)
@@ -115,7 +95,7 @@ function(rkt_library name)
       target_compile_options(${name}_test PRIVATE ${RKT_ASAN_FLAGS})
       target_link_options(${name}_test PRIVATE ${RKT_ASAN_FLAGS})
     endif()
-    set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
     add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   endif()
 endfunction()
@@ -133,11 +113,6 @@ endfunction()
 
 function(rkt_program name)
   cmake_parse_arguments(A "" "OUTDIR;OUTPUT" "SOURCES;LINK" ${ARGN})
-  _rkt_present(present ${A_SOURCES})
-  if(NOT "${present}" STREQUAL "${A_SOURCES}")
-    message(WARNING "${name} is not built: a source is not there yet")
-    return()
-  endif()
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_LINK} -static-libgcc)
   if(RKT_SANITIZE)

@@ -30,6 +30,9 @@ set(CMAKE_CXX_FLAGS_ASAN "-O1 -g1")
 # -Wrestrict of g++ 12 sees overlaps where strings are assigned (GCC bug 105329).
 set(RKT_WARNINGS -Wall -Wextra -Wconversion -Wswitch-enum -Wunused-result -Wsuggest-override -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Werror)
 add_compile_options(${RKT_WARNINGS} -fno-plt -fstack-protector-strong)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-subobject-linkage)  # takes sources that another file includes for headers
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # Inside of what libstdc++ itself calls deprecated; and a conversion that g++ does not warn about.
   add_compile_options(-Wno-deprecated-declarations -Wno-sign-conversion)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the two processes of a pod do around the apps: event handlers, signals, reaping, closed streams, the way out of a terminal."""
+import os
+import pty
+import signal
+import subprocess
+
+from rktlib import wait_until
+from test_output import read_pty
+
+
+def handlers(**execs):
+    return [{"name": name.replace("_", "-"), "exec": ["/bin/sh", "-c", script]} for name, script in execs.items()]
+
+
+def test_event_handlers_run_around_the_app(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo app; exit 5"], eventHandlers=handlers(pre_start="echo before", post_stop="echo after"))
+    assert rkt.run("example.com/busybox", code=5).out == "before\napp\nafter\n"
+
+
+def test_a_pre_start_that_fails_keeps_the_app_from_starting(rkt):
+    rkt.image(exec=["/bin/echo", "app"], eventHandlers=handlers(pre_start="exit 4", post_stop="echo after"))
+    assert rkt.run("example.com/busybox", code=4).out == "after\n"
+
+
+def test_event_handlers_are_root_but_confined(rkt):
+    show = "id -u; grep -E '^(CapBnd|Seccomp):' /proc/self/status"
+    rkt.image(exec=["/bin/true"], user="worker", group="worker", eventHandlers=handlers(pre_start=show))
+    assert rkt.run("example.com/busybox", code=0).out.split() == ["0", "CapBnd:", "00000000a80425fb", "Seccomp:", "2"]
+
+
+def test_an_app_starts_with_clean_signals_and_umask(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status | head -n2; umask"])
+    assert rkt.run("example.com/busybox", code=0).out.split() == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16, "0022"]
+
+
+def test_orphans_are_reaped(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "for i in 1 2 3; do (sh -c 'exit 0' &) ; done; "
+                                     "while cat /proc/[0-9]*/status 2>/dev/null | grep -q '^State:.Z'; do :; done; echo none"])
+    assert rkt.run("example.com/busybox", code=0, timeout=20).out == "none\n"
+
+
+def test_a_second_signal_does_not_wait(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
+    p, uuid = rkt.start_pod("example.com/busybox")
+    p.send_signal(signal.SIGTERM)
+    p.send_signal(signal.SIGINT)
+    assert p.wait(8) == 137
+    assert "state=exited" in rkt("status", uuid, code=0).out
+
+
+def test_the_end_of_pid_1_is_the_end_of_the_pod(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod("example.com/busybox", net="default")
+    os.kill(int(rkt.status(uuid)["pid"]), signal.SIGKILL)
+    assert p.wait(10) == 137
+    status = rkt("status", uuid, code=0).out
+    assert "state=exited" in status and "app-busybox" not in status
+    assert not os.path.exists((rkt.data / "pods/run" / uuid / "netns").read_text())
+
+
+def test_closed_standard_streams_are_no_trouble(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' ' >/data/out; echo lost; echo lost >&2; exit 6"])
+    (rkt.tmp / "volume").mkdir()
+    argv = rkt.argv("run", "--net=none", f"--volume=v,kind=host,source={rkt.tmp}/volume", "--mount=volume=v,target=/data", "example.com/busybox")
+    assert subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv], env=rkt.env).returncode == 6
+    assert (rkt.tmp / "volume/out").read_text() == "0 1 2 3 "
+
+
+def test_the_way_out_of_a_terminal(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo up; sleep 1000"])
+    master, slave = pty.openpty()
+    p = subprocess.Popen(rkt.argv("run", "--net=none", "--interactive", "example.com/busybox"), stdin=slave, stdout=slave, stderr=slave,
+                         env=rkt.env, start_new_session=True)
+    os.close(slave)
+    seen = b""
+    while b"up" not in seen:
+        seen += os.read(master, 100)
+    os.write(master, b"\x1d\x1d\x1d")
+    read_pty(master, p)
+    os.close(master)
+    assert p.returncode == 137
+
+
+def test_a_stopped_app_is_recorded_but_does_not_fail_the_pod(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod("example.com/busybox")
+    rkt("stop", uuid, code=0)
+    assert p.wait(10) == 0
+    assert "app-busybox=143" in rkt("status", uuid, code=0).out
+    assert "is already stopped" in rkt("stop", uuid, code=0).out
+
+
+def test_an_entered_command_ends_with_the_pod(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod("example.com/busybox")
+    entered = rkt.start("enter", uuid, "/bin/sh", "-c", "echo in; sleep 1000")
+    assert entered.stdout.readline() == b"in\n"
+    rkt("stop", "--force", uuid, code=0)
+    assert p.wait(10) == 137
+    assert entered.wait(10) == -signal.SIGKILL
+
+
+def test_enter_gives_the_commands_own_end(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    _, uuid = rkt.start_pod("example.com/busybox")
+    assert rkt("enter", uuid, "/bin/sh", "-c", "exit 11").code == 11
+    assert rkt("enter", uuid, "/bin/sh", "-c", "kill -TERM $$").code == -signal.SIGTERM
+    assert "unable to find" in rkt("enter", uuid, "nothing", code=254).err
+    assert rkt("enter", uuid, "/bin/cat", input="typed", code=0).out == "typed"
+
+
+def test_enter_on_a_terminal_gives_the_command_one(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    _, uuid = rkt.start_pod("example.com/busybox")
+    master, slave = pty.openpty()
+    p = subprocess.Popen(rkt.argv("enter", uuid, "/bin/sh", "-c", "tty; exit 2"), stdin=slave, stdout=slave, stderr=slave, env=rkt.env,
+                         start_new_session=True)
+    os.close(slave)
+    out = read_pty(master, p).decode()
+    os.close(master)
+    assert p.returncode == 2 and "/dev/pts/" in out
+    assert wait_until(lambda: rkt.status(uuid).get("state") == "running", "the pod to go on")

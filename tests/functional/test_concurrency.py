@@ -29,11 +29,13 @@ def test_32_processes_fetch_one_docker_image_with_one_download(rkt, registry, tm
     from rktlib import oci_layout
     ref = registry.push(f"oci:{oci_layout(tmp_path / 'oci', [base_layer(), [entry('blob', os.urandom(2 << 20))]], {'Cmd': ['/bin/true']})}:latest", "t/x")
     before = len(registry.blob_gets())
-    procs = [rkt.start(INSECURE, "fetch", "--pull-policy=new", ref) for _ in range(32)]
+    procs = [rkt.start("--debug", INSECURE, "fetch", "--pull-policy=new", ref) for _ in range(32)]
     outs = [p.communicate(timeout=120) for p in procs]
     assert [p.returncode for p in procs] == [0] * 32, [o[1][-400:] for o in outs]
     blobs = [line.split("/blobs/")[1][:71] for line in registry.blob_gets()[before:]]
     assert sorted(blobs) == sorted(set(blobs)), blobs
+    rendered = [line for o in outs for line in o[1].decode().splitlines() if "rendered tree" in line]
+    assert len(rendered) == len(set(rendered)) == 2, rendered
 
 
 def test_pods_of_one_image_start_at_once(rkt):

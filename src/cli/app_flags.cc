@@ -20,8 +20,8 @@ Flag checked(Flag f, void (*check)(const std::string&)) {
   return f;
 }
 
-Flag deprecated(Flag f, std::string hint) {
-  f.deprecated = std::move(hint);
+Flag deprecated(Flag f, std::string_view hint) {
+  f.deprecated = hint;
   return f;
 }
 
@@ -172,8 +172,8 @@ std::vector<Flag> app_flags() {
   return out;
 }
 
-std::vector<Flag> pull_flags(std::string default_policy) {
-  return {text("pull-policy", std::move(default_policy), "when to pull an image: \"never\", \"new\", \"update\""),
+std::vector<Flag> pull_flags(std::string_view default_policy) {
+  return {text("pull-policy", default_policy, "when to pull an image: \"never\", \"new\", \"update\""),
           deprecated(toggle("store-only", false, ""), "please use --pull-policy=never"),
           deprecated(toggle("no-store", false, ""), "please use --pull-policy=update")};
 }

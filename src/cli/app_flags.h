@@ -15,7 +15,7 @@ std::vector<Flag> app_flags();      ///< per image: --exec, --mount, --memory, �
 std::vector<Flag> pod_flags();      ///< of run and prepare: --volume, --port, --set-env, --pull-policy, --stage1-*, …
 std::vector<Flag> network_flags();  ///< of run and run-prepared: --net, --dns, --hostname, --interactive, …
 Flag signature_flag();
-std::vector<Flag> pull_flags(std::string default_policy);  ///< --pull-policy, --store-only, --no-store
+std::vector<Flag> pull_flags(std::string_view default_policy);  ///< --pull-policy, --store-only, --no-store
 
 /// NAME=VALUE; throws `invalid format of --FLAG flag "X"`.
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text);

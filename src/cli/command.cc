@@ -18,22 +18,22 @@ void check_format(const std::string& v) {
 
 }  // namespace
 
-Flag toggle(std::string name, bool fallback, std::string help) {
-  return {.name = std::move(name),
+Flag toggle(std::string_view name, bool fallback, std::string_view help) {
+  return {.name = name,
           .kind = Flag::Kind::boolean,
           .fallback = fallback ? "true" : "false",
-          .help = std::move(help),
+          .help = help,
           .bare = "true",
           .optional_value = true,
           .check = check_boolean};
 }
 
-Flag text(std::string name, std::string fallback, std::string help) {
-  return {.name = std::move(name), .kind = Flag::Kind::text, .fallback = std::move(fallback), .help = std::move(help)};
+Flag text(std::string_view name, std::string_view fallback, std::string_view help) {
+  return {.name = name, .kind = Flag::Kind::text, .fallback = fallback, .help = help};
 }
 
-Flag list(std::string name, std::string help) {
-  return {.name = std::move(name), .kind = Flag::Kind::list, .help = std::move(help)};
+Flag list(std::string_view name, std::string_view help) {
+  return {.name = name, .kind = Flag::Kind::list, .help = help};
 }
 
 Flag unquoted(Flag flag) {
@@ -41,12 +41,8 @@ Flag unquoted(Flag flag) {
   return flag;
 }
 
-Flag duration(std::string name, std::string fallback, std::string help) {
-  return {.name = std::move(name),
-          .kind = Flag::Kind::duration,
-          .fallback = std::move(fallback),
-          .help = std::move(help),
-          .check = check_duration};
+Flag duration(std::string_view name, std::string_view fallback, std::string_view help) {
+  return {.name = name, .kind = Flag::Kind::duration, .fallback = fallback, .help = help, .check = check_duration};
 }
 
 Flag uuid_file() { return text("uuid-file", "", "read the pod's UUID from this file instead of an argument"); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command is: its flags, its text and its function. Usage, help and completion are generated from these values;
-// the list of all commands is src/cmd/commands.cc. The grammar is the reference's (cli chapter 1, 7.1): parse.h.
+// the list of all commands is src/cmd/commands.cc. Their texts are literals, so that describing them costs a start
+// nothing. The grammar is the reference's (cli chapter 1, 7.1): parse.h.
 #pragma once
 
 #include <chrono>
@@ -27,34 +28,34 @@ struct Flag {
     integer,
     choice_text /* optional value: --wait[=V] */
   };
-  std::string name;
+  std::string_view name;
   Kind kind = Kind::text;
-  std::string fallback;  ///< default as printed in help; the value when the flag is absent
-  std::string help;
-  std::string bare;             ///< value of the bare form, for boolean ("true") and optional values ("default")
+  std::string_view fallback;  ///< default as printed in help; the value when the flag is absent
+  std::string_view help;
+  std::string_view bare;        ///< value of the bare form, for boolean ("true") and optional values ("default")
   bool optional_value = false;  ///< takes its value only with "="
   bool hidden = false;
-  bool unquoted = false;     ///< text whose default help shows without quotes
-  std::string deprecated;    ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
-  bool per_image = false;    ///< belongs to the image before it ("--X must follow an image")
-  bool also_before = false;  ///< per_image, but before the first image it counts for all (--mount)
+  bool unquoted = false;        ///< text whose default help shows without quotes
+  std::string_view deprecated;  ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
+  bool per_image = false;       ///< belongs to the image before it ("--X must follow an image")
+  bool also_before = false;     ///< per_image, but before the first image it counts for all (--mount)
   /// Throws for a bad value; its text becomes the REASON of: invalid argument "VALUE" for TOKEN: REASON.
   void (*check)(const std::string& value) = nullptr;
 };
 
-Flag toggle(std::string name, bool fallback, std::string help);
-Flag text(std::string name, std::string fallback, std::string help);
-Flag list(std::string name, std::string help);
+Flag toggle(std::string_view name, bool fallback, std::string_view help);
+Flag text(std::string_view name, std::string_view fallback, std::string_view help);
+Flag list(std::string_view name, std::string_view help);
 Flag unquoted(Flag flag);
-Flag duration(std::string name, std::string fallback, std::string help);
+Flag duration(std::string_view name, std::string_view fallback, std::string_view help);
 Flag uuid_file();  ///< --uuid-file of status, stop, rm, cat-manifest
 Flag format();     ///< --format= json | json-pretty
 
 struct Command {
-  std::string name;         ///< "image list" for a nested one
-  std::string args;         ///< as in the usage line: "UUID ..."
-  std::string brief;        ///< one line of the command list
-  std::string description;  ///< paragraphs for help, or ""
+  std::string_view name;         ///< "image list" for a nested one
+  std::string_view args;         ///< as in the usage line: "UUID ..."
+  std::string_view brief;        ///< one line of the command list
+  std::string_view description;  ///< paragraphs for help, or ""
   std::vector<Flag> flags;
   /// mixed: flags and positionals in any order. stop: flags end at the first positional (enter). images: the second
   /// parser of run, prepare and fetch takes over there.

@@ -19,7 +19,7 @@ namespace {
 void to_stdout(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
 void to_stderr(std::string_view text) { write_all(STDERR_FILENO, text, "standard error"); }
 
-std::string last_word(const std::string& path) { return path.substr(path.find_last_of(' ') + 1); }
+std::string last_word(std::string_view path) { return std::string(path.substr(path.find_last_of(' ') + 1)); }
 
 std::string absolute(const std::string& path) {
   if (path.empty() || path[0] == '/') return path;
@@ -64,7 +64,7 @@ int help_command(std::span<const Command> commands, const std::vector<std::strin
   for (const auto& w : words)
     if (!w.starts_with("-")) topic.push_back(w);
   const Found found = find_command(commands, topic, global_flags());
-  const std::string path = found.command != nullptr ? found.command->name : found.group;
+  const std::string_view path = found.command != nullptr ? found.command->name : std::string_view(found.group);
   if (!found.unknown.empty()) {
     to_stderr(cat("Unknown help topic [`", join(topic, " "), "`]."));
     to_stdout(usage(commands, ""));

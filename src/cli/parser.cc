@@ -16,8 +16,8 @@ Error usage_error(std::string text) { return {Errc::usage, std::move(text)}; }
 }  // namespace
 
 Parser::Parser(const Command& command, std::span<const Flag> globals) : spec_(command), global_flags_(globals) {
-  for (const auto& f : command.flags) command_parsed_.slots_.push_back({&f, {}, f.fallback});
-  for (const auto& f : globals) globals_parsed_.slots_.push_back({&f, {}, f.fallback});
+  for (const auto& f : command.flags) command_parsed_.slots_.push_back({&f, {}, std::string(f.fallback)});
+  for (const auto& f : globals) globals_parsed_.slots_.push_back({&f, {}, std::string(f.fallback)});
 }
 
 const Flag* Parser::find(std::string_view name) const {
@@ -41,7 +41,7 @@ void Parser::apply(const Flag& flag, const std::string& value, const std::string
   }
   if (!flag.deprecated.empty()) notes_.push_back(cat("Flag --", flag.name, " has been deprecated, ", flag.deprecated));
   if (flag.per_image && !command_parsed_.images.empty()) {
-    command_parsed_.images.back().flags.push_back({flag.name, value});
+    command_parsed_.images.back().flags.push_back({std::string(flag.name), value});
     return;
   }
   if (flag.per_image && !flag.also_before) throw reject(cat("--", flag.name, " must follow an image"));
@@ -75,7 +75,7 @@ bool Parser::take_flag(const std::vector<std::string>& tokens, std::size_t& at) 
   if (equals != std::string::npos) {
     apply(*flag, token.substr(equals + 1), token);
   } else if (flag->optional_value) {
-    apply(*flag, flag->bare, token);
+    apply(*flag, std::string(flag->bare), token);
   } else {
     if (at + 1 >= tokens.size()) throw usage_error(cat("flag needs an argument: --", name));
     ++at;

@@ -86,7 +86,8 @@ const std::vector<Command> kCommands = {{.name = "image list"}, {.name = "image 
 
 std::string found(const std::vector<std::string>& argv) {
   const Found f = find_command(kCommands, argv, global_flags());
-  return f.command != nullptr ? f.command->name : f.unknown.empty() ? "group " + f.group : "unknown " + f.unknown;
+  if (f.command != nullptr) return std::string(f.command->name);
+  return f.unknown.empty() ? "group " + f.group : "unknown " + f.unknown;
 }
 
 TEST(FindCommand, UnambiguousPrefixesAreAccepted) {

@@ -23,10 +23,10 @@ void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_he
   std::sort(sorted.begin(), sorted.end(), [](const Flag* a, const Flag* b) { return a->name < b->name; });
   if (with_help) rows.push_back({"  -h, --help[=false]", "help for this command"});
   for (const Flag* f : sorted) {
-    const std::string value = is_quoted(*f) ? quoted(f->fallback) : f->fallback;
+    const std::string value = is_quoted(*f) ? quoted(f->fallback) : std::string(f->fallback);
     rows.push_back(
         {f->optional_value ? cat("      --", f->name, "[=", value, "]") : cat("      --", f->name, "=", value),
-         f->help});
+         std::string(f->help)});
   }
 }
 
@@ -40,7 +40,7 @@ std::vector<Row> command_rows(std::span<const Command> commands, std::string_vie
   for (const auto& c : commands) {
     if (c.hidden) continue;
     if (!group.empty() && !c.name.starts_with(cat(group, " "))) continue;
-    rows.push_back({cat("\t", c.name), c.brief});
+    rows.push_back({cat("\t", c.name), std::string(c.brief)});
   }
   if (group.empty()) rows.push_back({"\thelp", "Help about any command"});
   return rows;
@@ -48,7 +48,7 @@ std::vector<Row> command_rows(std::span<const Command> commands, std::string_vie
 
 }  // namespace
 
-std::string usage(std::span<const Command> commands, const std::string& path, bool bare) {
+std::string usage(std::span<const Command> commands, std::string_view path, bool bare) {
   const auto it = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == path; });
   std::string out;
   std::vector<Row> rows;

@@ -5,12 +5,13 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "cli/command.h"
 
 namespace rkt::cli {
 
 /// `bare`: printed because the command itself was missing; then the -h line is part of it.
-std::string usage(std::span<const Command> commands, const std::string& path, bool bare = false);
+std::string usage(std::span<const Command> commands, std::string_view path, bool bare = false);
 
 }  // namespace rkt::cli

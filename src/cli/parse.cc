@@ -32,7 +32,6 @@ Globals read_globals(const Parsed& in) {
   Globals g;
   g.debug = in.on("debug");
   if (in.given("dir")) {
-    if (in.text("dir").empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
     g.dir = absolute(in.text("dir"));
   }
   g.dirs = {.system = absolute(in.text("system-config")),
@@ -133,25 +132,39 @@ int run_command(std::span<const Command> commands, const Found& found) {
   }
 }
 
+Flag with_check(Flag flag, void (*check)(const std::string&)) {
+  flag.check = check;
+  return flag;
+}
+void check_insecure(const std::string& v) { image::Insecure::parse(v); }
+void check_directory(const std::string& v) {
+  if (v.empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
+}
+Flag directory(std::string_view name, std::string_view fallback, std::string_view help) {
+  return with_check(text(name, fallback, help), check_directory);
+}
+
 }  // namespace
 
 std::span<const Flag> global_flags() {
   static const std::vector<Flag> flags = {
       toggle("debug", false, "print out more debug information to stderr"),
-      unquoted(text("dir", "/var/lib/rkt", "rkt data directory")),
-      unquoted(text("local-config", "/etc/rkt", "local configuration directory")),
-      unquoted(text("system-config", "/usr/lib/rkt", "system configuration directory")),
-      unquoted(text("user-config", "", "user configuration directory")),
-      unquoted(text("insecure-options", "none",
-                    "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
-                    "\"pubkey\", \"capabilities\", "
-                    "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\"")),
+      directory("dir", "/var/lib/rkt", "rkt data directory"),
+      directory("local-config", "/etc/rkt", "local configuration directory"),
+      directory("system-config", "/usr/lib/rkt", "system configuration directory"),
+      directory("user-config", "", "user configuration directory"),
+      with_check(unquoted(text(
+                     "insecure-options", "none",
+                     "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
+                     "\"pubkey\", \"capabilities\", "
+                     "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\"")),
+                 check_insecure),
       toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
   };
   return flags;
 }
 
-int run_main(std::span<const Command> commands, std::vector<std::string> argv) {
+int run_main(std::span<const Command> commands, const std::vector<std::string>& argv) {
   const Found found = find_command(commands, argv, global_flags());
   if (!found.unknown.empty()) return unknown_command(commands, found);
   if (found.group == "help") return help_command(commands, found.rest);

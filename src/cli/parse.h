@@ -17,6 +17,6 @@ std::span<const Flag> global_flags();
 
 /// The whole of `rkt`: finds the command, parses, checks for root, runs it and returns the exit status. Prints usage
 /// and errors.
-int run_main(std::span<const Command> commands, std::vector<std::string> argv);
+int run_main(std::span<const Command> commands, const std::vector<std::string>& argv);
 
 }  // namespace rkt::cli

@@ -24,8 +24,8 @@ TEST(Times, RelativeTimesTruncate) {
   EXPECT_EQ(ago(1), "1 second ago");
   EXPECT_EQ(ago(119), "1 minute ago");
   EXPECT_EQ(ago(7199), "1 hour ago");
-  EXPECT_EQ(ago(13 * 86400), "1 week ago");
-  EXPECT_EQ(ago(59 * 86400), "1 month ago");
+  EXPECT_EQ(ago(13L * 86400), "1 week ago");
+  EXPECT_EQ(ago(59L * 86400), "1 month ago");
   EXPECT_EQ(ago(500L * 86400), "1 year ago");
   EXPECT_EQ(ago(-61), "1 minute from now");
 }
@@ -41,8 +41,8 @@ TEST(Times, AbsoluteTimesDropTrailingZeros) {
 TEST(Sizes, ShortFormHasOneDecimalBelowTen) {
   EXPECT_EQ(short_size(9), "9B");
   EXPECT_EQ(short_size(1536), "1.5KiB");
-  EXPECT_EQ(short_size(750 * 1024), "750KiB");
-  EXPECT_EQ(short_size(10 * 1024), "10KiB");
+  EXPECT_EQ(short_size(750UL * 1024), "750KiB");
+  EXPECT_EQ(short_size(10UL * 1024), "10KiB");
 }
 
 TEST(Durations, GoNotationBothWays) {

@@ -100,6 +100,8 @@ def test_empty_listings(rkt):
     (["run", "--set-env=a", "i"], "must be specified as key=value"),
     (["run", "--store-only", "--no-store", "i"], "both --store-only and --no-store specified"),
     (["run", "i", "--cpu=x"], "quantities must match the regular expression"),
+    (["--insecure-options=foo", "list"], 'invalid argument "foo" for --insecure-options=foo: unknown option "foo"'),
+    (["list", "--dir="], 'invalid argument "" for --dir=: "" is not a valid directory'),
     (["fetch", "sha512-00"], "discovery failed"),
     (["fetch", "/no/such.aci"], "no such file or directory"),
     (["fetch", "x.aci?y"], ""),

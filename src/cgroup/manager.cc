@@ -106,9 +106,8 @@ PodCgroups PodCgroups::open(const Uuid& uuid, std::string_view state) {
     if (!parent) continue;
     DirFd pod = parent->find_sub(out.scope_).value_or(DirFd());
     std::vector<std::string> controllers = h->controllers;
-    if (h->v2 && pod)
-      for (const auto c : split(trim(find_file_text(pod, "cgroup.subtree_control").value_or("")), ' '))
-        controllers.emplace_back(c);
+    const std::string enabled = h->v2 && pod ? find_file_text(pod, "cgroup.subtree_control").value_or("") : "";
+    for (const auto c : split(trim(enabled), ' ')) controllers.emplace_back(c);
     out.places_.push_back({.hierarchy = *h,
                            .controllers = std::move(controllers),
                            .pod = m.path,

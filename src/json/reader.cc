@@ -80,8 +80,8 @@ std::int64_t Reader::integer(std::int64_t min, std::int64_t max) const {
 }
 
 std::string Reader::text_or(std::string_view member, std::string fallback) const {
-  const auto found = find(member);
-  return found ? found->text() : std::move(fallback);
+  if (const auto found = find(member)) return found->text();
+  return fallback;
 }
 
 bool Reader::boolean_or(std::string_view member, bool fallback) const {

@@ -13,7 +13,7 @@ LAYERS = [["base"], ["sys"], ["json"], ["schema"], ["net", "cgroup"], ["config"]
 HEIGHT = {name: i for i, row in enumerate(LAYERS) for name in row}
 LOW = {"base", "sys", "json", "schema"}
 MAY_CROSS = {("image", "worker"), ("api", "cri"), ("cri", "api")}
-FILE_LINES, HEADER_LINES, FUNCTION_LINES = 800, 300, 100
+FILE_LINES, HEADER_LINES, FUNCTION_LINES, COLUMNS = 800, 300, 100, 120
 SLEEP = r"(?<![\w.>])(?:::)?(?:u|nano|clock_nano)?sleep\s*\(|\bsleep_(for|until)\b"
 BANNED = [
     (r"\bstd::filesystem::(remove_all|create_directories)\b", "races, and crosses live mounts"),
@@ -74,6 +74,7 @@ def main():
         lines = open(os.path.join(ROOT, name)).read().split("\n")
         if len(lines) > FILE_LINES or (name.endswith(".h") and len(lines) > HEADER_LINES):
             found.append(f"{name}: {len(lines)} lines; split it")
+        found += [f"{name}:{n}: wider than {COLUMNS} columns" for n, line in enumerate(lines, 1) if len(line) > COLUMNS]
         if name.endswith(".h") and "#pragma once" not in lines:
             found.append(f"{name}: no #pragma once")
         if name.startswith("tests/") or name.endswith(("_test.cc", "_for_test.h")):

@@ -105,8 +105,7 @@ std::vector<Annotation> read_annotations(const json::Reader& in) {
   std::set<std::string> seen;
   for (const auto& a : in.items("annotations")) {
     Annotation annotation{read_identifier(a.at("name")), a.text_or("value", "")};
-    if (!seen.insert(annotation.name).second)
-      a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
+    if (!seen.insert(annotation.name).second) a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
     const bool url = annotation.name == "homepage" || annotation.name == "documentation";
     if (url && !annotation.value.starts_with("http://") && !annotation.value.starts_with("https://"))
       a.fail("bad URL scheme, must be http/https");

@@ -34,7 +34,8 @@ TEST(ImageManifest, ReadsEveryMember) {
       "isolators":[{"name":"resource/memory","value":{"limit":"1M"}}],
       "userAnnotations":{"k":"v"},"userLabels":{"l":"m"}},
     "annotations":[{"name":"homepage","value":"https://example.com"}],
-    "dependencies":[{"imageName":"example.com/base","imageID":"sha512-ab","labels":[{"name":"version","value":"2"}],"size":7}],
+    "dependencies":[{"imageName":"example.com/base","imageID":"sha512-ab","labels":[{"name":"version","value":"2"}],
+      "size":7}],
     "pathWhitelist":["/etc/passwd"])"));
   EXPECT_EQ(m.display_name(), "example.com/app:1.0");
   ASSERT_TRUE(m.app);
@@ -60,8 +61,8 @@ TEST(ImageManifest, WritesWhatItReadInTheOrderOfTheReference) {
 }
 
 TEST(ImageManifest, MatchesNamesInAnyCaseAndIgnoresUnknownOnes) {
-  const auto m = parse_image_manifest(
-      R"({"ackind":"ImageManifest","ACVERSION":"1.0.0","Name":"a","app":{"user":"0","group":"0","supplementaryGids":[5]},"x":{}})");
+  const auto m = parse_image_manifest(R"({"ackind":"ImageManifest","ACVERSION":"1.0.0","Name":"a","x":{},)"
+                                      R"("app":{"user":"0","group":"0","supplementaryGids":[5]}})");
   EXPECT_EQ(m.app->supplementary_gids, std::vector<std::int64_t>{5});
 }
 

@@ -55,9 +55,9 @@ TEST(NetworkConfig, APluginTypeIsAFileName) {
 }
 
 TEST(Result, ReadsTheOldForm) {
-  const auto r = parse_result(
-      R"({"ip4":{"ip":"10.1.2.3/24","gateway":"10.1.2.1"},"ip6":{"ip":"fd00::2/64"},"dns":{"nameservers":["8.8.8.8"]}})",
-      "n");
+  const auto r = parse_result(R"({"ip4":{"ip":"10.1.2.3/24","gateway":"10.1.2.1"},"ip6":{"ip":"fd00::2/64"},)"
+                              R"("dns":{"nameservers":["8.8.8.8"]}})",
+                              "n");
   ASSERT_EQ(r.ips.size(), 2U);
   EXPECT_EQ(r.ips[0].ip, "10.1.2.3");
   EXPECT_EQ(r.ips[0].prefix, 24);
@@ -125,8 +125,8 @@ TEST(NetFlag, RefusesWithTheTextsOfTheReference) {
 }
 
 TEST(NetInfo, IsWrittenInTheOrderOfTheReference) {
-  const std::string text =
-      R"([{"netName":"n","netConf":"net/10-n.conf","pluginPath":"/p","ifName":"eth0","ip":"10.0.0.2","args":"","mask":"255.255.0.0"}])";
+  const std::string text = R"([{"netName":"n","netConf":"net/10-n.conf","pluginPath":"/p","ifName":"eth0",)"
+                           R"("ip":"10.0.0.2","args":"","mask":"255.255.0.0"}])";
   EXPECT_EQ(write_net_info(parse_net_info(text)), text);
   EXPECT_EQ(write_net_info({}), "null");
   EXPECT_TRUE(parse_net_info("null").empty());

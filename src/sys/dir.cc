@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/descent.h"
 
 namespace rkt {
 namespace {
@@ -28,6 +29,23 @@ UniqueFd openat2_fd(int dir, const std::string& path, int flags, mode_t mode, st
 }
 
 constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+// False: a directory with something in it. Missing is fine.
+bool removed(int dir, const std::string& name) {
+  if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return true;
+  if (errno != EISDIR && errno != EPERM) throw Error::from_errno(cat("remove ", quoted(name)));
+  if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno != ENOTEMPTY && errno != EEXIST) throw Error::from_errno(cat("remove ", quoted(name)));
+  return false;
+}
+
+// Not crossing mounts: what is mounted there belongs to somebody else and must not be emptied.
+DirFd open_to_empty(int dir, const std::string& name) {
+  UniqueFd fd = openat2_fd(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                           RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  if (!fd) throw Error::from_errno(cat("open ", quoted(name), " for removal"));
+  return DirFd(std::move(fd));
+}
 
 std::string in_root_text(std::string_view path) { return path.empty() ? "." : std::string(path); }
 
@@ -109,21 +127,18 @@ std::vector<std::string> DirFd::names() const {
 }
 
 void DirFd::remove_tree(const std::string& name) const {
-  if (::unlinkat(get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM) throw Error::from_errno(cat("remove ", quoted(name)));
-  if (::unlinkat(get(), name.c_str(), AT_REMOVEDIR) == 0) return;
-  if (errno == ENOENT) return;
-  if (errno != ENOTEMPTY && errno != EEXIST) throw Error::from_errno(cat("remove ", quoted(name)));
-  {
-    // Not crossing mounts: what is mounted there belongs to somebody else and must not be emptied.
-    const UniqueFd fd = openat2_fd(get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
-                                   RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-    if (!fd) throw Error::from_errno(cat("open ", quoted(name), " for removal"));
-    const DirFd dir(dup_fd(fd.get()));
-    for (const auto& entry : dir.names()) dir.remove_tree(entry);
+  if (removed(get(), name)) return;
+  Descent place(clone());
+  place.down(name, open_to_empty(get(), name));
+  while (!place.at_top()) {
+    if (const auto entry = place.next()) {
+      if (!removed(place.at().get(), *entry)) place.down(*entry, open_to_empty(place.at().get(), *entry));
+      continue;
+    }
+    const std::string done = place.up();
+    if (::unlinkat(place.at().get(), done.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT)
+      throw Error::from_errno(cat("remove ", quoted(done)));
   }
-  if (::unlinkat(get(), name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT)
-    throw Error::from_errno(cat("remove ", quoted(name)));
 }
 
 UniqueFd DirFd::open_in_root(std::string_view path, int flags, mode_t mode) const {

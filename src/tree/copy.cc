@@ -9,11 +9,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <map>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/descent.h"
 #include "sys/file.h"
 #include "tree/tree.h"
 
@@ -24,30 +26,33 @@ std::string by_number(int fd) { return cat("/proc/self/fd/", fd); }
 
 class Copier {
  public:
-  explicit Copier(const DirFd& top) : top_(top) {}
+  Copier(const DirFd& from, const DirFd& to) : top_(to), from_(from.clone()), to_(to.clone()) {}
 
-  void directory(const DirFd& from, const DirFd& to, const std::string& path) {
-    for (const auto& name : from.names()) {
-      const std::string below = path.empty() ? name : cat(path, "/", name);
-      in_context([&] { return cat("copy ", quoted(below)); }, [&] { entry(from, to, name, below); });
+  void all() {
+    for (;;) {
+      if (const auto name = from_.next()) {
+        in_context([&] { return cat("copy ", quoted(path_of(*name))); }, [&] { entry(*name); });
+        continue;
+      }
+      in_context([&] { return cat("copy ", quoted(path_)); }, [&] { directory_attributes(from_.at(), to_.at()); });
+      if (from_.at_top()) return;
+      const std::string done = from_.up();
+      to_.up();
+      path_.resize(path_.size() - std::min(path_.size(), done.size() + 1));
     }
-    struct stat st{};
-    if (::fstat(from.get(), &st) < 0) throw Error::from_errno("stat a directory");
-    if (::fchown(to.get(), st.st_uid, st.st_gid) < 0) throw Error::from_errno("set the owner of a directory");
-    if (::fchmod(to.get(), st.st_mode & 07777) < 0) throw Error::from_errno("set the mode of a directory");
-    xattrs(by_number(from.get()), by_number(to.get()));
-    const timespec times[2] = {st.st_atim, st.st_mtim};
-    if (::futimens(to.get(), times) < 0) throw Error::from_errno("set the times of a directory");
   }
 
  private:
-  void entry(const DirFd& from, const DirFd& to, const std::string& name, const std::string& path) {
+  std::string path_of(const std::string& name) const { return path_.empty() ? name : cat(path_, "/", name); }
+
+  void entry(const std::string& name) {
+    const DirFd &from = from_.at(), &to = to_.at();
     const UniqueFd source = from.open_file(name, O_PATH);
     struct stat st{};
     if (::fstat(source.get(), &st) < 0) throw Error::from_errno("stat");
-    if (S_ISDIR(st.st_mode)) return directory(from.sub(name), to.make_sub(name, 0700), path);
+    if (S_ISDIR(st.st_mode)) return descend(name);
     if (st.st_nlink > 1) {
-      const auto [it, first] = links_.try_emplace({st.st_dev, st.st_ino}, path);
+      const auto [it, first] = links_.try_emplace({st.st_dev, st.st_ino}, path_of(name));
       if (!first) {
         if (::linkat(top_.get(), it->second.c_str(), to.get(), name.c_str(), 0) < 0) throw Error::from_errno("link");
         return;
@@ -58,6 +63,23 @@ class Copier {
     else
       special(source.get(), to, name, st);
     attributes(source.get(), to, name, st);
+  }
+
+  void descend(const std::string& name) {
+    DirFd from = from_.at().sub(name), to = to_.at().make_sub(name, 0700);
+    from_.down(name, std::move(from));
+    to_.down(name, std::move(to));
+    path_ = path_of(name);
+  }
+
+  static void directory_attributes(const DirFd& from, const DirFd& to) {
+    struct stat st{};
+    if (::fstat(from.get(), &st) < 0) throw Error::from_errno("stat a directory");
+    if (::fchown(to.get(), st.st_uid, st.st_gid) < 0) throw Error::from_errno("set the owner of a directory");
+    if (::fchmod(to.get(), st.st_mode & 07777) < 0) throw Error::from_errno("set the mode of a directory");
+    xattrs(by_number(from.get()), by_number(to.get()));
+    const timespec times[2] = {st.st_atim, st.st_mtim};
+    if (::futimens(to.get(), times) < 0) throw Error::from_errno("set the times of a directory");
   }
 
   static void special(int source, const DirFd& to, const std::string& name, const struct stat& st) {
@@ -145,12 +167,14 @@ class Copier {
   }
 
   const DirFd& top_;
+  Descent from_, to_;
+  std::string path_;                                      // of where they stand, below the top
   std::map<std::pair<dev_t, ino_t>, std::string> links_;  // first path of a file with several names
 };
 
 }  // namespace
 
-void copy_directory(const DirFd& from, const DirFd& into) { Copier(into).directory(from, into, {}); }
+void copy_directory(const DirFd& from, const DirFd& into) { Copier(from, into).all(); }
 
 void copy(const Tree& tree, const DirFd& into) {
   if (tree.lowers.size() == 1 && tree.id.starts_with("deps-"))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -59,6 +60,26 @@ TEST_F(CopyTest, KeepsExtendedAttributes) {
   char value[4] = {};
   EXPECT_EQ(::getxattr((tmp_.path() + "/into/file").c_str(), "user.note", value, sizeof value), 1);
   EXPECT_EQ(value[0], 'v');
+}
+
+TEST_F(CopyTest, TakesFewDescriptorsHoweverDeepTheTreeIs) {
+  DirFd at = from_.clone();
+  for (int i = 0; i < 1500; ++i) {
+    write_file(at, "z", "bytes", 0640);
+    at = at.make_sub("d", 0751);
+  }
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few{160, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  EXPECT_NO_THROW(copy_directory(from_, into_));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  DirFd copy = into_.clone();
+  for (int i = 0; i < 1500; ++i) {
+    ASSERT_EQ(of(copy, "z").st_size, 5) << i;
+    ASSERT_EQ(of(copy, "d").st_mode & 07777, 0751U) << i;
+    copy = copy.sub("d");
+  }
 }
 
 }  // namespace

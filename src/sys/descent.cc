@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/descent.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt {
+namespace {
+
+constexpr std::size_t kHeldOpen = 32;  // levels; real trees are hardly ever deeper, and pay nothing
+
+struct stat status_of(const DirFd& dir) {
+  struct stat st{};
+  if (::fstat(dir.get(), &st) < 0) throw Error::from_errno("stat a directory");
+  return st;
+}
+
+}  // namespace
+
+Descent::Descent(DirFd top) { levels_.push_back({.name = {}, .dir = std::move(top)}); }
+
+std::optional<std::string> Descent::next() {
+  Level& here = levels_.back();
+  if (!here.names) here.names = here.dir.names();
+  if (here.taken == here.names->size()) return std::nullopt;
+  return std::move((*here.names)[here.taken++]);
+}
+
+void Descent::down(std::string name, DirFd dir) {
+  Level& here = levels_.back();
+  if (levels_.size() > kHeldOpen) {
+    const struct stat st = status_of(here.dir);
+    here.dev = st.st_dev;
+    here.ino = st.st_ino;
+    here.dir = DirFd();
+  }
+  levels_.push_back({.name = std::move(name), .dir = std::move(dir)});
+}
+
+std::string Descent::up() {
+  const Level left = std::exchange(levels_.back(), {});
+  levels_.pop_back();
+  Level& here = levels_.back();
+  if (here.dir) return left.name;
+  DirFd parent = left.dir.sub("..");
+  const struct stat st = status_of(parent);
+  if (st.st_dev != here.dev || st.st_ino != here.ino)
+    throw Error(Errc::busy, cat("directory ", quoted(left.name), " was moved meanwhile"));
+  here.dir = std::move(parent);
+  return left.name;
+}
+
+}  // namespace rkt

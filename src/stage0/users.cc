@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/descent.h"
 #include "sys/file.h"
 
 namespace rkt::stage0 {
@@ -71,9 +73,6 @@ void shift_one(const DirFd& dir, const std::string& name, const struct stat& st,
   if (capability) capability->restore(r.shift);
 }
 
-// A file with several names is met several times: what is in the range has been moved.
-bool is_moved(const struct stat& st, const IdRange& r) { return st.st_uid >= r.shift && st.st_uid - r.shift < r.count; }
-
 }  // namespace
 
 std::string IdRange::str() const { return cat(shift, ":", count); }
@@ -110,12 +109,22 @@ IdRange allocate_range(const pod::Pods& pods, const DirFd& pod) {
 }
 
 void shift_owners(const DirFd& tree, const IdRange& range) {
-  for (const auto& name : tree.names()) {
+  std::set<std::pair<dev_t, ino_t>> moved;  // a file with several names is met several times
+  Descent place(tree.clone());
+  for (;;) {
+    const auto name = place.next();
+    if (!name) {
+      if (place.at_top()) return;
+      place.up();
+      continue;
+    }
     struct stat st{};
-    if (::fstatat(tree.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
-      throw Error::from_errno(cat("stat ", quoted(name)));
-    if (S_ISDIR(st.st_mode)) shift_owners(tree.sub(name), range);
-    if (!is_moved(st, range)) shift_one(tree, name, st, range);
+    if (::fstatat(place.at().get(), name->c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
+      throw Error::from_errno(cat("stat ", quoted(*name)));
+    const bool directory = S_ISDIR(st.st_mode);
+    if (directory || st.st_nlink == 1 || moved.emplace(st.st_dev, st.st_ino).second)
+      shift_one(place.at(), *name, st, range);
+    if (directory) place.down(*name, place.at().sub(*name));
   }
 }
 

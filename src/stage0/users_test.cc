@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -51,6 +53,44 @@ TEST_F(AllocateRange, EveryPodGetsItsOwnAndKeepsItInItsFile) {
     EXPECT_EQ(range.count, 65536U);
     EXPECT_TRUE(shifts.insert(range.shift).second);
   }
+}
+
+class ShiftOwners : public testing::Test {
+ protected:
+  void file(const char* name, uid_t uid, gid_t gid) {
+    write_file(tmp_.dir(), name, "", 0644);
+    ASSERT_EQ(::fchownat(tmp_.dir().get(), name, uid, gid, 0), 0);
+  }
+  std::pair<uid_t, gid_t> owner(const char* name) {
+    struct stat st{};
+    EXPECT_EQ(::fstatat(tmp_.dir().get(), name, &st, AT_SYMLINK_NOFOLLOW), 0) << name;
+    return {st.st_uid, st.st_gid};
+  }
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "owners are root's to change";
+  }
+  TempDir tmp_;
+  const IdRange range_{65536, 65536};
+};
+
+TEST_F(ShiftOwners, UserAndGroupMoveOnceHoweverManyNamesAFileHas) {
+  file("one", 1, 2);
+  ASSERT_EQ(::linkat(tmp_.dir().get(), "one", tmp_.dir().get(), "two", 0), 0);
+  tmp_.dir().make_sub("dir");
+  file("dir/below", 0, 7);
+  shift_owners(tmp_.dir(), range_);
+  EXPECT_EQ(owner("one"), std::pair(65537U, 65538U));
+  EXPECT_EQ(owner("dir"), std::pair(65536U, 65536U));
+  EXPECT_EQ(owner("dir/below"), std::pair(65536U, 65543U));
+}
+
+TEST_F(ShiftOwners, AUserThatLiesInTheRangeBeforeDoesNotKeepItsHostGroup) {
+  const IdRange wide{1000, 65536};
+  file("odd", 2000, 0);
+  shift_owners(tmp_.dir(), wide);
+  EXPECT_EQ(owner("odd"), std::pair(3000U, 1000U));
+  file("outside", 70000, 0);
+  EXPECT_THROW(shift_owners(tmp_.dir(), range_), Error);
 }
 
 }  // namespace

@@ -17,12 +17,13 @@ namespace {
 
 using pod::State;
 
-// The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers are gone (it never got that far,
-// or was half removed) is collected without them.
+// The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers or mount point are gone (it never
+// got that far, or was half removed) is collected without them.
 void attach_stage1(const tree::Tree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
-  if (!pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.id, "/upper"))) return;
-  attach(mount_for_pod(tree, pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
+  const auto root = pod.find_sub("stage1/rootfs");
+  if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.id, "/upper"))) return;
+  attach(mount_for_pod(tree, pod, ""), root->get(), "the root of stage1");
 }
 
 void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const std::string& local_config,
@@ -31,6 +32,7 @@ void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& p
   const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
   const MountScope scope;
   const std::string path = pod.path(pods);
+  if (needs_mount(tree)) pod.dir().make_sub("stage1/rootfs", 0750);
   Program program = plan_program(tree, path, stage1.entrypoint("gc"));
   if (!needs_mount(tree)) attach_stage1(tree, path);
   const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());

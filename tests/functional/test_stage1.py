@@ -118,6 +118,21 @@ def test_fly_can_be_entered_and_stopped(rkt):
     assert p.wait(10) == -signal.SIGTERM
 
 
+# --------------------------------------------------------------------------------------------------------------- gc
+
+@pytest.mark.parametrize("lost", [["stage1/rootfs"], ["stage1/rootfs", "overlay"]])
+def test_a_half_removed_pod_is_collected_without_complaint(rkt, lost):
+    rkt.image(exec=["/bin/true"])
+    uuid = rkt.tmp / "uuid"
+    rkt.run(f"--uuid-file-save={uuid}", "example.com/busybox", code=0)
+    rkt("gc", "--mark-only", code=0)
+    pod = rkt.data / "pods/exited-garbage" / uuid.read_text()
+    for path in lost:
+        shutil.rmtree(pod / path)
+    assert "problem" not in rkt("gc", "--grace-period=0s", code=0).err
+    assert not pod.exists()
+
+
 # ---------------------------------------------------------------------------------------------------------- foreign
 
 RUN = r"""#!/bin/sh

@@ -36,7 +36,7 @@ class Collector {
     ok &= pass("failed to empty exitedGarbage", "exited-garbage", [&](pod::Pod& p) { remove(p); });
     ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
     remove_dead_embryos();
-    return ok;
+    return ok && !kept_;
   }
 
  private:
@@ -79,7 +79,8 @@ class Collector {
           cat("pod ", name, " not removed: still within grace period (", duration_text(options_.grace_period), ")"));
     if (step != GcStep::remove) return;
     options_.out(cat("Garbage collecting pod ", name));
-    delete_pod(store_, pods_, pod, options_.local_config, options_.debug, options_.err);
+    const Removal how{.local_config = options_.local_config, .debug = options_.debug, .note = options_.err};
+    if (delete_pod(store_, pods_, pod, how) == Removed::kept) kept_ = true;
   }
 
   // rmdir takes empty ones only, so a process that is slow rather than dead loses nothing but its new pod.
@@ -97,6 +98,7 @@ class Collector {
   store::Store& store_;
   const pod::Pods& pods_;
   const GcOptions& options_;
+  bool kept_ = false;
 };
 
 }  // namespace
@@ -126,6 +128,10 @@ GcStep plan_gc_step(State state, pod::TimePoint changed, pod::TimePoint now, con
 }
 
 bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now) { return now - changed >= std::chrono::hours(1); }
+
+bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now) {
+  return now - first_failure >= std::chrono::hours(24);
+}
 
 bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) {
   return Collector(store, pods, options).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gc does with one pod it meets. Pure.
+// What gc does with one pod it meets.
 #pragma once
 
 #include "stage0/stage0.h"
@@ -18,9 +18,21 @@ GcStep plan_gc_step(pod::State state, pod::TimePoint changed, pod::TimePoint now
 /// An embryo is a directory for microseconds; what is older belongs to a process that died.
 bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now);
 
-/// Deletes a pod that is garbage already. False: somebody holds its lock, or it is gone. `note` takes lines about what
-/// went wrong on the way and was tolerated.
-bool delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const std::string& local_config, bool debug,
-                const std::function<void(std::string_view)>& note);
+/// A stage1 that cannot release what the pod holds (broken, foreign, or its tree is gone) gets a day to succeed.
+bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now);
+
+struct Removal {
+  std::string local_config;
+  bool debug = false;
+  bool insist = false;                         ///< the files go also when stage1's gc failed
+  std::function<void(std::string_view)> note;  ///< takes lines about what went wrong on the way
+};
+enum class Removed : std::uint8_t {
+  yes,
+  busy,  ///< somebody holds its lock, or it is gone
+  kept   ///< stage1's gc failed: for the next gc
+};
+/// Deletes a pod that is garbage already.
+Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Removal& how);
 
 }  // namespace rkt::stage0

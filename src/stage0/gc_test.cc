@@ -51,5 +51,10 @@ TEST(IsDeadEmbryo, AnEmbryoGetsAnHour) {
   EXPECT_TRUE(is_dead_embryo(kNow - 60min, kNow));
 }
 
+TEST(IsPastPatience, AFailingStage1GetsADay) {
+  EXPECT_FALSE(is_past_patience(kNow - 23h, kNow));
+  EXPECT_TRUE(is_past_patience(kNow - 24h, kNow));
+}
+
 }  // namespace
 }  // namespace rkt::stage0

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Removal of a pod (docs/devel/pod-lifecycle.md): stage1's gc, mounts, files. Every step can be repeated.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@
 #include "stage0/gc.h"
 #include "stage0/mounts.h"
 #include "stage0/trees.h"
+#include "sys/file.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -40,6 +42,34 @@ void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& p
   run_program(program, path, false);
 }
 
+// When stage1 failed for the first time. Beside its manifest, not in the pod's directory: a change there would begin
+// the grace period again.
+pod::TimePoint first_failure(const DirFd& pod) {
+  constexpr const char* kFile = "stage1/gc-failed";
+  if (!pod.exists(kFile)) write_file(pod, kFile, "", 0640);
+  struct stat st{};
+  if (::fstatat(pod.get(), kFile, &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", quoted(kFile)));
+  return pod::TimePoint(std::chrono::seconds(st.st_mtim.tv_sec));
+}
+
+// What the pod holds outside of its directory. False: something is left, and the files that say what must stay.
+bool release_resources(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const Removal& how) {
+  const std::string name = quoted(pod.id().str());
+  if (!pod.dir().exists("stage1/manifest")) {
+    how.note(cat("skipping stage1 GC: pod ", name, " has no stage1 left"));
+    return true;
+  }
+  try {
+    run_stage1_gc(store, pods, pod, how.local_config, how.debug);
+    return true;
+  } catch (const Error& e) {
+    how.note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
+  }
+  if (how.insist || is_past_patience(first_failure(pod.dir()), std::chrono::system_clock::now())) return true;
+  how.note(cat("pod ", name, " stays until its stage1 GC succeeds, for a day at most; \"rkt rm\" removes it now"));
+  return false;
+}
+
 void remove_directory(const pod::Pods& pods, const pod::Pod& pod) {
   pod::remove_files(pod.dir());
   const DirFd& place = pods.dir(pod::state_place(pod.state()));
@@ -49,27 +79,16 @@ void remove_directory(const pod::Pods& pods, const pod::Pod& pod) {
 
 }  // namespace
 
-bool delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const std::string& local_config, bool debug,
-                const std::function<void(std::string_view)>& note) {
+Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Removal& how) {
   const std::string name = quoted(pod.id().str());
   const auto place = pod::state_place(pod.state());
   const auto lock = pod::lock_unless_held(pod.dir());
-  if (!lock || !pods.holds(place, pod.id(), pod.dir())) return false;
-  if (place == "exited-garbage") {
-    if (!pod.dir().exists("stage1/manifest")) {
-      note(cat("skipping stage1 GC: pod ", name, " has no stage1 left"));
-    } else {
-      try {
-        run_stage1_gc(store, pods, pod, local_config, debug);
-      } catch (const Error& e) {
-        note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
-      }
-    }
-  }
+  if (!lock || !pods.holds(place, pod.id(), pod.dir())) return Removed::busy;
+  if (place == "exited-garbage" && !release_resources(store, pods, pod, how)) return Removed::kept;
   in_context([&] { return cat("GC of leftover mounts for pod ", name, " failed"); },
              [&] { pod::detach_mounts_below(pod.path(pods)); });
   in_context([&] { return cat("unable to remove pod ", name); }, [&] { remove_directory(pods, pod); });
-  return true;
+  return Removed::yes;
 }
 
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,
@@ -91,8 +110,10 @@ void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, cons
         throw refuse(was_prepared ? "being started" : "running");
     }
   }
-  if (!delete_pod(store, pods, pod, local_config, debug, [](std::string_view line) { log::note("rm", line); }))
-    throw refuse("being deleted");
+  const Removal how{.local_config = local_config, .debug = debug, .insist = true, .note = [](std::string_view line) {
+                      log::note("rm", line);
+                    }};
+  if (delete_pod(store, pods, pod, how) == Removed::busy) throw refuse("being deleted");
 }
 
 }  // namespace rkt::stage0

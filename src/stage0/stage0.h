@@ -91,7 +91,8 @@ void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
                         const std::vector<std::string>& command);
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
 
-/// Removal of one finished pod: stage1 gc, leftover mounts, files; restartable at every step (pods §1.8, 1.9).
+/// Removal of one finished pod: stage1 gc (its failure is reported and tolerated), leftover mounts, files; restartable
+/// at every step (pods §1.8, 1.9).
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,
                 bool debug);
 
@@ -102,7 +103,7 @@ struct GcOptions {
   bool debug = false;
   std::function<void(std::string_view)> out, err;  ///< lines for stdout and stderr
 };
-/// The five passes of pods §1.8. False when a pass as a whole failed.
+/// The five passes of pods §1.8. False when a pass as a whole failed, or a pod is kept because stage1's gc failed.
 bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options);
 
 }  // namespace rkt::stage0

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 from rktlib import ARCH, BUILD, entry, write_aci
@@ -149,7 +150,7 @@ def foreign(rkt, **annotations):
     script = RUN.replace("#!/bin/sh", "#!" + shutil.which("busybox") + " sh")
     files = [entry("rootfs"), entry("rootfs/opt"), entry("rootfs/opt/stage2"), entry("rootfs/rkt"), entry("rootfs/rkt/status"),
              entry("rootfs/run", script, mode=0o755), entry("rootfs/enter", script, mode=0o755),
-             entry("rootfs/gc", "#!" + shutil.which("busybox") + " sh\nexit 0\n", mode=0o755)]
+             entry("rootfs/gc", "#!" + shutil.which("busybox") + f" sh\ntest ! -e {rkt.tmp}/broken\n", mode=0o755)]
     m = {"acKind": "ImageManifest", "acVersion": "0.8.11", "name": "example.org/stage1-other", "annotations": notes,
          "labels": [{"name": "version", "value": "1"}, {"name": "os", "value": "linux"}, {"name": "arch", "value": ARCH}]}
     aci = write_aci(str(rkt.tmp / "other.aci"), m, files)
@@ -179,3 +180,36 @@ def test_a_stage1_without_an_entry_point_is_named(rkt):
     rkt.image(exec=["/bin/true"])
     aci = foreign(rkt, enter="/enter", gc="/gc")
     assert 'entrypoint "coreos.com/rkt/stage1/run" not found' in rkt.run(f"--stage1-path={aci.path}", "example.com/busybox", code=254).err
+
+
+@pytest.fixture
+def broken_pod(rkt):
+    """Ended and marked; its stage1 cannot collect it."""
+    rkt.image(exec=["/bin/true"])
+    aci, uuid = foreign(rkt, run="/run", enter="/enter", gc="/gc"), rkt.tmp / "uuid"
+    rkt.run(f"--stage1-path={aci.path}", f"--uuid-file-save={uuid}", "example.com/busybox", code=42)
+    rkt("gc", "--mark-only", code=0)
+    (rkt.tmp / "broken").touch()
+    return rkt.data / "pods/exited-garbage" / uuid.read_text()
+
+
+def test_what_stage1_cannot_release_is_tried_again(rkt, broken_pod):
+    r = rkt("gc", "--grace-period=0s", code=254)
+    assert "problem performing stage1 GC" in r.err and "stays until" in r.err
+    assert (broken_pod / "pod").exists() and (broken_pod / "called").exists()
+    (rkt.tmp / "broken").unlink()
+    rkt("gc", "--grace-period=0s", code=0)
+    assert not broken_pod.exists()
+
+
+def test_a_broken_stage1_keeps_its_pod_for_a_day_at_most(rkt, broken_pod):
+    rkt("gc", "--grace-period=0s", code=254)
+    yesterday = time.time() - 25 * 3600
+    os.utime(broken_pod / "stage1/gc-failed", (yesterday, yesterday))
+    assert "problem performing stage1 GC" in rkt("gc", "--grace-period=0s", code=0).err
+    assert not broken_pod.exists()
+
+
+def test_rm_removes_a_pod_that_stage1_cannot_collect(rkt, broken_pod):
+    assert "problem performing stage1 GC" in rkt("rm", broken_pod.name, code=0).err
+    assert not broken_pod.exists()

@@ -58,6 +58,12 @@ void Group::kill_all() const {
   if (tracking_) kill_group(tracking_, tracking_is_v2_);
 }
 
+bool Group::contains(pid_t pid) const {
+  if (!tracking_) return true;
+  const auto inside = processes(tracking_);
+  return std::ranges::find(inside, pid) != inside.end();
+}
+
 bool Group::populated() const { return tracking_ && is_populated(tracking_, tracking_is_v2_); }
 
 std::uint64_t Group::oom_kills() const {

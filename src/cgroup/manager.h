@@ -47,6 +47,8 @@ class Group {
   /// one.
   void kill_all() const;
   bool populated() const;
+  /// Whether the process is in here; true where there are no cgroups.
+  bool contains(pid_t pid) const;
   /// How often the kernel killed here for memory; 0 without a memory controller.
   std::uint64_t oom_kills() const;
 

@@ -72,4 +72,16 @@ CapMask own_effective_caps() {
   return data[0].effective | (CapMask{data[1].effective} << 32);
 }
 
+void drop_capabilities(CapMask keep) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) < 0) throw Error::from_errno("read own capabilities");
+  for (unsigned i = 0; i < 2; ++i) {
+    data[i].permitted &= static_cast<std::uint32_t>(keep >> (32 * i));
+    data[i].effective = data[i].permitted;
+    data[i].inheritable = 0;
+  }
+  if (::syscall(SYS_capset, &header, data) < 0) throw Error::from_errno("drop capabilities");
+}
+
 }  // namespace rkt

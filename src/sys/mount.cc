@@ -38,6 +38,13 @@ void DetachedMount::restrict(std::uint64_t attributes, Depth depth) const {
     throw Error::from_errno("restrict a mount");
 }
 
+void DetachedMount::isolate() const {
+  mount_attr attr{};
+  attr.propagation = MS_PRIVATE;
+  if (::mount_setattr(fd(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+    throw Error::from_errno("isolate a mount");
+}
+
 void DetachedMount::attach(int target) const {
   if (::move_mount(fd(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
     throw Error::from_errno("attach a mount");

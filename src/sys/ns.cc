@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/ns.h"
 
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -49,6 +50,11 @@ void set_hostname(const char* name) {
 
 void become_unreadable() {
   if (::prctl(PR_SET_DUMPABLE, 0) < 0) throw Error::from_errno("become unreadable for others");
+}
+
+void leave_session_keyring() {
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS)
+    throw Error::from_errno("make a session keyring");
 }
 
 void die_with_parent(int parent) {

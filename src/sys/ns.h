@@ -35,6 +35,10 @@ void set_hostname(const char* name);
 /// it dumps no core. Inherited by clones, ended by exec.
 void become_unreadable();
 
+/// A new, empty session keyring instead of the caller's, for this process and those it starts. A kernel without keys is
+/// fine.
+void leave_session_keyring();
+
 /// This process is killed when its parent dies. `parent` is a pidfd of the parent, since the parent may be dead
 /// already.
 void die_with_parent(int parent);

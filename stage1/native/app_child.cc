@@ -49,6 +49,11 @@ void reset_signals(const AppChildPlan& p) noexcept {
   if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) < 0) die(p, AppStep::signals);
 }
 
+void pass_gate(const AppChildPlan& p) noexcept {
+  char nothing = 0;
+  if (p.gate[0] >= 0 && ::read(p.gate[0], &nothing, 1) < 0) die(p, AppStep::capabilities);
+}
+
 void join_cgroups(const AppChildPlan& p) noexcept {
   for (int i = 0; i < p.joins; ++i)
     if (::write(p.join[i], "0", 1) < 0) die(p, AppStep::cgroup);
@@ -64,7 +69,6 @@ void take_root(const AppChildPlan& p) noexcept {
 }
 
 void take_descriptors(const AppChildPlan& p) noexcept {
-  ::umask(0022);
   for (int i = 0; i < 3; ++i)
     if (::dup3(p.stdio[i], i, 0) < 0) die(p, AppStep::descriptors);
   if (::setsid() < 0) die(p, AppStep::session);
@@ -81,6 +85,12 @@ void set_oom_score(const AppChildPlan& p) noexcept {
 
 // By raw system calls: libc's wrappers would signal threads that a clone does not have.
 void take_ids(const AppChildPlan& p) noexcept {
+  // What the caller of rkt had made inheritable would come on top of the bounding set when root executes something.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, caps) < 0) die(p, AppStep::capabilities);
+  for (auto& half : caps) half.inheritable = 0;
+  if (::syscall(SYS_capset, &header, caps) < 0) die(p, AppStep::capabilities);
   for (int cap = 0; cap <= kHighestCapability; ++cap)
     if ((p.caps >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       die(p, AppStep::capabilities);
@@ -164,6 +174,7 @@ const char* describe(AppStep step) noexcept {
 }
 
 [[noreturn]] void app_child(const AppChildPlan& p) noexcept {
+  if (p.gate[1] >= 0) ::close(p.gate[1]);
   reset_signals(p);
   join_cgroups(p);
   take_root(p);
@@ -173,6 +184,7 @@ const char* describe(AppStep step) noexcept {
   ::umask(0022);
   if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) die(p, AppStep::descriptors);
   take_ids(p);
+  pass_gate(p);
   confine(p);
   ::execve(p.exe, p.argv, p.envp);
   die(p, AppStep::exec);

@@ -60,6 +60,7 @@ struct AppChildPlan {
   std::uint64_t caps;  // bounding set
   bool no_new_privs;
   const sock_fprog* filter;  // nullptr: none
+  int gate[2];               // a pipe; nothing is executed before its write end is closed by all. -1: no gate
   const char* exe;
   char* const* argv;
   char* const* envp;

@@ -45,6 +45,7 @@ DirFd as_directory(const DetachedMount& mount) { return DirFd(dup_fd(mount.fd())
 DetachedMount copy_source(const MountOp& op) {
   const Depth depth = op.recursive ? Depth::recursive : Depth::this_mount;
   DetachedMount copy = DetachedMount::copy(AT_FDCWD, op.source, depth);
+  copy.isolate();  // the host's later mounts would come without these attributes
   const mode_t type = type_of(copy.fd(), op.source);
   const bool device = type == S_IFCHR || type == S_IFBLK;
   const std::uint64_t attributes = (device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY);
@@ -83,6 +84,7 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount&
       mqueue_(DetachedMount::make("mqueue", {}, kInert)) {
   for (const auto& plan : apps) {
     App app{.plan = &plan, .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)), .sources = {}};
+    app.root.isolate();
     app.root.restrict(MOUNT_ATTR_NODEV);
     for (const auto& op : plan.ops)
       if (op.kind == Kind::bind)

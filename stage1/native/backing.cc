@@ -8,17 +8,21 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/copy_tree.h"
+#include "stage1/native/mount_plan.h"
 
 namespace rkt::native {
 namespace {
 
-void make_one(const Pod& pod, const DirFd& shared, const AppPlan& app, const VolumeMount& m) {
-  const std::string& name = m.volume.name.str();
-  if (::mkdirat(shared.get(), name.c_str(), 0770) < 0) {
+void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m) {
+  const std::string path = volume_backing(m, app.name);
+  const auto slash = path.rfind('/');
+  const DirFd parent = pod.dir.make_path_in_root(path.substr(0, slash));
+  const std::string name = path.substr(slash + 1);
+  if (::mkdirat(parent.get(), name.c_str(), 0770) < 0) {
     if (errno == EEXIST) return;
     throw Error::from_errno(cat("make volume ", quoted(name)));
   }
-  const DirFd dir = shared.sub(name);
+  const DirFd dir = parent.sub(name);
   if (::fchown(dir.get(), static_cast<uid_t>(m.volume.uid), static_cast<gid_t>(m.volume.gid)) < 0 ||
       ::fchmod(dir.get(), m.volume.mode_bits()) < 0)
     throw Error::from_errno(cat("set the owner and mode of volume ", quoted(name)));
@@ -31,13 +35,9 @@ void make_one(const Pod& pod, const DirFd& shared, const AppPlan& app, const Vol
 }  // namespace
 
 void make_backing(const Pod& pod, const PodPlan& plan) {
-  std::optional<DirFd> shared;
   for (const auto& app : plan.apps)
-    for (const auto& m : app.volumes) {
-      if (m.volume.kind != appc::Volume::Kind::empty) continue;
-      if (!shared) shared = pod.dir.make_sub("sharedVolumes", 0755);
-      make_one(pod, *shared, app, m);
-    }
+    for (const auto& m : app.volumes)
+      if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m);
 }
 
 }  // namespace rkt::native

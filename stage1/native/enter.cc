@@ -37,6 +37,7 @@
 namespace rkt::native {
 namespace {
 
+constexpr int kLastRounds = 64;  // of 16 KiB: more than a pipe holds
 constexpr int kAppNamespaces =
     CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
 
@@ -61,17 +62,16 @@ Target find_target(const EnterOptions& options, const std::string& path) {
   const auto state = load_state(pod.dir);
   const auto* running = state ? state->find(options.app) : nullptr;
   if (running == nullptr) throw Error(not_running);
-  auto process = find_in_pod(options.pid, running->pid);
-  // Still said to run after it was opened: the number had not been given to another one by then.
-  const auto later = load_state(pod.dir);
-  if (!process || !later || later->find(options.app) == nullptr) throw Error(not_running);
   const auto uuid = Uuid::parse(std::string_view(path).substr(path.rfind('/') + 1));
   if (!uuid) throw Error(Errc::usage, cat(quoted(path), " is no directory of a pod"));
   auto group = cgroup::PodCgroups::open(*uuid, find_file_text(pod.dir, "cgroups").value_or("")).find_app(options.app);
-  if (!group && find_file_text(pod.dir, "subcgroup").value_or("") != "")
+  if (!group && !find_file_text(pod.dir, "subcgroup").value_or("").empty())
     throw Error(Errc::system, cat("the cgroup of app ", quoted(options.app), " is gone"));
-  Target out{.plan = plan_enter(*app, state->restrictions),
-             .process = std::move(*process),
+  auto process = find_in_pod(options.pid, running->pid);
+  // Also when the app has ended and its number was given away, what is in its cgroup is confined as it was.
+  if (!process || (group && !group->contains(process->pid))) throw Error(not_running);
+  Target out{.plan = plan_enter(*app, state->restrictions, [](std::string_view) {}),
+             .process = std::move(process->fd),
              .group = group ? std::move(*group) : cgroup::Group()};
   out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
   out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
@@ -112,10 +112,11 @@ void pass_signal(int signals, int process, Relay& relay) {
     (void)::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0);
 }
 
-// Until the command has ended and what it wrote is copied. What it left running may keep its streams: nobody waits.
+// Until the command has ended and what it wrote is copied. What it left running may keep its streams, and write on:
+// nobody waits for that. A signal that comes after the end gives up on a reader that does not read.
 void copy_streams(Relay& relay, int signals, int process) {
   bool ended = false;
-  for (;;) {
+  for (int rounds = 0; !ended || rounds < kLastRounds || !relay.flushed(); rounds += ended ? 1 : 0) {
     std::vector<pollfd> events;
     relay.watch(events);
     const std::size_t relayed = events.size();
@@ -126,6 +127,7 @@ void copy_streams(Relay& relay, int signals, int process) {
     if (n == 0) return;
     if (n < 0) continue;
     relay.handle(std::span<const pollfd>(events).first(relayed));
+    if (events[relayed].revents != 0 && ended) return;
     if (events[relayed].revents != 0) pass_signal(signals, process, relay);
     ended = ended || events[relayed + 1].revents != 0;
     if (ended) relay.end_input();
@@ -141,19 +143,19 @@ int end_like(pid_t pid) {
   const int number = WTERMSIG(status);
   sigset_t all;
   sigfillset(&all);
+  ::signal(SIGPIPE, SIG_IGN);  // one of ours may be waiting behind the mask
   ::signal(number, SIG_DFL);
   ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
   ::kill(::getpid(), number);
   return 128 + number;
 }
 
-int run_command(Target& target, std::vector<std::string> argv) {
+int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std::string> argv) {
   const DirFd root = DirFd::open("/");
   std::string search;
   for (const auto& v : target.plan.env)
     if (v.starts_with("PATH=")) search = v.substr(5);
   argv.front() = stage1::find_executable(root, argv.front(), &search, "/");
-  Relay relay;
   const UniqueFd signals = take_signals();
   Streams streams = make_streams(relay);
   const FaultPage faults(1);
@@ -162,6 +164,8 @@ int run_command(Target& target, std::vector<std::string> argv) {
                             .directory = target.plan.directory,
                             .root = "",
                             .confinement = target.plan.confinement,
+                            .oom_score = target.plan.oom_score ? &*target.plan.oom_score : nullptr,
+                            .proc = proc.get(),
                             .entry = target.group.entry(),
                             .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                             .controlling_terminal = streams.terminal,
@@ -187,13 +191,17 @@ int enter(const std::vector<std::string>& args) {
     throw Error(Errc::unsupported, "--appname is needed: this stage1 is nothing to enter by itself");
   become_sealed_copy("enter", args);
   become_unreadable();
+  leave_session_keyring();
   const std::string path = working_directory();
   const RunningPod pod = RunningPod::find(DirFd::open("."), options.pid);
+  // Both need the host's /proc: in the app's mounts the image decides what is found there.
+  Relay relay;
+  const DirFd proc = DirFd::open("/proc");
   join_namespaces(pod.outer.get(), CLONE_NEWNS);
   if (::chdir(path.c_str()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
   Target target = find_target(options, path);
   join_namespaces(target.process.get(), kAppNamespaces);
-  return run_command(target, options.command);
+  return run_command(target, relay, proc, options.command);
 }
 
 }  // namespace rkt::native

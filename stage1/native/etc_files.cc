@@ -2,6 +2,7 @@
 #include "stage1/native/etc_files.h"
 
 #include "base/strings.h"
+#include "stage1/native/record.h"
 #include "sys/file.h"
 
 namespace rkt::native {
@@ -11,12 +12,6 @@ constexpr const char* kGeneratedHosts = "rkt-hosts";
 constexpr const char* kFallbackHosts = "hosts-fallback";
 constexpr const char* kGeneratedResolv = "rkt-resolv.conf";
 constexpr const char* kBareHosts = "127.0.0.1\tlocalhost localhost.localdomain\n";
-
-void write_aside(const DirFd& dir, const char* name, std::string_view text) {
-  AtomicFile file(dir, name, 0644);
-  write_all(file.fd(), text, name);
-  file.commit(AtomicFile::Sync::no);
-}
 
 }  // namespace
 
@@ -72,9 +67,9 @@ bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hos
                       : options.hosts == HostsMode::from_image && fallback_hosts ? kFallbackHosts
                                                                                  : nullptr;
   if (hosts != nullptr)
-    write_aside(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
+    replace_file(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
   if (options.resolv == ResolvMode::from_network && dns) {
-    write_aside(etc, kGeneratedResolv, resolv_conf(*dns, dns_network));
+    replace_file(etc, kGeneratedResolv, resolv_conf(*dns, dns_network));
     return true;
   }
   return options.resolv == ResolvMode::stage0;

@@ -16,16 +16,18 @@ int gc(const std::vector<std::string>& args) {
   const GcOptions options = parse_gc(args);
   log::set_debug(options.debug);
   const DirFd pod = DirFd::open(".");
+  std::optional<Error> failed;
   if (const auto state = find_file_text(pod, "cgroups")) {
     try {
       auto cgroups = cgroup::PodCgroups::open(options.uuid, *state);
       cgroups.kill_all();
       cgroups.remove();
     } catch (const Error& e) {
-      log::note("gc", cat("warning: the pod's cgroups stay: ", e.brief()));
+      failed = e;  // the networks do not wait for it
     }
   }
   net::teardown(pod, options.uuid, options.local_config);
+  if (failed) throw Error(*failed);
   return 0;
 }
 

@@ -47,10 +47,14 @@ void hide_arguments() {
 int supervise(InitInput& in) {
   become_unreadable();
   hide_arguments();
-  die_with_parent(in.parent);
+  die_with_parent(in.parent.get());
   if (::setsid() < 0) throw Error::from_errno("make a session");
-  join(in.entry);
-  if (in.netns >= 0) join_namespaces(in.netns, CLONE_NEWNET);
+  leave_session_keyring();
+  join(in.group.entry());
+  if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
+  in.group = cgroup::Group();
+  in.netns.reset();
+  in.parent.reset();
   set_hostname(in.plan.hostname.c_str());
   close_streams();
   ::umask(0);  // modes are meant as they are written; apps get 0022
@@ -60,10 +64,7 @@ int supervise(InitInput& in) {
                          .mounts = mounts,
                          .groups = std::move(in.groups),
                          .stdio = std::move(in.stdio),
-                         .pod = in.pod,
-                         .status = in.status,
-                         .control = in.control,
-                         .restrictions = in.restrictions});
+                         .control = in.control});
   return supervisor.run();
 }
 

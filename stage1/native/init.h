@@ -13,7 +13,6 @@
 #include "cgroup/manager.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/supervisor.h"
-#include "sys/dir.h"
 #include "sys/mount.h"
 
 namespace rkt::native {
@@ -22,15 +21,12 @@ struct InitInput {
   const PodPlan& plan;
   const std::vector<AppMountPlan>& mounts;
   const DetachedMount& devpts;
-  int parent;   ///< pidfd of the outer process
-  int control;  ///< message.h
-  int netns;    ///< -1: the host's
-  cgroup::Entry entry;
+  UniqueFd parent;  ///< pidfd of the outer process
+  int control;      ///< message.h
+  UniqueFd netns;   ///< empty: the host's
+  cgroup::Group group;
   std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
-  const DirFd& pod;
-  const DirFd& status;
-  Restrictions restrictions;
 };
 
 [[noreturn]] void run_init(InitInput input) noexcept;

@@ -48,6 +48,7 @@ pid_t launch(const LaunchRequest& r, AppFault& fault) {
                           .caps = r.confinement.caps,
                           .no_new_privs = r.confinement.no_new_privs,
                           .filter = r.confinement.filter ? &filter : nullptr,
+                          .gate = {r.gate[0], r.gate[1]},
                           .exe = argv.front(),
                           .argv = argv.get(),
                           .envp = env.get()};

@@ -50,6 +50,7 @@ struct LaunchRequest {
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;
+  int gate[2] = {-1, -1};            ///< see app_child.h
   bool new_cgroup_namespace = true;  ///< false: this process is in the app's already
 };
 

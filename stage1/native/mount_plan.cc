@@ -27,12 +27,16 @@ constexpr const char* kHidden[] = {"/proc/acpi",        "/proc/config.gz",
 
 }  // namespace
 
-std::string volume_backing(const appc::Volume& volume) { return cat("sharedVolumes/", volume.name.str()); }
+std::string volume_backing(const VolumeMount& mount, std::string_view app) {
+  const std::string& name = mount.volume.name.str();
+  return mount.implicit ? cat("sharedVolumes/.implicit/", app, "/", name) : cat("sharedVolumes/", name);
+}
 
 std::vector<MountOp> plan_mounts(const MountInput& in) {
-  // A volume where something would be hidden, or below it, was asked for by the operator or the image's mount points.
-  const auto wanted = [&](std::string_view place) {
-    return std::ranges::any_of(in.volumes, [&](const VolumeMount& m) { return is_at_or_below(m.target, place); });
+  // The operator may put a volume where something would be hidden. An image that names the place alone gets no volume
+  // there, and nothing in /proc is ever uncovered.
+  const auto replaced = [&](std::string_view place) {
+    return std::ranges::any_of(in.volumes, [&](const VolumeMount& m) { return !m.implicit && m.target == place; });
   };
   std::vector<MountOp> out = {{.kind = Kind::proc, .target = "/proc"},
                               {.kind = Kind::dev, .target = "/dev"},
@@ -40,20 +44,20 @@ std::vector<MountOp> plan_mounts(const MountInput& in) {
                               {.kind = Kind::shm, .target = "/dev/shm"},
                               {.kind = Kind::mqueue, .target = "/dev/mqueue"}};
   if (in.console) out.push_back({.kind = Kind::console, .target = "/dev/console"});
-  const bool own_sys = std::ranges::none_of(in.volumes, [](const VolumeMount& m) { return m.target == "/sys"; });
+  const bool own_sys = !replaced("/sys");
   if (own_sys) out.push_back({.kind = Kind::sys, .target = "/sys", .writable = !in.protect_paths});
   if (in.protect_paths) {
     for (const char* path : kReadOnly) out.push_back({.kind = Kind::read_only, .target = path});
     for (const std::string_view path : kHidden)
-      if ((own_sys || !path.starts_with("/sys")) && !wanted(path))
+      if (!path.starts_with("/sys") || (own_sys && !replaced(path)))
         out.push_back({.kind = Kind::hide, .target = std::string(path)});
   }
   for (const auto& m : in.volumes) {
-    if (is_at_or_below(m.target, "/proc")) continue;
+    if (is_at_or_below(m.target, "/proc") || (m.implicit && is_at_or_below(m.target, "/sys"))) continue;
     const bool host = m.volume.kind == appc::Volume::Kind::host;
     out.push_back({.kind = Kind::bind,
                    .target = m.target,
-                   .source = host ? m.volume.source : volume_backing(m.volume),
+                   .source = host ? m.volume.source : volume_backing(m, in.app),
                    .recursive = m.recursive(),
                    .writable = !m.read_only});
   }

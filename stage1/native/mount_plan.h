@@ -31,6 +31,7 @@ struct MountOp {
 
 struct MountInput {
   const std::vector<VolumeMount>& volumes;
+  std::string_view app = {};     ///< its name
   bool protect_paths = true;     ///< off with --insecure-options=paths
   bool console = false;          ///< the app has a terminal
   std::vector<MountOp> files{};  ///< hosts and resolv.conf, decided by etc_files.h; last, on top of volumes
@@ -39,7 +40,8 @@ struct MountInput {
 /// Volumes on /proc and below are left out: the pod's own lies over them, as in the reference.
 std::vector<MountOp> plan_mounts(const MountInput& in);
 
-/// Where the files of an empty volume are, relative to POD.
-std::string volume_backing(const appc::Volume& volume);
+/// Where the files of an empty volume are, relative to POD. Implicit ones have a place of their own: their names are
+/// made up and may be those of others.
+std::string volume_backing(const VolumeMount& mount, std::string_view app);
 
 }  // namespace rkt::native

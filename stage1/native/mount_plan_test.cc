@@ -46,9 +46,24 @@ TEST(PlanMounts, AVolumeOnSysTakesItsPlace) {
   EXPECT_TRUE(find(plan, Kind::hide, "/proc/kcore"));
 }
 
-TEST(PlanMounts, AVolumeBelowAHiddenPlaceUncoversIt) {
-  const std::vector<VolumeMount> volumes{host_volume("/sys/fs/cgroup")};
+TEST(PlanMounts, TheOperatorsVolumeTakesTheHiddenPlacesPlace) {
+  const std::vector<VolumeMount> volumes{host_volume("/sys/fs")};
   EXPECT_FALSE(find(plan_mounts({.volumes = volumes}), Kind::hide, "/sys/fs"));
+  const std::vector<VolumeMount> below{host_volume("/sys/fs/cgroup")};
+  EXPECT_TRUE(find(plan_mounts({.volumes = below}), Kind::hide, "/sys/fs"));
+}
+
+TEST(PlanMounts, AnImageUncoversNothingByNamingIt) {
+  std::vector<VolumeMount> volumes;
+  for (const char* path : {"/proc/kallsyms", "/sys/fs", "/sys/module/kernel", "/sys"}) {
+    volumes.push_back(host_volume(path));
+    volumes.back().implicit = true;
+  }
+  const auto plan = plan_mounts({.volumes = volumes});
+  for (const char* path : {"/proc/kallsyms", "/sys/fs", "/sys/module", "/sys/firmware"})
+    EXPECT_TRUE(find(plan, Kind::hide, path)) << path;
+  EXPECT_TRUE(find(plan, Kind::sys, "/sys"));
+  EXPECT_TRUE(std::ranges::none_of(plan, [](const auto& op) { return op.kind == Kind::bind; }));
 }
 
 TEST(PlanMounts, NothingOfAVolumeGoesIntoProc) {
@@ -65,6 +80,14 @@ TEST(PlanMounts, VolumesSayWhetherTheyMayBeWrittenAndWhereTheyComeFrom) {
   EXPECT_FALSE(find(plan, Kind::bind, "/ro")->writable);
   EXPECT_EQ(find(plan, Kind::bind, "/rw")->source, "/src");
   EXPECT_EQ(find(plan, Kind::bind, "/empty")->source, "sharedVolumes/scratch");
+}
+
+TEST(VolumeBacking, OfAnImplicitVolumeIsTheAppsAlone) {
+  VolumeMount m{.target = "/x", .volume = {.name = appc::AcName::parse("a-b-c")}, .implicit = true};
+  EXPECT_NE(volume_backing(m, "a"), volume_backing(m, "a-b"));
+  EXPECT_TRUE(volume_backing(m, "a").starts_with("sharedVolumes/."));  // no volume has such a name
+  m.implicit = false;
+  EXPECT_EQ(volume_backing(m, "a"), "sharedVolumes/a-b-c");
 }
 
 TEST(PlanMounts, NameFilesLieOnTopOfVolumes) {

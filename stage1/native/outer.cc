@@ -11,19 +11,20 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "stage1/native/memory.h"
 #include "sys/spawn.h"
 
 namespace rkt::native {
 namespace {
 
+constexpr int kLastOutputMs = 1000;  // of a pod that was killed: whoever does that does not want to wait
+
 class Outer {
  public:
   explicit Outer(OuterInput input) : in_(std::move(input)) {}
 
   int run() {
-    while (!ended_ || in_.relay.active()) step();
+    while (!ended_ || (in_.relay.active() && !given_up_)) step();
     return status();
   }
 
@@ -35,17 +36,20 @@ class Outer {
     events.push_back({in_.signals, POLLIN, 0});
     events.push_back({open_ ? in_.control : -1, POLLIN, 0});
     events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
-    if (poll_lean(events, -1) < 0) {
-      if (errno != EINTR) throw Error::from_errno("wait for events");
-      return;
-    }
+    const int n = poll_lean(events, ended_ && !over_ ? kLastOutputMs : -1);
+    if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
+    if (n < 0) return;
+    given_up_ = n == 0;
     const std::span<const pollfd> all(events);
     // Messages first: a line of output wants to know its process.
     if (all[relayed + 1].revents != 0) take_message();
     in_.relay.handle(all.first(relayed));
     if (in_.relay.escaped()) kill_init();
     if ((all[relayed].revents & POLLIN) != 0) take_signal();
-    if (all[relayed + 2].revents != 0) ended_ = true;
+    if (all[relayed + 2].revents != 0) {
+      ended_ = true;
+      while (open_ && !over_) take_message();
+    }
   }
 
   void take_message() {
@@ -56,18 +60,18 @@ class Outer {
     }
     switch (m->kind) {
       case Message::Kind::started:
-        in_.relay.set_pid(in_.plan.apps.at(m->app).name, m->value);
-        return;
+        in_.relay.set_pid(m->app, m->value);
+        return in_.on_started(m->app, m->value);
       case Message::Kind::ready:
-        in_.on_ready();
-        return;
+        return in_.on_ready();
+      case Message::Kind::ended:
+        if (!asked_ && failed_ == 0) failed_ = m->value;
+        return in_.on_ended(m->app, m->value);
       case Message::Kind::line:
-        log::note("stage1", m->text);
-        return;
+        return in_.relay.note(m->text);
       case Message::Kind::over:
         over_ = m->value;
         return;
-      case Message::Kind::ended:
       case Message::Kind::stop:
         return;
     }
@@ -78,25 +82,32 @@ class Outer {
     if (::read(in_.signals, &info, sizeof info) != sizeof info) return;
     if (info.ssi_signo == SIGWINCH) return in_.relay.window_changed();
     if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT && info.ssi_signo != SIGHUP) return;
-    if (asked_) return kill_init();
+    if (ended_) {
+      given_up_ = true;
+    } else if (!asked_) {
+      send_message(in_.control, {.kind = Message::Kind::stop});
+    } else if (info.ssi_signo == SIGINT) {
+      kill_init();
+    }
     asked_ = true;
-    send_message(in_.control, {.kind = Message::Kind::stop});
   }
 
   void kill_init() { (void)::syscall(SYS_pidfd_send_signal, in_.init, SIGKILL, nullptr, 0); }
 
+  // A pod that was killed while it ended because of a failure has failed with that.
   int status() {
-    while (open_ && !over_) take_message();
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(in_.init), &info, WEXITED | WNOWAIT) < 0)
       throw Error::from_errno("wait for the pod");
     const bool exited = info.si_code == CLD_EXITED;
     if (over_ && exited) return *over_;
+    if (failed_ != 0) return failed_;
     return ExitStatus{.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status}.shell();
   }
 
   OuterInput in_;
-  bool open_ = true, ended_ = false, asked_ = false;
+  bool open_ = true, ended_ = false, asked_ = false, given_up_ = false;
+  int failed_ = 0;  // the first app's that failed by itself
   std::optional<int> over_;
 };
 

@@ -2,8 +2,11 @@
 // The event loop of the process that was `rkt run`: copies output and input, passes signals on as a request to end,
 // takes init's messages, and learns how the pod ended.
 //
-//   SIGTERM, SIGINT, SIGHUP   the pod is asked to end; the second one, and ^] three times on its terminal, kill it
+//   SIGTERM, SIGHUP, SIGINT   the pod is asked to end; asking again changes nothing, but a second SIGINT kills it, and
+//                             so does ^] three times on its terminal
 //   SIGWINCH                  the terminal's size is passed on
+//
+// After the pod's end these signals give up on a reader of the output that does not read.
 #pragma once
 
 #include <functional>
@@ -19,12 +22,13 @@ namespace rkt::native {
 UniqueFd take_signals();
 
 struct OuterInput {
-  const PodPlan& plan;
   Relay& relay;
   int signals;  ///< from take_signals()
   int init;     ///< pidfd of the pod's pid 1
   int control;  ///< message.h
+  std::function<void(std::size_t app, int pid)> on_started;
   std::function<void()> on_ready;
+  std::function<void(std::size_t app, int status)> on_ended;  ///< has recorded it when it returns
 };
 
 /// To the end of the pod and of its output; the pod's exit status. Init is left as a zombie: while the pod's lock is

@@ -104,7 +104,7 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn) {
   const appc::App& a = app.app();
   const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name()));
-  AppPlan out = plan_enter(app, options.restrictions);
+  AppPlan out = plan_enter(app, options.restrictions, warn);
   const auto isolators = appc::interpret_isolators(a.isolators, "isolators");
   out.directory = a.working_directory.empty() ? "/" : a.working_directory;
   out.argv = a.exec;
@@ -114,7 +114,6 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   for (const auto& w : out.confinement.warnings) warn(cat(w, " (app ", quoted(out.name), ")"));
   out.volumes = plan_volumes(app.runtime, a.mount_points, pod.manifest, warn);
   plan_limits(isolators, options.restrictions, out);
-  plan_oom_score(isolators, out, warn);
   plan_handlers(app, out);
   out.read_only_root = app.runtime.read_only_rootfs;
   out.copy_up = app.image.is_docker();
@@ -129,10 +128,20 @@ net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& por
 
 }  // namespace
 
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions) {
+bool PodPlan::has_handlers() const {
+  return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
+}
+
+bool PodPlan::may_look_into_init() const {
+  return std::ranges::any_of(apps,
+                             [](const AppPlan& a) { return (a.confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; });
+}
+
+AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn) {
   AppPlan out;
   out.name = app.name();
   out.confinement = plan_confinement(appc::interpret_isolators(app.app().isolators, "isolators"), 0, restrictions);
+  plan_oom_score(appc::interpret_isolators(app.app().isolators, "isolators"), out, warn);
   plan_environment(app, out);
   return out;
 }
@@ -166,6 +175,9 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   for (const auto& app : pod.apps)
     out.apps.push_back(
         in_context([&] { return cat("app ", quoted(app.name())); }, [&] { return plan_app(pod, app, options, warn); }));
+  // Launching handlers takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
+  if (options.restrictions.capabilities && out.may_look_into_init() && out.has_handlers())
+    throw Error(Errc::unsupported, "CAP_SYS_PTRACE and event handlers exclude each other in a pod");
   out.ports = plan_ports(pod);
   return out;
 }

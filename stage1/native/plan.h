@@ -50,6 +50,10 @@ struct PodPlan {
   bool with_stdin = false;
   std::vector<AppPlan> apps;
   std::vector<net::PortForward> ports;
+
+  bool has_handlers() const;
+  /// An app has CAP_SYS_PTRACE.
+  bool may_look_into_init() const;
 };
 
 using Warn = std::function<void(std::string_view)>;
@@ -57,8 +61,8 @@ using Warn = std::function<void(std::string_view)>;
 /// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.
 PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn);
 
-/// The confinement and the environment alone, for `enter`.
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions);
+/// The confinement, the OOM score and the environment alone, for `enter`.
+AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn);
 
 /// Host ports of the manifest, with the apps' ports that they name. Throws when one names none.
 std::vector<net::PortForward> plan_ports(const Pod& pod);

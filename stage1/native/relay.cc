@@ -16,6 +16,8 @@ namespace rkt::native {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{16} << 10;
+constexpr std::size_t kMaxNotes = std::size_t{64} << 10;
+constexpr std::size_t kMaxTyped = std::size_t{64} << 10;  // of a terminal whose app does not read
 
 std::chrono::microseconds since_boot() {
   timespec t{};
@@ -39,16 +41,16 @@ const pollfd* find(std::span<const pollfd> events, int fd, short wanted) {
 
 Relay::Relay() = default;
 
-void Relay::add_output(UniqueFd source, int stream) { add_lines(std::move(source), stream, ""); }
+void Relay::add_output(UniqueFd source, int stream) { add_lines(std::move(source), stream, 0, ""); }
 
-void Relay::add_lines(UniqueFd source, int stream, const std::string& app) {
+void Relay::add_lines(UniqueFd source, int stream, std::size_t index, const std::string& app) {
   set_nonblocking(source.get());
-  outputs_.push_back({.source = std::move(source), .sink = stream == 1 ? &out_ : &err_, .app = app});
+  outputs_.push_back({.source = std::move(source), .sink = stream == 1 ? &out_ : &err_, .index = index, .app = app});
 }
 
-void Relay::set_pid(std::string_view app, int pid) {
+void Relay::set_pid(std::size_t index, int pid) {
   for (auto& o : outputs_)
-    if (o.app == app) o.pid = pid;
+    if (o.index == index) o.pid = pid;
 }
 
 void Relay::add_input(UniqueFd target) {
@@ -68,13 +70,18 @@ void Relay::window_changed() {
   if (terminal_ && input_) copy_window_size(0, input_.get());
 }
 
+void Relay::note(std::string_view text) {
+  if (err_.waiting() < kMaxNotes) err_.write(cat(text, "\n"));
+}
+
 void Relay::watch(std::vector<pollfd>& events) const {
   for (const Sink* sink : {&out_, &err_})
     if (!sink->idle()) events.push_back({sink->fd(), POLLOUT, 0});
   for (const auto& o : outputs_)
     if (o.source && o.sink->idle()) events.push_back({o.source.get(), POLLIN, 0});
   if (!input_) return;
-  if (pending_input_.empty()) events.push_back({STDIN_FILENO, POLLIN, 0});
+  // A terminal is always read: its keys may be the way out.
+  if (pending_input_.empty() || terminal_) events.push_back({STDIN_FILENO, POLLIN, 0});
   // Without events of its own: tells when the app's side has gone. A terminal's end is seen where it is read.
   if (!pending_input_.empty() || !terminal_)
     events.push_back({input_.get(), static_cast<short>(pending_input_.empty() ? 0 : POLLOUT), 0});
@@ -87,13 +94,9 @@ void Relay::handle(std::span<const pollfd> events) {
     if (o.source && o.sink->idle() && find(events, o.source.get(), POLLIN | POLLERR | POLLHUP) != nullptr)
       read_output(o);
   if (!input_) return;
-  if (!pending_input_.empty()) {
-    if (find(events, input_.get(), POLLOUT | POLLERR | POLLHUP) != nullptr) write_input();
-  } else if (!terminal_ && find(events, input_.get(), POLLERR) != nullptr) {
-    close_input();
-  } else if (find(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP) != nullptr) {
-    read_input();
-  }
+  if (!pending_input_.empty() && find(events, input_.get(), POLLOUT | POLLERR | POLLHUP) != nullptr) write_input();
+  if (!terminal_ && input_ && find(events, input_.get(), POLLERR) != nullptr) close_input();
+  if (input_ && find(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP) != nullptr) read_input();
 }
 
 void Relay::read_output(Output& o) {
@@ -128,7 +131,7 @@ void Relay::read_input() {
   if (n <= 0) return close_input();
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
   escaped_ = escaped_ || (terminal_ && escape_.feed(bytes, std::chrono::steady_clock::now()));
-  pending_input_ = bytes;
+  if (pending_input_.size() < kMaxTyped) pending_input_ += bytes;
   write_input();
 }
 

@@ -28,15 +28,19 @@ class Relay {
   Relay();
   /// What comes out of `source` goes to stream 1 or 2, as it is.
   void add_output(UniqueFd source, int stream);
-  /// The same, in lines, each with a prefix that names `app` and its process (see set_pid()).
-  void add_lines(UniqueFd source, int stream, const std::string& app);
-  void set_pid(std::string_view app, int pid);
+  /// The same, in lines, each with a prefix that names the app and its process (see set_pid()). `index`: of the app.
+  void add_lines(UniqueFd source, int stream, std::size_t index, const std::string& app);
+  void set_pid(std::size_t index, int pid);
   /// What comes in on stream 0 goes to `target`, a pipe; its end closes it.
   void add_input(UniqueFd target);
   /// Streams 0 and 1, a terminal, are coupled with the master of another one, which gets its size. Raw until the other
   /// side has gone.
   void add_terminal(UniqueFd master);
   void window_changed();
+
+  /// A line of rkt's own on stream 2, in order with the rest; dropped when a reader that does not read has too much
+  /// before it.
+  void note(std::string_view text);
 
   /// Appends what to wait for.
   void watch(std::vector<pollfd>& events) const;
@@ -59,6 +63,7 @@ class Relay {
   struct Output {
     UniqueFd source;
     Sink* sink = nullptr;
+    std::size_t index = 0;
     std::string app = {};  // "": untouched
     int pid = 0;
     LineSplitter lines = {};

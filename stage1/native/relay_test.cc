@@ -64,8 +64,8 @@ TEST_F(RelayTest, LinesSayWhoWroteThem) {
   {
     const Replaced stdout_is(1, out_.get());
     Relay relay;
-    relay.add_lines(std::move(pipe_.read_end), 1, "web");
-    relay.set_pid("web", 7);
+    relay.add_lines(std::move(pipe_.read_end), 1, 2, "web");
+    relay.set_pid(2, 7);
     write_all(pipe_.write_end.get(), "one\ntwo", "pipe");
     pipe_.write_end.reset();
     run(relay);

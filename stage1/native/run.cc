@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "net/network.h"
 #include "stage1/native/backing.h"
@@ -24,6 +25,7 @@
 #include "stage1/native/etc_files.h"
 #include "stage1/native/init.h"
 #include "stage1/native/outer.h"
+#include "stage1/native/record.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/pty.h"
@@ -54,34 +56,26 @@ void fill_streams() {
       throw Error::from_errno("open \"/dev/null\"");
 }
 
-void write_state(const DirFd& dir, const char* name, std::string_view text) {
-  AtomicFile file(dir, name, 0644);
-  write_all(file.fd(), text, name);
-  file.commit(AtomicFile::Sync::no);
-}
-
 class PodRun {
  public:
-  PodRun(const RunOptions& options, int signals)
+  PodRun(const RunOptions& options, UniqueFd lock)
       : options_(options),
-        signals_(signals),
+        lock_(std::move(lock)),
         pod_(load_pod()),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         devpts_(DetachedMount::make("devpts",
                                     {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
-                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)),
-        status_(pod_.stage1.sub("rkt/status")) {}
+                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)) {}
 
   int run() {
+    const ScopeExit release([this] { clean_up(); });
     make_cgroups();
     if (options_.net.contained())
       network_ = net::setup({pod_.dir, options_.uuid, options_.net, options_.local_config, plan_.ports});
     make_backing(pod_, plan_);
     plan_app_mounts();
     make_streams();
-    const int status = start();
-    clean_up();
-    return status;
+    return start();
   }
 
  private:
@@ -89,8 +83,8 @@ class PodRun {
     cgroup::Needs needs;
     for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
     cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, warn,
-                                          [&](std::string_view state) { write_state(pod_.dir, "cgroups", state); });
-    write_state(pod_.dir, "subcgroup", cgroups_->subcgroup());
+                                          [&](std::string_view state) { replace_file(pod_.dir, "cgroups", state); });
+    replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
   }
@@ -105,6 +99,7 @@ class PodRun {
                           .app_has_hosts = app.has_hosts};
       mounts_.push_back({.name = app.name,
                          .ops = plan_mounts({.volumes = app.volumes,
+                                             .app = app.name,
                                              .protect_paths = plan_.protect_paths,
                                              .console = plan_.terminal,
                                              .files = plan_etc(etc)}),
@@ -134,7 +129,7 @@ class PodRun {
         give_to(app, pipe.write_end.get());
         (stream == 1 ? s.out : s.err) = std::move(pipe.write_end);
         if (lines)
-          relay_.add_lines(std::move(pipe.read_end), stream, app.name);
+          relay_.add_lines(std::move(pipe.read_end), stream, stdio_.size() - 1, app.name);
         else
           relay_.add_output(std::move(pipe.read_end), stream);
       }
@@ -147,68 +142,89 @@ class PodRun {
   }
 
   // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end
-  // of the other one.
+  // of the other one, and a directory of the host is nothing that a pod's process should hold.
   int start() {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
       throw Error::from_errno("make a socket pair");
     UniqueFd ours(pair[0]), theirs(pair[1]);
-    const auto self = open_pidfd(::getpid());
+    const UniqueFd signals = take_signals();
+    auto self = open_pidfd(::getpid());
     const cgroup::Entry entry = init_group_.entry();
     const std::uint64_t spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | (plan_.own_ipc ? CLONE_NEWIPC : 0);
     const NewProcess init = clone_process(spaces, entry.into);
     if (init.pid == 0) {
       ours.reset();
       relay_.give_up();
+      lock_.reset();
+      cgroups_.reset();
+      pod_.dir = DirFd();
+      pod_.stage1 = DirFd();
       run_init({.plan = plan_,
                 .mounts = mounts_,
                 .devpts = devpts_,
-                .parent = self->get(),
+                .parent = std::move(*self),
                 .control = theirs.get(),
-                .netns = network_.netns ? network_.netns.get() : -1,
-                .entry = entry,
+                .netns = std::move(network_.netns),
+                .group = std::move(init_group_),
                 .groups = std::move(groups_),
-                .stdio = std::move(stdio_),
-                .pod = pod_.dir,
-                .status = status_,
-                .restrictions = options_.restrictions});
+                .stdio = std::move(stdio_)});
     }
     theirs.reset();
     stdio_.clear();
-    return supervise_from_outside({.plan = plan_,
-                                   .relay = relay_,
-                                   .signals = signals_,
+    Record record(pod_.dir, pod_.stage1, plan_, options_.restrictions,
+                  [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
+    return supervise_from_outside({.relay = relay_,
+                                   .signals = signals.get(),
                                    .init = init.pidfd.get(),
                                    .control = ours.get(),
-                                   .on_ready = [&] { announce(init.pid); }});
+                                   .on_started = [&](std::size_t app, int pid) { record.started(app, pid); },
+                                   .on_ready = [&] { record.ready(init.pid); },
+                                   .on_ended =
+                                       [&](std::size_t app, int status) {
+                                         record.ended(app, status);
+                                         end_leftovers(app);
+                                       }});
   }
 
-  // From here on the pod can be entered.
-  void announce(pid_t init) {
-    if (::symlinkat("ready", pod_.stage1.get(), "rkt/supervisor-status") < 0 && errno != EEXIST)
-      throw Error::from_errno("announce that the pod is ready");
-    write_state(pod_.dir, "pid", cat(init, "\n"));
-  }
-
-  // gc would do the same; addresses, ports and cgroups should not have to wait for it.
-  void clean_up() {
+  // What an app leaves behind ends with it. With the last app the whole pod does, which init's end sees to.
+  void end_leftovers(std::size_t app) {
+    if (++ended_ == groups_.size()) return;
     try {
-      cgroups_->remove();
-      if (options_.net.contained()) net::teardown(pod_.dir, options_.uuid, options_.local_config);
+      groups_[app].kill_all();
     } catch (const Error& e) {
-      warn(cat(e.brief(), ", left to gc"));
+      relay_.note(cat("stage1: app ", quoted(plan_.apps[app].name), ": ", e.brief()));
+    }
+  }
+
+  // gc would do the same; addresses, ports and cgroups should not have to wait for it. Also after a start that failed.
+  void clean_up() noexcept {
+    attempt([&] {
+      if (cgroups_) cgroups_->remove();
+    });
+    attempt([&] {
+      if (options_.net.contained()) net::teardown(pod_.dir, options_.uuid, options_.local_config);
+    });
+  }
+
+  template <class F>
+  static void attempt(F&& release) noexcept {
+    try {
+      release();
+    } catch (const std::exception& e) {
+      warn(cat(e.what(), ", left to gc"));
     }
   }
 
   const RunOptions& options_;
-  int signals_;
+  UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;
   DetachedMount devpts_;
-  DirFd status_;
   std::optional<cgroup::PodCgroups> cgroups_;
   cgroup::Group init_group_;
   std::vector<cgroup::Group> groups_;
+  std::size_t ended_ = 0;
   net::Setup network_;
   std::vector<AppMountPlan> mounts_;
   Relay relay_;
@@ -221,9 +237,7 @@ int run(const std::vector<std::string>& args) {
   const RunOptions options = parse_run(args);
   log::set_debug(options.debug);
   fill_streams();
-  const UniqueFd lock = take_lock();
-  const UniqueFd signals = take_signals();
-  return PodRun(options, signals.get()).run();
+  return PodRun(options, take_lock()).run();
 }
 
 }  // namespace rkt::native

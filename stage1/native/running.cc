@@ -28,14 +28,17 @@ pid_t parent_of(pid_t pid) {
   return *parent;
 }
 
-// The process's number in the innermost pid namespace that it is in.
-std::optional<pid_t> inner_pid(const std::string& host_pid) {
+// A process's numbers in the pid namespaces that it is in, the host's first.
+std::vector<pid_t> pid_numbers(pid_t host_pid) {
+  std::vector<pid_t> out;
   const auto proc = DirFd::find(cat("/proc/", host_pid));
   const auto status = proc ? find_file_text(*proc, "status", 65536) : std::nullopt;
-  if (!status) return std::nullopt;
-  for (const auto line : split(*status, '\n'))
-    if (line.starts_with("NSpid:")) return parse_int<pid_t>(line.substr(line.rfind('\t') + 1));
-  return std::nullopt;
+  if (!status) return out;
+  for (const auto line : split(*status, '\n')) {
+    if (!line.starts_with("NSpid:")) continue;
+    for (const auto word : split(trim(line.substr(6)), '\t')) out.push_back(parse_int<pid_t>(word).value_or(0));
+  }
+  return out;
 }
 
 }  // namespace
@@ -58,16 +61,21 @@ RunningPod RunningPod::find(const DirFd& pod, pid_t init) {
   return out;
 }
 
-std::optional<UniqueFd> find_in_pod(pid_t init, pid_t pid) {
+std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid) {
   const auto task = DirFd::find(cat("/proc/", init, "/task/", init));
   if (!task) return std::nullopt;
+  const std::size_t depth = pid_numbers(init).size();
+  const auto matches = [&](pid_t host) {
+    const auto numbers = pid_numbers(host);
+    return numbers.size() == depth && !numbers.empty() && numbers.back() == pid;
+  };
   const std::string children = read_file(*task, "children", std::size_t{1} << 20);
   for (const auto word : split(trim(children), ' ')) {
     const auto host = parse_int<pid_t>(word);
-    if (!host || inner_pid(std::string(word)) != pid) continue;
+    if (!host || !matches(*host)) continue;
     auto fd = open_pidfd(*host);
     // Looked at once more: the number may have changed hands before it was opened.
-    if (fd && inner_pid(std::string(word)) == pid) return fd;
+    if (fd && matches(*host)) return HostProcess{.pid = *host, .fd = std::move(*fd)};
   }
   return std::nullopt;
 }

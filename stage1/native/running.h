@@ -23,7 +23,12 @@ struct RunningPod {
 /// What POD/pid says; throws when the pod does not run, or has not come that far.
 pid_t read_init_pid(const DirFd& pod);
 
+struct HostProcess {
+  pid_t pid = 0;  ///< on the host
+  UniqueFd fd;    ///< pidfd
+};
+
 /// The process on the host that is `pid` in the pod of `init`, one of init's children; nullopt: there is none.
-std::optional<UniqueFd> find_in_pod(pid_t init, pid_t pid);
+std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid);
 
 }  // namespace rkt::native

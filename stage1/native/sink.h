@@ -19,6 +19,7 @@ class Sink {
   /// Tries to write what is kept.
   void flush();
   bool idle() const noexcept { return pending_.empty(); }
+  std::size_t waiting() const noexcept { return pending_.size(); }
   /// For poll, while not idle.
   int fd() const noexcept { return own_ ? own_.get() : stream_; }
   /// The reader is gone: what comes is dropped.

@@ -16,7 +16,7 @@ namespace rkt::native {
 struct PodState {
   struct App {
     std::string name;
-    int pid = 0;  ///< in the pod's pid namespace; gone from here before it is reaped, so it never names another process
+    int pid = 0;  ///< in the pod's pid namespace; may have ended since, so the app's cgroup has to confirm it
     bool no_new_privs = false;
   };
   Restrictions restrictions;

@@ -2,6 +2,7 @@
 #include "stage1/native/supervisor.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -17,7 +18,7 @@
 #include "stage1/native/diagnose.h"
 #include "stage1/native/memory.h"
 #include "stage1/native/message.h"
-#include "sys/file.h"
+#include "sys/caps.h"
 
 namespace rkt::native {
 namespace {
@@ -25,7 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kLaunchFailed = 254;
-constexpr int kLingerMs = 200;  // see outer.cc
 
 // The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
 // has none, an empty pipe reads the same.
@@ -87,6 +87,7 @@ void Supervisor::start_all() {
     in_.mounts.assemble(i);
     if (!in_.stdio[i].in) in_.stdio[i].in = null_input(in_.mounts.root_path(i));
   }
+  if (in_.plan.may_look_into_init() && !in_.plan.has_handlers()) gate_ = Pipe::make();
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     if (!shutdown_.ending()) {
       advance(i);
@@ -95,13 +96,15 @@ void Supervisor::start_all() {
     apps_[i].status = 128 + SIGTERM;  // another app has failed before this one could begin
     finish(i);
   }
-  for (std::size_t i = 0; i < apps_.size(); ++i) {
-    const AppPlan& app = in_.plan.apps[i];
-    if (app.pre_start.empty() && app.post_stop.empty()) in_.mounts.drop(i);
-  }
-  started_ = true;
-  if (!shutdown_.over()) publish_state();
+  if (!in_.plan.has_handlers()) become_harmless();
   send_message(in_.control, {.kind = Message::Kind::ready});
+}
+
+void Supervisor::become_harmless() {
+  for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.drop(i);
+  in_.groups.clear();
+  drop_capabilities(cap_bit(CAP_KILL));
+  gate_.reset();
 }
 
 const std::vector<std::string>& Supervisor::current_argv(std::size_t i) const {
@@ -156,7 +159,8 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
                            .proc = in_.mounts.proc(),
                            .entry = in_.groups[i].entry(),
                            .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
-                           .controlling_terminal = in_.plan.terminal},
+                           .controlling_terminal = in_.plan.terminal,
+                           .gate = {gate_ ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
                           faults_.slot(i));
   } catch (const Error& e) {
     say(cat("app ", quoted(plan.name), ": ", e.brief()));
@@ -165,7 +169,6 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
   if (main)
     send_message(in_.control,
                  {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
-  if (started_) publish_state();
   return true;
 }
 
@@ -187,14 +190,10 @@ void Supervisor::reap() {
 
 void Supervisor::process_ended(std::size_t i, ExitStatus how) {
   App& app = apps_[i];
-  const AppPlan& plan = in_.plan.apps[i];
   const pid_t pid = app.pid;
   const bool never_ran = faults_.slot(i).step != AppStep::none;
   const int status = never_ran ? fault_status(i, current_argv(i)) : how.shell();
   app.pid = 0;
-  // A cgroup that was killed once takes no new process, and post-stop handlers are still to run in it.
-  if (app.phase == Phase::main && plan.post_stop.empty() && in_.groups[i].populated()) in_.groups[i].kill_all();
-  if (!shutdown_.ending() && (plan.post_stop.empty() ? apps_.size() > 1 : true)) publish_state();
   ::waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG);
   switch (app.phase) {
     case Phase::pre_start:
@@ -238,37 +237,9 @@ int Supervisor::fault_status(std::size_t i, const std::vector<std::string>& argv
 void Supervisor::finish(std::size_t i) {
   App& app = apps_[i];
   app.phase = Phase::over;
-  if (!in_.plan.apps[i].post_stop.empty() && in_.groups[i].populated()) in_.groups[i].kill_all();
   in_.stdio[i] = {};
-  record(i);
   send_message(in_.control, {.kind = Message::Kind::ended, .app = static_cast<std::uint16_t>(i), .value = app.status});
   act(shutdown_.app_ended(app.status, Clock::now()));
-}
-
-// A full disk must not keep the pod from ending: it is said, and the status is missing.
-void Supervisor::record(std::size_t i) {
-  const std::string& name = in_.plan.apps[i].name;
-  try {
-    AtomicFile file(in_.status, name, 0644);
-    write_all(file.fd(), cat(apps_[i].status, "\n"), name);
-    file.commit(AtomicFile::Sync::no);
-  } catch (const Error& e) {
-    say(cat("app ", quoted(name), ": its status could not be recorded: ", e.brief()));
-  }
-}
-
-void Supervisor::publish_state() {
-  PodState state{.restrictions = in_.restrictions, .apps = {}};
-  for (std::size_t i = 0; i < apps_.size(); ++i)
-    if (apps_[i].pid != 0)
-      state.apps.push_back({.name = in_.plan.apps[i].name,
-                            .pid = apps_[i].pid,
-                            .no_new_privs = in_.plan.apps[i].confinement.no_new_privs});
-  try {
-    save_state(in_.pod, state);
-  } catch (const Error& e) {
-    say(cat("the pod's state could not be recorded: ", e.brief()));
-  }
 }
 
 // Everybody in the pod but pid 1: apps, what they started, and what was entered.

@@ -3,10 +3,15 @@
 // behind, records how each ended, and ends the pod. Decisions are in shutdown.h.
 //
 // An app: pre-start handlers, one after the other -> its main process -> post-stop handlers. A handler runs as root
-// with the app's confinement and cgroup. What ends for good is recorded before anybody is told.
+// with the app's confinement and cgroup. What ends for good is told to outer, which records it before anybody else is.
+//
+// An image may ask for CAP_SYS_PTRACE, with which it could look into this process. So once everything is launched there
+// is nothing to find: no descriptor of a directory of the host, and no capability but CAP_KILL. No such app executes
+// anything before that. Handlers are launched later, so a pod that has both is refused (plan.cc).
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +20,6 @@
 #include "stage1/native/launch.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/shutdown.h"
-#include "stage1/native/state.h"
-#include "sys/dir.h"
 #include "sys/spawn.h"
 
 namespace rkt::native {
@@ -30,10 +33,7 @@ struct SupervisorInput {
   PodMounts& mounts;
   std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
-  const DirFd& pod;     ///< POD
-  const DirFd& status;  ///< S1/rkt/status
-  int control;          ///< message.h
-  Restrictions restrictions;
+  int control;  ///< message.h
 };
 
 class Supervisor {
@@ -58,8 +58,7 @@ class Supervisor {
   void finish(std::size_t i);
   int fault_status(std::size_t i, const std::vector<std::string>& argv);
   const std::vector<std::string>& current_argv(std::size_t i) const;
-  void record(std::size_t i);
-  void publish_state();
+  void become_harmless();
   void reap();
   void act(Shutdown::Do what);
   void say(std::string text) const;
@@ -68,7 +67,7 @@ class Supervisor {
   FaultPage faults_;
   Shutdown shutdown_;
   std::vector<App> apps_;
-  bool started_ = false;
+  std::optional<Pipe> gate_;
 };
 
 }  // namespace rkt::native

@@ -2,13 +2,17 @@
 #include "stage1/native/target.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <climits>
 #include <deque>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/volumes.h"
 
 namespace rkt::native {
 namespace {
@@ -29,6 +33,24 @@ std::optional<std::string> read_link(const DirFd& root, const std::string& path)
   const ssize_t n = ::readlinkat(fd->get(), "", text, sizeof text);
   if (n < 0) throw Error::from_errno(cat("read link ", quoted(path)));
   return std::string(text, static_cast<std::size_t>(n));
+}
+
+// Links are resolved by then: one that turns up now was put there meanwhile, by somebody who shares a volume.
+std::optional<UniqueFd> find_resolved(const DirFd& root, const std::string& place) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root.get(), place.c_str(), &how, sizeof how)));
+  if (fd) return fd;
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_errno(cat("open ", quoted(place)));
+}
+
+// The root itself, and what the kernel's file systems show, are not to be had by way of a link.
+void check_place(std::string_view asked, const std::string& place) {
+  const bool kernels = place == "/dev" || place == "/sys" || is_at_or_below(place, "/proc");
+  if (place == "/" || (kernels && clean_path(asked) != place))
+    throw Error(Errc::invalid, cat(quoted(asked), " is a link to ", quoted(place), " in the image"));
 }
 
 bool is_directory(const UniqueFd& fd) {
@@ -79,11 +101,13 @@ std::string resolve_links(const DirFd& root, std::string_view path) {
 
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {
   const std::string place = resolve_links(root, path);
-  auto fd = root.find_in_root(place, O_PATH);
+  check_place(path, place);
+  auto fd = find_resolved(root, place);
   if (!fd) {
     make_missing(root, place, kind);
-    fd = root.open_in_root(place, O_PATH);
+    fd = find_resolved(root, place);
   }
+  if (!fd) throw Error(Errc::busy, cat(quoted(path), " went away while it was made"));
   if (is_directory(*fd) != (kind == TargetKind::directory))
     throw Error(Errc::invalid, cat(quoted(path), kind == TargetKind::file ? " is a directory, its source is not"
                                                                           : " is no directory, its source is"));

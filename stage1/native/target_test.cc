@@ -48,6 +48,18 @@ TEST_F(Target, WhatADanglingLinkNamesIsMadeInside) {
   EXPECT_FALSE(tmp_.dir().exists("made"));
 }
 
+TEST_F(Target, ALinkToTheRootOrToTheKernelsFilesIsRefused) {
+  for (const char* name : {"proc", "dev", "sys"}) root_.make_sub(name);
+  link("/", "root");
+  link("/proc", "p");
+  link("proc/sys", "ps");
+  link("/dev", "d");
+  for (const char* path : {"/root", "/p", "/p/self", "/ps", "/d"})
+    EXPECT_THROW(make_target(root_, path, TargetKind::directory), Error) << path;
+  EXPECT_NO_THROW(make_target(root_, "/dev", TargetKind::directory));
+  EXPECT_NO_THROW(make_target(root_, "/d/shm", TargetKind::directory));
+}
+
 TEST_F(Target, TheOtherKindIsRefused) {
   write_file(root_, "file", "", 0644);
   EXPECT_THROW(make_target(root_, "/file", TargetKind::directory), Error);

@@ -43,10 +43,49 @@ def test_orphans_are_reaped(rkt):
 def test_a_second_signal_does_not_wait(rkt):
     rkt.image(exec=["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
     p, uuid = rkt.start_pod("example.com/busybox")
-    p.send_signal(signal.SIGTERM)
-    p.send_signal(signal.SIGINT)
-    assert p.wait(8) == 137
+    interrupt_until_it_ends(p)
+    assert p.returncode == 137
     assert "state=exited" in rkt("status", uuid, code=0).out
+
+
+def interrupt_until_it_ends(p):
+    def again():
+        p.send_signal(signal.SIGINT)
+        return p.poll() is not None
+    wait_until(again, "the end of an interrupted pod", 8)
+
+
+def test_asking_to_stop_again_cuts_no_grace(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "trap 'sleep 1; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"])
+    p, uuid = rkt.start_pod("example.com/busybox")
+    assert p.stdout.readline() == b"up\n"
+    for _ in range(3):
+        rkt("stop", uuid, code=0)
+    assert p.wait(15) == 0 and p.stdout.read() == b"done\n"
+
+
+def test_the_failure_that_ended_a_killed_pod_is_its_status(rkt):
+    rkt.image("example.com/fails", exec=["/bin/sh", "-c", "exit 3"])
+    rkt.image("example.com/stays", exec=["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
+    uuid = rkt.tmp / "uuid"
+    p = rkt.start("run", "--net=none", f"--uuid-file-save={uuid}", "example.com/stays", "example.com/fails")
+    wait_until(lambda: uuid.exists() and rkt.status(uuid.read_text()).get("pid"), "the pod to run")
+    wait_until(lambda: any((rkt.data / "pods/run" / uuid.read_text()).glob("overlay/*/upper/rkt/status/fails")), "the failure")
+    interrupt_until_it_ends(p)
+    assert p.returncode == 3
+
+
+def test_a_reader_that_does_not_read_holds_no_pod_up(rkt):
+    rkt.image(exec=["/bin/yes"])
+    for how in ("stop", "enter"):
+        p, uuid = rkt.start_pod("example.com/busybox")
+        entered = rkt.start("enter", uuid, "/bin/yes") if how == "enter" else None
+        rkt("stop", "--force", uuid, code=0)
+        assert p.wait(10) == 137
+        if entered:
+            wait_until(lambda: rkt.status(uuid)["state"] == "exited", "the pod to be exited")
+            entered.send_signal(signal.SIGTERM)
+            entered.wait(10)
 
 
 def test_the_end_of_pid_1_is_the_end_of_the_pod(rkt):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rktlib import wait_until
+from rktlib import Machine, entry, wait_until
 
 
 def sh(rkt, script, *flags, **kw):
@@ -184,3 +184,81 @@ def test_host_abstract_sockets_and_shm_are_out_of_reach(rkt):
         assert sh(rkt, f"ls {name} 2>/dev/null; exit 0", code=0).out == ""
     finally:
         os.unlink(name)
+
+
+def with_caps(rkt, *names, **fields):
+    """An image that asks for capabilities itself."""
+    return rkt.image(isolators=[{"name": "os/linux/capabilities-retain-set", "value": {"set": list(names)}}], **fields)
+
+
+def test_a_callers_inheritable_capabilities_add_nothing(rkt):
+    rkt.image(exec=["/bin/grep", "^Cap", "/proc/self/status"])
+    p = subprocess.run(["setpriv", "--inh-caps=+sys_admin,+sys_ptrace,+net_admin,+dac_read_search", *rkt.argv("run", "--net=none", "example.com/busybox")], env=rkt.env, capture_output=True,
+                       text=True, stdin=subprocess.DEVNULL)
+    caps = dict(line.split(":\t") for line in p.stdout.splitlines())
+    assert caps == {"CapInh": "0" * 16, "CapPrm": "00000000a80425fb", "CapEff": "00000000a80425fb", "CapBnd": "00000000a80425fb",
+                    "CapAmb": "0" * 16}, p.stderr
+
+
+def test_looking_into_pid_1_finds_no_place_of_the_host(rkt):
+    look = ("for f in /proc/1/fd/*; do [ -d $f/../.. ] && ls -d $f/../../../../../../../../../../usr/bin/env 2>/dev/null; done; "
+            "grep -E '^Cap(Eff|Prm)' /proc/1/status; ls -d /proc/1/root/usr /proc/1/cwd/usr 2>/dev/null; exit 0")
+    with_caps(rkt, "CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", exec=["/bin/sh", "-c", look])
+    out = rkt.run("example.com/busybox", code=0).out
+    assert out.split() == ["CapPrm:", "0000000000000020", "CapEff:", "0000000000000020"], out
+
+
+def test_looking_into_pid_1_and_handlers_exclude_each_other(rkt):
+    with_caps(rkt, "CAP_SYS_PTRACE", exec=["/bin/true"], eventHandlers=[{"name": "post-stop", "exec": ["/bin/true"]}])
+    assert "CAP_SYS_PTRACE and event handlers" in rkt.run("example.com/busybox", code=254).err
+
+
+def test_an_image_uncovers_nothing_by_naming_it(rkt):
+    points = [{"name": f"p{i}", "path": p} for i, p in enumerate(["/proc/kallsyms", "/proc/keys", "/sys/module/kernel"])]
+    rkt.image(exec=["/bin/sh", "-c", "wc -c </proc/kallsyms; wc -c </proc/keys; ls /sys/module | wc -l"], mountPoints=points)
+    assert rkt.run("example.com/busybox", code=0).out.split() == ["0", "0", "0"]
+
+
+def test_later_mounts_of_the_host_do_not_reach_a_volume(rkt):
+    place = rkt.tmp / "volume"
+    (place / "sub").mkdir(parents=True)
+    mount = lambda *args: subprocess.run(["mount", *args], check=True)
+    mount("-t", "tmpfs", "none", str(place))
+    try:
+        mount("--make-shared", str(place))
+        (place / "sub").mkdir()
+        rkt.image(exec=["/bin/sleep", "1000"])
+        _, uuid = rkt.start_pod(f"--volume=v,kind=host,source={place},readOnly=true", "--mount=volume=v,target=/v", "example.com/busybox")
+        mount("-t", "tmpfs", "none", str(place / "sub"))
+        (place / "sub/secret").write_text("")
+        assert rkt("enter", uuid, "/bin/ls", "/v/sub", code=0).out == ""
+        assert rkt("enter", uuid, "/bin/touch", "/v/sub/x").code != 0
+    finally:
+        subprocess.run(["umount", "-R", str(place)], check=True)
+
+
+def test_a_linked_target_does_not_replace_the_root_or_the_kernels_files(rkt):
+    for to in ("/", "/proc", "/dev"):
+        rkt.image(f"example.com/link{len(to)}", exec=["/bin/true"], extra=[entry("rootfs/data", link=to)])
+        err = rkt.run("--volume=v,kind=empty", "--mount=volume=v,target=/data", f"example.com/link{len(to)}", code=254).err
+        assert '"/data" is a link to' in err, err
+
+
+def test_entering_has_the_apps_oom_score(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    _, uuid = rkt.start_pod("example.com/busybox", "--oom-score-adj=500")
+    assert rkt("enter", uuid, "/bin/cat", "/proc/self/oom_score_adj", code=0).out == "500\n"
+
+
+def test_an_implicit_volume_is_nobody_elses(rkt):
+    rkt.image("example.com/col", exec=["/bin/sh", "-c", "ls -A /y; exit 0"], mountPoints=[{"name": "y", "path": "/y"}])
+    rkt.image("example.com/other", exec=["/bin/sh", "-c", "touch /z/mine; exit 0"])
+    r = rkt.run("--volume=col-y,kind=empty", "example.com/other", "--mount=volume=col-y,target=/z", "example.com/col", code=0)
+    assert "mine" not in r.out
+
+
+def test_a_start_that_fails_leaves_nothing(rkt):
+    before = Machine.look()
+    rkt.image(exec=["/bin/true"])
+    rkt.run("example.com/busybox", net="nosuchnet", code=254)
+    assert Machine.look().since(before) == []

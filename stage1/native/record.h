@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the outer process writes down about a running pod: each app's status (contract), what `enter` needs, and that
+// the pod is ready. A full disk must not keep a pod from running or ending: what could not be written is said.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "stage1/native/plan.h"
+#include "stage1/native/state.h"
+#include "sys/dir.h"
+
+namespace rkt::native {
+
+class Record {
+ public:
+  using Say = std::function<void(std::string_view)>;
+  /// Borrows the directories: POD and S1.
+  Record(const DirFd& pod, const DirFd& stage1, const PodPlan& plan, Restrictions restrictions, Say say);
+  void started(std::size_t app, int pid);
+  /// rkt/status/APP; then the app is no longer to be entered.
+  void ended(std::size_t app, int status);
+  /// From here on the pod can be entered: state, rkt/supervisor-status, POD/pid.
+  void ready(pid_t init);
+
+ private:
+  void publish();
+  void attempt(std::string_view what, const std::function<void()>& write) const;
+
+  const DirFd& pod_;
+  const DirFd& stage1_;
+  const PodPlan& plan_;
+  Restrictions restrictions_;
+  Say say_;
+  std::vector<int> pids_;  // 0: does not run
+  bool ready_ = false;
+};
+
+/// A small file that appears complete or not at all; not synced.
+void replace_file(const DirFd& dir, const std::string& name, std::string_view text);
+
+}  // namespace rkt::native

@@ -18,11 +18,20 @@ constexpr int kMaxDepth = 512;
 
 Error failed(const std::string& name) { return Error::from_errno(cat("copy ", quoted(name))); }
 
-void copy_bytes(int from, int to, const std::string& name) {
-  for (;;) {
-    const ssize_t n = ::sendfile(to, from, nullptr, std::size_t{1} << 30);
-    if (n == 0) return;
-    if (n < 0 && errno != EINTR) throw failed(name);
+// Holes stay holes: an image can say that a file is a terabyte long.
+void copy_bytes(int from, int to, off_t size, const std::string& name) {
+  if (::ftruncate(to, size) < 0) throw failed(name);
+  off_t at = 0;
+  while (at < size) {
+    const off_t begin = ::lseek(from, at, SEEK_DATA);
+    if (begin < 0 && errno == ENXIO) return;  // the rest is a hole
+    const off_t end = begin < 0 ? -1 : ::lseek(from, begin, SEEK_HOLE);
+    if (end < 0 || ::lseek(to, begin, SEEK_SET) < 0) throw failed(name);
+    for (at = begin; at < end;) {
+      const ssize_t n = ::sendfile(to, from, &at, static_cast<std::size_t>(end - at));
+      if (n == 0) return;  // it has become shorter
+      if (n < 0 && errno != EINTR) throw failed(name);
+    }
   }
 }
 
@@ -51,7 +60,7 @@ void copy_entry(const DirFd& from, const DirFd& to, const std::string& name, dev
     case S_IFREG: {
       const UniqueFd source = from.open_file(name, O_RDONLY);
       const UniqueFd target = to.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-      copy_bytes(source.get(), target.get(), name);
+      copy_bytes(source.get(), target.get(), st.st_size, name);
       break;
     }
     case S_IFDIR:

@@ -21,7 +21,7 @@ struct Restrictions {
 struct RunOptions {
   bool debug = false, interactive = false;
   cni::NetList net;
-  std::string mds_token, local_config, hostname;  ///< hostname "": rkt-UUID
+  std::string local_config, hostname;  ///< hostname "": rkt-UUID
   ResolvMode resolv = ResolvMode::from_network;
   HostsMode hosts = HostsMode::from_image;
   Restrictions restrictions;

@@ -2,7 +2,6 @@
 // enter: a command in the running app's root, with its user, its environment and its view of the mounts.
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,23 +13,24 @@
 #include "stage1/fly/commands.h"
 #include "stage1/fly/options.h"
 #include "stage1/fly/pod.h"
+#include "stage1/fly/process.h"
 #include "sys/file.h"
 
 namespace rkt::fly {
 namespace {
 
 // Joins the mounts of the app and returns its root. The pod's overlays are attached nowhere else. The process is pinned
-// first, so that its number cannot come to mean another one. The current directory stays POD.
+// and proven to be the app first. The current directory stays POD.
 UniqueFd join_mounts(int pid) {
   std::array<char, PATH_MAX> pod{};
   if (::getcwd(pod.data(), pod.size()) == nullptr) throw Error::from_errno("find the pod's directory");
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) throw Error::from_errno(cat("find process ", pid));
+  const AppProcess app = load_process(DirFd::open("."));
+  const auto process = app.pid == pid ? open_app(app) : std::nullopt;
+  if (!process) throw Error(Errc::not_found, cat("process ", pid, " is not the app"));
   UniqueFd root(::open(cat("/proc/", pid, "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) throw Error::from_errno(cat("open the root of process ", pid));
-  if (::syscall(SYS_pidfd_send_signal, process.get(), 0, nullptr, 0) < 0)
-    throw Error::from_errno(cat("find process ", pid));
-  if (::setns(process.get(), CLONE_NEWNS) < 0) throw Error::from_errno(cat("join the mounts of process ", pid));
+  if (!send_signal(*process, 0)) throw Error(Errc::not_found, cat("process ", pid, " has ended"));
+  if (::setns(process->get(), CLONE_NEWNS) < 0) throw Error::from_errno(cat("join the mounts of process ", pid));
   if (::chdir(pod.data()) < 0) throw Error::from_errno("return to the pod's directory");
   return root;
 }

@@ -19,6 +19,7 @@
 #include "stage1/fly/options.h"
 #include "stage1/fly/plan.h"
 #include "stage1/fly/pod.h"
+#include "stage1/fly/process.h"
 #include "sys/file.h"
 
 namespace rkt::fly {
@@ -129,7 +130,8 @@ int run(const std::vector<std::string>& args) {
                               return stage1::find_executable(pod.root, spec.exec.front(), spec.find_env("PATH"),
                                                              spec.working_directory);
                             });
-  write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));
+  save_process(pod.dir, own_process(pod.root));
+  write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
   close_strays(lock, listen_fds());
   execute(pod, who, std::move(argv), stage1::as_strings(environment));

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// stop: a signal to the app, or to its process group when it has gone and left others behind.
+// stop: a signal to the app, or when it has gone, to those it left behind. Nobody is signalled without proof.
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/strings.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/options.h"
-#include "sys/file.h"
+#include "stage1/fly/process.h"
 
 namespace rkt::fly {
 namespace {
 
-pid_t read_number(const DirFd& pod, const char* file) {
-  const std::string text = read_file(pod, file, 64);
-  const auto n = parse_int<pid_t>(trim(text));
-  if (!n || *n <= 1) throw Error(Errc::invalid, cat("the pod's file ", quoted(file), " holds no process ID"));
-  return *n;
+int signal_members(const AppProcess& app, int signal) {
+  int reached = 0;
+  for (const auto& member : open_members(app)) reached += send_signal(member, signal) ? 1 : 0;
+  return reached;
 }
 
 }  // namespace
@@ -25,13 +21,11 @@ pid_t read_number(const DirFd& pod, const char* file) {
 int stop(const std::vector<std::string>& args) {
   const StopOptions options = parse_stop(args);
   const int signal = options.force ? SIGKILL : SIGTERM;
-  const DirFd pod = DirFd::open(".");
-  const pid_t pid = read_number(pod, "pid");
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (process && ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return 0;
-  if (errno != ESRCH) throw Error::from_errno(cat("signal process ", pid));
-  const pid_t group = read_number(pod, "pgid");
-  if (::kill(-group, signal) < 0) throw Error::from_errno(cat("signal process group ", group));
+  const AppProcess app = load_process(DirFd::open("."));
+  if (const auto process = open_app(app); process && send_signal(*process, signal)) return 0;
+  if (signal_members(app, signal) == 0) throw Error(Errc::not_found, "no process is known to be the pod's");
+  // Who was born while the others were looked for; a few rounds outrun all but a fork bomb.
+  for (int round = 0; options.force && round < 10 && signal_members(app, signal) > 0;) ++round;
   return 0;
 }
 

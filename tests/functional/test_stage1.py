@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from rktlib import ARCH, BUILD, entry, write_aci
+from rktlib import ARCH, BUILD, entry, wait_until, write_aci
 
 IMAGES = os.path.join(BUILD, "lib", "rkt", "stage1-images")
 
@@ -117,6 +117,42 @@ def test_fly_can_be_entered_and_stopped(rkt):
     assert rkt("enter", uuid, "/bin/readlink", "/proc/self/root", code=0).out.strip() != ""
     rkt("stop", uuid, code=0)
     assert p.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_stop_of_a_fly_app_in_the_background_leaves_its_caller_alone(rkt, force):
+    """The app has gone and left a process behind; what started rkt runs on, in the same process group."""
+    rkt.image(exec=["/bin/sh", "-c", "sleep 1000 & exit 0"])
+    uuid_file = rkt.tmp / "uuid"
+    script = subprocess.Popen(["sh", "-c", '"$@"; sleep 1000', "sh", *rkt.argv("run", "--net=host", FLY, f"--uuid-file-save={uuid_file}", "example.com/busybox")],
+                              env=rkt.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        app = wait_until(lambda: uuid_file.exists() and rkt.status(uuid_file.read_text()).get("pid"), "the app")
+        wait_until(lambda: not os.path.exists(f"/proc/{app}/root/."), "the app to end")
+        rkt("stop", *force, uuid_file.read_text(), code=0)
+        rkt("status", "--wait=10s", uuid_file.read_text(), code=0)
+        assert rkt.status(uuid_file.read_text())["state"] == "exited"
+        assert script.poll() is None
+    finally:
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+
+
+def test_a_reused_process_number_is_neither_signalled_nor_entered(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod(FLY, "example.com/busybox", net="host")
+    stranger = subprocess.Popen(["sleep", "1000"])
+    try:
+        pod = rkt.data / "pods/run" / uuid
+        known = (pod / "stage1-fly.process").read_text().split()
+        (pod / "stage1-fly.process").write_text(" ".join([str(stranger.pid), *known[1:]]) + "\n")
+        (pod / "pid").write_text(f"{stranger.pid}\n")
+        assert "is not the app" in rkt("enter", uuid, "/bin/true", code=254).err
+        rkt("stop", uuid, code=0)
+        assert p.wait(10) == -signal.SIGTERM and stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 # --------------------------------------------------------------------------------------------------------------- gc

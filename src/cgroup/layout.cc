@@ -169,8 +169,4 @@ std::string child_path(std::string_view parent, std::string_view name) {
   return parent.ends_with('/') ? cat(parent, name) : cat(parent, "/", name);
 }
 
-std::string app_path(std::string_view pod, std::string_view app) {
-  return cat(child_path(pod, "system.slice/"), app, ".service");
-}
-
 }  // namespace rkt::cgroup

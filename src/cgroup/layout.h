@@ -51,7 +51,6 @@ std::vector<Membership> parse_memberships(std::string_view text);
 struct Needs {
   bool memory = false, cpu = false, pids = false, devices = false;
   Needs operator|(const Needs& o) const;
-  bool any() const { return memory || cpu || pids || devices; }
   std::vector<std::string> names() const;  ///< of controllers
 };
 
@@ -72,7 +71,5 @@ Choice choose(const Layout& layout, const Needs& needs, std::string_view unified
 std::string scope_name(const Uuid& uuid);
 /// `parent`/`name` with exactly one slash.
 std::string child_path(std::string_view parent, std::string_view name);
-/// system.slice/<app>.service
-std::string app_path(std::string_view pod, std::string_view app);
 
 }  // namespace rkt::cgroup

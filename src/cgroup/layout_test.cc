@@ -135,7 +135,6 @@ TEST(Names, AreThoseOfTheReference) {
   EXPECT_EQ(scope_name(kId), "machine-rkt\\x2da5e5f2b0\\x2d1c2d\\x2d4e3f\\x2d8a9b\\x2d0123456789ab.scope");
   EXPECT_EQ(child_path("/", "x"), "/x");
   EXPECT_EQ(child_path("/a", "x"), "/a/x");
-  EXPECT_EQ(app_path("/p", "web"), "/p/system.slice/web.service");
 }
 
 }  // namespace

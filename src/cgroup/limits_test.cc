@@ -46,7 +46,7 @@ TEST(PlanLimits, WritesNothingWithoutLimits) {
 }
 
 TEST(Needs, FollowFromTheLimits) {
-  EXPECT_FALSE(Limits{}.needs().any());
+  EXPECT_THAT(Limits{}.needs().names(), IsEmpty());
   EXPECT_THAT((Limits{.memory_bytes = 1, .pids = 1}.needs().names()), ElementsAre("memory", "pids"));
   EXPECT_TRUE(Limits{.cpu_shares = 2}.needs().cpu);
   EXPECT_TRUE(Limits{.default_devices = true}.needs().devices);

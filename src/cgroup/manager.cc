@@ -66,16 +66,6 @@ bool Group::contains(pid_t pid) const {
 
 bool Group::populated() const { return tracking_ && is_populated(tracking_, tracking_is_v2_); }
 
-std::uint64_t Group::oom_kills() const {
-  if (!oom_) return 0;
-  char buf[512];
-  const ssize_t n = ::pread(oom_.get(), buf, sizeof buf, 0);
-  if (n <= 0) return 0;
-  for (const auto line : split(std::string_view(buf, static_cast<std::size_t>(n)), '\n'))
-    if (line.starts_with("oom_kill ")) return parse_int<std::uint64_t>(trim(line.substr(9))).value_or(0);
-  return 0;
-}
-
 PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, Record record) {
   PodCgroups out;
   out.scope_ = scope_name(uuid);
@@ -211,8 +201,6 @@ void PodCgroups::collect(Group& group, const Place& place, const DirFd& dir, boo
     group.tracking_is_v2_ = place.hierarchy.v2;
   }
   if (!place.hierarchy.v2) group.join_.push_back(dir.open_file("tasks", O_WRONLY));
-  if (auto oom = dir.find_file(place.hierarchy.v2 ? "memory.events" : "memory.oom_control"))
-    group.oom_ = std::move(*oom);
 }
 
 Group PodCgroups::init() {
@@ -249,12 +237,6 @@ std::optional<Group> PodCgroups::find_app(const std::string& name) const {
     if (dir) collect(group, place, *dir, i == 0);
   }
   return group;
-}
-
-void PodCgroups::remove_app(const std::string& name) {
-  for (const auto& place : places_)
-    if (const auto slice = place.dir ? place.dir.find_sub(kSlice) : std::nullopt)
-      remove_group(*slice, unit(name), place.hierarchy.v2);
 }
 
 void PodCgroups::kill_all() const {

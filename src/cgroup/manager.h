@@ -49,15 +49,12 @@ class Group {
   bool populated() const;
   /// Whether the process is in here; true where there are no cgroups.
   bool contains(pid_t pid) const;
-  /// How often the kernel killed here for memory; 0 without a memory controller.
-  std::uint64_t oom_kills() const;
 
  private:
   friend class PodCgroups;
   DirFd tracking_;  // directory in the tracking hierarchy; empty: no cgroups here
   bool tracking_is_v2_ = false;
   std::vector<UniqueFd> join_;  // v1 "tasks" files
-  UniqueFd oom_;                // v1: memory.oom_control, v2: memory.events
 };
 
 using Warn = std::function<void(std::string_view)>;
@@ -77,7 +74,6 @@ class PodCgroups {
   /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
   Group app(const std::string& name, const Limits& limits);
   std::optional<Group> find_app(const std::string& name) const;
-  void remove_app(const std::string& name);
   void kill_all() const;
   /// Every directory, deepest first; one that is busy is waited for (its processes are dying). Missing is fine.
   void remove();

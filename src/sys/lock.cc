@@ -43,8 +43,6 @@ DirLock DirLock::take(UniqueFd dir, LockMode mode) {
   return DirLock(std::move(dir));
 }
 
-void DirLock::downgrade() { lock_fd(dir_.get(), LockMode::shared, 0, "directory"); }
-
 int DirLock::keep_across_exec() const {
   rkt::keep_across_exec(dir_.get());
   return dir_.get();

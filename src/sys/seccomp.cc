@@ -128,12 +128,6 @@ std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules) {
   return out;
 }
 
-bool is_syscall(const std::string& name) {
-  for (const Arch& arch : kArches)
-    if (number_of(arch, name)) return true;
-  return false;
-}
-
 std::optional<int> parse_errno(std::string_view name) {
   constexpr int kLast = 133;  // EHWPOISON
   for (int e = 1; e <= kLast; ++e) {

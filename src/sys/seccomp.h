@@ -30,9 +30,6 @@ struct SeccompRules {
 
 std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules);
 
-/// Whether any architecture above has a call of this name.
-bool is_syscall(const std::string& name);
-
 /// "EPERM" -> 1.
 std::optional<int> parse_errno(std::string_view name);
 

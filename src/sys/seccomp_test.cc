@@ -118,10 +118,7 @@ TEST(Seccomp, X32CallsCannotPassByEitherKindOfList) {
 }
 #endif
 
-TEST(Seccomp, NamesOfCallsAndErrorsAreKnown) {
-  EXPECT_TRUE(is_syscall("mount"));
-  EXPECT_TRUE(is_syscall("socketcall"));
-  EXPECT_FALSE(is_syscall("no_such_call"));
+TEST(Seccomp, NamesOfErrorsAreKnown) {
   EXPECT_EQ(parse_errno("EPERM"), EPERM);
   EXPECT_EQ(parse_errno("ENOSYS"), ENOSYS);
   EXPECT_FALSE(parse_errno("ENOTHING"));

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/exec.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -24,13 +25,6 @@ std::optional<std::string_view> value_of(const std::vector<std::string>& environ
 
 void pass(std::vector<std::string>& out, const std::vector<std::string>& environment, std::string_view name) {
   if (const auto value = value_of(environment, name)) out.push_back(cat(name, "=", *value));
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (auto& s : strings) out.push_back(s.data());
-  out.push_back(nullptr);
-  return out;
 }
 
 }  // namespace
@@ -83,7 +77,7 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
 
 [[noreturn]] void exec_program(const Program& program) {
   auto argv = program.argv, env = program.env;
-  const auto argv_pointers = pointers(argv), env_pointers = pointers(env);
+  const auto argv_pointers = exec_array(argv), env_pointers = exec_array(env);
   if (log::debug_on()) log::debug("stage0", cat("Execing [", join(argv, " "), "]"));
   ::signal(SIGPIPE, SIG_DFL);  // main ignores it
   if (::close_range(3 + static_cast<unsigned>(program.listen_fds), ~0U, CLOSE_RANGE_CLOEXEC) < 0)

@@ -34,6 +34,17 @@ unsigned in_file(const DirFd& root, const char* file, const std::string& name, s
 
 }  // namespace
 
+gid_t resolve_app_group(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid) {
+  const bool repeated =
+      image.is_docker() && image.app && image.app->user == image.app->group && app.group == image.app->group;
+  try {
+    return resolve_group(root, app.group);
+  } catch (const Error&) {
+    if (!repeated) throw;
+    return uid;
+  }
+}
+
 unsigned find_account(std::string_view text, std::string_view name, std::size_t fields) {
   std::optional<unsigned> found;
   for (const auto line : split(text, '\n')) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "schema/appc/image_manifest.h"
 #include "sys/dir.h"
 
 namespace rkt::stage1 {
@@ -16,6 +17,10 @@ namespace rkt::stage1 {
 /// reason.
 uid_t resolve_user(const DirFd& root, const std::string& user);
 gid_t resolve_group(const DirFd& root, const std::string& group);
+
+/// The group that `app`, started from `image`, runs as. A Docker image that names a user names no group: the user is
+/// repeated, and where that is no group, the number `uid` is.
+gid_t resolve_app_group(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid);
 
 /// The number in the third field of the line whose first is `name`. Every line needs at least `fields` fields, or the
 /// whole text is an error. Throws Errc::not_found.

@@ -67,6 +67,20 @@ TEST_F(Accounts, ThatAreMissingOrOutOfRangeFail) {
   EXPECT_THAT(failure(""), HasSubstr("not found"));
 }
 
+TEST_F(Accounts, ADockerImageThatNamesNoGroupGetsTheUsersNumber) {
+  appc::ImageManifest image;
+  image.app.emplace();
+  image.app->user = image.app->group = "web";
+  appc::App app = *image.app;
+  EXPECT_THROW(resolve_app_group(tmp_.dir(), app, image, 1234), Error);
+  image.annotations.push_back({.name = "appc.io/docker/repository", .value = "x"});
+  EXPECT_EQ(resolve_app_group(tmp_.dir(), app, image, 1234), 1234U);
+  app.group = "www";
+  EXPECT_EQ(resolve_app_group(tmp_.dir(), app, image, 1234), 4321U);
+  app.group = "nobody-here";
+  EXPECT_THROW(resolve_app_group(tmp_.dir(), app, image, 1234), Error);
+}
+
 TEST(FindAccount, RefusesAFileWithAShortLine) {
   EXPECT_THROW(find_account("a:x:1:1:::\nbroken:x:2\n", "a", 7), Error);
   EXPECT_THROW(find_account("a:x:one:1:::\n", "a", 7), Error);

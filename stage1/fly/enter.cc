@@ -14,6 +14,7 @@
 #include "stage1/fly/options.h"
 #include "stage1/fly/pod.h"
 #include "stage1/fly/process.h"
+#include "sys/exec.h"
 #include "sys/file.h"
 
 namespace rkt::fly {
@@ -35,13 +36,6 @@ UniqueFd join_mounts(int pid) {
   return root;
 }
 
-std::vector<char*> c_strings(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (auto& s : strings) out.push_back(s.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 }  // namespace
 
 int enter(const std::vector<std::string>& args) {
@@ -57,7 +51,7 @@ int enter(const std::vector<std::string>& args) {
   if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
     throw Error::from_errno("enter the app's root");
   take_credentials(who);
-  ::execve(options.command.front().c_str(), c_strings(options.command).data(), c_strings(env_list).data());
+  ::execve(options.command.front().c_str(), exec_array(options.command).data(), exec_array(env_list).data());
   throw Error::from_errno(cat("execute ", quoted(options.command.front())));
 }
 

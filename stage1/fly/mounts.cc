@@ -2,13 +2,12 @@
 #include "stage1/fly/mounts.h"
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace rkt::fly {
 namespace {
@@ -16,9 +15,9 @@ namespace {
 constexpr mode_t kDirMode = 0755;   // of missing target directories
 constexpr mode_t kFileMode = 0700;  // of missing target files, as the reference
 
-bool is_directory(const UniqueFd& fd) {
+bool is_directory(int fd) {
   struct stat st{};
-  if (::fstat(fd.get(), &st) < 0) throw Error::from_errno("look at a mount's end");
+  if (::fstat(fd, &st) < 0) throw Error::from_errno("look at a mount's end");
   return S_ISDIR(st.st_mode);
 }
 
@@ -36,45 +35,25 @@ UniqueFd open_target(const DirFd& root, const std::string& path, bool directory)
   return root.open_in_root(path, O_PATH);
 }
 
-void attach(const UniqueFd& mount, const UniqueFd& target, const std::string& what) {
-  if (::move_mount(mount.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-    throw Error::from_errno(cat("mount ", quoted(what)));
-}
-
-void make_read_only(const UniqueFd& mount, bool recursive, const std::string& what) {
-  mount_attr attr{};
-  attr.attr_set = MOUNT_ATTR_RDONLY;
-  const unsigned flags = AT_EMPTY_PATH | (recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U);
-  if (::mount_setattr(mount.get(), "", flags, &attr, sizeof attr) < 0)
-    throw Error::from_errno(cat("make ", quoted(what), " read-only"));
-}
-
 void apply_tmpfs(const DirFd& root, const MountOp& op) {
-  const UniqueFd fs(::fsopen("tmpfs", FSOPEN_CLOEXEC));
-  if (!fs || ::fsconfig(fs.get(), FSCONFIG_SET_STRING, "mode", "1777", 0) < 0 ||
-      ::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-    throw Error::from_errno("make a tmpfs");
-  const UniqueFd mount(::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  if (!mount) throw Error::from_errno("make a tmpfs");
-  attach(mount, open_target(root, op.target, true), op.target);
+  DetachedMount::make("tmpfs", {{"mode", "1777"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+      .attach(open_target(root, op.target, true).get());
 }
 
 }  // namespace
 
 void apply_bind(const DirFd& root, const MountOp& op) {
-  const unsigned flags =
-      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op.recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U);
-  const UniqueFd mount(::open_tree(AT_FDCWD, op.source.c_str(), flags));
-  if (!mount) throw Error::from_errno(cat("open ", quoted(op.source)));
-  const bool directory = is_directory(mount);
+  const auto depth = op.recursive ? DetachedMount::Depth::recursive : DetachedMount::Depth::this_mount;
+  const auto mount = DetachedMount::copy(AT_FDCWD, op.source, depth);
+  const bool directory = is_directory(mount.fd());
   const UniqueFd target = open_target(root, op.target, directory);
-  if (directory != is_directory(target)) {
+  if (directory != is_directory(target.get())) {
     const auto& [dir, other] = directory ? std::pair(op.source, op.target) : std::pair(op.target, op.source);
     throw Error(Errc::invalid,
                 cat("can't mount because ", quoted(dir), " is a directory while ", quoted(other), " is not"));
   }
-  if (op.read_only) make_read_only(mount, op.recursive, op.source);
-  attach(mount, target, op.source);
+  if (op.read_only) mount.restrict(MOUNT_ATTR_RDONLY, depth);
+  mount.attach(target.get());
 }
 
 void apply_mounts(const DirFd& root, const std::vector<MountOp>& plan) {

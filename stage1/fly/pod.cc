@@ -38,15 +38,7 @@ FlyPod load_pod() {
 Credentials credentials_of(const FlyPod& pod) {
   const appc::App& spec = pod.exec_spec();
   Credentials out{.uid = stage1::resolve_user(pod.root, spec.user), .gid = 0, .groups = {}};
-  // A Docker image that names a user names no group; the converter repeats the user, and the group is then the number.
-  const bool repeated = pod.image.is_docker() && pod.image.app && pod.image.app->user == pod.image.app->group &&
-                        spec.group == pod.image.app->group;
-  try {
-    out.gid = stage1::resolve_group(pod.root, spec.group);
-  } catch (const Error&) {
-    if (!repeated) throw;
-    out.gid = out.uid;
-  }
+  out.gid = stage1::resolve_app_group(pod.root, spec, pod.image, out.uid);
   out.groups.push_back(out.gid);
   for (const auto gid : spec.supplementary_gids) {
     if (gid < 0 || gid >= std::numeric_limits<gid_t>::max()) throw Error(Errc::invalid, "Invalid uid or gid");

@@ -20,6 +20,7 @@
 #include "stage1/fly/plan.h"
 #include "stage1/fly/pod.h"
 #include "stage1/fly/process.h"
+#include "sys/exec.h"
 #include "sys/file.h"
 
 namespace rkt::fly {
@@ -89,20 +90,13 @@ void write_state_file(const DirFd& dir, const char* name, std::string_view text)
   file.commit(AtomicFile::Sync::no);
 }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (auto& s : strings) out.push_back(s.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 [[noreturn]] void execute(const FlyPod& pod, const Credentials& who, std::vector<std::string> argv,
                           std::vector<std::string> envp) {
   const std::string cwd = pod.exec_spec().working_directory.empty() ? "/" : pod.exec_spec().working_directory;
   if (::fchdir(pod.root.get()) < 0 || ::chroot(".") < 0) throw Error::from_errno("enter the app's root");
   if (::chdir(cwd.c_str()) < 0) throw Error::from_errno(cat("change to the working directory ", quoted(cwd)));
   take_credentials(who);
-  ::execve(argv.front().c_str(), pointers(argv).data(), pointers(envp).data());
+  ::execve(argv.front().c_str(), exec_array(argv).data(), exec_array(envp).data());
   throw Error::from_errno(cat("execute ", quoted(argv.front())));
 }
 

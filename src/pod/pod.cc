@@ -182,14 +182,4 @@ std::vector<cni::NetInfo> Pod::networks() const {
   return cni::parse_net_info(*text);
 }
 
-std::vector<std::string> Pod::tree_ids() const {
-  std::vector<std::string> out;
-  if (const auto id = stage1_tree()) out.push_back(*id);
-  const auto apps = dir_.find_sub("appsinfo");
-  if (!apps) return out;
-  for (const auto& app : apps->names())
-    if (const auto id = find_file_text(*apps, cat(app, "/treeStoreID"), 4096)) out.emplace_back(trim(*id));
-  return out;
-}
-
 }  // namespace rkt::pod

@@ -82,8 +82,6 @@ class Pod {
   bool supervisor_ready() const;      ///< rkt/supervisor-status says "ready"
   std::vector<cni::NetInfo> networks() const;
   bool uses_overlay() const { return dir_.exists("overlay-prepared"); }
-  /// Trees in the store that this pod needs: of its stage1 and, with overlay, of its apps. Collection keeps them.
-  std::vector<std::string> tree_ids() const;
   /// stage1TreeStoreID; nullopt: preparation did not get that far. Throws when it is no name of a tree.
   std::optional<std::string> stage1_tree() const;
   /// Where the files that stage1 writes below its root can be read while nothing is mounted. What lies below is the

@@ -128,15 +128,6 @@ TEST_F(PodTest, ReadyIsALinkToReadyAndNothingElse) {
   EXPECT_FALSE(pod.supervisor_ready());
 }
 
-TEST_F(PodTest, TreesOfStage1AndAppsAreNamed) {
-  const Uuid id = make("prepared");
-  const auto pod = Pod::open(pods, id);
-  EXPECT_THAT(pod.tree_ids(), IsEmpty());
-  write_file(pod.dir(), "stage1TreeStoreID", "deps-1\n", 0640);
-  write_file(pod.dir().make_sub("appsinfo").make_sub("app"), "treeStoreID", "deps-2", 0640);
-  EXPECT_THAT(pod.tree_ids(), ElementsAre("deps-1", "deps-2"));
-}
-
 TEST_F(PodTest, ATreeNameThatLeadsElsewhereIsRefused) {
   const Uuid id = make("run");
   const auto pod = Pod::open(pods, id);

@@ -2,6 +2,7 @@
 """Which stage1 runs a pod: ours by name, path, hash and directory, somebody else's, and none that is not verified."""
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -168,6 +169,15 @@ def test_a_half_removed_pod_is_collected_without_complaint(rkt, lost):
         shutil.rmtree(pod / path)
     assert "problem" not in rkt("gc", "--grace-period=0s", code=0).err
     assert not pod.exists()
+
+
+def test_no_app_is_too_deep_to_be_removed(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "i=0; while [ $i -lt 1500 ]; do mkdir d && cd -P d || exit 1; i=$((i+1)); done"])
+    uuid = rkt.tmp / "uuid"
+    rkt.run(f"--uuid-file-save={uuid}", "example.com/busybox", code=0)
+    few = (256, 256)
+    rkt("rm", uuid.read_text(), code=0, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))
+    assert not (rkt.data / "pods/exited-garbage" / uuid.read_text()).exists()
 
 
 # ---------------------------------------------------------------------------------------------------------- foreign

@@ -40,7 +40,8 @@ std::string unit(const std::string& app) { return cat(app, ".service"); }
 std::string unified_controllers(const Layout& layout) {
   const auto* h = layout.unified();
   if (h == nullptr) return {};
-  const auto dir = DirFd::find(h->directory(own_path(*h)).value_or(h->mount_point));
+  // At the top: what is not enabled for our own cgroup may still be had elsewhere, see add_unified().
+  const auto dir = DirFd::find(h->mount_point);
   return dir ? find_file_text(*dir, "cgroup.controllers").value_or("") : std::string();
 }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlay mounts with the new mount API. Directories are handed over as descriptors, never as text that would need
 // escaping: a data directory may hold ":" and "," in its name. Linux 6.13 takes descriptors as they are; since 6.7
-// lower directories can be added one by one; before that they are one string. The text forms use /proc/self/fd.
+// lower directories can be added one by one; before that they are one string, and the kernel says only at the end that
+// it did not understand another form. So the forms are tried one after the other. The last two name descriptors by
+// their numbers, relative to /proc/self/fd, so that a hundred layers fit into one string.
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -21,7 +26,28 @@ int fsconfig(int fs, unsigned command, const char* key, const void* value, int a
   return static_cast<int>(::syscall(SYS_fsconfig, fs, command, key, value, aux));
 }
 
-std::string fd_path(int fd) { return cat("/proc/self/fd/", fd); }
+std::string fd_name(int fd) { return cat(fd); }
+
+// The working directory is /proc/self/fd while it lives.
+class AmongDescriptors {
+ public:
+  AmongDescriptors() : before_(DirFd::open(".")) {
+    if (::chdir("/proc/self/fd") < 0) throw Error::from_errno("change to \"/proc/self/fd\"");
+  }
+  ~AmongDescriptors() { (void)!::fchdir(before_.get()); }
+  AmongDescriptors(AmongDescriptors&&) = delete;
+
+ private:
+  DirFd before_;
+};
+
+enum class Form { descriptors, added, joined };
+
+struct Layers {
+  std::vector<DirFd> lowers;
+  const DirFd* upper = nullptr;  // with `work`
+  const DirFd* work = nullptr;
+};
 
 // What the kernel says about a mount that failed lies in the context, one message a read.
 std::string kernel_log(int fs) {
@@ -30,48 +56,59 @@ std::string kernel_log(int fs) {
   return n > 2 ? cat(" (", trim(std::string_view(buf, static_cast<std::size_t>(n)).substr(2)), ")") : std::string{};
 }
 
-bool set_directory(int fs, const char* key, int dir) {
-  if (fsconfig(fs, FSCONFIG_SET_FD, key, nullptr, dir) == 0) return true;
-  return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(dir).c_str(), 0) == 0;
+bool set_directory(int fs, Form form, const char* key, int dir) {
+  if (form == Form::descriptors) return fsconfig(fs, FSCONFIG_SET_FD, key, nullptr, dir) == 0;
+  return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_name(dir).c_str(), 0) == 0;
 }
 
-void set_lowers(int fs, const std::vector<DirFd>& lowers) {
-  for (std::size_t i = 0; i < lowers.size(); ++i) {
-    if (set_directory(fs, "lowerdir+", lowers[i].get())) continue;
-    if (i > 0) throw Error::from_errno(cat("add layer ", i, " to an overlay"));
-    std::string all;
-    for (const auto& dir : lowers) all += cat(all.empty() ? "" : ":", fd_path(dir.get()));
-    if (all.size() > kMaxOption)
-      throw Error(Errc::unsupported, cat("this kernel cannot stack ", lowers.size(), " layers"))
-          .hint("use --no-overlay, or Linux 6.7 or newer");
-    if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", all.c_str(), 0) < 0)
-      throw Error::from_errno("set the layers of an overlay");
-    return;
-  }
+bool set_lowers(int fs, Form form, const std::vector<DirFd>& lowers) {
+  if (form != Form::joined)
+    return std::ranges::all_of(lowers, [&](const DirFd& d) { return set_directory(fs, form, "lowerdir+", d.get()); });
+  std::string all;
+  for (const auto& dir : lowers) all += cat(all.empty() ? "" : ":", fd_name(dir.get()));
+  if (all.size() > kMaxOption)
+    throw Error(Errc::unsupported, cat("this kernel cannot stack ", lowers.size(), " layers"))
+        .hint("use --no-overlay, or Linux 6.7 or newer");
+  return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", all.c_str(), 0) == 0;
 }
 
-UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work) {
-  std::vector<DirFd> lowers;
-  for (const auto& path : tree.lowers) lowers.push_back(DirFd::open(path));
+UniqueFd open_overlay() {
   UniqueFd fs(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!fs) throw Error::from_errno("open an overlay file system").hint("use --no-overlay");
   fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", "overlay", 0);
-  set_lowers(fs.get(), lowers);
-  if (upper != nullptr) {
-    if (!set_directory(fs.get(), "upperdir", upper->get()))
-      throw Error::from_errno("set the upper directory of an overlay");
-    if (!set_directory(fs.get(), "workdir", work->get()))
-      throw Error::from_errno("set the work directory of an overlay");
-  }
-  if (fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
-    const int err = errno;
-    throw Error::from_errno(cat("make the overlay of tree ", tree.id, kernel_log(fs.get())), err)
-        .hint("use --no-overlay");
-  }
+  return fs;
+}
+
+// False: the kernel does not take this form, or finds something wrong with it.
+bool configure(int fs, Form form, const Layers& layers) {
+  return set_lowers(fs, form, layers.lowers) &&
+         (layers.upper == nullptr || (set_directory(fs, form, "upperdir", layers.upper->get()) &&
+                                      set_directory(fs, form, "workdir", layers.work->get()))) &&
+         fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
+}
+
+UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work) {
+  Layers layers{.upper = upper, .work = work};
+  for (const auto& path : tree.lowers) layers.lowers.push_back(DirFd::open(path));
   const unsigned attributes = upper == nullptr ? MOUNT_ATTR_RDONLY : 0;
-  UniqueFd mount(static_cast<int>(::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, attributes)));
-  if (!mount) throw Error::from_errno(cat("mount tree ", tree.id));
-  return mount;
+  std::optional<AmongDescriptors> place;
+  bool old = false;  // before Linux 6.5
+  for (const Form form : {Form::descriptors, Form::added, Form::joined}) {
+    if (old && form == Form::added) continue;
+    if (form != Form::descriptors && !place) place.emplace();
+    const UniqueFd fs = open_overlay();
+    if (configure(fs.get(), form, layers)) {
+      UniqueFd mount(static_cast<int>(::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, attributes)));
+      if (!mount) throw Error::from_errno(cat("mount tree ", tree.id));
+      return mount;
+    }
+    const int err = errno;
+    old = err == EOPNOTSUPP;
+    if ((err != EINVAL && !old) || form == Form::joined)
+      throw Error::from_errno(cat("make the overlay of tree ", tree.id, kernel_log(fs.get())), err)
+          .hint("use --no-overlay");
+  }
+  throw Error(Errc::bug, "no form of an overlay is left");
 }
 
 // An overlay without an upper needs two lowers; a tree of one layer may hold whiteouts, which only an overlay hides.

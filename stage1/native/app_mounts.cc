@@ -100,6 +100,16 @@ void PodMounts::take_root() {
   const DirFd place = DirFd::open("stage1/rootfs");
   stage1_.attach(place.get());
   change_root(stage1_.fd());
+  for (const auto& [mount, at] : shared()) mount->attach(DirFd::open(at).get());
+}
+
+// Before Linux 6.15 only what is attached can be copied. stage1's root has these directories.
+std::array<std::pair<const DetachedMount*, const char*>, 5> PodMounts::shared() const {
+  return {{{&proc_, "/proc"}, {&sys_, "/sys"}, {&devpts_, "/dev"}, {&shm_, "/run"}, {&mqueue_, "/tmp"}}};
+}
+
+void PodMounts::assembled() const noexcept {
+  for (const auto& [mount, at] : shared()) ::umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_root_in_stage1(apps_[app].plan->name)); }
@@ -182,21 +192,19 @@ void PodMounts::make_dev(const DirFd& root) {
   const DetachedMount dev =
       DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   const DirFd dir = as_directory(dev);
-  std::vector<std::pair<std::string, DetachedMount>> nodes;
-  const auto add = [&](const DirFd& in, const Node& node, const std::string& path) {
-    make_node(in, node);
-    nodes.emplace_back(path, DetachedMount::copy(dev.fd(), path));
-  };
-  for (const Node& node : kNodes) add(dir, node, node.name);
+  for (const Node& node : kNodes) make_node(dir, node);
   for (const auto& [target, name] : kDevLinks)
     if (::symlinkat(target, dir.get(), name) < 0) throw Error::from_errno(cat("make link ", quoted(name)));
   make_directory(dir, "pts", 0755);
   make_directory(dir, "shm", 01777);
   make_directory(dir, "mqueue", 01777);
   make_directory(dir, "net", 0755);
-  add(dir.sub("net"), kTun, "net/tun");
-  dev.restrict(MOUNT_ATTR_NODEV);
+  make_node(dir.sub("net"), kTun);
   dev.attach(make_top_directory(root, "dev", 0755).get());
+  std::vector<std::pair<std::string, DetachedMount>> nodes;
+  for (const Node& node : kNodes) nodes.emplace_back(node.name, DetachedMount::copy(dev.fd(), node.name));
+  nodes.emplace_back("net/tun", DetachedMount::copy(dev.fd(), "net/tun"));
+  dev.restrict(MOUNT_ATTR_NODEV);
   for (const auto& [path, node] : nodes) node.attach(dir.open_file(path, O_PATH).get());
   null_node_ = std::move(nodes.front().second);
 }
@@ -210,9 +218,9 @@ void PodMounts::hide(const DirFd& root, const MountOp& op) {
     null.attach(there->get());
     return;
   }
-  if (!nothing_)
-    nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY);
-  DetachedMount::copy(nothing_->fd(), "").attach(there->get());
+  if (nothing_) return DetachedMount::copy(nothing_->fd(), "").attach(there->get());
+  nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY);
+  nothing_->attach(there->get());
 }
 
 void PodMounts::bind(const DirFd& root, const MountOp& op, const DetachedMount& source) {

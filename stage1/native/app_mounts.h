@@ -7,6 +7,7 @@
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class PodMounts {
   PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount& devpts);
   void take_root();
   void assemble(std::size_t app);
+  /// Every app is: what they share is no longer to be seen by pid 1.
+  void assembled() const noexcept;
   void drop(std::size_t app) noexcept;
 
   /// Path of an app's assembled root, for pid 1.
@@ -45,6 +48,7 @@ class PodMounts {
     DetachedMount root;
     std::vector<DetachedMount> sources;  // of the bind operations, in order
   };
+  std::array<std::pair<const DetachedMount*, const char*>, 5> shared() const;
   void perform(const DirFd& root, const MountOp& op);
   void make_dev(const DirFd& root);
   void hide(const DirFd& root, const MountOp& op);

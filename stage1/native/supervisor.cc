@@ -87,6 +87,7 @@ void Supervisor::start_all() {
     in_.mounts.assemble(i);
     if (!in_.stdio[i].in) in_.stdio[i].in = null_input(in_.mounts.root_path(i));
   }
+  in_.mounts.assembled();
   if (in_.plan.may_look_into_init() && !in_.plan.has_handlers()) gate_ = Pipe::make();
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     if (!shutdown_.ending()) {

@@ -4,6 +4,7 @@
 //   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
 //   of it take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
+//   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
 #pragma once
 

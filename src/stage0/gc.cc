@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage0/gc.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -83,16 +82,13 @@ class Collector {
     if (delete_pod(store_, pods_, pod, how) == Removed::kept) kept_ = true;
   }
 
-  // rmdir takes empty ones only, so a process that is slow rather than dead loses nothing but its new pod.
+  // Whoever makes a pod holds the place while its directory is in it; when nobody does, what is there the dead left.
   void remove_dead_embryos() {
     const DirFd& place = pods_.dir("embryo");
-    for (const auto& id : pods_.list_place("embryo")) {
-      struct stat st{};
-      if (::fstatat(place.get(), id.str().c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
-      const pod::TimePoint changed(std::chrono::seconds(st.st_ctim.tv_sec));
-      if (is_dead_embryo(changed, std::chrono::system_clock::now()))
-        ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
-    }
+    if (pods_.list_place("embryo").empty()) return;
+    const auto alone = DirLock::try_take(place.sub(".").release(), LockMode::exclusive);
+    if (!alone) return;
+    for (const auto& id : pods_.list_place("embryo")) ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
   }
 
   store::Store& store_;
@@ -126,8 +122,6 @@ GcStep plan_gc_step(State state, pod::TimePoint changed, pod::TimePoint now, con
   }
   return GcStep::leave;
 }
-
-bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now) { return now - changed >= std::chrono::hours(1); }
 
 bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now) {
   return now - first_failure >= std::chrono::hours(24);

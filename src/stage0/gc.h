@@ -15,9 +15,6 @@ enum class GcStep : std::uint8_t {
 /// `changed`: of the pod's directory, that is when it was marked or prepared.
 GcStep plan_gc_step(pod::State state, pod::TimePoint changed, pod::TimePoint now, const GcOptions& options);
 
-/// An embryo is a directory for microseconds; what is older belongs to a process that died.
-bool is_dead_embryo(pod::TimePoint changed, pod::TimePoint now);
-
 /// A stage1 that cannot release what the pod holds (broken, foreign, or its tree is gone) gets a day to succeed.
 bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now);
 

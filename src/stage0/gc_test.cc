@@ -46,11 +46,6 @@ TEST(PlanGcStep, MarkOnlyRemovesNothingAndLeavesPreparedPods) {
     EXPECT_EQ(step(s, 1'000h, kMarkOnly), GcStep::leave) << pod::state_name(s);
 }
 
-TEST(IsDeadEmbryo, AnEmbryoGetsAnHour) {
-  EXPECT_FALSE(is_dead_embryo(kNow - 59min, kNow));
-  EXPECT_TRUE(is_dead_embryo(kNow - 60min, kNow));
-}
-
 TEST(IsPastPatience, AFailingStage1GetsADay) {
   EXPECT_FALSE(is_past_patience(kNow - 23h, kNow));
   EXPECT_TRUE(is_past_patience(kNow - 24h, kNow));

@@ -144,6 +144,7 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file) {
   const Uuid id = Uuid::from_random(random);
   const std::string name = id.str();
   const DirFd& embryo = pods.dir("embryo");
+  const DirLock making = DirLock::take(embryo.sub(".").release(), LockMode::shared);  // tells gc that it is no leftover
   DirFd dir = in_context([] { return std::string("error creating new pod"); },
                          [&] {
                            if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """rkt run: the plain life of a pod, exit statuses, several apps."""
+import fcntl
 import json
+import os
 import signal
 import time
 
@@ -232,6 +234,20 @@ def test_cat_manifest_has_the_contracts_form(rkt):
     m = json.loads(out)
     assert list(m)[:2] == ["acVersion", "acKind"] and m["apps"][0]["mounts"] == [{"volume": "v", "path": "/v"}]
     assert {"name": "coreos.com/rkt/stage1/mutable", "value": "false"} in m["annotations"]
+
+
+def test_gc_removes_what_a_run_left_that_died_at_its_first_step(rkt):
+    rkt("gc", code=0)
+    place = rkt.data / "pods/embryo"
+    left = place / "f0a0d1b5-7c30-4d4c-9f0e-3a3a5e0c1d11"
+    left.mkdir()
+    making = os.open(place, os.O_RDONLY)
+    fcntl.flock(making, fcntl.LOCK_SH)  # somebody makes a pod: it may be this one
+    rkt("gc", code=0)
+    assert left.exists()
+    os.close(making)
+    rkt("gc", code=0)
+    assert not left.exists()
 
 
 def test_gc_marks_and_removes(rkt):

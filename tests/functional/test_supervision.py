@@ -41,8 +41,9 @@ def test_orphans_are_reaped(rkt):
 
 
 def test_a_second_signal_does_not_wait(rkt):
-    rkt.image(exec=["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1000; done"])
+    rkt.image(exec=["/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000; done"])
     p, uuid = rkt.start_pod("example.com/busybox")
+    assert p.stdout.readline() == b"up\n"
     interrupt_until_it_ends(p)
     assert p.returncode == 137
     assert "state=exited" in rkt("status", uuid, code=0).out

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A virtual machine on another kernel: Debian's own, emulated by QEMU, with one hierarchy of cgroups (v2). It holds busybox, rkt as
+it was built, and what a test puts beside it; it runs named shell scripts one after the other and gives back what each printed."""
+import os
+import re
+import shutil
+import subprocess
+
+from rktlib import BUILD, Result
+
+WORKERS = ("unpack", "verify")
+# The first file system of a machine cannot be pivoted away from, so everything moves to a second one.
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t tmpfs -o size=1g,mode=755 root /new
+for d in bin etc lib lib64 rkt scripts; do [ ! -e /$d ] || cp -a /$d /new/; done
+mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/root /new/var
+exec switch_root /new /scripts/main
+"""
+# Everything of the test runs in a cgroup below the top, as everything on a host does.
+MAIN = """#!/bin/sh
+export PATH=/rkt/bin:/bin HOME=/root
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir /sys/fs/cgroup/tests; echo $$ >/sys/fs/cgroup/tests/cgroup.procs
+for m in /lib/modules/*.ko; do insmod $m; done
+ip link set lo up
+exec 3>/dev/ttyS1; stty -F /dev/ttyS1 raw
+for step in /scripts/[0-9]*; do
+  sh $step >/tmp/out 2>/tmp/err </dev/null; code=$?
+  { echo "::code $code"; cat /tmp/out; echo "::err"; cat /tmp/err; echo "::end ${step##*-}"; } >&3
+done
+sync; poweroff -f
+"""
+
+
+def libraries(program):
+    listing = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    return re.findall(r"(/\S+) \(0x", listing)
+
+
+def add(root, source, name):
+    target = os.path.join(root, name.lstrip("/"))
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
+
+
+def write(root, name, text, mode=0o644):
+    path = os.path.join(root, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+
+
+def make_root(root, kernel, files, steps):
+    for d in ("proc", "new", "dev"):
+        os.makedirs(os.path.join(root, d))
+    add(root, "/bin/busybox", "bin/busybox")
+    for module in sorted(os.listdir(kernel)):
+        if module.endswith(".ko"):
+            add(root, os.path.join(kernel, module), f"lib/modules/{module}")
+    add(root, os.path.join(BUILD, "lib/rkt"), "rkt/lib/rkt")
+    for program in ("bin/rkt", *(f"libexec/rkt/{w}" for w in WORKERS)):
+        add(root, os.path.join(BUILD, program), f"rkt/{program}")
+        subprocess.run(["strip", os.path.join(root, "rkt", program)], check=True)
+        for library in libraries(os.path.join(BUILD, program)):
+            if not os.path.exists(root + library):
+                add(root, library, library)
+    write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+    write(root, "etc/group", "root:x:0:\nnogroup:x:65534:\n")
+    write(root, "init", INIT, 0o755)
+    write(root, "scripts/main", MAIN, 0o755)
+    for n, (name, script) in enumerate(steps.items()):
+        write(root, f"scripts/{n:03}-{name}", script)
+    for source, name in files.items():
+        add(root, source, name)
+
+
+def run_in_guest(tmp, kernel, files, steps, timeout=300):
+    """Boots, runs every script of `steps` (name -> shell), returns name -> Result. `files`: path on the host -> path in the guest.
+    Names hold no dash."""
+    root, archive, answers, console = (str(tmp / n) for n in ("root", "initramfs", "answers", "console"))
+    make_root(root, kernel, files, steps)
+    with open(archive, "wb") as out:
+        find = subprocess.Popen(["find", "."], cwd=root, stdout=subprocess.PIPE)
+        subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], cwd=root, stdin=find.stdout, stdout=out, stderr=subprocess.DEVNULL, check=True)
+        assert find.wait() == 0
+    subprocess.run(["qemu-system-x86_64", "-accel", "tcg", "-m", "2048", "-smp", "2", "-display", "none", "-no-reboot", "-nic", "none",
+                    "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", archive, "-append", "console=ttyS0 quiet panic=-1",
+                    "-serial", f"file:{console}", "-serial", f"file:{answers}"], check=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    with open(answers, errors="replace") as f:
+        found = re.findall(r"::code (\d+)\n(.*?)::err\n(.*?)::end (\w+)\n", f.read(), re.DOTALL)
+    results = {name: Result(int(code), out, err) for code, out, err, name in found}
+    assert list(results) == list(steps), open(console, errors="replace").read()[-4000:]
+    return results

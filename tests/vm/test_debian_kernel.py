@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian 12's own kernel (6.1: overlays without descriptors, no copies of detached mounts) and cgroup v2 alone."""
+import os
+import signal
+
+import pytest
+
+from rktlib import busybox_rootfs, entry, manifest, oci_layout, write_aci
+from test_docker import base_layer
+from vm import run_in_guest
+
+pytestmark = pytest.mark.slow
+
+# A pod in the background: its UUID is in /tmp/uuid; its apps run when this is through.
+BACKGROUND = """
+rm -f /tmp/uuid; rkt run --net=none --uuid-file-save=/tmp/uuid %s >/tmp/pod.out 2>/tmp/pod.err & pod=$!
+until rkt status "$(cat /tmp/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do :; done
+uuid=$(cat /tmp/uuid); dir=/sys/fs/cgroup$(cat /var/lib/rkt/pods/run/$uuid/subcgroup)
+"""
+STEPS = {
+    "kernel": "uname -r; grep -c cgroup /proc/mounts; grep -c 'cgroup2' /proc/mounts",
+    "fetch": "rkt trust --root --skip-fingerprint-review /rkt/key && rkt fetch /rkt/busybox.aci",
+    "run": "rkt run --net=none example.com/busybox --exec=/bin/sh -- -c 'echo hello; exit 7'",
+    "fly": "rkt run --stage1-name=coreos.com/rkt/stage1-fly example.com/busybox --exec=/bin/sh -- -c 'echo fly; exit 5'",
+    "copied": "rkt run --net=none --no-overlay example.com/busybox --exec=/bin/sh -- -c 'echo copied; exit 6'",
+    "confined": "rkt run --net=none example.com/busybox --exec=/bin/sh -- -c "
+                "'grep -E \"^(CapBnd|Seccomp):\" /proc/self/status; ls /sys/fs/cgroup; cat /proc/self/cgroup; umount /proc'",
+    "limits": BACKGROUND % "example.com/busybox --memory=64M --cpu=500m --cpu-shares=512 --exec=/bin/sleep -- 1000" + """
+cd $dir/system.slice/busybox.service
+for f in memory.max memory.swap.max cpu.max cpu.weight; do echo $f $(cat $f); done
+rkt enter $uuid /bin/sh -c 'cat /proc/self/cgroup; exit 9'; echo entered $?
+rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^app-
+""",
+    "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
+    "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "
+              "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
+              "--mount=volume=data,target=/data --exec=/bin/sh -- -c 'touch /data/x; touch /data/sub/x; grep -c \" /data\" /proc/mounts'; "
+              "umount /var/shared/sub",
+    "layers": "rkt --insecure-options=image fetch oci:/rkt/oci:latest && "
+              "rkt --insecure-options=image run --net=none oci:/rkt/oci:latest",
+    "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep -c rkt /proc/mounts; find /sys/fs/cgroup -name '*rkt*'; "
+          "ls -l /proc/*/exe 2>/dev/null | grep -c -e rkt -e stage1",
+}
+LAYERS = 60
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory, cache, keys):
+    tmp = tmp_path_factory.mktemp("vm")
+    aci = write_aci(tmp / "busybox.aci", manifest("example.com/busybox"), busybox_rootfs())
+    signature = keys("builder").sign(aci.path)
+    above = [[entry(f"layer{i}", str(i)), *([entry(f".wh.layer{i - 1}", "")] if i % 2 else [])] for i in range(LAYERS - 1)]
+    oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
+    files = {aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
+    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS)
+
+
+def test_the_guest_has_an_old_kernel_and_one_hierarchy(guest):
+    kernel, all_cgroups, v2 = guest["kernel"].out.split()
+    assert kernel.startswith("6.1.") and (all_cgroups, v2) == ("1", "1")
+
+
+def test_a_signed_image_is_verified_and_runs(guest):
+    assert guest["fetch"].code == 0 and "signature verified" in guest["fetch"].err
+    assert (guest["run"].code, guest["run"].out) == (7, "hello\n")
+
+
+def test_fly_runs(guest):
+    assert (guest["fly"].code, guest["fly"].out) == (5, "fly\n")
+
+
+def test_trees_can_be_copied(guest):
+    assert (guest["copied"].code, guest["copied"].out) == (6, "copied\n")
+
+
+def test_sixty_layers_are_stacked(guest):
+    assert guest["layers"].code == 0 and guest["layers"].out.split()[1:] == ["30", "58"]
+
+
+def test_apps_are_confined(guest):
+    r = guest["confined"]
+    assert r.code == 128 + signal.SIGSYS
+    assert r.out.split() == ["CapBnd:", "00000000a80425fb", "Seccomp:", "2", "0::/"]
+
+
+def test_read_only_volumes_are_so_all_the_way_down(guest):
+    assert guest["volume"].out == "2\n" and guest["volume"].err.count("Read-only file system") == 2
+
+
+def test_limits_are_in_the_cgroup_of_the_app(guest):
+    r = guest["limits"]
+    assert r.out.splitlines()[:4] == ["memory.max 64000000", "memory.swap.max 0", "cpu.max 50000 100000", "cpu.weight 20"], r
+
+
+def test_enter_and_stop(guest):
+    assert guest["limits"].out.splitlines()[4:] == ["0::/", "entered 9", "ended 0", "app-busybox=143"], guest["limits"]
+
+
+def test_an_app_beyond_its_memory_is_killed(guest):
+    assert guest["oom"].code == 137 and "survived" not in guest["oom"].out
+
+
+def test_gc_leaves_nothing(guest):
+    lines = [line for line in guest["gc"].out.splitlines() if line and not line.startswith(("Garbage collecting", "/var/lib/rkt/pods/"))]
+    assert lines == ["0", "0"], guest["gc"]

@@ -136,9 +136,11 @@ std::optional<store::ImageRecord> Finder::Impl::stored_for(const std::optional<s
   return row ? store.find(row->key) : std::nullopt;
 }
 
-std::optional<store::ImageRecord> Finder::Impl::stored_since_start(const std::string& url) const {
+std::optional<store::ImageRecord> Finder::Impl::stored_meanwhile(
+    const std::string& url, const std::optional<store::RemoteRecord>& before) const {
   const auto row = store.find_remote(url);
-  if (!row || row->downloaded < started) return std::nullopt;
+  const bool same = row && before && row->key == before->key && row->downloaded == before->downloaded;
+  if (!row || (same && row->downloaded < started)) return std::nullopt;
   auto image = store.find(row->key);
   if (image && trust.standing(*image) == Standing::accepted) return image;
   return std::nullopt;

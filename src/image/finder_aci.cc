@@ -87,7 +87,7 @@ store::ImageRecord Finder::Impl::find_url(const std::string& url, const std::str
   }
   if (step == PullStep::refuse_stored) throw trust.refusal_of(*image);
   if (step == PullStep::give_up) throw nothing_allowed(cat("image from URL ", quoted(url)));
-  return fetch(want, step == PullStep::fetch_if_changed ? row : std::nullopt);
+  return fetch(want, row, step == PullStep::fetch_if_changed);
 }
 
 store::ImageRecord Finder::Impl::find_name(const appc::AppString& app, const std::string& signature_file) {
@@ -134,7 +134,7 @@ store::ImageRecord Finder::Impl::find_remote(const RemoteAci& asked, const std::
     log::debug("image", cat("image for ", want.url, " isn't expired, not fetching."));
     return *image;
   }
-  return fetch(want, step == PullStep::fetch_if_changed ? row : std::nullopt);
+  return fetch(want, row, step == PullStep::fetch_if_changed);
 }
 
 void Finder::Impl::discover_keys(const std::string& name) {
@@ -148,12 +148,13 @@ void Finder::Impl::discover_keys(const std::string& name) {
   trust_discovered_keys(*keys, client(), name, options.insecure, options.trust_keys_from_https);
 }
 
-store::ImageRecord Finder::Impl::fetch(const RemoteAci& want,
-                                       const std::optional<store::RemoteRecord>& unless_changed) {
+store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& known,
+                                       bool conditional) {
   const std::string source = source_name("url", want.url);
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source, "Downloading ACI", show);
-  if (auto done = stored_since_start(want.url)) return *done;
+  if (auto done = stored_meanwhile(want.url, known)) return *done;
+  const auto unless_changed = conditional ? known : std::nullopt;
 
   const bool local_signature = !want.signature_file.empty();
   std::optional<std::string> signature;

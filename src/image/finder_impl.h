@@ -44,7 +44,10 @@ struct Finder::Impl {
   std::optional<Stored> standing_of(const std::optional<store::ImageRecord>& image,
                                     const store::RemoteRecord* row) const;
   std::optional<store::ImageRecord> stored_for(const std::optional<store::RemoteRecord>& row) const;
-  std::optional<store::ImageRecord> stored_since_start(const std::string& url) const;
+  /// What somebody else stored while we waited for the lock of its source, or we did ourselves; `before`: the row as it
+  /// was when we began to wait.
+  std::optional<store::ImageRecord> stored_meanwhile(const std::string& url,
+                                                     const std::optional<store::RemoteRecord>& before) const;
   /// The row of an image with what an earlier row of the same content knows: verified stays verified.
   void record(store::ImageRecord image);
 
@@ -53,7 +56,8 @@ struct Finder::Impl {
   store::ImageRecord find_url(const std::string& url, const std::string& signature_file);
   store::ImageRecord find_name(const appc::AppString& app, const std::string& signature_file);
   store::ImageRecord find_remote(const RemoteAci& want, const std::optional<store::ImageRecord>& known);
-  store::ImageRecord fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& unless_changed);
+  /// `known`: the row of that URL; with `conditional` its image is used when the server says that it has not changed.
+  store::ImageRecord fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& known, bool conditional);
   store::ImageRecord import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
                                 const RemoteAci& want);
   void discover_keys(const std::string& name);

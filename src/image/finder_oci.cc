@@ -137,7 +137,7 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   const oci::Reference ref = oci::Reference::parse(reference);
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source_name("ref", url), cat("Downloading ", reference), show);
-  if (auto done = stored_since_start(url)) return *done;
+  if (auto done = stored_meanwhile(url, row)) return *done;
   log::debug("image", cat("fetching image from ", url));
   const appc::OciPlatform host = appc::host_platform();
   const RegistryImage got = client().resolve(ref.host, ref.repository, ref.digest.empty() ? ref.tag : ref.digest,

@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "stage1/native/launch.h"
 #include "sys/fd.h"
+#include "sys/mount.h"
 
 namespace rkt::native {
 namespace {
@@ -20,19 +22,48 @@ constexpr unsigned MFD_EXEC = 0x10;
 #endif
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-UniqueFd sealed_copy(int program) {
+void copy_program(int program, int to) {
   struct stat st{};
   if (::fstat(program, &st) < 0) throw Error::from_errno("look at this program");
+  off_t at = 0;
+  while (at < st.st_size)
+    if (::sendfile(to, program, &at, static_cast<std::size_t>(st.st_size - at)) <= 0)
+      throw Error::from_errno("copy this program");
+}
+
+// Where memory files cannot be executed (vm.memfd_noexec=2): a file without a name on a file system that nobody can
+// reach, and that becomes read-only.
+UniqueFd copy_on_its_own_file_system(int program) {
+  const DetachedMount place = DetachedMount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  {
+    const UniqueFd file(::openat(place.fd(), "enter", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
+    if (!file) throw Error::from_errno("make a file for a copy of this program");
+    copy_program(program, file.get());
+  }
+  UniqueFd copy(::openat(place.fd(), "enter", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!copy || ::unlinkat(place.fd(), "enter", 0) < 0) throw Error::from_errno("open the copy of this program");
+  place.restrict(MOUNT_ATTR_RDONLY);
+  return copy;
+}
+
+UniqueFd sealed_copy(int program) {
   UniqueFd copy(::memfd_create("rkt-enter", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC));
   // MFD_EXEC is of Linux 6.3; before, every memory file can be executed.
   if (!copy && errno == EINVAL) copy.reset(::memfd_create("rkt-enter", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!copy && errno == EACCES) return copy_on_its_own_file_system(program);
   if (!copy) throw Error::from_errno("make a memory file");
-  off_t at = 0;
-  while (at < st.st_size)
-    if (::sendfile(copy.get(), program, &at, static_cast<std::size_t>(st.st_size - at)) <= 0)
-      throw Error::from_errno("copy this program");
+  copy_program(program, copy.get());
   if (::fcntl(copy.get(), F_ADD_SEALS, kSeals) < 0) throw Error::from_errno("seal a memory file");
   return copy;
+}
+
+// Nobody can write to it, now or later.
+bool is_such_a_copy(int program) {
+  if (::fcntl(program, F_GET_SEALS) == kSeals) return true;
+  struct stat st{};
+  struct statvfs fs{};
+  if (::fstat(program, &st) < 0 || ::fstatvfs(program, &fs) < 0) throw Error::from_errno("look at this program");
+  return st.st_nlink == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
 }  // namespace
@@ -40,7 +71,7 @@ UniqueFd sealed_copy(int program) {
 void become_sealed_copy(const std::string& name, const std::vector<std::string>& args) {
   const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (!program) throw Error::from_errno("open this program");
-  if (::fcntl(program.get(), F_GET_SEALS) == kSeals) return;
+  if (is_such_a_copy(program.get())) return;
   std::vector<std::string> words{name};
   words.insert(words.end(), args.begin(), args.end());
   const UniqueFd copy = sealed_copy(program.get());

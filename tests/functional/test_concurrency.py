@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -22,6 +23,30 @@ def test_32_processes_fetch_one_image_with_one_download(rkt, web):
     rendered = sum(o[1].decode().count("rendered tree") for o in outs)
     assert rendered == 1, rendered
     rkt.run(aci.name, code=0)
+
+
+def test_who_waited_for_a_download_takes_what_came_of_it(rkt, web):
+    """Also when it began to wait after the last byte had come: the first one still waits for a signature."""
+    aci = rkt.aci(key="builder", exec=["/bin/true"])
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    asked, go = threading.Event(), threading.Event()
+
+    def signature(handler):
+        if not asked.is_set() and not web.gets("/x.aci"):
+            handler.reply(202, b"")
+            return True
+        asked.set()
+        assert go.wait(20)
+        return False
+    web.hooks["/x.aci.asc"] = signature
+    first = rkt.start("fetch", url)
+    assert asked.wait(20)
+    second = rkt.start("fetch", url)
+    assert b"another rkt instance is downloading this file" in second.stderr.readline()
+    go.set()
+    assert first.wait(20) == 0 and second.wait(20) == 0
+    assert len(web.gets("/x.aci")) == 1
 
 
 def test_32_processes_fetch_one_docker_image_with_one_download(rkt, registry, tmp_path):

@@ -150,6 +150,20 @@ def test_enter_gives_the_commands_own_end(rkt):
     assert rkt("enter", uuid, "/bin/cat", input="typed", code=0).out == "typed"
 
 
+def test_enter_works_where_memory_files_cannot_be_executed(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    quoted = " ".join(rkt.argv())
+    script = f"""
+        echo 2 >/proc/sys/vm/memfd_noexec
+        {quoted} run --net=none --uuid-file-save={rkt.tmp}/uuid example.com/busybox & pod=$!
+        until {quoted} status --uuid-file={rkt.tmp}/uuid 2>/dev/null | grep -q ^pid=; do :; done
+        {quoted} enter $(cat {rkt.tmp}/uuid) /bin/sh -c 'echo x >>/proc/$PPID/exe; exit 11'; echo $?
+        {quoted} stop $(cat {rkt.tmp}/uuid); wait $pod"""
+    p = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script], env=rkt.env, capture_output=True, text=True,
+                       stdin=subprocess.DEVNULL, timeout=60)
+    assert p.stdout.splitlines()[0] == "11", p
+
+
 def test_enter_on_a_terminal_gives_the_command_one(rkt):
     rkt.image(exec=["/bin/sleep", "1000"])
     _, uuid = rkt.start_pod("example.com/busybox")

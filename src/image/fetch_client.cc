@@ -39,18 +39,19 @@ std::uint64_t number(const json::Reader& in, std::string_view member) {
 }
 
 std::string encode(const FetchOptions& options) {
-  json::Object auth, accounts, out;
+  json::Object auth, aws, out;
   for (const auto& one : options.auth) auth.set(one.host, one.header);
-  for (const auto& [host, account] : options.registry_auth) {
-    json::Object entry;
-    entry.set("user", account.first);
-    entry.set("password", account.second);
-    accounts.set(host, std::move(entry));
+  for (const auto& one : options.aws) {
+    json::Object key;
+    key.set("id", one.id);
+    key.set("secret", one.secret);
+    key.set("region", one.region);
+    aws.set(one.host, std::move(key));
   }
   out.set("insecure_tls", options.insecure_tls);
   out.set("allow_http", options.allow_http);
   out.set("auth", std::move(auth));
-  out.set("registry_auth", std::move(accounts));
+  out.set("aws", std::move(aws));
   return json::write(std::move(out));
 }
 
@@ -68,11 +69,31 @@ std::vector<std::string> worker_env() {
   return out;
 }
 
-// Certificates that are named by the environment may be for this user's eyes only.
+// Every file of a directory, whatever its name, as long as there is a certificate in it.
+void add_certificates_in(std::string& out, const std::string& directory) {
+  const auto dir = DirFd::find(directory);
+  if (!dir) return;
+  for (const auto& name : dir->names()) {
+    struct stat st{};
+    if (::fstatat(dir->get(), name.c_str(), &st, 0) < 0 || !S_ISREG(st.st_mode)) continue;
+    const std::string text = read_file(cat(directory, "/", name), fetch::kMaxCertificates);
+    if (text.find("-----BEGIN CERTIFICATE-----") != std::string::npos) out += text + "\n";
+    if (out.size() > fetch::kMaxCertificates) throw Error(Errc::invalid, cat(directory, ": too many certificates"));
+  }
+}
+
+// Certificates that are named by the environment may be for this user's eyes only, and lie where the worker cannot
+// look.
 std::optional<UniqueFd> certificates() {
-  const auto path = env("SSL_CERT_FILE");
-  if (!path || path->empty()) return std::nullopt;
-  return memory_file("certificates", read_file(*path, fetch::kMaxCertificates));
+  const std::string file = env("SSL_CERT_FILE").value_or(""), directories = env("SSL_CERT_DIR").value_or("");
+  if (file.empty() && directories.empty()) return std::nullopt;
+  std::string pem;
+  if (!file.empty()) pem = read_file(file, fetch::kMaxCertificates) + "\n";
+  for (const auto directory : split(directories, ':'))
+    if (!directory.empty()) add_certificates_in(pem, std::string(directory));
+  if (pem.empty())
+    throw Error(Errc::invalid, cat("no certificates in ", quoted(directories), ", which SSL_CERT_DIR names"));
+  return memory_file("certificates", pem);
 }
 
 }  // namespace
@@ -223,6 +244,24 @@ std::vector<std::string> FetchClient::discover_keys(const std::string& prefix) {
                     std::ranges::all_of(urls, [](const auto& url) { return url.size() <= fetch::kMaxField; });
   if (!good) distrust("too many keys");
   return urls;
+}
+
+void FetchClient::set_access(const std::string& host, const RegistryAccess& access) {
+  json::Object ask;
+  ask.set("op", "access");
+  ask.set("host", host);
+  ask.set("user", access.account.user);
+  ask.set("password", access.account.password);
+  ask.set("identity_token", access.account.identity_token);
+  ask.set("insecure", access.insecure);
+  ask.set("ca", !access.certificates.authorities.empty());
+  ask.set("client", !access.certificates.client.empty());
+  std::vector<UniqueFd> files;
+  for (const auto* pem : {&access.certificates.authorities, &access.certificates.client, &access.certificates.key})
+    if (!pem->empty()) files.push_back(memory_file("certificates", *pem));
+  std::vector<int> fds;
+  for (const auto& file : files) fds.push_back(file.get());
+  worker_->ask(ask, fds, no_events);
 }
 
 RegistryImage FetchClient::resolve(const std::string& host, const std::string& repository,

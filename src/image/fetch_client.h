@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "config/accounts.h"
+#include "config/certificates.h"
 #include "sys/fd.h"
 
 namespace rkt::image {
@@ -22,12 +24,23 @@ namespace rkt::image {
 struct HostAuth {
   std::string host, header;
 };
+/// The same for AWS S3: each request is signed.
+struct AwsAuth {
+  std::string host, id, secret, region;
+};
 
 struct FetchOptions {
   bool insecure_tls = false;  ///< --insecure-options=tls
   bool allow_http = false;    ///< --insecure-options=http: discovery and registries may fall back to http
   std::vector<HostAuth> auth;
-  std::map<std::string, std::pair<std::string, std::string>> registry_auth;  ///< registry host -> user, password
+  std::vector<AwsAuth> aws;
+};
+
+/// What holds for one registry. The password and the token are only sent over https.
+struct RegistryAccess {
+  config::Account account;
+  config::Certificates certificates;
+  bool insecure = false;  ///< certificates are not checked, and http will do
 };
 
 /// What a transfer looks like right now. `total` is 0 when unknown; `done` counts bytes that were there before (resume)
@@ -91,6 +104,8 @@ class FetchClient {
   /// appc meta discovery for name and labels (reference: images §2). First endpoint of the first prefix that has one.
   Endpoint discover(const std::string& name, const std::map<std::string, std::string>& labels);
   std::vector<std::string> discover_keys(const std::string& prefix);
+  /// What holds for the registry at host[:port] in the requests that follow.
+  void set_access(const std::string& host, const RegistryAccess& access);
   /// Manifest and config for a reference (registry host with port, repository, tag or digest), for this platform.
   RegistryImage resolve(const std::string& host, const std::string& repository, const std::string& tag_or_digest,
                         const std::string& os, const std::string& arch, const std::string& variant);

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "image/dependencies.h"
@@ -15,31 +16,16 @@ namespace {
 
 constexpr std::size_t kMaxDependencies = 1000;
 
-std::string base64(std::string_view in) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < in.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8 | (i + j < in.size() ? static_cast<unsigned char>(in[i + j]) : 0);
-    for (std::size_t j = 0; j < 4; ++j) out.push_back(i + j > in.size() ? '=' : kDigits[bits >> (18 - 6 * j) & 63]);
-  }
-  return out;
-}
-
 FetchOptions fetch_options(const config::Config& config, const Insecure& insecure) {
   FetchOptions out;
   out.insecure_tls = insecure.tls;
   out.allow_http = insecure.http;
   for (const auto& [host, auth] : config.auth) {
     if (auth.type == config::Auth::Type::basic)
-      out.auth.push_back({host, "Basic " + base64(cat(auth.user, ":", auth.password))});
+      out.auth.push_back({host, "Basic " + base64_encode(cat(auth.user, ":", auth.password))});
     if (auth.type == config::Auth::Type::oauth) out.auth.push_back({host, "Bearer " + auth.token});
-    if (auth.type == config::Auth::Type::aws)
-      log::debug("image",
-                 cat("requests to ", quoted(host), " are sent without AWS credentials: signing them is not supported"));
+    if (auth.type == config::Auth::Type::aws) out.aws.push_back({host, auth.access_key, auth.secret_key, auth.region});
   }
-  out.registry_auth = config.docker_auth;
   return out;
 }
 
@@ -64,6 +50,7 @@ Finder::Finder(store::Store& store, const keystore::Keystore* keys, const config
                      progress_printer(options.json_progress),
                      now(),
                      {},
+                     RegistryDirectory(config),
                      0}) {}
 
 Finder::~Finder() = default;

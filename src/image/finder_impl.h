@@ -12,6 +12,7 @@
 #include "image/finder.h"
 #include "image/layout.h"
 #include "image/pull_plan.h"
+#include "image/registry_directory.h"
 #include "image/signature.h"
 
 namespace rkt::image {
@@ -33,6 +34,7 @@ struct Finder::Impl {
   OnProgress show;
   store::TimePoint started;                ///< rows written since then are as good as a download of our own
   std::optional<FetchClient> client_slot;  ///< started on first use
+  RegistryDirectory registries;            ///< read on first use
   std::uint64_t last_file_size = 0;        ///< of the last ACI that was imported, as downloaded; 0: came from the store
 
   // finder.cc
@@ -64,6 +66,9 @@ struct Finder::Impl {
 
   // finder_oci.cc
   store::ImageRecord find_docker(const std::string& reference);
+  /// One reference with a registry, from the first place of `registries` that has it.
+  store::ImageRecord pull(const oci::Reference& ref, const std::string& typed);
+  store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);
   store::ImageRecord find_layout(const std::string& path, const std::string& reference);
   store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference);
   store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference);

@@ -67,10 +67,39 @@ store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Man
   return image;
 }
 
+// The result for the first of `places` (mirrors, then the registry; the meanings of a short name) where there is one.
+// What the last one died of is the error, and the others are named with it. What `prepare` throws is no reason to look
+// elsewhere: this machine's configuration is at fault.
+template <class Places, class Shown, class Prepare, class Try>
+store::ImageRecord first_that_works(const Places& places, const Shown& shown, const Prepare& prepare,
+                                    const Try& try_one) {
+  std::string before;
+  for (std::size_t i = 0;; ++i) {
+    const auto prepared = prepare(places.at(i));
+    try {
+      return try_one(places[i], prepared);
+    } catch (Error& e) {
+      const bool elsewhere = e.code() == Errc::network || e.code() == Errc::not_found || e.code() == Errc::denied ||
+                             e.code() == Errc::untrusted || e.code() == Errc::invalid;
+      if (elsewhere && i + 1 < places.size()) {
+        log::debug("image", cat(shown(places[i]), ": ", e.brief()));
+        before += cat(before.empty() ? "" : "; ", shown(places[i]), ": ", e.cause());
+        continue;
+      }
+      if (before.empty()) throw;
+      e.hint(cat(e.remedy(), e.remedy().empty() ? "" : "; ", "tried before: ", before));
+      throw;
+    }
+  }
+}
+
 // Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given
 // back as soon as its blob is in place.
-void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& show, const oci::Reference& ref,
-                  const std::string& base_url, const std::vector<oci::Descriptor>& layers) {
+struct BlobPlace {
+  std::string host, repository, base_url;
+};
+void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& show, const BlobPlace& place,
+                  const std::vector<oci::Descriptor>& layers) {
   struct Job {
     std::string blob;
     SourceLock lock;
@@ -85,7 +114,7 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
     if (store.find_blob(blob)) continue;
     Job job{blob, std::move(lock), Partial(store, cat("blob-", blob))};
     job.partial.note({layer.digest, {}, layer.size});  // content-addressed: the digest is the validator
-    requests.push_back({ref.host, ref.repository, layer.digest, base_url, layer.size, job.partial.file(),
+    requests.push_back({place.host, place.repository, layer.digest, place.base_url, layer.size, job.partial.file(),
                         job.partial.resume_from(), label});
     jobs.emplace_back(std::move(job));
   }
@@ -134,14 +163,35 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   if (step == PullStep::refuse_stored) throw trust.refusal_of(*stored);
   if (step == PullStep::give_up) throw nothing_allowed(cat("docker image from URL ", quoted(url)));
 
-  const oci::Reference ref = oci::Reference::parse(reference);
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source_name("ref", url), cat("Downloading ", reference), show);
   if (auto done = stored_meanwhile(url, row)) return *done;
   log::debug("image", cat("fetching image from ", url));
-  const appc::OciPlatform host = appc::host_platform();
-  const RegistryImage got = client().resolve(ref.host, ref.repository, ref.digest.empty() ? ref.tag : ref.digest,
-                                             host.os, host.arch, host.variant);
+  const auto candidates = registries.references(reference);
+  const store::ImageRecord image = first_that_works(
+      candidates, [](const auto& name) { return cat("docker://", name); }, oci::Reference::parse,
+      [&](const auto&, const oci::Reference& ref) { return pull(ref, reference); });
+  store.add_remote({.url = url, .key = image.key, .downloaded = now()});
+  return image;
+}
+
+store::ImageRecord Finder::Impl::pull(const oci::Reference& ref, const std::string& typed) {
+  const auto sources = registries.sources(ref);
+  return first_that_works(
+      sources, [](const auto& source) { return cat(source.host, "/", source.repository); },
+      [&](const auto& source) { return registries.access(source); },
+      [&](const auto& source, const RegistryAccess& access) {
+        client().set_access(contacted_host(source.host), access);
+        return pull_from(source, ref, typed);
+      });
+}
+
+store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, const oci::Reference& ref,
+                                           const std::string& typed) {
+  const std::string host = contacted_host(source.host);
+  const appc::OciPlatform here = appc::host_platform();
+  const RegistryImage got = client().resolve(host, source.repository, ref.digest.empty() ? ref.tag : ref.digest,
+                                             here.os, here.arch, here.variant);
   const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
   const std::string digest = cat("sha256:", sha256_hex(got.manifest));
   if (!ref.digest.empty() && got.top_digest != ref.digest)
@@ -149,12 +199,11 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   check_bytes(manifest.config, got.config);
   const store::ImageRecord image =
       make_record(got.manifest, manifest, got.config,
-                  {cat(ref.host, "/", ref.repository), reference, ref.host, ref.repository, ref.tag, digest});
-  fetch_layers(store, client(), show, ref, got.base_url, manifest.layers);
+                  {cat(ref.host, "/", ref.repository), typed, ref.host, ref.repository, ref.tag, digest});
+  fetch_layers(store, client(), show, {host, source.repository, got.base_url}, manifest.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
   record(image);
-  store.add_remote({.url = url, .key = image.key, .downloaded = now()});
   return image;
 }
 

@@ -35,7 +35,7 @@ struct Wanted {
 };
 
 std::string fetch_all(const std::vector<BlobWant>& wants, std::vector<std::size_t>* done = nullptr) {
-  TestSession s(R"({"allow_http":true,"auth":{},"registry_auth":{}})");
+  TestSession s(R"({"allow_http":true,"auth":{}})");
   try {
     Engine engine(s.session);
     Registry registry(s.session, engine);

@@ -4,11 +4,15 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/strings.h"
+#include "sys/file.h"
+#include "worker/fetch/aws.h"
+#include "worker/fetch/protocol.h"
 #include "worker/fetch/url.h"
 
 namespace rkt::fetch {
@@ -18,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr int kMaxRedirects = 10;
-constexpr long kStallSeconds = 60, kStallBytes = 1;
+constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  // so many new bytes make the earlier failures forgotten
 constexpr long kReceiveBuffer = 256L << 10;
 constexpr std::chrono::seconds kMaxRetryAfter{30};
 constexpr milliseconds kFirstBackoff{500};
@@ -61,9 +65,27 @@ bool was_lost(CURLcode result) noexcept {
          result == CURLE_PARTIAL_FILE || result == CURLE_HTTP2 || result == CURLE_HTTP2_STREAM;
 }
 
+// Between half and one and a half of it, so that clients that failed together do not come back together.
+milliseconds jittered(milliseconds pause) {
+  std::array<std::uint8_t, 2> random{};
+  fill_random(random);
+  return pause / 2 + pause * (random[0] << 8 | random[1]) / 65536;
+}
+
 }  // namespace
 
 void throw_status(long status) { throw Error(Errc::network, cat("bad HTTP status code: ", status)); }
+
+std::string system_certificates() {
+  const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
+  if (info->age < CURLVERSION_SEVENTH || info->cainfo == nullptr) return {};
+  try {
+    return read_file(info->cainfo, kMaxCertificates);
+  } catch (const Error& e) {
+    if (e.code() == Errc::not_found) return {};
+    throw;
+  }
+}
 
 // Keeps connections open from one call to the next.
 struct Engine::Multi {
@@ -78,7 +100,9 @@ struct Engine::Transfer {
   std::string url;  // of this attempt
   int redirects = 0, retries = 0;
   bool all_tls = true;
-  Clock::time_point due{};  // not before
+  Clock::time_point due{};       // not before
+  Clock::time_point heard{};     // the last sign of life
+  std::uint64_t since_loss = 0;  // bytes that were wanted and came since the last failure
 
   Easy easy;
   Lines lines;
@@ -97,7 +121,8 @@ struct Engine::Transfer {
   }
   bool same_origin() const { return parse_url(url).origin() == parse_url(get->url).origin(); }
 
-  void prepare(const Options& options, std::string& certificates);
+  void prepare(const Session& session);
+  void set_up_tls(const Options& options, const Access& access);
   void finish_head();
   void follow();
   void wait(const Error& reason);
@@ -105,20 +130,33 @@ struct Engine::Transfer {
   static std::size_t on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
 };
 
-void Engine::Transfer::prepare(const Options& options, std::string& certificates) {
-  all_tls = all_tls && parse_url(url).tls();
+void Engine::Transfer::prepare(const Session& session) {
+  const Url place = parse_url(url);
+  all_tls = all_tls && place.tls();
   easy.reset(curl_easy_init());
   if (!easy) throw Error(Errc::system, "set up a transfer");
   head = {.status = 0, .url = url, .over_tls = all_tls, .fields = {}};
   head_complete = wanted = declined = false;
   unwanted = 0;
   why[0] = '\0';
+  heard = Clock::now();
   lines.reset();
   add_header(lines, "Accept-Encoding: identity");
-  if (!get->authorization.empty() && same_origin()) add_header(lines, cat("Authorization: ", get->authorization));
-  for (const auto& line : get->receiver->headers()) add_header(lines, line);
+  const auto fields = get->receiver->headers();
+  for (const auto& line : fields) add_header(lines, line);
+  if (same_origin()) {
+    if (get->aws != nullptr)
+      for (const auto& line : aws_headers(*get->aws, url, fields, std::chrono::system_clock::now()))
+        add_header(lines, line);
+    else if (!get->authorization.empty())
+      add_header(lines, cat("Authorization: ", get->authorization));
+  }
 
   set(easy, CURLOPT_URL, url.c_str());
+  if (!get->form.empty()) {
+    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(get->form.size()));
+    set(easy, CURLOPT_POSTFIELDS, get->form.c_str());  // borrowed by the library
+  }
   set(easy, CURLOPT_HTTPHEADER, lines.get());
   set(easy, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -127,22 +165,33 @@ void Engine::Transfer::prepare(const Options& options, std::string& certificates
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(get->connect_timeout.count()));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, kStallBytes);
-  set(easy, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
-  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(easy, CURLOPT_SSL_VERIFYPEER, options.insecure_tls ? 0L : 1L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, options.insecure_tls ? 0L : 2L);
-  if (!certificates.empty()) {
-    curl_blob bundle{certificates.data(), certificates.size(), CURL_BLOB_NOCOPY};
-    set(easy, CURLOPT_CAINFO_BLOB, &bundle);
-    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
+  set_up_tls(session.options(), session.access(place.authority));
   set(easy, CURLOPT_ERRORBUFFER, &why[0]);
   set(easy, CURLOPT_HEADERFUNCTION, &on_header);
   set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
   set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
+}
+
+// By the host of this very request: what holds for a registry does not hold where it redirects to.
+void Engine::Transfer::set_up_tls(const Options& options, const Access& access) {
+  const bool unchecked = options.insecure_tls || access.insecure;
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_SSL_VERIFYPEER, unchecked ? 0L : 1L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, unchecked ? 0L : 2L);
+  const auto blob = [&](CURLoption option, std::string pem) {
+    curl_blob copied{pem.data(), pem.size(), CURL_BLOB_COPY};
+    set(easy, option, &copied);
+  };
+  const std::string& trusted = access.certificates.empty() ? options.certificates : access.certificates;
+  if (!trusted.empty()) {
+    blob(CURLOPT_CAINFO_BLOB, trusted);
+    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (access.client.empty()) return;
+  blob(CURLOPT_SSLCERT_BLOB, access.client);
+  blob(CURLOPT_SSLKEY_BLOB, access.client_key);
 }
 
 // The empty line after a head; trailers after a body come here, too, and no longer count.
@@ -157,6 +206,7 @@ void Engine::Transfer::finish_head() {
 std::size_t Engine::Transfer::on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
   auto& t = *static_cast<Transfer*>(self);
   const std::string_view line(data, size * count);
+  t.heard = Clock::now();
   try {
     if (t.head_complete) return line.size();
     if (!trim(line).empty())
@@ -173,8 +223,10 @@ std::size_t Engine::Transfer::on_header(const char* data, std::size_t size, std:
 std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
   auto& t = *static_cast<Transfer*>(self);
   const std::string_view bytes(data, size * count);
+  t.heard = Clock::now();
   try {
     if (t.wanted) {
+      t.since_loss += bytes.size();
       t.get->receiver->bytes(bytes);
       return bytes.size();
     }
@@ -200,8 +252,10 @@ void Engine::Transfer::follow() {
 
 // Back to the start of the redirects after a pause, or `reason` when that was tried often enough.
 void Engine::Transfer::wait(const Error& reason) {
+  if (since_loss >= kProgress) retries = 0;
+  since_loss = 0;
   if (retries >= get->retries) throw Error(reason);
-  milliseconds pause = kFirstBackoff * (1 << retries++);
+  milliseconds pause = jittered(kFirstBackoff * (1 << retries++));
   if (const auto asked = parse_retry_after(head.field("retry-after"), kMaxRetryAfter)) pause = *asked;
   due = Clock::now() + pause;
   restart();
@@ -219,7 +273,9 @@ struct Engine::Batch {
   }
   void run(std::span<Get> gets, std::size_t parallel);
   void start_due(std::size_t parallel);
+  std::unique_ptr<Transfer> take(Transfer& transfer);
   void finish(Transfer& transfer, CURLcode result);
+  void give_up_stalled();
   void wait_for_something(std::size_t parallel);
 };
 
@@ -229,28 +285,50 @@ void Engine::Batch::start_due(std::size_t parallel) {
       ++it;
       continue;
     }
-    (*it)->prepare(engine.session_.options(), engine.certificates_);
+    (*it)->prepare(engine.session_);
     if (curl_multi_add_handle(multi, (*it)->easy.get()) != CURLM_OK) throw Error(Errc::system, "start a transfer");
     running.push_back(std::move(*it));
     it = waiting.erase(it);
   }
 }
 
-void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
+std::unique_ptr<Engine::Transfer> Engine::Batch::take(Transfer& transfer) {
   curl_multi_remove_handle(multi, transfer.easy.get());
   const auto at = std::find_if(running.begin(), running.end(), [&](const auto& t) { return t.get() == &transfer; });
   auto owned = std::move(*at);
   running.erase(at);
+  return owned;
+}
+
+// Not the library's own limit of speed: that counts whole bytes a second, and gives up a peer that is slow but alive.
+void Engine::Batch::give_up_stalled() {
+  const auto stall = engine.session_.options().stall;
+  std::vector<Transfer*> silent;
+  for (const auto& t : running)
+    if (Clock::now() - t->heard > stall) silent.push_back(t.get());
+  for (Transfer* t : silent) {
+    auto owned = take(*t);
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(stall).count();
+    t->wait(Error(Errc::network, cat(shown_url(t->url), ": nothing came for ", seconds, " s")));
+    waiting.push_back(std::move(owned));
+  }
+}
+
+void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
+  auto owned = take(transfer);
   Transfer& t = *owned;
   if (t.failure) std::rethrow_exception(t.failure);
   t.due = {};
   if (result != CURLE_OK && !t.declined) {
     const std::string text = t.why[0] != '\0' ? std::string(t.why) : std::string(curl_easy_strerror(result));
-    const Errc code = result == CURLE_PEER_FAILED_VERIFICATION ? Errc::untrusted : Errc::network;
-    const Error reason(code, cat(shown_url(t.url), ": ", printable(text)));
+    Error reason(Errc::network, cat(shown_url(t.url), ": ", printable(text)));
+    if (result == CURLE_PEER_FAILED_VERIFICATION) {
+      reason = Error(Errc::untrusted, reason.cause());
+      reason.hint("SSL_CERT_FILE and certs.d name more authorities");
+    }
     if (!was_lost(result)) throw Error(reason);
     t.wait(reason);
-  } else if (is_redirect(t.head)) {
+  } else if (is_redirect(t.head) && t.get->form.empty()) {
     t.follow();
   } else if (is_busy(t.head.status) && t.retries < t.get->retries) {
     t.wait(Error(Errc::bug, "a retry too many"));
@@ -262,7 +340,7 @@ void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
 }
 
 void Engine::Batch::wait_for_something(std::size_t parallel) {
-  milliseconds timeout{1000};
+  milliseconds timeout = std::min(milliseconds{1000}, engine.session_.options().stall);
   if (running.size() < parallel)
     for (const auto& t : waiting)
       timeout = std::min(timeout, std::chrono::ceil<milliseconds>(std::max(t->due - Clock::now(), Clock::duration{})));
@@ -273,7 +351,7 @@ void Engine::Batch::wait_for_something(std::size_t parallel) {
   if (peer.revents != 0) throw Error(Errc::bug, "rkt has gone away");
 }
 
-Engine::Engine(Session& session) : session_(session), certificates_(session.options().certificates) {
+Engine::Engine(Session& session) : session_(session) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw Error(Errc::system, "initialise libcurl");
 }
 
@@ -304,6 +382,7 @@ void Engine::Batch::run(std::span<Get> gets, std::size_t parallel) {
     start_due(parallel);
     int active = 0, left = 0;
     if (curl_multi_perform(multi, &active) != CURLM_OK) throw Error(Errc::system, "run transfers");
+    give_up_stalled();
     bool any = false;
     while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;

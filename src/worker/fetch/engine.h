@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET requests over libcurl, a few at once: redirects are followed here, by hand, so that it is this code that decides
-// who sees an Authorization; 429, 5xx and lost connections are tried again after a while; a peer that stalls is given
-// up.
+// who sees an Authorization; 429, 5xx and lost connections are tried again after a while, and a connection on which
+// nothing comes for long counts as lost. However slow it is, what comes is taken.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,8 @@ class Receiver {
 struct Get {
   std::string url;
   std::string authorization;     ///< for the origin of `url` alone; the caller decides whether http may see it
+  const AwsKey* aws = nullptr;   ///< borrowed; signs each request to the origin of `url` instead
+  std::string form;              ///< not empty: a POST of these form fields; redirects of it are not followed
   Receiver* receiver = nullptr;  ///< borrowed
   bool only_tls = false;         ///< a redirect from https to http is refused
   int retries = 3;
@@ -60,9 +62,11 @@ class Engine {
   struct Batch;
   struct Multi;
   Session& session_;
-  std::string certificates_;
   std::vector<std::unique_ptr<Multi>> idle_;  ///< handles with open connections that no call uses
 };
+
+/// The authorities that the library trusts by itself, as PEM; "" where it has no such file.
+std::string system_certificates();
 
 /// Throws Errc::network "bad HTTP status code: N".
 [[noreturn]] void throw_status(long status);

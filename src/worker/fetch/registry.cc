@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/fetch/registry.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
@@ -19,21 +18,13 @@ namespace {
 constexpr std::size_t kMaxToken = std::size_t{64} << 10;
 // Where http is allowed, a port that does not speak TLS must not take longer than this to say so.
 constexpr std::chrono::seconds kRegistryConnect{2};
-constexpr std::string_view kDockerHub = "registry-1.docker.io";
+constexpr std::string_view kClient = "rkt";
 
 std::vector<std::string> accepted_manifests() {
   return {"Accept: application/vnd.oci.image.index.v1+json",
           "Accept: application/vnd.docker.distribution.manifest.list.v2+json",
           "Accept: application/vnd.oci.image.manifest.v1+json",
           "Accept: application/vnd.docker.distribution.manifest.v2+json"};
-}
-
-std::string base64(std::string_view text) {
-  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');  // and the zero that the library writes
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
 }
 
 // It becomes part of a header line.
@@ -53,38 +44,57 @@ void throw_registry_status(const Head& head) {
                                   : Errc::network,
                cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url)));
   if (denied)
-    failed.hint(parse_url(head.url).tls() ? "the registry wants other credentials (dockerAuth in auth.d)"
-                                          : "passwords are not sent over http");
+    failed.hint(parse_url(head.url).tls()
+                    ? "the registry wants other credentials (dockerAuth in auth.d, auth.json, config.json)"
+                    : "passwords are not sent over http");
   throw failed;
 }
 
+bool Registry::http_allowed(const Repository& where) const {
+  return session_.options().allow_http || session_.access(where.host).insecure;
+}
+
+// A realm that anybody on the way may have named is not told who we are, whatever it speaks itself.
+bool Registry::may_know_secrets(const Repository& where, std::string_view url) const {
+  return parse_url(url).tls() && parse_url(where.base_url).tls();
+}
+
 std::string Registry::basic(const Repository& where, std::string_view url) const {
-  const auto& accounts = session_.options().registry_auth;
-  if (!parse_url(url).tls()) return {};
-  auto found = accounts.find(lower(where.host));
-  if (where.host == kDockerHub)
-    for (const char* alias : {"docker.io", "index.docker.io"})
-      if (found == accounts.end()) found = accounts.find(alias);
-  if (found == accounts.end()) return {};
-  return cat("Basic ", base64(cat(found->second.first, ":", found->second.second)));
+  const Access& account = session_.access(where.host);
+  if (account.user.empty() || !may_know_secrets(where, url)) return {};
+  return cat("Basic ", base64_encode(cat(account.user, ":", account.password)));
+}
+
+Get Registry::token_request(const Repository& where, const std::string& realm, const std::string& service,
+                            const std::string& scope) const {
+  const Access& account = session_.access(where.host);
+  const std::string scopes = scope.empty() ? cat("repository:", where.name, ":pull") : scope;
+  Get out{.url = realm, .only_tls = !http_allowed(where)};
+  if (!account.identity_token.empty() && may_know_secrets(where, realm)) {
+    out.form = cat("grant_type=refresh_token&client_id=", kClient, "&service=", percent_encode(service),
+                   "&scope=", percent_encode(scopes), "&refresh_token=", percent_encode(account.identity_token));
+    return out;
+  }
+  std::string query;
+  if (!service.empty()) query = cat("service=", percent_encode(service), "&");
+  for (const auto one : split(scopes, ' '))
+    if (!one.empty()) query += cat("scope=", percent_encode(one), "&");
+  if (query.ends_with('&')) query.pop_back();
+  out.url = with_query(realm, query);
+  out.authorization = basic(where, out.url);
+  return out;
 }
 
 std::string Registry::token(const Repository& where, const std::string& realm, const std::string& service,
                             const std::string& scope) {
-  std::string query;
-  if (!service.empty()) query = cat("service=", percent_encode(service), "&");
-  const std::string scopes = scope.empty() ? cat("repository:", where.name, ":pull") : scope;
-  for (const auto one : split(scopes, ' '))
-    if (!one.empty()) query += cat("scope=", percent_encode(one), "&");
-  if (query.ends_with('&')) query.pop_back();
-  const std::string url = with_query(realm, query);
-  const bool http_allowed = session_.options().allow_http;
-  if (!parse_url(url).tls() && !http_allowed)
-    throw Error(Errc::denied, cat("the registry wants a token from ", shown_url(url), ", over http"));
+  Get get = token_request(where, realm, service, scope);
+  if (!parse_url(get.url).tls() && !http_allowed(where))
+    throw Error(Errc::denied, cat("the registry wants a token from ", shown_url(get.url), ", over http"));
   ToMemory text(kMaxToken, {});
-  const Head head =
-      engine_.run(Get{.url = url, .authorization = basic(where, url), .receiver = &text, .only_tls = !http_allowed});
-  if (head.status == 401 || head.status == 403)
+  get.receiver = &text;
+  const std::string url = get.url;
+  const Head head = engine_.run(std::move(get));
+  if (head.status == 400 || head.status == 401 || head.status == 403)
     throw Error(Errc::denied, cat("unable to retrieve auth token: ", head.status, " from ", shown_url(url)));
   if (head.status != 200) throw_registry_status(head);
   const json::Value value = json::parse(text.text(), {.bytes = kMaxToken});
@@ -100,7 +110,7 @@ Get Registry::request(const Repository& where, std::string_view path, Receiver& 
   return {.url = cat(where.base_url, "/v2/", where.name, path),
           .authorization = known == authorizations_.end() ? std::string{} : known->second,
           .receiver = &receiver,
-          .only_tls = !session_.options().allow_http};
+          .only_tls = !http_allowed(where)};
 }
 
 bool Registry::authorize(const Repository& where, Get& get, const Head& head) {
@@ -149,13 +159,13 @@ Document Registry::document(const Repository& where, const std::string& path, st
 Document Registry::first_manifest(Repository& where, const std::string& reference) {
   const std::string path = cat("/manifests/", reference);
   if (!where.base_url.empty()) return document(where, path, accepted_manifests(), false);
-  const bool http_allowed = session_.options().allow_http;
+  const bool or_http = http_allowed(where);
   where.base_url = cat("https://", where.host);
   try {
-    return document(where, path, accepted_manifests(), http_allowed);
+    return document(where, path, accepted_manifests(), or_http);
   } catch (const Error& e) {
     // Only when there is nothing that speaks TLS: an answer is an answer, and a bad certificate is not cured by none.
-    if (!http_allowed || e.code() != Errc::network || e.cause().starts_with("Unexpected HTTP code")) throw;
+    if (!or_http || e.code() != Errc::network || e.cause().starts_with("Unexpected HTTP code")) throw;
     session_.debug(e.brief());
   }
   where.base_url = cat("http://", where.host);

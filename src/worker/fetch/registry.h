@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pull side of the distribution API, version 2: documents of an image, and who may ask for its blobs. Answers of
-// 401 are met with what they ask for: a token from the realm they name, or the configured account. Passwords only
-// travel over https.
+// 401 are met with what they ask for: a token from the realm they name, or the account that rkt passed for the host.
+// Passwords and refresh tokens only travel over https, and only to realms that were named over https.
 #pragma once
 
 #include <map>
@@ -37,7 +37,11 @@ class Registry {
   Document first_manifest(Repository& where, const std::string& reference);
   std::string token(const Repository& where, const std::string& realm, const std::string& service,
                     const std::string& scope);
+  Get token_request(const Repository& where, const std::string& realm, const std::string& service,
+                    const std::string& scope) const;
   std::string basic(const Repository& where, std::string_view url) const;
+  bool http_allowed(const Repository& where) const;
+  bool may_know_secrets(const Repository& where, std::string_view url) const;
 
   Session& session_;
   Engine& engine_;

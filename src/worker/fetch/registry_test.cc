@@ -14,7 +14,7 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kHttp = R"({"allow_http":true,"auth":{},"registry_auth":{}})";
+const std::string kHttp = R"({"allow_http":true,"auth":{}})";
 const std::string kConfig = R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})";
 const std::string kManifestType = "application/vnd.oci.image.manifest.v1+json";
 
@@ -65,7 +65,7 @@ TEST(Registry, FollowsAnIndexToTheImageOfThisPlatform) {
 
 TEST(Registry, IsNotSpokenToOverHttpUnlessAllowed) {
   TestServer server(documents);
-  TestSession s(R"({"auth":{},"registry_auth":{}})");
+  TestSession s(R"({"auth":{}})");
   EXPECT_THAT(failure(s, server.host()), HasSubstr("https://"));
   EXPECT_TRUE(server.requests().empty());
 }
@@ -115,10 +115,31 @@ TEST(Registry, DoesNotPutAForeignTokenIntoAHeaderUnseen) {
 TEST(Registry, NeverSendsPasswordsOverHttp) {
   TestServer server(
       [](const std::string&) { return TestServer::reply("401 No", "WWW-Authenticate: Basic realm=\"x\"\r\n", ""); });
-  TestSession s(
-      cat(R"({"allow_http":true,"auth":{},"registry_auth":{")", server.host(), R"(":{"user":"u","password":"p"}}})"));
+  TestSession s(kHttp);
+  s.session.set_access(server.host(), {.user = "u", .password = "p"});
   EXPECT_THAT(failure(s, server.host()), HasSubstr("passwords are not sent over http"));
   EXPECT_THAT(server.requests(), Each(Not(HasSubstr("Authorization"))));
+}
+
+TEST(Registry, NeverTellsSecretsToARealmThatWasNamedOverHttp) {
+  TestServer server([](const std::string&) {
+    return TestServer::reply("401 No", "WWW-Authenticate: Bearer realm=\"https://127.0.0.1:9/token\"\r\n", "");
+  });
+  TestSession s(kHttp);
+  Engine engine(s.session);
+  for (const Access& secret : {Access{.user = "u", .password = "p"}, Access{.identity_token = "t"}}) {
+    s.session.set_access(server.host(), secret);
+    EXPECT_THAT(failure(s, server.host()), HasSubstr("https://127.0.0.1:9/token"));
+  }
+  EXPECT_THAT(server.requests(), Each(Not(HasSubstr("Authorization"))));
+}
+
+TEST(Registry, MayBeInsecureAlone) {
+  TestServer server(documents);
+  TestSession s(R"({"auth":{}})");
+  s.session.set_access(server.host(), {.insecure = true});
+  EXPECT_EQ(failure(s, server.host()), "no error");
+  EXPECT_THAT(failure(s, "127.0.0.1:9"), HasSubstr("https://127.0.0.1:9"));
 }
 
 TEST(Registry, NamesWhatIsNotThere) {

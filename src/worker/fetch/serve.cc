@@ -65,6 +65,7 @@ class Server {
     if (op == "get") return get(in, message);
     if (op == "discover") return discover(in);
     if (op == "keys") return keys(in);
+    if (op == "access") return access(in, message);
     if (op == "resolve") return resolve(in, message);
     if (op == "blobs") return blobs(in, message);
     throw Error(Errc::bug, cat("unknown fetch request ", quoted(op)));
@@ -73,6 +74,7 @@ class Server {
   json::Object get(const json::Reader& in, const Channel::Message& message);
   json::Object discover(const json::Reader& in);
   json::Object keys(const json::Reader& in);
+  json::Object access(const json::Reader& in, const Channel::Message& message);
   json::Object resolve(const json::Reader& in, const Channel::Message& message);
   json::Object blobs(const json::Reader& in, const Channel::Message& message);
   void tell_headers(const Head& head, std::uint64_t size);
@@ -106,7 +108,9 @@ json::Object Server::get(const json::Reader& in, const Channel::Message& message
   Get request{.url = in.at("url").text(), .receiver = &file, .only_tls = !session_.options().allow_http};
   const Url url = parse_url(request.url);
   const auto& auth = session_.options().auth;
+  const auto& aws = session_.options().aws;
   if (const auto own = auth.find(url.authority); url.tls() && own != auth.end()) request.authorization = own->second;
+  if (const auto own = aws.find(url.authority); url.tls() && own != aws.end()) request.aws = &own->second;
 
   Head last;
   engine_.run(std::span<Get>(&request, 1), 1, [&](std::size_t, const Head& head) {
@@ -156,6 +160,28 @@ json::Object Server::keys(const json::Reader& in) {
   json::Object out = event("end");
   out.set("urls", std::move(urls));
   return out;
+}
+
+json::Object Server::access(const json::Reader& in, const Channel::Message& message) {
+  Access out{.user = in.text_or("user", ""),
+             .password = in.text_or("password", ""),
+             .identity_token = in.text_or("identity_token", ""),
+             .insecure = in.boolean_or("insecure", false)};
+  const auto pem = [&](std::size_t index) {
+    return read_all(descriptor(message, index), "certificates", kMaxCertificates);
+  };
+  std::size_t next = 0;
+  if (in.boolean_or("ca", false)) {
+    out.certificates = session_.options().certificates;
+    if (out.certificates.empty()) out.certificates = system_certificates();
+    out.certificates += pem(next++);
+  }
+  if (in.boolean_or("client", false)) {
+    out.client = pem(next++);
+    out.client_key = pem(next++);
+  }
+  session_.set_access(in.at("host").text(), std::move(out));
+  return event("end");
 }
 
 json::Object Server::resolve(const json::Reader& in, const Channel::Message& message) {

@@ -23,7 +23,8 @@ namespace rkt::fetch {
 
 class TestServer {
  public:
-  /// From the request's head to the whole answer.
+  /// From the request's head to the whole answer. kSilence: none, until the client goes away.
+  static constexpr std::string_view kSilence = "silence";
   using Answer = std::function<std::string(const std::string& request)>;
 
   explicit TestServer(Answer answer)
@@ -70,12 +71,18 @@ class TestServer {
         if (request[0] == 0x16) break;  // TLS: not spoken here
       }
       request.resize(size);
-      if (!request.starts_with("GET ")) continue;
+      if (!request.starts_with("GET ") && !request.starts_with("POST ")) continue;
       {
         const std::lock_guard guard(mutex_);
         requests_.push_back(request);
       }
       const std::string answer = answer_(request);
+      if (answer == kSilence) {
+        char drain[256];
+        while (::recv(peer.get(), drain, sizeof drain, 0) > 0) {
+        }
+        continue;
+      }
       for (std::size_t at = 0; at < answer.size();) {
         const ssize_t n = ::send(peer.get(), answer.data() + at, answer.size() - at, MSG_NOSIGNAL);
         if (n <= 0) break;

@@ -21,11 +21,13 @@ Options read_options(const Channel::Message& message) {
   Options out{.insecure_tls = options.boolean_or("insecure_tls", false),
               .allow_http = options.boolean_or("allow_http", false),
               .auth = {},
-              .registry_auth = {},
+              .aws = {},
               .certificates = {}};
   for (const auto& [host, header] : options.at("auth").members()) out.auth[lower(host)] = header.text();
-  for (const auto& [host, account] : options.at("registry_auth").members())
-    out.registry_auth[lower(host)] = {account.at("user").text(), account.at("password").text()};
+  if (const auto aws = options.find("aws"))
+    for (const auto& [host, key] : aws->members())
+      out.aws[lower(host)] = {key.at("id").text(), key.at("secret").text(), key.text_or("region", "")};
+  if (const auto stall = options.find("stall_ms")) out.stall = std::chrono::milliseconds(stall->integer(1, 3'600'000));
   if (has_ca) out.certificates = read_all(message.fds[1].get(), "certificates", kMaxCertificates);
   return out;
 }
@@ -36,6 +38,16 @@ Session::Session(Channel channel) : channel_(std::move(channel)) {
   const auto first = channel_.receive();
   if (!first) throw Error(Errc::system, "the channel closed before the options came");
   options_ = read_options(*first);
+}
+
+const Access& Session::access(std::string_view host) const {
+  static const Access kNothingParticular;
+  const auto found = access_.find(lower(host));
+  return found == access_.end() ? kNothingParticular : found->second;
+}
+
+void Session::set_access(const std::string& host, Access access) {
+  access_.insert_or_assign(lower(host), std::move(access));
 }
 
 void Session::tell(json::Object event) { channel_.send(json::write(std::move(event))); }

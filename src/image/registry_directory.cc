@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/registry_directory.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "image/credential_helper.h"
+#include "sys/file.h"
+
+namespace rkt::image {
+namespace {
+
+constexpr std::size_t kMaxAuthFile = std::size_t{4} << 20;
+
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+std::optional<std::string> read_optional(const std::string& path, bool required) {
+  try {
+    return read_file(path, kMaxAuthFile);
+  } catch (const Error& e) {
+    if (e.code() != Errc::not_found || required) throw;
+    return std::nullopt;
+  }
+}
+
+// Whether the first component is a registry (images §4.1).
+bool names_a_registry(const std::string& typed) {
+  const auto slash = typed.find('/');
+  if (slash == std::string::npos) return false;
+  const std::string first = typed.substr(0, slash);
+  return first == "localhost" || first.find_first_of(".:") != std::string::npos;
+}
+
+}  // namespace
+
+std::string contacted_host(const std::string& host) {
+  return config::account_host(host) == "docker.io" ? "registry-1.docker.io" : host;
+}
+
+RegistryDirectory::RegistryDirectory(const config::Config& config)
+    : config_(config), places_(config::tool_places(env, ::geteuid(), is_there)) {}
+
+const config::Registries& RegistryDirectory::registries() {
+  if (!registries_) registries_ = config::load_registries(places_);
+  return *registries_;
+}
+
+std::vector<std::string> RegistryDirectory::references(const std::string& typed) {
+  if (names_a_registry(typed)) return {typed};
+  auto found = config::short_name_candidates(registries(), typed);
+  if (found.empty()) return {typed};
+  return found;
+}
+
+std::vector<config::PullSource> RegistryDirectory::sources(const oci::Reference& ref) {
+  return config::pull_sources(
+      registries(),
+      {.host = config::account_host(ref.host), .repository = ref.repository, .tag = ref.tag, .digest = ref.digest});
+}
+
+std::optional<config::Account> RegistryDirectory::account(const std::string& host, const std::string& repository) {
+  for (const auto& [name, login] : config_.docker_auth)  // names in any case, as hosts are
+    if (config::account_host(lower(name)) == config::account_host(lower(host)))
+      return config::Account{.user = login.first, .password = login.second, .identity_token = {}};
+  for (const auto& path : places_.auth_files) {
+    const auto text = read_optional(path, places_.auth_required);
+    if (!text) continue;
+    auto answer = config::find_account(config::parse_auth_file(*text, path), host, repository);
+    if (!answer.helper.empty()) answer.account = ask_helper(answer.helper, answer.server);
+    if (answer.account) return answer.account;
+  }
+  for (const auto& helper : registries().helpers)
+    if (auto found = ask_helper(helper, config::helper_server(host))) return found;
+  return std::nullopt;
+}
+
+RegistryAccess RegistryDirectory::access(const config::PullSource& source) {
+  RegistryAccess out;
+  out.insecure = source.insecure;
+  out.account = account(source.host, source.repository).value_or(config::Account{});
+  out.certificates = config::load_certificates(places_.certificates, source.host);
+  if (source.insecure && std::ranges::find(warned_, source.host) == warned_.end()) {
+    log::note("image", cat("warning: TLS verification has been disabled for registry ", quoted(source.host), " by ",
+                           source.file));
+    warned_.push_back(source.host);
+  }
+  return out;
+}
+
+}  // namespace rkt::image

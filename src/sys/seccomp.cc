@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -125,6 +126,23 @@ std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules) {
   }
   out.push_back(answer(SECCOMP_RET_KILL_PROCESS));
   if (out.size() > BPF_MAXINSNS) throw Error(Errc::invalid, cat("seccomp program of ", out.size(), " instructions"));
+  return out;
+}
+
+// Little-endian: the low half of an argument comes first. Whatever does not fit jumps behind the table.
+std::vector<sock_filter> with_permit(const std::vector<sock_filter>& program, std::uint64_t permit) {
+  constexpr std::uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS, kEqual = BPF_JMP | BPF_JEQ | BPF_K;
+  constexpr std::uint32_t kThird = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);
+  const auto low = static_cast<std::uint32_t>(permit), high = static_cast<std::uint32_t>(permit >> 32);
+  Code out = {
+      statement(kLoad, offsetof(seccomp_data, arch)),     {.code = kEqual, .jt = 0, .jf = 10, .k = kArches[0].audit},
+      statement(kLoad, offsetof(seccomp_data, nr)),       {.code = kEqual, .jt = 3, .jf = 0, .k = SYS_capset},
+      {.code = kEqual, .jt = 2, .jf = 0, .k = SYS_clone}, {.code = kEqual, .jt = 1, .jf = 0, .k = SYS_setsid},
+      {.code = kEqual, .jt = 0, .jf = 5, .k = SYS_ioctl}, statement(kLoad, kThird),
+      {.code = kEqual, .jt = 0, .jf = 3, .k = low},       statement(kLoad, kThird + sizeof low),
+      {.code = kEqual, .jt = 0, .jf = 1, .k = high},      answer(SECCOMP_RET_ALLOW),
+  };
+  out.insert(out.end(), program.begin(), program.end());
   return out;
 }
 

@@ -13,6 +13,7 @@
 
 #include <linux/filter.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,10 @@ struct SeccompRules {
 };
 
 std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules);
+
+/// The program, with a permit for what a process does between taking it and exec: capset, clone, setsid and ioctl pass
+/// when their third argument, which such a caller does not use, is `permit`, a random number that nobody else knows.
+std::vector<sock_filter> with_permit(const std::vector<sock_filter>& program, std::uint64_t permit);
 
 /// "EPERM" -> 1.
 std::optional<int> parse_errno(std::string_view name);

@@ -14,12 +14,13 @@ namespace rkt {
 namespace {
 
 // What the kernel would answer: an interpreter for the instructions that the programs are made of.
-std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, std::uint32_t nr,
-                  std::uint64_t arg0 = 0) {
+std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, std::uint32_t nr, std::uint64_t arg0 = 0,
+                  std::uint64_t arg2 = 0) {
   seccomp_data data{};
   data.arch = arch;
   data.nr = static_cast<int>(nr);
   data.args[0] = arg0;
+  data.args[2] = arg2;
   std::uint32_t a = 0;
   for (std::size_t pc = 0; pc < program.size(); ++pc) {
     const sock_filter& i = program[pc];
@@ -62,6 +63,19 @@ TEST(Seccomp, AllowsWhatIsListedAndKillsForOtherOldCalls) {
   EXPECT_EQ(run(p, kNative, SYS_exit_group), SECCOMP_RET_ALLOW);
   EXPECT_EQ(run(p, kNative, SYS_mount), SECCOMP_RET_KILL_PROCESS);
   EXPECT_EQ(run(p, kNative, SYS_close), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(Seccomp, APermitOpensItsCallsToWhoKnowsIt) {
+  constexpr std::uint64_t kPermit = 0x1234'5678'9abc'def0;
+  const auto p = with_permit(make_seccomp_program({.names = {"read"}, .err = EPERM}), kPermit);
+  for (const std::uint32_t call : {SYS_capset, SYS_clone, SYS_setsid, SYS_ioctl}) {
+    EXPECT_EQ(run(p, kNative, call, 0, kPermit), SECCOMP_RET_ALLOW);
+    for (const std::uint64_t wrong : {kPermit + 1, kPermit ^ (std::uint64_t{1} << 32), std::uint64_t{0}})
+      EXPECT_EQ(run(p, kNative, call, 0, wrong), SECCOMP_RET_ERRNO | EPERM);
+    EXPECT_EQ(run(p, kForeign, call, 0, kPermit), SECCOMP_RET_KILL_PROCESS);
+  }
+  EXPECT_EQ(run(p, kNative, SYS_mount, 0, kPermit), SECCOMP_RET_ERRNO | EPERM);
+  EXPECT_EQ(run(p, kNative, SYS_read, 0, 0), SECCOMP_RET_ALLOW);
 }
 
 TEST(Seccomp, RefusedCallsReturnTheErrnoThatWasAskedFor) {

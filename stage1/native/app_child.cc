@@ -3,7 +3,8 @@
 //
 // The order is forced: cgroups first, so that everything is accounted; the cgroup namespace after that, since its root
 // is where its maker is; the root before the working directory; ids after everything that needs root; the seccomp
-// filter last, since a list may refuse any of the calls above.
+// filter last, since a list may refuse any of the calls above. What comes after it on the way into another pid
+// namespace carries the permit that the filter was given.
 #include "stage1/native/app_child.h"
 
 #include <errno.h>
@@ -39,6 +40,18 @@ struct KernelSigaction {
   unsigned long mask;
 };
 
+struct CapabilitySets {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+  explicit CapabilitySets(const AppChildPlan& p) noexcept {
+    if (::syscall(SYS_capget, &header, data) < 0) die(p, AppStep::capabilities);
+  }
+  void apply(const AppChildPlan& p) noexcept {
+    if (::syscall(SYS_capset, &header, data, p.permit) < 0) die(p, AppStep::capabilities);
+  }
+};
+
 void reset_signals(const AppChildPlan& p) noexcept {
   for (int s = 1; s <= 64; ++s) {
     if (s == SIGKILL || s == SIGSTOP) continue;
@@ -52,6 +65,10 @@ void reset_signals(const AppChildPlan& p) noexcept {
 void pass_gate(const AppChildPlan& p) noexcept {
   char nothing = 0;
   if (p.gate[0] >= 0 && ::read(p.gate[0], &nothing, 1) < 0) die(p, AppStep::capabilities);
+}
+
+void find_pid_namespace(const AppChildPlan& p) noexcept {
+  if (p.pid_namespace >= 0 && ::setns(p.pid_namespace, CLONE_NEWPID) < 0) die(p, AppStep::process);
 }
 
 void join_cgroups(const AppChildPlan& p) noexcept {
@@ -71,8 +88,18 @@ void take_root(const AppChildPlan& p) noexcept {
 void take_descriptors(const AppChildPlan& p) noexcept {
   for (int i = 0; i < 3; ++i)
     if (::dup3(p.stdio[i], i, 0) < 0) die(p, AppStep::descriptors);
-  if (::setsid() < 0) die(p, AppStep::session);
-  if (p.controlling_terminal && ::ioctl(0, TIOCSCTTY, 0) < 0) die(p, AppStep::session);
+}
+
+void make_session(const AppChildPlan& p) noexcept {
+  if (::syscall(SYS_setsid, 0, 0, p.permit) < 0) die(p, AppStep::session);
+  if (p.controlling_terminal && ::syscall(SYS_ioctl, 0, TIOCSCTTY, p.permit) < 0) die(p, AppStep::session);
+}
+
+// A plain process executes with what is open above 2 closed by exec; nothing may stay open until then in a process that
+// others can look into.
+void close_descriptors(const AppChildPlan& p) noexcept {
+  const unsigned how = p.pid_namespace >= 0 ? 0 : CLOSE_RANGE_CLOEXEC;
+  if (::syscall(SYS_close_range, 3U, ~0U, how) < 0) die(p, AppStep::descriptors);
 }
 
 void set_oom_score(const AppChildPlan& p) noexcept {
@@ -86,11 +113,9 @@ void set_oom_score(const AppChildPlan& p) noexcept {
 // By raw system calls: libc's wrappers would signal threads that a clone does not have.
 void take_ids(const AppChildPlan& p) noexcept {
   // What the caller of rkt had made inheritable would come on top of the bounding set when root executes something.
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {};
-  if (::syscall(SYS_capget, &header, caps) < 0) die(p, AppStep::capabilities);
-  for (auto& half : caps) half.inheritable = 0;
-  if (::syscall(SYS_capset, &header, caps) < 0) die(p, AppStep::capabilities);
+  CapabilitySets sets(p);
+  for (auto& half : sets.data) half.inheritable = 0;
+  sets.apply(p);
   for (int cap = 0; cap <= kHighestCapability; ++cap)
     if ((p.caps >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       die(p, AppStep::capabilities);
@@ -101,10 +126,25 @@ void take_ids(const AppChildPlan& p) noexcept {
   if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) < 0) die(p, AppStep::user);
 }
 
-void confine(const AppChildPlan& p) noexcept {
+void take_filter(const AppChildPlan& p) noexcept {
   if (p.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) die(p, AppStep::capabilities);
-  // Without no_new_privs this needs CAP_SYS_ADMIN, which root has until exec.
+  // Without no_new_privs this needs CAP_SYS_ADMIN, which root has until exec, or until it goes inside.
   if (p.filter != nullptr && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, p.filter) < 0) die(p, AppStep::seccomp);
+}
+
+// Returns in the process that is inside; its parent is this one's. This one ends.
+void go_inside(const AppChildPlan& p, CapabilitySets& sets) noexcept {
+  for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; ++i) {
+    const auto allowed = static_cast<std::uint32_t>(p.caps >> (32 * i));
+    sets.data[i].permitted &= allowed;
+    sets.data[i].effective &= allowed;
+  }
+  sets.apply(p);
+  const long pid = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, p.permit, nullptr, nullptr);
+  if (pid < 0) die(p, AppStep::process);
+  if (pid == 0) return make_session(p);
+  p.fault->inside = static_cast<pid_t>(pid);
+  ::_exit(0);
 }
 
 }  // namespace
@@ -135,6 +175,8 @@ int status_of(AppStep step) noexcept {
       return 218;
     case AppStep::seccomp:
       return 228;
+    case AppStep::process:
+      return 254;
     case AppStep::exec:
       return 203;
   }
@@ -167,6 +209,8 @@ const char* describe(AppStep step) noexcept {
       return "drop capabilities";
     case AppStep::seccomp:
       return "install the seccomp filter";
+    case AppStep::process:
+      return "start a process in the pod";
     case AppStep::exec:
       return "execute";
   }
@@ -174,18 +218,23 @@ const char* describe(AppStep step) noexcept {
 }
 
 [[noreturn]] void app_child(const AppChildPlan& p) noexcept {
+  const bool outside = p.pid_namespace >= 0;
   if (p.gate[1] >= 0) ::close(p.gate[1]);
   reset_signals(p);
+  find_pid_namespace(p);
   join_cgroups(p);
   take_root(p);
   take_descriptors(p);
+  if (!outside) make_session(p);
   set_oom_score(p);
   if (::chdir(p.directory) < 0) die(p, AppStep::directory);
   ::umask(0022);
-  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) die(p, AppStep::descriptors);
+  close_descriptors(p);
   take_ids(p);
+  CapabilitySets sets(p);  // looked at before the filter, which may refuse that
   pass_gate(p);
-  confine(p);
+  take_filter(p);
+  if (outside) go_inside(p, sets);
   ::execve(p.exe, p.argv, p.envp);
   die(p, AppStep::exec);
 }

@@ -5,6 +5,10 @@
 // The record lies in memory that parent and child share, not in a pipe: after the seccomp filter is on (last before
 // exec) the child may not be allowed to write, and the parent need not wait for anything at the start. Whoever reaps
 // the process looks at it: a step other than `none` means that the program never ran.
+//
+// Into a pid namespace in which something runs already, one step more is needed: an image may ask for CAP_SYS_PTRACE,
+// and with it look into whoever appears there. So the clone stays outside of that namespace until it has nothing left
+// that the app does not get (capabilities, descriptors, root directory), and then clones the process that enters it.
 #pragma once
 
 #include <linux/filter.h>
@@ -29,12 +33,14 @@ enum class AppStep : std::uint8_t {
   user,
   capabilities,
   seccomp,
+  process,
   exec
 };
 
 struct AppFault {
   AppStep step;
   int err;
+  pid_t inside;  // with `pid_namespace`: the process that went in, a child of this one's parent
 };
 
 /// Exit status of a child that failed at this step; numbers as the reference (pods §7.2).
@@ -60,7 +66,9 @@ struct AppChildPlan {
   std::uint64_t caps;  // bounding set
   bool no_new_privs;
   const sock_fprog* filter;  // nullptr: none
-  int gate[2];               // a pipe; nothing is executed before its write end is closed by all. -1: no gate
+  int pid_namespace;         // pidfd of a process in the one to go into; -1: this is the one
+  std::uint64_t permit;  // with `pid_namespace`: what `filter` takes for a permit as third argument; see sys/seccomp.h
+  int gate[2];           // a pipe; nothing is executed before its write end is closed by all. -1: no gate
   const char* exe;
   char* const* argv;
   char* const* envp;

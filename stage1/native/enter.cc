@@ -38,8 +38,8 @@ namespace rkt::native {
 namespace {
 
 constexpr int kLastRounds = 64;  // of 16 KiB: more than a pipe holds
-constexpr int kAppNamespaces =
-    CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
+// Not the pid namespace: this process and its first child stay out of the app's sight (app_child.h).
+constexpr int kAppNamespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
 
 std::string working_directory() {
   std::array<char, 4096> cwd{};
@@ -169,7 +169,8 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
                             .entry = target.group.entry(),
                             .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                             .controlling_terminal = streams.terminal,
-                            .new_cgroup_namespace = false},
+                            .new_cgroup_namespace = false,
+                            .pid_namespace = target.process.get()},
                            faults.slot(0));
   const auto process = open_pidfd(pid);
   streams = {};

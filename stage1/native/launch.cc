@@ -3,11 +3,37 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstring>
 
 #include "base/error.h"
+#include "sys/file.h"
 #include "sys/ns.h"
+#include "sys/seccomp.h"
 
 namespace rkt::native {
+namespace {
+
+std::uint64_t random_number() {
+  std::array<std::uint8_t, 8> bytes{};
+  fill_random(bytes);
+  std::uint64_t out = 0;
+  std::memcpy(&out, bytes.data(), sizeof out);
+  return out;
+}
+
+// The process that went inside, once the one that let it has ended.
+pid_t wait_for_inside(pid_t pid, const AppFault& fault) {
+  while (::waitpid(pid, nullptr, 0) < 0)
+    if (errno != EINTR) throw Error::from_errno("wait for a process to start");
+  if (fault.inside != 0) return fault.inside;
+  if (fault.step == AppStep::none) throw Error(Errc::system, "the process was killed while it started");
+  throw Error::from_errno(describe(fault.step), fault.err).exit_with(status_of(fault.step));
+}
+
+}  // namespace
 
 FaultPage::FaultPage(std::size_t slots) : size_(slots * sizeof(AppFault)) {
   void* p = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -23,12 +49,15 @@ ExecStrings::ExecStrings(std::vector<std::string> strings) : strings_(std::move(
 }
 
 pid_t launch(const LaunchRequest& r, AppFault& fault) {
-  fault = {.step = AppStep::none, .err = 0};
+  fault = {.step = AppStep::none, .err = 0, .inside = 0};
+  const bool outside = r.pid_namespace >= 0;
+  const std::uint64_t permit = outside ? random_number() : 0;
   const ExecStrings argv(r.argv), env(r.env);
   sock_fprog filter{};
   std::vector<sock_filter> code;
   if (r.confinement.filter) {
-    code = *r.confinement.filter;  // sock_fprog's pointer is not to const
+    // A copy: sock_fprog's pointer is not to const.
+    code = outside ? with_permit(*r.confinement.filter, permit) : *r.confinement.filter;
     filter = {.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
   }
   const AppChildPlan plan{.fault = &fault,
@@ -48,13 +77,15 @@ pid_t launch(const LaunchRequest& r, AppFault& fault) {
                           .caps = r.confinement.caps,
                           .no_new_privs = r.confinement.no_new_privs,
                           .filter = r.confinement.filter ? &filter : nullptr,
+                          .pid_namespace = r.pid_namespace,
+                          .permit = permit,
                           .gate = {r.gate[0], r.gate[1]},
                           .exe = argv.front(),
                           .argv = argv.get(),
                           .envp = env.get()};
   const NewProcess child = clone_process(r.root.empty() ? 0 : CLONE_NEWNS, r.entry.into);
   if (child.pid == 0) app_child(plan);
-  return child.pid;
+  return outside ? wait_for_inside(child.pid, fault) : child.pid;
 }
 
 }  // namespace rkt::native

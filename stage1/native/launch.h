@@ -52,10 +52,11 @@ struct LaunchRequest {
   bool controlling_terminal = false;
   int gate[2] = {-1, -1};            ///< see app_child.h
   bool new_cgroup_namespace = true;  ///< false: this process is in the app's already
+  int pid_namespace = -1;            ///< pidfd of a process in the one to go into; -1: children of this one are there
 };
 
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared
-/// first.
+/// first. With `pid_namespace` this returns when it is inside, or throws what kept it from that.
 pid_t launch(const LaunchRequest& request, AppFault& fault);
 
 }  // namespace rkt::native

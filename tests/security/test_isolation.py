@@ -208,6 +208,60 @@ def test_looking_into_pid_1_finds_no_place_of_the_host(rkt):
     assert out.split() == ["CapPrm:", "0000000000000020", "CapEff:", "0000000000000020"], out
 
 
+WATCHER = r"""
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+// Prints every capability set and every open descriptor above 2 of a process that is not this one or pid 1.
+int main(void) {
+  for (;;) {
+    DIR *proc = opendir("/proc");
+    for (struct dirent *e; (e = readdir(proc)) != NULL;) {
+      int pid = atoi(e->d_name), open_fds = 0;
+      if (pid <= 1 || pid == getpid()) continue;
+      char path[64], text[4096], *caps;
+      snprintf(path, sizeof path, "/proc/%d/fd", pid);
+      DIR *fds = opendir(path);
+      if (fds != NULL) {
+        for (struct dirent *f; (f = readdir(fds)) != NULL;) open_fds += atoi(f->d_name) > 2;
+        closedir(fds);
+      }
+      snprintf(path, sizeof path, "/proc/%d/status", pid);
+      int fd = open(path, O_RDONLY);
+      if (fd < 0) continue;
+      ssize_t n = read(fd, text, sizeof text - 1);
+      close(fd);
+      text[n < 0 ? 0 : n] = 0;
+      if ((caps = strstr(text, "CapPrm:\t")) != NULL) printf("%.16s %d\n", caps + 8, open_fds);
+    }
+    closedir(proc);
+    fflush(stdout);
+  }
+}
+"""
+
+
+def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt):
+    """CVE-2016-9962: an image with CAP_SYS_PTRACE could take over the entering process before it has dropped what it holds."""
+    source, program = rkt.tmp / "watcher.c", rkt.tmp / "watcher"
+    source.write_text(WATCHER)
+    subprocess.run(["gcc", "-O2", "-static", "-o", program, source], check=True)
+    allowed = (1 << 19) | (1 << 5)
+    with_caps(rkt, "CAP_SYS_PTRACE", "CAP_KILL", exec=["/watcher"], extra=[entry("rootfs/watcher", program.read_bytes(), mode=0o755)])
+    out = rkt.tmp / "seen"
+    with open(out, "wb") as seen:
+        _, uuid = rkt.start_pod("example.com/busybox", stdout=seen)
+    for _ in range(30):
+        rkt("enter", uuid, "/bin/true", code=0)
+    rkt("stop", "--force", uuid, code=0)
+    seen = set(out.read_text().splitlines()[:-1])
+    assert seen, "the watcher saw no process"
+    assert {int(line.split()[0], 16) & ~allowed for line in seen} == {0} and {line.split()[1] for line in seen} == {"0"}, seen
+
+
 def test_looking_into_pid_1_and_handlers_exclude_each_other(rkt):
     with_caps(rkt, "CAP_SYS_PTRACE", exec=["/bin/true"], eventHandlers=[{"name": "post-stop", "exec": ["/bin/true"]}])
     assert "CAP_SYS_PTRACE and event handlers" in rkt.run("example.com/busybox", code=254).err

@@ -43,6 +43,16 @@ keystore::Keystore Env::keystore() const {
   return {globals_.dirs.system, globals_.dirs.local, cat(install_prefix(), "/lib/rkt")};
 }
 
+void Env::warn_before_fetching() {
+  if (!warned_of_fetching_)
+    for (const auto& line : image::fetch_warnings(globals_.insecure)) log::note("image", line);
+  warned_of_fetching_ = true;
+}
+
+void Env::warn_before_running() {
+  for (const auto& line : image::run_warnings(globals_.insecure)) err(line);
+}
+
 void Env::out(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
 
 void Env::err(std::string_view line) const { log::note(command_, line); }

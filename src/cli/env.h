@@ -33,6 +33,10 @@ class Env {
   const config::Config& config();  ///< loaded once
   keystore::Keystore keystore() const;
 
+  /// Says once which checks --insecure-options turns off for this command.
+  void warn_before_fetching();
+  void warn_before_running();
+
   void out(std::string_view text);        ///< stdout, as it is; throws when it cannot be written
   void err(std::string_view line) const;  ///< stderr: "COMMAND: LINE"
 
@@ -41,6 +45,7 @@ class Env {
   Globals globals_;
   std::string data_dir_;
   std::optional<config::Config> config_;
+  bool warned_of_fetching_ = false;
 };
 
 }  // namespace rkt::cli

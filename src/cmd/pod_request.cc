@@ -58,6 +58,7 @@ void check_mounts(const stage0::PrepareRequest& request, const cli::Parsed& in) 
 }  // namespace
 
 image::FindOptions find_options(cli::Env& env, const std::string& pull_policy) {
+  env.warn_before_fetching();
   image::FindOptions o;
   o.pull = pull_policy == "never"    ? image::PullPolicy::never
            : pull_policy == "update" ? image::PullPolicy::update

@@ -33,6 +33,7 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   find_images(env, store, in, request, "");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
+  env.warn_before_running();
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"));
   stage0::prepare(store, pod, request);

@@ -26,6 +26,7 @@ int run_prepared_pod(cli::Env& env, const cli::Parsed& in) {
   if (options.interactive && manifest.apps.size() > 1)
     throw Error(Errc::usage, "interactive option only supports pods with one app");
   stage0::check_run_options(options, !manifest.ports.empty());
+  env.warn_before_running();
   stage0::run_prepared(store, pods, id, options);
 }
 

@@ -48,6 +48,7 @@ int run_trust(cli::Env& env, const cli::Parsed& in) {
                                     .trust_https = globals.trust_keys_from_https};
   if (!options.prefix.empty())
     in_context([] { return std::string("error adding keys"); }, [&] { appc::AcIdentifier::parse(options.prefix); });
+  env.warn_before_fetching();
   // No credentials: neither discovery nor the keys need any here.
   image::FetchClient client({.insecure_tls = globals.insecure.tls, .allow_http = options.allow_http},
                             [](const image::Progress&) {});

@@ -63,10 +63,7 @@ store::ImageRecord Finder::find(const Request& request) {
 }
 
 FetchClient& Finder::Impl::client() {
-  if (!client_slot) {
-    if (options.insecure.tls && trust.required()) log::note("image", "warning: TLS verification has been disabled");
-    client_slot.emplace(fetch_options(config, options.insecure), show);
-  }
+  if (!client_slot) client_slot.emplace(fetch_options(config, options.insecure), show);
   return *client_slot;
 }
 

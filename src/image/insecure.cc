@@ -58,4 +58,20 @@ Insecure Insecure::parse(std::string_view text) {
   return out;
 }
 
+std::vector<std::string> fetch_warnings(const Insecure& insecure) {
+  std::vector<std::string> out;
+  if (insecure.image) out.emplace_back("warning: image signature verification has been disabled");
+  if (insecure.tls) out.emplace_back("warning: TLS verification has been disabled");
+  if (insecure.http) out.emplace_back("warning: discovery and registries may use plain http");
+  return out;
+}
+
+std::vector<std::string> run_warnings(const Insecure& insecure) {
+  std::vector<std::string> out;
+  if (insecure.capabilities) out.emplace_back("warning: capabilities of apps are not restricted");
+  if (insecure.paths) out.emplace_back("warning: paths in /proc and /sys are not protected");
+  if (insecure.seccomp) out.emplace_back("warning: system calls of apps are not filtered");
+  return out;
+}
+
 }  // namespace rkt::image

@@ -2,7 +2,9 @@
 // --insecure-options: one flag a check that is off (cli §2.2).
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace rkt::image {
 
@@ -12,5 +14,10 @@ struct Insecure {
   /// Comma list, any case; "" and "none" turn nothing off. Throws "unknown option …", "duplicated option …".
   static Insecure parse(std::string_view text);
 };
+
+/// What to tell a person: a line for each check that is off when images are found, or when pods run. `ondisk` turns off
+/// nothing here, and keys that may come over insecure links are told of when they are looked for.
+std::vector<std::string> fetch_warnings(const Insecure& insecure);
+std::vector<std::string> run_warnings(const Insecure& insecure);
 
 }  // namespace rkt::image

@@ -129,7 +129,7 @@ def test_a_server_that_breaks_off_leaves_nothing_usable(rkt, web, lie):
         return True
     web.hooks["/x.aci"] = broken
     r = rkt("fetch", url, code=254)
-    assert len(r.err.strip().splitlines()) <= 6
+    assert len(r.complaints) <= 6
     del web.hooks["/x.aci"]
     rkt("fetch", url, code=0)
 
@@ -276,7 +276,7 @@ def test_garbage_is_not_an_image(rkt):
         path = rkt.tmp / f"{name}.aci"
         path.write_bytes(data)
         r = rkt("--insecure-options=image", "fetch", path, code=254)
-        assert len(r.err.strip().splitlines()) == 1, r
+        assert len(r.complaints) == 1, r
     path = rkt.tmp / "nomanifest.aci"
     from rktlib import tar_bytes
     path.write_bytes(tar_bytes(busybox_rootfs()))

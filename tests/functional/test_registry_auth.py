@@ -62,7 +62,7 @@ def fetch(rkt, server, code=0, name="team/app:1", **kw):
 
 def test_without_an_account_the_remedy_is_named(rkt, guarded):
     r = rkt(IMAGE, "fetch", f"docker://{guarded.host}/team/app:1", code=254)
-    assert "Unexpected HTTP code: 401" in r.err and "dockerAuth" in r.err and len(r.err.strip().splitlines()) <= 2
+    assert "Unexpected HTTP code: 401" in r.err and "dockerAuth" in r.err and len(r.complaints) <= 2
 
 
 def test_docker_auth(rkt, guarded):

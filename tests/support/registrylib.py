@@ -27,19 +27,19 @@ class Authority:
     def openssl(self, *args, input=None):
         return subprocess.run(["openssl", *args], check=True, input=input, capture_output=True, cwd=self.root).stdout
 
-    def issue(self, name, *, rsa=False):
-        """A certificate for localhost and 127.0.0.1, server and client alike: paths of certificate and key."""
+    def issue(self, name, *, rsa=False, names=("localhost",)):
+        """A certificate for these names and 127.0.0.1, server and client alike: paths of certificate and key."""
         crt, key, csr = (os.path.join(self.root, f"{name}.{end}") for end in ("crt", "key", "csr"))
         kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         self.openssl("req", "-newkey", *kind, "-nodes", "-keyout", key, "-out", csr, "-subj", f"/CN={name}")
         with open(os.path.join(self.root, "ext"), "w") as f:
-            f.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+            f.write(f"subjectAltName={','.join('DNS:' + n for n in names)},IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
         self.openssl("x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-out", crt, "-days", "2", "-extfile", "ext")
         return crt, key
 
-    def server_context(self):
+    def server_context(self, *names):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.issue("server"))
+        context.load_cert_chain(*self.issue("server", names=names or ("localhost",)))
         return context
 
 
@@ -151,3 +151,123 @@ def auth_entry(user, password):
 
 def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+class Nginx:
+    """nginx with TLS and files below `root`: ranges, ETag, Last-Modified. `location`: more directives for them."""
+
+    def __init__(self, root, authority, location="", rate=None):
+        self.root = os.path.join(str(root), "www")
+        os.makedirs(self.root, exist_ok=True)
+        os.chmod(str(root), 0o755)
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.url = f"https://{self.address}"
+        self.log_path = os.path.join(str(root), "access.log")
+        crt, key = authority.issue(f"nginx-{self.port}")
+        config = os.path.join(str(root), "nginx.conf")
+        with open(config, "w") as f:
+            f.write(f"""daemon off; master_process off; user root; pid {root}/pid; error_log {root}/error.log;
+events {{ }}
+http {{
+  log_format full '$request $status range=$http_range match=$http_if_none_match auth=$http_authorization';
+  access_log {self.log_path} full; default_type application/octet-stream;
+  client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3; uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
+  server {{ listen {self.address} ssl; ssl_certificate {crt}; ssl_certificate_key {key}; root {self.root};
+    location / {{ {f'limit_rate {rate};' if rate else ''} {location} }} }}
+}}
+""")
+        self.process = subprocess.Popen(["nginx", "-c", config, "-e", os.path.join(str(root), "error.log")], stderr=subprocess.DEVNULL)
+        wait_until(self.answers, "nginx to answer")
+
+    def answers(self):
+        import socket
+        assert self.process.poll() is None, open(os.path.join(os.path.dirname(self.log_path), "error.log")).read()
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def put(self, aci, name):
+        """An ACI and its signature, under their URL."""
+        shutil.copy(aci.path, os.path.join(self.root, name))
+        shutil.copy(aci.path[:-len(".aci")] + ".aci.asc", os.path.join(self.root, name + ".asc"))
+        return f"{self.url}/{name}"
+
+    def log(self):
+        with open(self.log_path) as f:
+            return f.read().splitlines()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Proxy:
+    """An HTTP proxy that takes CONNECT and absolute URLs to places of the test's own: `routes` maps HOST:PORT to (address, port)."""
+
+    def __init__(self):
+        import http.server
+        import socket
+        import threading
+        self.routes, self.log = {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def connect(self, host_port):
+                outer.log.append((self.command, self.path, dict(self.headers)))
+                target = outer.routes.get(host_port)
+                return socket.create_connection(target) if target else None
+
+            def do_CONNECT(self):
+                peer = self.connect(self.path)
+                if not peer:
+                    return self.send_error(502)
+                self.send_response(200)
+                self.end_headers()
+                self.relay(peer)
+
+            def do_GET(self):
+                parts = urllib.parse.urlsplit(self.path)
+                peer = self.connect(parts.netloc if ":" in parts.netloc else parts.netloc + ":80")
+                if not peer:
+                    return self.send_error(502)
+                path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+                head = "".join(f"{k}: {v}\r\n" for k, v in self.headers.items() if k.lower() not in ("connection", "proxy-connection"))
+                peer.sendall(f"GET {path} HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode())
+                self.relay(peer)
+
+            def relay(self, peer):
+                self.close_connection = True
+
+                def pump(source, to):
+                    try:
+                        while data := source.recv(65536):
+                            to.sendall(data)
+                    except OSError:
+                        pass
+                    for end, how in ((to, socket.SHUT_WR), (source, socket.SHUT_RD)):
+                        try:
+                            end.shutdown(how)
+                        except OSError:
+                            pass
+                back = threading.Thread(target=pump, args=(peer, self.connection), daemon=True)
+                back.start()
+                pump(self.connection, peer)
+                back.join()
+                peer.close()
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

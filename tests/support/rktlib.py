@@ -157,6 +157,11 @@ class Result:
     err: str
     raw: bytes = b""
 
+    @property
+    def complaints(self):
+        """Lines of stderr that are no warning of a check that is off."""
+        return [line for line in self.err.strip().splitlines() if ": warning: " not in line]
+
     def __repr__(self):
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 

@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr int kMaxRedirects = 10;
-constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  // so many new bytes make the earlier failures forgotten
+constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  // so much further, and earlier failures are forgotten
 constexpr long kReceiveBuffer = 256L << 10;
 constexpr std::chrono::seconds kMaxRetryAfter{30};
 constexpr milliseconds kFirstBackoff{500};
@@ -100,9 +100,10 @@ struct Engine::Transfer {
   std::string url;  // of this attempt
   int redirects = 0, retries = 0;
   bool all_tls = true;
-  Clock::time_point due{};       // not before
-  Clock::time_point heard{};     // the last sign of life
-  std::uint64_t since_loss = 0;  // bytes that were wanted and came since the last failure
+  Clock::time_point due{};    // not before
+  Clock::time_point heard{};  // the last sign of life
+  // Offsets in what is fetched, over all attempts: where this one is, the furthest, and that of the last failure.
+  std::uint64_t position = 0, furthest = 0, furthest_at_loss = 0;
 
   Easy easy;
   Lines lines;
@@ -199,6 +200,8 @@ void Engine::Transfer::finish_head() {
   if (head.status < 200) return;
   head_complete = true;
   if (head.status != 200 && head.status != 206) return;
+  const auto range = head.status == 206 ? parse_content_range(head.field("content-range")) : std::nullopt;
+  position = range ? range->first : 0;
   wanted = get->receiver->begin(head);
   declined = !wanted;
 }
@@ -226,7 +229,7 @@ std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::
   t.heard = Clock::now();
   try {
     if (t.wanted) {
-      t.since_loss += bytes.size();
+      t.position += bytes.size();
       t.get->receiver->bytes(bytes);
       return bytes.size();
     }
@@ -252,8 +255,9 @@ void Engine::Transfer::follow() {
 
 // Back to the start of the redirects after a pause, or `reason` when that was tried often enough.
 void Engine::Transfer::wait(const Error& reason) {
-  if (since_loss >= kProgress) retries = 0;
-  since_loss = 0;
+  furthest = std::max(furthest, position);
+  if (furthest >= furthest_at_loss + kProgress) retries = 0;
+  furthest_at_loss = furthest;
   if (retries >= get->retries) throw Error(reason);
   milliseconds pause = jittered(kFirstBackoff * (1 << retries++));
   if (const auto asked = parse_retry_after(head.field("retry-after"), kMaxRetryAfter)) pause = *asked;

@@ -42,7 +42,7 @@ int run_trust(cli::Env& env, const cli::Parsed& in) {
   check_scope(in);
   const auto& globals = env.globals();
   if (globals.insecure.image) throw Error(Errc::usage, "could not get the keystore");
-  const image::TrustOptions options{.prefix = in.text("prefix"),
+  const image::TrustOptions options{.prefix = image::name_prefix(in.text("prefix")),
                                     .allow_http = in.on("insecure-allow-http"),
                                     .skip_review = in.on("skip-fingerprint-review"),
                                     .trust_https = globals.trust_keys_from_https};
@@ -71,7 +71,8 @@ const cli::Command trust{
     .brief = "Trust a key for image verification",
     .description =
         "Adds keys to the local key store, for the verification of signed images.\n"
-        "PUBKEY is a local file or a URL. PREFIX limits a key to images whose names are PREFIX or begin with PREFIX/.\n"
+        "PUBKEY is a local file or a URL: OpenPGP, or PEM as cosign makes it (for Docker and OCI images). PREFIX "
+        "limits a key to images whose names are PREFIX or begin with PREFIX/.\n"
         "Without PUBKEY the keys are discovered at PREFIX. --root adds keys that may sign any image.",
     .flags = {cli::text("prefix", "", "names of images that the key may sign: this one and all below it"),
               cli::toggle("root", false, "add a key that may sign every image"),

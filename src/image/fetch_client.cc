@@ -297,11 +297,34 @@ RegistryImage FetchClient::resolve(const std::string& host, const std::string& r
                                          },
                                      .config = [&](const oci::Descriptor&) { return content(0); }};
   fetch::ImageDocuments found = fetch::walk_image(tag_or_digest, {os, arch, variant}, source);
+  std::vector<std::string> digests = {found.top_digest};
+  for (std::size_t i = 1; i < found.path.size(); ++i)
+    digests.push_back(fetch::digest_like("sha256:", found.path[i].bytes));
   return {.manifest = std::move(found.path.back().bytes),
           .manifest_type = std::move(found.path.back().media_type),
           .config = std::move(found.config),
+          .digests = std::move(digests),
           .top_digest = std::move(found.top_digest),
           .base_url = bounded(in, "base_url")};
+}
+
+std::optional<FetchClient::RepositoryDocument> FetchClient::find_document(const std::string& host,
+                                                                          const std::string& repository,
+                                                                          const std::string& base_url,
+                                                                          const std::string& path) {
+  json::Object ask;
+  ask.set("op", "document");
+  ask.set("host", host);
+  ask.set("repository", repository);
+  ask.set("base_url", base_url);
+  ask.set("path", path);
+  const UniqueFd file = memory_file("document", {});
+  const json::Value end = worker_->ask(ask, {file.get()}, no_events);
+  const json::Reader in(end, kWhat);
+  if (!in.at("found").boolean()) return std::nullopt;
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a document");
+  return RepositoryDocument{.bytes = read_all(file.get(), "document of the repository", fetch::kMaxDocument),
+                            .media_type = bounded(in, "type")};
 }
 
 void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::function<void(std::size_t)>& done) {

@@ -89,8 +89,9 @@ struct Endpoint {
 struct RegistryImage {
   std::string manifest, manifest_type;  ///< platform manifest
   std::string config;
-  std::string top_digest;  ///< digest of what the reference named (an index, or the manifest itself)
-  std::string base_url;    ///< where blobs come from: passed back to blob()
+  std::vector<std::string> digests;  ///< of the documents from what the reference named to the manifest
+  std::string top_digest;            ///< digest of what the reference named (an index, or the manifest itself)
+  std::string base_url;              ///< where blobs come from: passed back to blob()
 };
 
 class FetchClient {
@@ -109,6 +110,13 @@ class FetchClient {
   /// Manifest and config for a reference (registry host with port, repository, tag or digest), for this platform.
   RegistryImage resolve(const std::string& host, const std::string& repository, const std::string& tag_or_digest,
                         const std::string& os, const std::string& arch, const std::string& variant);
+  /// One small document of a repository, not checked: "/manifests/TAG", "/blobs/DIGEST", "/referrers/DIGEST". nullopt:
+  /// the registry has none.
+  struct RepositoryDocument {
+    std::string bytes, media_type;
+  };
+  std::optional<RepositoryDocument> find_document(const std::string& host, const std::string& repository,
+                                                  const std::string& base_url, const std::string& path);
   /// One blob of that repository into a file, like get(); size and digest are checked while streaming, and the transfer
   /// stops at the first byte too many. Several may run at once: begin() queues, wait_any() ends when one is complete.
   struct BlobRequest {

@@ -70,11 +70,6 @@ FetchClient& Finder::Impl::client() {
 store::ImageRecord Finder::Impl::find_argument(const Request& request) {
   last_file_size = 0;
   const Argument a = classify(request.argument, options.ids_are_store_lookups, current_directory(), probe_path);
-  const bool aci = a.kind == Argument::Kind::id || a.kind == Argument::Kind::name || a.kind == Argument::Kind::url ||
-                   a.kind == Argument::Kind::file;
-  if (!aci && trust.required())
-    throw Error(Errc::untrusted,
-                "signature verification for docker images is not supported (try --insecure-options=image)");
   switch (a.kind) {
     case Argument::Kind::id:
       return find_id(a.text);
@@ -133,7 +128,8 @@ std::optional<store::ImageRecord> Finder::Impl::stored_meanwhile(
 void Finder::Impl::record(store::ImageRecord image) {
   if (const auto before = store.find(image.key)) {
     image.tree_size = before->tree_size;
-    if (image.signed_by.empty()) image.signed_by = before->signed_by;
+    // A signature of a Docker/OCI image is for one name, and the same content may be stored under another.
+    if (image.signed_by.empty() && image.name == before->name) image.signed_by = before->signed_by;
   }
   store.add(image);
 }

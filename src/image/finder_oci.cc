@@ -26,6 +26,13 @@ std::string blob_name(const std::string& digest) {
   return name;
 }
 
+std::string image_name(const std::string& text) { return appc::AcIdentifier::sanitize(text).str(); }
+
+// As people write it: Docker Hub by its usual name.
+std::string shown_repository(const oci::Reference& ref) {
+  return cat(ref.host == contacted_host("docker.io") ? "docker.io" : ref.host, "/", ref.repository);
+}
+
 // Layers by blob name: each once, in the order in which their locks are taken.
 std::map<std::string, oci::Descriptor> distinct(const std::vector<oci::Descriptor>& layers) {
   std::map<std::string, oci::Descriptor> out;
@@ -151,10 +158,21 @@ void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor
 
 }  // namespace
 
+// The same content may be stored under another name by now, whose signature says nothing about this one.
+bool Finder::Impl::stored_as(const store::ImageRecord& image, const std::string& reference) {
+  const auto named = [&](const oci::Reference& ref) {
+    return image.name == image_name(cat(ref.host, "/", ref.repository));
+  };
+  if (!trust.required() || named(oci::Reference::parse(reference))) return true;
+  const auto meanings = registries.references(reference);
+  return std::ranges::any_of(meanings, [&](const auto& text) { return named(oci::Reference::parse(text)); });
+}
+
 store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   const std::string url = cat("docker://", reference);
   const auto row = store.find_remote(url);
-  const auto stored = stored_for(row);
+  auto stored = stored_for(row);
+  if (stored && !stored_as(*stored, reference)) stored.reset();
   const PullStep step = plan_pull(options.pull, RemoteKind::docker, standing_of(stored, row ? &*row : nullptr));
   if (step == PullStep::use_store) {
     log::debug("image", cat("using image from local store for url ", url));
@@ -165,7 +183,7 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
 
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source_name("ref", url), cat("Downloading ", reference), show);
-  if (auto done = stored_meanwhile(url, row)) return *done;
+  if (auto done = stored_meanwhile(url, row); done && stored_as(*done, reference)) return *done;
   log::debug("image", cat("fetching image from ", url));
   const auto candidates = registries.references(reference);
   const store::ImageRecord image = first_that_works(
@@ -196,10 +214,18 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
   const std::string digest = cat("sha256:", sha256_hex(got.manifest));
   if (!ref.digest.empty() && got.top_digest != ref.digest)
     throw Error(Errc::untrusted, cat("asked for ", ref.digest, ", the registry sent ", got.top_digest));
+  const std::string name = cat(ref.host, "/", ref.repository);
+  RegistrySignatures signatures(client(), host, source.repository, got.base_url);
+  const std::string signed_by = trust.vouch_for({.shown = cat("docker://", typed),
+                                                 .name = image_name(name),
+                                                 .repository = shown_repository(ref),
+                                                 .registry = true,
+                                                 .digests = got.digests},
+                                                signatures);
   check_bytes(manifest.config, got.config);
-  const store::ImageRecord image =
-      make_record(got.manifest, manifest, got.config,
-                  {cat(ref.host, "/", ref.repository), typed, ref.host, ref.repository, ref.tag, digest});
+  store::ImageRecord image =
+      make_record(got.manifest, manifest, got.config, {name, typed, ref.host, ref.repository, ref.tag, digest});
+  image.signed_by = signed_by;
   fetch_layers(store, client(), show, {host, source.repository, got.base_url}, manifest.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
@@ -241,7 +267,15 @@ store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::
   source.original_name = reference.empty() ? name.name : reference;
   source.tag = name.tag;
   source.manifest_digest = got.manifest_digest;
-  const store::ImageRecord image = make_record(got.manifest, got.parsed, got.config, source);
+  LayoutSignatures signatures(layout);
+  const std::string signed_by = trust.vouch_for({.shown = cat("oci:", path, reference.empty() ? "" : ":", reference),
+                                                 .name = image_name(name.name),
+                                                 .repository = name.name,
+                                                 .registry = false,
+                                                 .digests = got.digests},
+                                                signatures);
+  store::ImageRecord image = make_record(got.manifest, got.parsed, got.config, source);
+  image.signed_by = signed_by;
   const KeyLock hold = store.hold_blobs();
   for (const auto& [blob, layer] : distinct(got.parsed.layers)) {
     if (store.find_blob(blob)) continue;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/signing.h"
 #include "sys/digest.h"
 #include "sys/file.h"
 
@@ -20,15 +21,18 @@ constexpr int kMaxIndexDepth = 4;
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
 
-std::string ref_name(const oci::Descriptor& d) {
-  const auto it = d.annotations.find(std::string(kRefName));
-  return it == d.annotations.end() ? std::string{} : it->second;
+// What `cosign save`, sign and push put beside an image.
+bool is_attachment(const oci::Descriptor& d) {
+  const auto kind = d.annotations.find("kind");
+  return !d.artifact_type.empty() || oci::is_signature_tag(ref_name(d)) ||
+         (kind != d.annotations.end() && kind->second.starts_with("dev.cosignproject.cosign/sig"));
 }
 
 std::string names_in(const oci::Index& index) {
   std::string out;
   for (const auto& d : index.manifests)
-    if (const std::string name = ref_name(d); !name.empty()) out += cat(out.empty() ? "" : ", ", quoted(name));
+    if (const std::string name = ref_name(d); !name.empty() && !is_attachment(d))
+      out += cat(out.empty() ? "" : ", ", quoted(name));
   return out.empty() ? "it has no names" : cat("it has: ", out);
 }
 
@@ -49,13 +53,18 @@ std::string read_document(const DirFd& dir, const std::string& path) {
 
 }  // namespace
 
+std::string ref_name(const oci::Descriptor& entry) {
+  const auto it = entry.annotations.find(std::string(kRefName));
+  return it == entry.annotations.end() ? std::string{} : it->second;
+}
+
 const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name,
                                         const appc::OciPlatform& host) {
   oci::Index left;
   std::vector<const oci::Descriptor*> origin;
   for (const auto& d : index.manifests) {
     if (!oci::is_index_type(d.media_type) && !oci::is_manifest_type(d.media_type)) continue;
-    if (!name.empty() && ref_name(d) != name) continue;
+    if (name.empty() ? is_attachment(d) : ref_name(d) != name) continue;
     left.manifests.push_back(d);
     origin.push_back(&d);
   }
@@ -100,7 +109,7 @@ UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
   return fd;
 }
 
-std::string Layout::document(const oci::Descriptor& what) const {
+std::string Layout::read_blob(const oci::Descriptor& what) const {
   if (what.size > kMaxDocument)
     throw Error(Errc::invalid, cat(what.digest, " is larger than ", kMaxDocument, " bytes"));
   std::string bytes = read_all(open_blob(what).get(), what.digest, kMaxDocument);
@@ -108,18 +117,23 @@ std::string Layout::document(const oci::Descriptor& what) const {
   return bytes;
 }
 
+std::string Layout::index_bytes() const { return read_document(dir_, "index.json"); }
+oci::Index Layout::index() const { return oci::parse_index(index_bytes(), kIndexType); }
+
 LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& host) const {
-  const oci::Index top = oci::parse_index(read_document(dir_, "index.json"), kIndexType);
+  const oci::Index top = index();
   oci::Descriptor at = choose_reference(top, name, host);
-  for (int depth = 0; oci::is_index_type(at.media_type); ++depth) {
-    if (depth == kMaxIndexDepth) throw Error(Errc::invalid, "indexes in the layout are nested too deeply");
-    const oci::Index index = oci::parse_index(document(at), at.media_type);
-    at = oci::select_platform(index, host);
-  }
   LayoutImage out;
-  out.manifest = document(at);
+  for (int depth = 0; oci::is_index_type(at.media_type); ++depth) {
+    out.digests.push_back(at.digest);
+    if (depth == kMaxIndexDepth) throw Error(Errc::invalid, "indexes in the layout are nested too deeply");
+    const oci::Index inner = oci::parse_index(read_blob(at), at.media_type);
+    at = oci::select_platform(inner, host);
+  }
+  out.digests.push_back(at.digest);
+  out.manifest = read_blob(at);
   out.parsed = oci::parse_manifest(out.manifest, at.media_type);
-  out.config = document(out.parsed.config);
+  out.config = read_blob(out.parsed.config);
   out.manifest_digest = at.digest;
   return out;
 }

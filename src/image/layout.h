@@ -13,7 +13,7 @@
 namespace rkt::image {
 
 /// The descriptor in index.json for a reference name: the one that carries it; without a name the only one there is, or
-/// the one for this platform. Throws with the list of names. Pure.
+/// the one for this platform. Signatures are no images. Throws with the list of names. Pure.
 const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name,
                                         const appc::OciPlatform& host);
 
@@ -21,7 +21,11 @@ struct LayoutImage {
   std::string manifest, config;  ///< bytes, checked
   oci::Manifest parsed;
   std::string manifest_digest;
+  std::vector<std::string> digests;  ///< of the documents from what the name named to the manifest
 };
+
+/// The name that an entry of index.json carries, or "".
+std::string ref_name(const oci::Descriptor& entry);
 
 class Layout {
  public:
@@ -31,9 +35,12 @@ class Layout {
   LayoutImage resolve(const std::string& name, const appc::OciPlatform& host) const;
   /// A blob as it lies there: size checked, content not.
   UniqueFd open_blob(const oci::Descriptor& what) const;
+  /// A small one, checked.
+  std::string read_blob(const oci::Descriptor& what) const;
+  std::string index_bytes() const;
+  oci::Index index() const;
 
  private:
-  std::string document(const oci::Descriptor& what) const;
   DirFd dir_;
 };
 

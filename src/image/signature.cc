@@ -28,15 +28,13 @@ Standing TrustCheck::standing(const store::ImageRecord& record) const {
   if (!required()) return Standing::accepted;
   if (record.signed_by.empty()) return Standing::unverified;
   const auto ring = keys_->ring_for(record.name);
-  const bool trusted = std::ranges::any_of(ring, [&](const auto& key) { return key.fingerprint == record.signed_by; });
+  const auto signers = split(record.signed_by, ' ');
+  const bool trusted = std::ranges::any_of(
+      ring, [&](const auto& key) { return std::ranges::find(signers, key.fingerprint) != signers.end(); });
   return trusted ? Standing::accepted : Standing::revoked;
 }
 
 Error TrustCheck::refusal_of(const store::ImageRecord& r) const {
-  if (r.kind != store::ImageKind::aci)
-    return Error(Errc::untrusted,
-                 cat(described(r), " is not verified: signature verification for docker images is not supported"))
-        .hint("use --insecure-options=image");
   if (r.signed_by.empty())
     return Error(Errc::untrusted, cat(described(r), " was stored without verification, no key has signed for it"))
         .hint("fetch it again with its signature, or use --insecure-options=image");

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "image/image_trust.h"
 #include "image/insecure.h"
 #include "image/pull_plan.h"
 #include "image/verify_client.h"
@@ -23,6 +24,10 @@ class TrustCheck {
   TrustCheck(const keystore::Keystore* keys, const Insecure& insecure);
 
   bool required() const noexcept { return keys_ != nullptr; }
+  /// The keys that vouch for a Docker/OCI image, as verify_image(); "" with verification off.
+  std::string vouch_for(const OciSubject& subject, SignatureSource& source) const {
+    return required() ? verify_image(*keys_, subject, source) : std::string{};
+  }
   /// Cheap: reads the ring's key files, no cryptography.
   Standing standing(const store::ImageRecord& record) const;
   /// Why a record that is not accepted is not usable: names the image, the key and the remedy.

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "schema/appc/types.h"
 #include "sys/file.h"
 
 namespace rkt::image {
@@ -102,11 +103,23 @@ std::string grouped_fingerprint(std::string_view fingerprint) {
 std::string review_text(const std::vector<KeyInfo>& keys) {
   std::string out;
   for (const auto& key : keys) {
+    if (keystore::is_plain_key(key.fingerprint)) {
+      out += cat("key fingerprint is: ", key.fingerprint, "\n");
+      for (const auto& kind : key.identities) out += cat("\t", kind, "\n");
+      continue;
+    }
     out += cat("gpg key fingerprint is: ", grouped_fingerprint(key.fingerprint), "\n");
     for (const auto& subkey : key.subkeys) out += cat("    Subkey fingerprint: ", grouped_fingerprint(subkey), "\n");
     for (const auto& identity : key.identities) out += cat("\t", identity, "\n");
   }
   return out;
+}
+
+std::string name_prefix(const std::string& text) {
+  const std::string host = text.substr(0, text.find('/'));
+  if (host == "docker.io" || host == "index.docker.io") return cat("registry-1.docker.io", text.substr(host.size()));
+  if (host.find(':') == std::string::npos) return text;
+  return appc::AcIdentifier::sanitize(text).str();
 }
 
 Source source_of(const std::string& location, bool allow_http) {

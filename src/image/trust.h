@@ -44,9 +44,13 @@ void add_keys(const keystore::Keystore& keys, FetchClient& client, const std::ve
 void trust_discovered_keys(const keystore::Keystore& keys, FetchClient& client, const std::string& name,
                            const Insecure& insecure, bool trust_keys_from_https);
 
+/// --prefix as names are in the store: what Docker writes ("127.0.0.1:5000/team", "docker.io/library") becomes the
+/// name that such images get; anything else stays as it is.
+std::string name_prefix(const std::string& text);
+
 // The parts of a review, for tests.
 
-/// "AAAA BBBB CCCC DDDD EEEE  FFFF …": upper case, groups of four, two blanks in the middle.
+/// "AAAA BBBB CCCC DDDD EEEE  FFFF …": upper case, groups of four, two blanks in the middle. Of an OpenPGP key.
 std::string grouped_fingerprint(std::string_view fingerprint);
 std::string review_text(const std::vector<KeyInfo>& keys);
 enum class Source { file, http, https };

@@ -25,6 +25,21 @@ TEST(Review, ShowsEveryKeyWithSubkeysAndIdentities) {
             "gpg key fingerprint is: CCCC CCCC CCCC CCCC CCCC  CCCC CCCC CCCC CCCC CCCC\n");
 }
 
+TEST(Review, ShowsAPlainKeyAsItIsCalled) {
+  const std::string name = "sha256:" + std::string(64, 'a');
+  EXPECT_EQ(review_text({{.fingerprint = name, .subkeys = {}, .identities = {"Ed25519"}}}),
+            "key fingerprint is: " + name + "\n\tEd25519\n");
+}
+
+TEST(NamePrefix, OfDockersSpellingIsTheNameInTheStore) {
+  EXPECT_EQ(name_prefix("127.0.0.1:5000/team/x"), "127.0.0.1_5000/team/x");
+  EXPECT_EQ(name_prefix("docker.io/library/redis"), "registry-1.docker.io/library/redis");
+  EXPECT_EQ(name_prefix("index.docker.io"), "registry-1.docker.io");
+  EXPECT_EQ(name_prefix("example.com/App"), "example.com/App");
+  EXPECT_EQ(name_prefix("docker.iox/a"), "docker.iox/a");
+  EXPECT_EQ(name_prefix(""), "");
+}
+
 TEST(Source, IsAFileUnlessThereIsAScheme) {
   EXPECT_EQ(source_of("key.asc", false), Source::file);
   EXPECT_EQ(source_of("/a:b/key", false), Source::file);

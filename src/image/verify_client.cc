@@ -74,8 +74,15 @@ std::vector<std::string> read_identities(const json::Reader& answer) {
 
 std::string read_fingerprint(const json::Reader& answer) {
   const std::string& text = answer.at("fingerprint").text();
-  if (!keystore::is_fingerprint(text)) distrust_verifier("no fingerprint");
+  if (!keystore::is_fingerprint(text) && !keystore::is_plain_key(text)) distrust_verifier("no fingerprint");
   return text;
+}
+
+std::vector<keystore::TrustedKey> keys_of_kind(const std::vector<keystore::TrustedKey>& ring, bool plain) {
+  std::vector<keystore::TrustedKey> out;
+  for (const auto& key : ring)
+    if (keystore::is_plain_key(key.fingerprint) == plain) out.push_back(key);
+  return out;
 }
 
 // The signature and the ring as the descriptors of a request.
@@ -112,7 +119,7 @@ std::vector<std::string> usable_keys(const json::Reader& answer, const std::vect
         static_cast<std::size_t>(entry.at("index").integer(0, static_cast<std::int64_t>(ring.size()) - 1));
     const std::string& found = entry.at("found").text();
     left_out[index] = true;
-    const std::string why = is_hex(found, 40)
+    const std::string why = is_hex(found, 40) || keystore::is_plain_key(found)
                                 ? cat("fingerprint mismatch: ", quoted(ring[index].fingerprint), ":", quoted(found))
                                 : std::string("no public key that can be used");
     log::note("keystore", cat("ignoring ", quoted(ring[index].path), ": ", why));
@@ -157,7 +164,8 @@ KeyInfo read_key(const json::Reader& answer) {
 
 }  // namespace
 
-Verdict verify_detached(int data, const std::string& signature, const std::vector<keystore::TrustedKey>& ring) {
+Verdict verify_detached(int data, const std::string& signature, const std::vector<keystore::TrustedKey>& all) {
+  const auto ring = keys_of_kind(all, false);
   // Larger than any signature: what the worker would say, without asking it.
   if (signature.size() > protocol::kMaxSignatureBytes) return {.why = Verdict::Why::no_signature};
   const Documents given = documents("verify", signature, ring);
@@ -167,7 +175,21 @@ Verdict verify_detached(int data, const std::string& signature, const std::vecto
   return read_verdict(worker.answer(), ring);
 }
 
-Verdict check_issuer(const std::string& signature, const std::vector<keystore::TrustedKey>& ring) {
+Verdict verify_plain(const std::string& data, const std::string& signature,
+                     const std::vector<keystore::TrustedKey>& all) {
+  const auto ring = keys_of_kind(all, true);
+  if (signature.size() > protocol::kMaxSignatureBytes || data.size() > protocol::kMaxPayloadBytes)
+    return {.why = Verdict::Why::no_signature};
+  if (ring.empty()) return {.why = Verdict::Why::unknown_issuer};
+  const Documents given = documents("plain", signature, ring);
+  const UniqueFd payload = memory_file("payload", data);
+  Worker worker;
+  worker.request(given.request, {given.signature.get(), given.keys.get(), payload.get()});
+  return read_verdict(worker.answer(), ring);
+}
+
+Verdict check_issuer(const std::string& signature, const std::vector<keystore::TrustedKey>& all) {
+  const auto ring = keys_of_kind(all, false);
   if (signature.size() > protocol::kMaxSignatureBytes) return {.why = Verdict::Why::no_signature};
   const Documents given = documents("issuer", signature, ring);
   Worker worker;

@@ -24,7 +24,10 @@ namespace {
 
 constexpr std::size_t kMaxKeyFile = std::size_t{1} << 20;
 constexpr std::size_t kMaxFilesInDirectory = 10'000;
+constexpr int kMaxDepth = 32;
 constexpr std::string_view kComponent = "keystore";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kPlainName = "sha256:", kPlainFile = "sha256-", kPlainSuffix = ".pub";
 
 // "a.com/b/c" -> "a.com", "a.com/b", "a.com/b/c": whole components, so that keys of a.com/b are no keys of a.com/bc.
 // Stops at a component that is no name.
@@ -42,7 +45,7 @@ std::vector<std::string> prefixes_of(const std::string& image_name) {
 }
 
 struct KeyFile {
-  std::string name, path;
+  std::string key, path;
   UniqueFd fd;
 };
 
@@ -54,7 +57,7 @@ void warn(const std::string& path, std::string_view why) {
 // verification.
 std::optional<KeyFile> open_entry(const DirFd& dir, const std::string& directory, const std::string& name, bool say) {
   if (name.starts_with('.')) return std::nullopt;  // what an interrupted add() left, editors, version control
-  KeyFile key{.name = name, .path = cat(directory, "/", name), .fd = {}};
+  KeyFile key{.key = key_of_file(name), .path = cat(directory, "/", name), .fd = {}};
   key.fd.reset(::openat(dir.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat st{};
   if (!key.fd || ::fstat(key.fd.get(), &st) < 0) {
@@ -64,7 +67,7 @@ std::optional<KeyFile> open_entry(const DirFd& dir, const std::string& directory
   if (S_ISDIR(st.st_mode)) return std::nullopt;
   // A link to /dev/null is an empty file, the way systemd masks units.
   const bool null = S_ISCHR(st.st_mode) && st.st_rdev == ::makedev(1, 3);
-  if ((S_ISREG(st.st_mode) || null) && is_fingerprint(name)) return key;
+  if ((S_ISREG(st.st_mode) || null) && !key.key.empty()) return key;
   if (say) warn(key.path, "not a key file named after its fingerprint");
   return std::nullopt;
 }
@@ -90,6 +93,17 @@ void visit_prefixes(const std::string& base, const std::string& image_name, bool
   }
 }
 
+void visit_tree(const std::string& directory, int depth, const Visit& visit) {
+  const auto dir = DirFd::find(directory);
+  if (!dir || depth > kMaxDepth) return;
+  visit_directory(directory, false, visit);
+  for (const auto& name : dir->names()) {
+    const std::string below = cat(directory, "/", name);
+    struct stat st{};
+    if (::stat(below.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) visit_tree(below, depth + 1, visit);
+  }
+}
+
 // Makes what is missing, durably and with exactly this mode whatever the umask says; an existing link is followed.
 DirFd enter(const DirFd& parent, const std::string& name) {
   if (::mkdirat(parent.get(), name.c_str(), 0755) == 0) {
@@ -107,8 +121,27 @@ DirFd enter(const DirFd& parent, const std::string& name) {
 }  // namespace
 
 bool is_fingerprint(std::string_view text) noexcept {
-  return (text.size() == 40 || text.size() == 64) &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return (text.size() == 40 || text.size() == 64) && text.find_first_not_of(kHexDigits) == std::string_view::npos;
+}
+
+bool is_plain_key(std::string_view text) noexcept {
+  if (!text.starts_with(kPlainName)) return false;
+  text.remove_prefix(kPlainName.size());
+  return text.size() == 64 && text.find_first_not_of(kHexDigits) == std::string_view::npos;
+}
+
+std::string key_of_file(std::string_view name) {
+  if (is_fingerprint(name)) return std::string(name);
+  if (!name.starts_with(kPlainFile) || !name.ends_with(kPlainSuffix)) return {};
+  name.remove_prefix(kPlainFile.size());
+  name.remove_suffix(std::min(name.size(), kPlainSuffix.size()));
+  std::string key = cat(kPlainName, name);
+  return is_plain_key(key) ? key : std::string{};
+}
+
+std::string file_of_key(std::string_view fingerprint) {
+  if (!is_plain_key(fingerprint)) return std::string(fingerprint);
+  return cat(kPlainFile, fingerprint.substr(kPlainName.size()), kPlainSuffix);
 }
 
 Keystore::Keystore(std::string system_dir, std::string local_dir, std::string builtin_dir)
@@ -119,11 +152,11 @@ std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const 
   const Visit collect = [&ring](KeyFile& key) {
     try {
       std::string bytes = read_all(key.fd.get(), key.path, kMaxKeyFile);
-      ring.erase(key.name);
-      if (!bytes.empty()) ring[key.name] = {.fingerprint = key.name, .path = key.path, .bytes = std::move(bytes)};
+      ring.erase(key.key);
+      if (!bytes.empty()) ring[key.key] = {.fingerprint = key.key, .path = key.path, .bytes = std::move(bytes)};
     } catch (const Error& e) {
       // A newer file that cannot be read must not leave the older key in force.
-      ring.erase(key.name);
+      ring.erase(key.key);
       warn(key.path, e.brief());
     }
   };
@@ -138,11 +171,31 @@ std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const 
   return out;
 }
 
+std::vector<TrustedKey> Keystore::every_key() const {
+  std::map<std::string, TrustedKey> found;
+  const Visit collect = [&found](KeyFile& key) {
+    try {
+      std::string bytes = read_all(key.fd.get(), key.path, kMaxKeyFile);
+      if (!bytes.empty()) found[key.key] = {.fingerprint = key.key, .path = key.path, .bytes = std::move(bytes)};
+    } catch (const Error& e) {
+      warn(key.path, e.brief());
+    }
+  };
+  for (const auto* base : {&builtin_, &system_, &local_}) {
+    if (base->empty()) continue;
+    visit_directory(cat(*base, "/trustedkeys/root.d"), false, collect);
+    visit_tree(cat(*base, "/trustedkeys/prefix.d"), 0, collect);
+  }
+  std::vector<TrustedKey> out;
+  for (auto& [fingerprint, key] : found) out.push_back(std::move(key));
+  return out;
+}
+
 bool Keystore::has_prefix_keys(const std::string& image_name) const {
   bool found = false;
   const Visit look = [&found](KeyFile& key) {
     struct stat st{};
-    found = found || (::fstat(key.fd.get(), &st) == 0 && st.st_size > 0);
+    found = found || (is_fingerprint(key.key) && ::fstat(key.fd.get(), &st) == 0 && st.st_size > 0);
   };
   for (const auto* base : {&builtin_, &system_, &local_})
     if (!base->empty()) visit_prefixes(*base, image_name, false, look);
@@ -150,7 +203,8 @@ bool Keystore::has_prefix_keys(const std::string& image_name) const {
 }
 
 std::string Keystore::add(const std::string& prefix, const std::string& fingerprint, const std::string& armored) const {
-  if (!is_fingerprint(fingerprint)) throw Error(Errc::bug, cat("not a fingerprint: ", quoted(fingerprint)));
+  if (!is_fingerprint(fingerprint) && !is_plain_key(fingerprint))
+    throw Error(Errc::bug, cat("not a fingerprint: ", quoted(fingerprint)));
   std::string below = "trustedkeys/root.d";
   if (!prefix.empty()) {
     const auto prefixes = prefixes_of(prefix);
@@ -158,13 +212,14 @@ std::string Keystore::add(const std::string& prefix, const std::string& fingerpr
       throw Error(Errc::invalid, cat("invalid prefix ", quoted(prefix)));
     below = cat("trustedkeys/prefix.d/", prefix);
   }
-  std::string path = cat(local_, "/", below, "/", fingerprint);
+  const std::string file_name = file_of_key(fingerprint);
+  std::string path = cat(local_, "/", below, "/", file_name);
   in_context([&] { return cat("store key ", quoted(path)); },
              [&] {
                DirFd dir = make_dirs(local_, 0755);
                for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
-               AtomicFile file(dir, fingerprint, 0644);
-               write_all(file.fd(), armored, fingerprint);
+               AtomicFile file(dir, file_name, 0644);
+               write_all(file.fd(), armored, file_name);
                file.commit();
              });
   return path;

@@ -188,5 +188,39 @@ TEST(Fingerprint, IsFortyOrSixtyFourLowerCaseHexDigits) {
     EXPECT_FALSE(is_fingerprint(bad));
 }
 
+TEST_F(Keys, PlainOnesLieBesideTheOthersAndAreMaskedAlike) {
+  const std::string key = cat("sha256:", std::string(64, 'a')), file = cat("sha256-", std::string(64, 'a'), ".pub");
+  put_file("system/root.d", file, "pem");
+  put_file("local/prefix.d/r_5000", "sha256-short.pub", "stray");
+  const auto found = keys_.ring_for("r_5000/x");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].fingerprint, key);
+  EXPECT_FALSE(keys_.has_prefix_keys("r_5000/x"));
+  put_file("local/prefix.d/r_5000", file, "");
+  EXPECT_THAT(keys_.ring_for("r_5000/x"), IsEmpty());
+  EXPECT_EQ(keys_.ring_for("other/x").size(), 1U);
+  EXPECT_EQ(keys_.add("r_5000/x", key, "pem"), place(cat("local/trustedkeys/prefix.d/r_5000/x/", file)));
+  EXPECT_EQ(keys_.ring_for("r_5000/x").size(), 1U);
+}
+
+TEST_F(Keys, AreAllFoundWhereverTheyAreTrusted) {
+  put("system/root.d", '1', "root");
+  put("local/prefix.d/a.com/b/c", '2', "deep");
+  put("local/prefix.d/a.com", '3', "");
+  std::vector<std::string> found;
+  for (const auto& key : keys_.every_key()) found.push_back(key.bytes);
+  EXPECT_THAT(found, UnorderedElementsAre("root", "deep"));
+}
+
+TEST(KeyFile, NamesTheKey) {
+  const std::string hex(64, 'a');
+  EXPECT_EQ(key_of_file(cat("sha256-", hex, ".pub")), cat("sha256:", hex));
+  EXPECT_EQ(file_of_key(cat("sha256:", hex)), cat("sha256-", hex, ".pub"));
+  EXPECT_EQ(key_of_file(hex), hex);
+  for (const auto& bad : {cat("sha256-", hex), cat("sha256:", hex), cat(hex, ".pub"), std::string("sha256-.pub"),
+                          std::string("sha256-pub"), std::string(".pub")})
+    EXPECT_EQ(key_of_file(bad), "") << bad;
+}
+
 }  // namespace
 }  // namespace rkt::keystore

@@ -31,7 +31,7 @@ struct ImageRecord {
   std::string manifest;            ///< appc manifest JSON (of a Docker/OCI image: the mapped one)
   std::vector<std::string> blobs;  ///< ACI: one. Docker/OCI: manifest, config, layers base first. As "alg-hex" names
   std::vector<std::string> chain;  ///< Docker/OCI: ChainIDs, base first
-  std::string signed_by;           ///< fingerprint that verified it; "" = stored with verification off
+  std::string signed_by;           ///< keys that verified it, separated by blanks; "": stored with verification off
   TimePoint imported{}, last_used{};
   bool latest = false;
   std::uint64_t size = 0, tree_size = 0;

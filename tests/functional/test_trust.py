@@ -187,11 +187,6 @@ def test_http_is_needed_for_a_plain_registry(rkt, registry, tmp_path):
     rkt("--insecure-options=image,http", "fetch", ref, code=0)
 
 
-def test_docker_images_are_refused_without_image(rkt, registry):
-    r = rkt("fetch", f"docker://{registry.host}/test/x", code=254)
-    assert "signature verification for docker images is not supported (try --insecure-options=image)" in r.err
-
-
 def test_pubkey_allows_keys_over_insecure_links(rkt, web):
     url = web.url + "/key.asc"
     shutil.copy(rkt.keys("builder").public, os.path.join(web.root, "key.asc"))

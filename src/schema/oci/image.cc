@@ -36,6 +36,7 @@ Descriptor read_descriptor(const json::Reader& in) {
   if (const auto p = in.find("platform"))
     d.platform = Descriptor::Platform{p->text_or("os", ""), p->text_or("architecture", ""), p->text_or("variant", ""),
                                       p->text_or("os.version", "")};
+  d.artifact_type = in.text_or("artifactType", "");
   return d;
 }
 

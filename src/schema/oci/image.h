@@ -24,6 +24,7 @@ struct Descriptor {
     std::string os, architecture, variant, os_version;
   };
   std::optional<Platform> platform;
+  std::string artifact_type;  ///< of what it describes, in an index
 };
 /// "ALG:HEX" with a supported algorithm and the right number of lower-case hex digits; throws.
 void check_digest_syntax(std::string_view digest);

@@ -16,6 +16,8 @@
 //   {"op":"keys","name":T}
 //   {"op":"resolve","host":T,"repository":T,"reference":T,"os":T,"arch":T,"variant":T}
 //       descriptors: config, then kMaxDepth + 1 for the documents from the first one to the manifest
+//   {"op":"document","base_url":T,"host":T,"repository":T,"path":T}    "/manifests/…", "/blobs/…", "/referrers/…"
+//       descriptor: the document
 //   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
 //       descriptors: a file for each
 // While it works, the worker may say, any number of times:
@@ -27,7 +29,8 @@
 //   {"event":"end", …the result}
 //       get: "outcome":"complete|not_modified|deferred","etag":T,"last_modified":T,"max_age":N,"size":N,"resumed":B,
 //       "over_tls":B; discover: "aci":U,"asc":U; keys: "urls":[U,…]; access: nothing; resolve:
-//       "base_url":U,"types":[T,…]
+//       "base_url":U,"types":[T,…];
+//       document: "found":B,"type":T
 //   {"event":"error","kind":K,"text":T}                        K: name of an Errc, see kind_of()
 #pragma once
 

@@ -156,6 +156,16 @@ Document Registry::document(const Repository& where, const std::string& path, st
   return {.bytes = text.text(), .media_type = lower(trim(std::string_view(type).substr(0, type.find(';'))))};
 }
 
+std::optional<Document> Registry::find_document(const Repository& where, const std::string& path) {
+  try {
+    return document(where, path, path.starts_with("/manifests/") ? accepted_manifests() : std::vector<std::string>{},
+                    false);
+  } catch (const Error& e) {
+    if (e.code() == Errc::not_found) return std::nullopt;
+    throw;
+  }
+}
+
 Document Registry::first_manifest(Repository& where, const std::string& reference) {
   const std::string path = cat("/manifests/", reference);
   if (!where.base_url.empty()) return document(where, path, accepted_manifests(), false);

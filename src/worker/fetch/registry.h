@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "worker/fetch/documents.h"
@@ -24,6 +25,9 @@ class Registry {
 
   /// Follows `reference` (a tag or a digest) to the image for this platform. Settles `where.base_url`, if it is empty.
   ImageDocuments resolve(Repository& where, const std::string& reference, const appc::OciPlatform& platform);
+
+  /// One small document below the repository: "/manifests/…", "/blobs/…", "/referrers/…". nullopt: there is none (404).
+  std::optional<Document> find_document(const Repository& where, const std::string& path);
 
   /// A GET below the repository with the Authorization that last worked there: "/blobs/…".
   Get request(const Repository& where, std::string_view path, Receiver& receiver) const;

@@ -67,6 +67,7 @@ class Server {
     if (op == "keys") return keys(in);
     if (op == "access") return access(in, message);
     if (op == "resolve") return resolve(in, message);
+    if (op == "document") return document(in, message);
     if (op == "blobs") return blobs(in, message);
     throw Error(Errc::bug, cat("unknown fetch request ", quoted(op)));
   }
@@ -76,6 +77,7 @@ class Server {
   json::Object keys(const json::Reader& in);
   json::Object access(const json::Reader& in, const Channel::Message& message);
   json::Object resolve(const json::Reader& in, const Channel::Message& message);
+  json::Object document(const json::Reader& in, const Channel::Message& message);
   json::Object blobs(const json::Reader& in, const Channel::Message& message);
   void tell_headers(const Head& head, std::uint64_t size);
 
@@ -197,6 +199,16 @@ json::Object Server::resolve(const json::Reader& in, const Channel::Message& mes
   json::Object out = event("end");
   out.set("base_url", where.base_url);
   out.set("types", std::move(types));
+  return out;
+}
+
+json::Object Server::document(const json::Reader& in, const Channel::Message& message) {
+  const Repository where{in.at("host").text(), in.at("repository").text(), in.at("base_url").text()};
+  const auto found = registry_.find_document(where, in.at("path").text());
+  if (found) write_all(descriptor(message, 0), found->bytes, "document");
+  json::Object out = event("end");
+  out.set("found", found.has_value());
+  out.set("type", found ? bounded(found->media_type) : std::string{});
   return out;
 }
 

@@ -4,12 +4,13 @@
 //
 //   {"op":"verify","keys":[{"name":FPR,"size":N},…]}   signature, keys (files one after the other), data
 //   {"op":"issuer","keys":[…]}                         signature, keys
+//   {"op":"plain","keys":[{"name":"sha256:HEX",…},…]}  raw signature, keys (PEM), data: plain.h
 //   {"op":"inspect"}                                   key file, output (armored keys are written to it, one by one)
 //
-// Answers to verify and issuer, one:  {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]}
-// to inspect, one a key:              {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N}
-// and after the last:                 {"end":true}
-// When something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame
+// Answers to verify, issuer and plain, one:
+// {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]} to inspect, one a key:
+// {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N} and after the last:                 {"end":true} When
+// something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame
 #pragma once
 
 #include <array>
@@ -47,6 +48,7 @@ constexpr std::optional<Why> parse_why(std::string_view name) noexcept {
 // Bounds that both sides hold. A signature or key beyond them is refused, not cut.
 inline constexpr std::size_t kMaxSignatureBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxKeyFileBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxPayloadBytes = std::size_t{4} << 20;  ///< what a plain signature is over
 inline constexpr std::size_t kMaxRing = 512;       ///< key files a request, so that their names fit into one message
 inline constexpr std::size_t kMaxSignatures = 32;  ///< signature packets a file
 inline constexpr std::size_t kMaxKeysInFile = 32;  ///< primary keys a file

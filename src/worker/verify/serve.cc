@@ -10,6 +10,7 @@
 #include "json/reader.h"
 #include "json/value.h"
 #include "sys/file.h"
+#include "worker/verify/plain.h"
 #include "worker/verify/protocol.h"
 #include "worker/verify/verify.h"
 
@@ -55,7 +56,8 @@ std::string encode(const Result& result) {
 }
 
 void answer_inspect(Channel& channel, const Channel::Message& message) {
-  const auto keys = inspect(read_all(descriptor(message, 0), "key file", kMaxKeyFileBytes));
+  const std::string bytes = read_all(descriptor(message, 0), "key file", kMaxKeyFileBytes);
+  const auto keys = is_pem_key_file(bytes) ? std::vector{inspect_pem(bytes)} : inspect(bytes);
   for (const auto& key : keys) {
     write_all(descriptor(message, 1), key.armored, "keys");
     json::Object out;
@@ -75,9 +77,13 @@ void answer(Channel& channel, const Channel::Message& message) {
   const json::Reader request(value, "verify request");
   const std::string& op = request.at("op").text();
   if (op == "inspect") return answer_inspect(channel, message);
-  if (op != "verify" && op != "issuer") throw Error(Errc::bug, cat("unknown verify request ", quoted(op)));
+  if (op != "verify" && op != "issuer" && op != "plain")
+    throw Error(Errc::bug, cat("unknown verify request ", quoted(op)));
   const std::string signature = read_all(descriptor(message, 0), "signature", kMaxSignatureBytes);
   const auto ring = read_ring(request, descriptor(message, 1));
+  if (op == "plain")
+    return channel.send(
+        encode(verify_plain(read_all(descriptor(message, 2), "payload", kMaxPayloadBytes), signature, ring)));
   channel.send(encode(op == "verify" ? verify_detached(descriptor(message, 2), signature, ring)
                                      : check_issuer(signature, ring)));
 }

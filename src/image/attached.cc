@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/attached.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "worker/fetch/documents.h"
+
+namespace rkt::image {
+namespace {
+
+constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view kSavedSignatures = "dev.cosignproject.cosign/sigs";
+constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.sig.v1+json";
+
+// Another signature may do, so what is wrong with one is only said to who wants to know.
+template <class Body>
+void tolerate(const std::string& what, Body&& body) {
+  try {
+    body();
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid && e.code() != Errc::unsupported && e.code() != Errc::not_found) throw;
+    log::debug("image", cat("signature ", what, ": ", e.brief()));
+  }
+}
+
+std::string checked(SignatureSource& source, const oci::Descriptor& what) {
+  if (what.size > oci::kMaxSignatureDocument)
+    throw Error(Errc::invalid, cat(what.digest, " is larger than ", oci::kMaxSignatureDocument, " bytes"));
+  std::string bytes = source.read(what);
+  check_bytes(what, bytes);
+  return bytes;
+}
+
+class Search {
+ public:
+  explicit Search(SignatureSource& source) : source_(source) {}
+
+  void look_at_tag(const std::string& digest) {
+    const std::string tag = oci::signature_tag(digest);
+    tolerate(tag, [&] {
+      if (const auto found = source_.find_tag(tag)) take_manifest(found->bytes, found->media_type);
+    });
+  }
+
+  void look_at_referrers(const std::string& digest) {
+    tolerate(cat("referrers of ", digest), [&] {
+      auto index = source_.find_referrers(digest);
+      if (!index)
+        if (auto tagged = source_.find_tag(oci::referrers_tag(digest))) index = std::move(tagged->bytes);
+      if (!index) return;
+      for (const auto& referrer : oci::parse_index(*index, kIndexType).manifests)
+        if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer); });
+    });
+  }
+
+  std::vector<FoundSignature> found;
+
+ private:
+  bool full() const { return found.size() >= oci::kMaxAttached; }
+
+  void take_manifest(const std::string& bytes, const std::string& media_type) {
+    for (auto& one : oci::attached_signatures(oci::parse_manifest(bytes, media_type)))
+      if (!full())
+        tolerate(one.payload.digest,
+                 [&] { found.push_back({.payload = checked(source_, one.payload), .signature = one.signature}); });
+  }
+
+  void take_referrer(const oci::Descriptor& referrer) {
+    const auto kind = referrer.annotations.find("kind");  // `cosign save` marks the entries of a layout with it
+    const bool saved = kind != referrer.annotations.end() && kind->second == kSavedSignatures;
+    if (referrer.artifact_type == kCosignArtifact || saved)
+      take_manifest(checked(source_, referrer), std::string(kManifestType));
+  }
+
+  SignatureSource& source_;
+};
+
+}  // namespace
+
+std::optional<FetchClient::RepositoryDocument> RegistrySignatures::get(const std::string& path) {
+  return client_.find_document(host_, repository_, base_url_, path);
+}
+
+std::optional<SignatureSource::Document> RegistrySignatures::find_tag(const std::string& tag) {
+  auto found = get(cat("/manifests/", tag));
+  if (!found) return std::nullopt;
+  const std::string type = fetch::settle_type({.bytes = found->bytes, .media_type = found->media_type}, nullptr);
+  return Document{.bytes = std::move(found->bytes), .media_type = type};
+}
+
+std::optional<std::string> RegistrySignatures::find_referrers(const std::string& digest) {
+  try {
+    if (auto found = get(cat("/referrers/", digest))) return std::move(found->bytes);
+  } catch (const Error& e) {
+    // Registries that do not know this request answer in many ways.
+    if (!e.cause().starts_with("Unexpected HTTP code")) throw;
+    log::debug("image", e.brief());
+  }
+  return std::nullopt;
+}
+
+std::string RegistrySignatures::read(const oci::Descriptor& what) {
+  const bool manifest = oci::is_manifest_type(what.media_type);
+  if (auto found = get(cat(manifest ? "/manifests/" : "/blobs/", what.digest))) return std::move(found->bytes);
+  throw Error(Errc::not_found, cat(what.digest, " is not in the registry"));
+}
+
+std::optional<SignatureSource::Document> LayoutSignatures::find_tag(const std::string& tag) {
+  for (const auto& entry : layout_.index().manifests)
+    if (ref_name(entry) == tag) return Document{.bytes = layout_.read_blob(entry), .media_type = entry.media_type};
+  return std::nullopt;
+}
+
+// Every signature in the index of the layout: which image one is for is part of what it signs.
+std::optional<std::string> LayoutSignatures::find_referrers(const std::string&) { return layout_.index_bytes(); }
+
+std::vector<FoundSignature> find_signatures(SignatureSource& source, const std::string& digest) {
+  Search search(source);
+  search.look_at_tag(digest);
+  search.look_at_referrers(digest);
+  return std::move(search.found);
+}
+
+}  // namespace rkt::image

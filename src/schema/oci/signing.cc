@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schema/oci/signing.h"
+
+#include "base/base64.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "json/reader.h"
+
+namespace rkt::oci {
+namespace {
+
+constexpr json::Limits kSignatureLimits{.bytes = kMaxSignatureDocument, .depth = 32};
+
+// "sha256-HEX" -> "sha256:HEX" in its right length.
+bool is_digest_tag(std::string_view tag) {
+  const auto dash = tag.find('-');
+  if (dash == std::string_view::npos) return false;
+  try {
+    check_digest_syntax(cat(tag.substr(0, dash), ":", tag.substr(dash + 1)));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Claim parse_claim(std::string_view payload) {
+  const json::Value value = json::parse(payload, kSignatureLimits);
+  const json::Reader critical = json::Reader(value, "signed payload").at("critical");
+  Claim out{.type = critical.at("type").text(),
+            .digest = critical.at("image").at("docker-manifest-digest").text(),
+            .reference = critical.at("identity").at("docker-reference").text()};
+  if (out.type != kCosignType && out.type != kSimpleSigningType)
+    critical.fail(cat("signature of an unknown type ", quoted(out.type)));
+  check_digest_syntax(out.digest);
+  return out;
+}
+
+std::string write_claim(const Claim& claim) {
+  json::Object identity, image, critical, out;
+  identity.set("docker-reference", claim.reference);
+  image.set("docker-manifest-digest", claim.digest);
+  critical.set("identity", std::move(identity));
+  critical.set("image", std::move(image));
+  critical.set("type", claim.type);
+  out.set("critical", std::move(critical));
+  out.set("optional", nullptr);
+  return json::write(std::move(out));
+}
+
+std::vector<AttachedSignature> attached_signatures(const Manifest& manifest) {
+  std::vector<AttachedSignature> out;
+  for (const auto& layer : manifest.layers) {
+    if (out.size() == kMaxAttached) break;
+    const auto text = layer.annotations.find(std::string(kCosignSignature));
+    if (layer.media_type != kCosignLayer || text == layer.annotations.end()) continue;
+    if (auto raw = base64_decode(text->second)) out.push_back({.payload = layer, .signature = std::move(*raw)});
+  }
+  return out;
+}
+
+std::string referrers_tag(std::string_view digest) {
+  check_digest_syntax(digest);
+  const auto colon = digest.find(':');
+  return cat(digest.substr(0, colon), "-", digest.substr(colon + 1, 64));
+}
+
+std::string signature_tag(std::string_view digest) {
+  check_digest_syntax(digest);
+  const auto colon = digest.find(':');
+  return cat(digest.substr(0, colon), "-", digest.substr(colon + 1), ".sig");
+}
+
+bool is_signature_tag(std::string_view name) {
+  for (const std::string_view suffix : {".sig", ".att", ".sbom"})
+    if (name.ends_with(suffix)) return is_digest_tag(name.substr(0, name.size() - suffix.size()));
+  return is_digest_tag(name);
+}
+
+std::string repository_of(std::string_view reference) {
+  reference = reference.substr(0, reference.find('@'));
+  const auto slash = reference.rfind('/');
+  const auto colon = reference.find(':', slash == std::string_view::npos ? 0 : slash);
+  return std::string(reference.substr(0, colon));
+}
+
+std::string canonical_repository(std::string_view reference) {
+  try {
+    const Reference written = Reference::parse(repository_of(reference));
+    const Reference r = Reference::parse(cat(lower(written.host), "/", written.repository));
+    return cat(r.host, "/", r.repository);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+}  // namespace rkt::oci

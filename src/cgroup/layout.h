@@ -50,6 +50,7 @@ std::vector<Membership> parse_memberships(std::string_view text);
 /// Controllers that the limits of a pod's apps ask for.
 struct Needs {
   bool memory = false, cpu = false, pids = false, devices = false;
+  static Needs all() { return {.memory = true, .cpu = true, .pids = true, .devices = true}; }
   Needs operator|(const Needs& o) const;
   std::vector<std::string> names() const;  ///< of controllers
 };

@@ -2,6 +2,7 @@
 #include "cgroup/manager.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "cgroup/apply.h"
 #include "cgroup/devices.h"
 #include "sys/file.h"
+#include "sys/ns.h"
 
 namespace rkt::cgroup {
 namespace {
@@ -57,6 +59,15 @@ Entry Group::entry() const noexcept {
 
 void Group::kill_all() const {
   if (tracking_) kill_group(tracking_, tracking_is_v2_);
+}
+
+// Each number is opened, and looked for once more: it may have changed hands since the list was read.
+void Group::signal(int number) const {
+  if (!tracking_) return;
+  for (const pid_t pid : processes(tracking_)) {
+    const auto process = open_pidfd(pid);
+    if (process && contains(pid)) (void)::syscall(SYS_pidfd_send_signal, process->get(), number, nullptr, 0);
+  }
 }
 
 bool Group::contains(pid_t pid) const {
@@ -238,6 +249,12 @@ std::optional<Group> PodCgroups::find_app(const std::string& name) const {
     if (dir) collect(group, place, *dir, i == 0);
   }
   return group;
+}
+
+void PodCgroups::remove_app(const std::string& name) const {
+  for (auto place = places_.rbegin(); place != places_.rend(); ++place)
+    if (const auto slice = place->dir ? place->dir.find_sub(kSlice) : std::nullopt; slice && slice->exists(unit(name)))
+      remove_group(*slice, unit(name), place->hierarchy.v2);
 }
 
 void PodCgroups::kill_all() const {

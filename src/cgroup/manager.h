@@ -46,6 +46,8 @@ class Group {
   /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new
   /// one.
   void kill_all() const;
+  /// Sends a signal to every process that is inside now. Those that are born meanwhile may miss it.
+  void signal(int number) const;
   bool populated() const;
   /// Whether the process is in here; true where there are no cgroups.
   bool contains(pid_t pid) const;
@@ -63,9 +65,9 @@ using Record = std::function<void(std::string_view state)>;
 /// The pod's cgroup and those below it: `<own>/machine-rkt\x2d….scope` in every hierarchy that is needed.
 class PodCgroups {
  public:
-  /// `needs`: the union over all apps. No usable cgroup at all (not mounted, read-only): said through `warn`, and every
-  /// later call is a no-op. `record` stores what state() will be before each directory is made, so that a crash never
-  /// leaves one that gc does not know.
+  /// `needs`: the union over all apps, or Needs::all() for a pod whose apps are not known yet. No usable cgroup at all
+  /// (not mounted, read-only): said through `warn`, and every later call is a no-op. `record` stores what state() will
+  /// be before each directory is made, so that a crash never leaves one that gc does not know.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);
@@ -74,6 +76,7 @@ class PodCgroups {
   /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
   Group app(const std::string& name, const Limits& limits);
   std::optional<Group> find_app(const std::string& name) const;
+  void remove_app(const std::string& name) const;  ///< kills what is left inside; missing is fine
   void kill_all() const;
   /// Every directory, deepest first; one that is busy is waited for (its processes are dying). Missing is fine.
   void remove();

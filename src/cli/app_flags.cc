@@ -312,18 +312,33 @@ stage0::PrepareRequest pod_request(const Parsed& in) {
   return r;
 }
 
-stage0::RunOptions run_options(const Parsed& in) {
-  stage0::RunOptions o;
+namespace {
+
+void name_service_options(const Parsed& in, stage0::RunOptions& o) {
   o.net = cni::NetList::parse(in.list("net"));
-  o.interactive = in.on("interactive");
-  o.mds_register = in.on("mds-register");
   o.hostname = in.text("hostname");
-  o.ipc = in.text("ipc");
   o.dns = in.list("dns");
   o.dns_search = in.list("dns-search");
   o.dns_opt = in.list("dns-opt");
   o.dns_domain = in.text("dns-domain");
   o.hosts_entry = in.list("hosts-entry");
+}
+
+}  // namespace
+
+stage0::RunOptions run_options(const Parsed& in) {
+  stage0::RunOptions o;
+  name_service_options(in, o);
+  o.interactive = in.on("interactive");
+  o.mds_register = in.on("mds-register");
+  o.ipc = in.text("ipc");
+  return o;
+}
+
+stage0::RunOptions sandbox_options(const Parsed& in) {
+  stage0::RunOptions o;
+  name_service_options(in, o);
+  o.mutable_pod = true;
   return o;
 }
 

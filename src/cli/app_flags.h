@@ -28,6 +28,14 @@ stage0::AppRequest app_request(const ImageArgs& in);
 stage0::PrepareRequest pod_request(const Parsed& in);
 stage0::RunOptions run_options(const Parsed& in);
 
+// `app sandbox` and `app add`.
+std::vector<Flag> sandbox_flags();
+std::vector<Flag> added_app_flags();
+stage0::PrepareRequest sandbox_request(const Parsed& in);
+stage0::RunOptions sandbox_options(const Parsed& in);
+/// --mnt-volume besides what app_request() knows.
+stage0::AppRequest added_app_request(const ImageArgs& in);
+
 /// "never", "new", "update" after the deprecated --store-only and --no-store; an unknown word is "new", as in the
 /// reference.
 std::string pull_policy(const Parsed& in);

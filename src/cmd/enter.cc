@@ -56,4 +56,13 @@ const cli::Command enter{
     .needs_root = true,
     .run = run_enter};
 
+const cli::Command app_exec{.name = "app exec",
+                            .args = "[--app=APPNAME] UUID [CMD [ARGS ...]]",
+                            .brief = "Execute commands in the given app's namespace",
+                            .description = "The same as rkt enter.",
+                            .flags = {cli::text("app", "", "name of the app to enter within the pod")},
+                            .args_mode = cli::Command::Args::stop,
+                            .needs_root = true,
+                            .run = run_enter};
+
 }  // namespace rkt::cmd

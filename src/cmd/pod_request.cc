@@ -68,17 +68,20 @@ image::FindOptions find_options(cli::Env& env, const std::string& pull_policy) {
   return o;
 }
 
-void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
-                 std::string_view frame) {
-  check_mounts(request, in);
+store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Parsed& in) {
   const image::Stage1Flags stage1 = stage1_flags(in);
   const keystore::Keystore keys = env.keystore();
   image::FindOptions options = find_options(env, "new");
   options.with_dependencies = false;
-  {
-    image::Finder finder(store, &keys, env.config(), options);
-    request.stage1 = image::find_stage1(finder, store, env.config(), stage1);
-  }
+  image::Finder finder(store, &keys, env.config(), options);
+  return image::find_stage1(finder, store, env.config(), stage1);
+}
+
+void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
+                 std::string_view frame) {
+  check_mounts(request, in);
+  request.stage1 = find_stage1(env, store, in);
+  const keystore::Keystore keys = env.keystore();
   image::Finder finder(store, &keys, env.config(), find_options(env, cli::pull_policy(in)));
   try {
     if (request.pod_manifest_bytes)

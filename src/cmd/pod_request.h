@@ -13,6 +13,9 @@ namespace rkt::cmd {
 /// The options that finding images takes from the global flags.
 image::FindOptions find_options(cli::Env& env, const std::string& pull_policy);
 
+/// The stage1 image that the flags or the configuration name, verified.
+store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Parsed& in);
+
 /// Fills `request` with the stage1 image and the images that the command line names. `frame`: context for image errors,
 /// or "".
 void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,

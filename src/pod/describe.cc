@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "pod/app_state.h"
 
 namespace rkt::pod {
 namespace {
@@ -22,13 +23,6 @@ json::Value network_json(const cni::NetInfo& n) {
   o.set("args", n.args);
   o.set("mask", n.mask);
   return o;
-}
-
-std::string_view app_state(State s, bool has_exit_code) {
-  if (has_exit_code) return "exited";
-  if (s == State::prepared) return "created";
-  if (s == State::running) return "running";
-  return is_after_run(s) ? "exited" : "unknown";
 }
 
 json::Value mount_json(const appc::PodManifest& m, const appc::RuntimeApp& app, const appc::Mount& mount) {
@@ -55,15 +49,17 @@ void set_pairs(json::Object& o, const char* name, const appc::StringPairs& pairs
   o.set(name, std::move(members));
 }
 
-json::Value app_json(const Pod& pod, const appc::PodManifest& m, const appc::RuntimeApp& app) {
-  const auto code = pod.app_exit_code(app.name.str());
+}  // namespace
+
+json::Value describe_app(const Pod& pod, const appc::PodManifest& m, const appc::RuntimeApp& app) {
+  const AppState state = look_at_app(pod, app.name.str(), is_mutable(m));
   json::Object o;
   o.set("name", app.name.str());
-  o.set("state", app_state(pod.state(), code.has_value()));
-  if (const auto t = pod.created()) o.set("created_at", nanoseconds(*t));
-  if (const auto t = pod.started()) o.set("started_at", nanoseconds(*t));
-  if (const auto t = pod.gc_marked()) o.set("finished_at", nanoseconds(*t));
-  if (code) o.set("exit_code", *code);
+  o.set("state", state.state);
+  if (state.created) o.set("created_at", nanoseconds(*state.created));
+  if (state.started) o.set("started_at", nanoseconds(*state.started));
+  if (state.finished) o.set("finished_at", nanoseconds(*state.finished));
+  if (state.exit_code) o.set("exit_code", *state.exit_code);
   o.set("image_id", app.image_id.str());
   json::Array mounts;
   for (const auto& mount : app.mounts) mounts.push_back(mount_json(m, app, mount));
@@ -74,8 +70,6 @@ json::Value app_json(const Pod& pod, const appc::PodManifest& m, const appc::Run
   }
   return o;
 }
-
-}  // namespace
 
 std::string networks_text(const std::vector<cni::NetInfo>& networks) {
   std::vector<std::string> parts;
@@ -99,7 +93,7 @@ json::Value describe(const Pod& pod) {
   for (const auto& n : shown_networks(pod)) networks.push_back(network_json(n));
   for (const auto& app : m.apps) {
     names.emplace_back(app.name.str());
-    apps.push_back(app_json(pod, m, app));
+    apps.push_back(describe_app(pod, m, app));
   }
   if (!networks.empty()) o.set("networks", std::move(networks));
   if (!names.empty()) o.set("app_names", std::move(names));

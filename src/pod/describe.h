@@ -16,6 +16,9 @@ std::string networks_text(const std::vector<cni::NetInfo>& networks);
 /// Networks of a pod in a state that shows them (running, exited); else none.
 std::vector<cni::NetInfo> shown_networks(const Pod& pod);
 
+/// One app as an object of its pod's list, and as what `app status` shows.
+json::Value describe_app(const Pod& pod, const appc::PodManifest& manifest, const appc::RuntimeApp& app);
+
 /// The object of §9.1. Throws "invalid creation time" for a pod that is not prepared yet.
 json::Value describe(const Pod& pod);
 

@@ -148,6 +148,7 @@ appc::RuntimeApp plan_app(const AppRequest& r, const PodEnvironment& environment
   appc::check_runnable(r.manifest.labels);
   App app = base_app(r);
   if (r.exec) app.exec = {*r.exec};
+  if (r.replace_args && !r.args.empty() && app.exec.size() > 1) app.exec.resize(1);
   app.exec.insert(app.exec.end(), r.args.begin(), r.args.end());
   if (r.working_dir) app.working_directory = *r.working_dir;
   if (r.user) app.user = *r.user;

@@ -4,11 +4,19 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
+#include "stage0/leader.h"
 #include "stage0/mounts.h"
+#include "sys/file.h"
 #include "sys/spawn.h"
 
 namespace rkt::stage0 {
+namespace {
+
+constexpr std::size_t kMaxOutput = std::size_t{1} << 16;
+
+}  // namespace
 
 bool needs_mount(const tree::Tree& tree) { return tree.lowers.size() > 1; }
 
@@ -21,6 +29,42 @@ Program plan_program(const tree::Tree& tree, const std::string& pod_path, const 
   return {.path = program_path(DirFd::open(root), entrypoint),
           .argv = {cat(root, entrypoint.starts_with('/') ? "" : "/", entrypoint)},
           .env = plain_environment(own_environment())};
+}
+
+void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Crossing& call, bool debug) {
+  const Stage1 stage1 = Stage1::of(pod.dir());
+  const std::string entrypoint = in_context([&] { return cat(quoted(call.verb), " not implemented for pod's stage1"); },
+                                            [&] { return stage1.entrypoint(call.verb); });
+  const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+  const int leader = wait_for_leader(pods, pod);
+  std::optional<MountScope> scope;
+  if (needs_mount(tree)) scope.emplace();
+  const std::string path = pod.path(pods);
+  Program program = plan_program(tree, path, entrypoint);
+  program.argv.push_back(cat("--debug=", debug ? "true" : "false"));
+  program.argv.insert(program.argv.end(), call.args.begin(), call.args.end());
+  program.env = plain_environment(own_environment());
+  program.env.push_back(cat("RKT_STAGE1_ENTERCMD=", path, "/stage1/rootfs", stage1.entrypoint("enter")));
+  program.env.push_back(cat("RKT_STAGE1_ENTERPID=", leader));
+  const DirFd dir = DirFd::open(path);
+  Pipe output = Pipe::make();
+  Child child = Child::spawn({.exe = program.path,
+                              .argv = program.argv,
+                              .env = program.env,
+                              .out = output.write_end.get(),
+                              .err = output.write_end.get(),
+                              .cwd_fd = dir.get()});
+  output.write_end.reset();
+  const std::string text = read_all(output.read_end.get(), "the output of stage1", kMaxOutput);
+  const ExitStatus status = child.wait();
+  if (debug && !text.empty()) log::debug("stage0", trim(text));
+  if (status.ok()) return;
+  // "NAME: what went wrong"
+  std::string_view last = trim(text);
+  if (const auto line = last.rfind('\n'); line != std::string_view::npos) last.remove_prefix(line + 1);
+  if (const auto colon = last.find(": "); colon != std::string_view::npos) last.remove_prefix(colon + 2);
+  throw Error(Errc::system, last.empty() ? cat("exit status ", status.shell()) : std::string(last))
+      .exit_with(status.shell());
 }
 
 void run_program(const Program& program, const std::string& pod_path, bool with_output) {

@@ -8,6 +8,7 @@
 
 #include "stage0/entrypoint.h"
 #include "stage0/exec.h"
+#include "stage0/stage0.h"
 #include "tree/tree.h"
 
 namespace rkt::stage0 {
@@ -17,6 +18,14 @@ namespace rkt::stage0 {
 /// needs_mount()).
 Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint);
 bool needs_mount(const tree::Tree& tree);
+
+/// An entry point that acts on a running pod (pods §2.6), run to its end. Throws with the
+/// exit status it failed with (Error::exit_code()) and the last line that it wrote.
+struct Crossing {
+  std::string verb;  ///< "app/start"
+  std::vector<std::string> args;
+};
+void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Crossing& call, bool debug);
 
 /// Runs a program to its end as a child in the pod's directory. Throws `exit status N` when it fails.
 void run_program(const Program& program, const std::string& pod_path, bool with_output);

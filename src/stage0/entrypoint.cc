@@ -28,6 +28,12 @@ Stage1 Stage1::of(const DirFd& pod) {
                     [&] { return Stage1(appc::parse_image_manifest(read_file(pod, "stage1/manifest"))); });
 }
 
+bool Stage1::takes_mutable_pods() const {
+  for (const std::string_view verb : {"app/rm", "app/start", "app/stop"})
+    if (appc::find_annotation(manifest_.annotations, cat(kPrefix, verb)) == nullptr) return false;
+  return true;
+}
+
 const std::string& Stage1::entrypoint(std::string_view verb) const {
   const std::string name = cat(kPrefix, verb);
   const auto* path = appc::find_annotation(manifest_.annotations, name);
@@ -59,6 +65,7 @@ RunCall plan_run_args(int version, const RunOptions& o, const std::optional<std:
     if (o.insecure.paths) args.emplace_back("--disable-paths");
     if (o.insecure.seccomp) args.emplace_back("--disable-seccomp");
   }
+  if (o.mutable_pod) args.emplace_back("--mutable");
   gated(kIpc, o.ipc, "--ipc", " option is not supported by stage1");
   args.push_back(id.str());
   return call;

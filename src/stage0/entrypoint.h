@@ -18,7 +18,10 @@ class Stage1 {
   /// From POD/stage1/manifest, which prepare() wrote from the verified image.
   static Stage1 of(const DirFd& pod);
   int interface_version() const noexcept { return version_; }
-  /// Path in the image for "run", "enter", "gc", "stop". Throws Errc::not_found: entrypoint "coreos.com/…" not found.
+  /// It has the entry points to change a running pod (pods §2.1).
+  bool takes_mutable_pods() const;
+  /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
+  /// not found.
   const std::string& entrypoint(std::string_view verb) const;
 
  private:

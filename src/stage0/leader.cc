@@ -44,6 +44,7 @@ std::optional<int> only_child(std::string_view children, int pid) {
 int wait_for_leader(const pod::Pods& pods, pod::Pod& pod) {
   // The files' appearance wakes us at once; a child's does not, and neither does the end of a pod without files.
   constexpr int kLookAgainMs = 20;
+  if (const auto pid = find_leader(pod.dir())) return *pid;  // closing a watch waits for the kernel, some 20 ms
   const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!watch || ::inotify_add_watch(watch.get(), cat("/proc/self/fd/", pod.dir().get()).c_str(),
                                     IN_MOVED_TO | IN_CLOSE_WRITE) < 0)

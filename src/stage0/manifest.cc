@@ -37,7 +37,10 @@ appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector
   }
   m.volumes = request.volumes;
   m.ports = request.ports;
-  m.annotations.push_back({"coreos.com/rkt/stage1/mutable", "false"});
+  m.annotations = request.annotations;
+  m.annotations.push_back({"coreos.com/rkt/stage1/mutable", request.mutable_pod ? "true" : "false"});
+  m.user_annotations = request.user_annotations;
+  m.user_labels = request.user_labels;
   check_volumes(m);
   std::vector<const appc::App*> apps;
   for (const auto& app : m.apps) apps.push_back(&*app.app);

@@ -62,18 +62,18 @@ void enter_private_mounts() {
   attach_at(netns.get(), AT_FDCWD, kNetns, 0, kNetns);
 }
 
-MountScope::MountScope()
+MountScope::MountScope(Remember)
     : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
       root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
       cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
   if (!home_ || !root_ || !cwd_) throw Error::from_errno("remember the mount namespace");
-  try {
-    enter_private_mounts();
-  } catch (const Error&) {
-    leave();
-    throw;
-  }
 }
+
+MountScope::MountScope(int process) : MountScope(Remember{}) {
+  if (::setns(process, CLONE_NEWNS) < 0) throw Error::from_errno("join the mount namespace of the pod");
+}
+
+MountScope::MountScope() : MountScope(Remember{}) { enter_private_mounts(); }
 
 MountScope::~MountScope() { leave(); }
 

@@ -19,10 +19,14 @@ void enter_private_mounts();
 class MountScope {
  public:
   MountScope();
+  /// The mount namespace of another process (a pidfd).
+  explicit MountScope(int process);
   ~MountScope();
   MountScope(MountScope&&) = delete;
 
  private:
+  struct Remember {};
+  explicit MountScope(Remember);
   void leave() const noexcept;
   UniqueFd home_, root_, cwd_;
 };

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "pod/transition.h"
+#include "stage0/app_root.h"
 #include "stage0/entrypoint.h"
 #include "stage0/exec.h"
 #include "stage0/mounts.h"
@@ -36,33 +37,19 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
   const auto manifest = in_context([] { return std::string("cannot read pod manifest"); },
                                    [&] { return appc::parse_pod_manifest(read_file(pod, "pod")); });
   for (const auto& app : manifest.apps) s.apps.push_back(app.name.str());
-  if (s.apps.empty()) throw Error(Errc::invalid, "pod must contain at least one application");
+  if (s.apps.empty() && !options.mutable_pod) throw Error(Errc::invalid, "pod must contain at least one application");
   if (options.interactive && s.apps.size() > 1)
     throw Error(Errc::usage, "interactive option only supports pods with one app");
   s.names = plan_name_service(options);
   const Stage1 stage1 = Stage1::of(pod);
+  if (options.mutable_pod && !stage1.takes_mutable_pods())
+    throw Error(Errc::unsupported, "stage1 does not support mutable pods");
   s.entrypoint = stage1.entrypoint("run");
   s.call = plan_run_args(stage1.interface_version(), options, s.names.argument(),
                          find_file_text(pod, "private-users-prepared", 64), id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
   return s;
-}
-
-// etc/mtab in an app that has a directory etc and no mtab. A link in the image's place of etc is not followed.
-void add_mtab(const DirFd& rootfs) {
-  const UniqueFd etc(::openat(rootfs.get(), "etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!etc) return;
-  if (::symlinkat("../proc/self/mounts", etc.get(), "mtab") < 0 && errno != EEXIST)
-    throw Error::from_errno("make the link \"etc/mtab\"");
-}
-
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app) {
-  const std::string info = cat("appsinfo/", app);
-  const UniqueFd mount = mount_for_pod(open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096)), pod, app);
-  const DirFd stage2 = root.make_path_in_root(cat("opt/stage2/", app));
-  write_file(stage2, "manifest", read_file(pod, cat(info, "/manifest")), 0644);
-  attach(mount, stage2.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));
 }
 
 // A file of stage1 that stage0 writes: replaced if the image has one, links resolved inside the image.
@@ -94,7 +81,7 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   if (s.overlay && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   for (const auto& app : s.apps) {
     if (s.overlay) attach_app(store, pod, root, app);
-    add_mtab(DirFd(root.open_in_root(cat("opt/stage2/", app, "/rootfs"), O_RDONLY | O_DIRECTORY)));
+    add_mtab(root, app);
   }
   write_name_files(root, s.names);
   return pod;

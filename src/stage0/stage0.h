@@ -20,6 +20,7 @@ struct AppRequest {
   store::ImageRecord image;
   appc::ImageManifest manifest;   ///< of the image
   std::vector<std::string> args;  ///< appended to exec
+  bool replace_args = false;      ///< instead of what the image has behind exec's first word (`app add`)
   std::optional<std::string> exec, name, working_dir, user, group, memory, cpu, seccomp;
   std::optional<std::vector<std::int64_t>> supplementary_gids;
   std::optional<std::vector<std::string>> caps_retain, caps_remove;
@@ -43,11 +44,15 @@ struct PrepareRequest {
   std::vector<appc::EnvVar> set_env_file, set_env;
   bool overlay = true;  ///< false: --no-overlay, or the data directory cannot
   bool private_users = false;
+  bool mutable_pod = false;  ///< may be without apps
+  std::vector<appc::Annotation> annotations;
+  appc::StringPairs user_annotations, user_labels;
 };
 
 struct RunOptions {
   cni::NetList net;  ///< empty = default
   bool interactive = false, mds_register = false;
+  bool mutable_pod = false;  ///< apps come and go while it runs
   std::string hostname, ipc;
   std::vector<std::string> dns, dns_search, dns_opt, hosts_entry;
   std::string dns_domain;
@@ -90,6 +95,14 @@ void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 [[noreturn]] void enter(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app,
                         const std::vector<std::string>& command);
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
+
+/// Apps of a running mutable pod (pods §10). All take POD/pod.lck. Throws `immutable pod`.
+void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const AppRequest& request, bool debug);
+void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
+/// Waits until it has ended. Throws Errc::not_found: app "NAME" is not running.
+void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
+/// Stops it when it runs. Also for a pod that has ended.
+void remove_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
 
 /// Removal of one finished pod: stage1 gc (its failure is reported and tolerated), leftover mounts, files; restartable
 /// at every step (pods §1.8, 1.9).

@@ -26,6 +26,9 @@ class DetachedMount {
   /// A new file system. `attributes`: MOUNT_ATTR_….
   static DetachedMount make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes);
 
+  /// One that another process made.
+  static DetachedMount adopt(UniqueFd fd) noexcept { return DetachedMount(std::move(fd)); }
+
   int fd() const noexcept { return fd_.get(); }  ///< serves as a directory descriptor
   /// Sets MOUNT_ATTR_… flags on it, and with Depth::recursive on everything below.
   void restrict(std::uint64_t attributes, Depth depth = Depth::this_mount) const;

@@ -26,6 +26,9 @@ struct Node {
 constexpr Node kNodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
                            {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 constexpr Node kTun = {"tun", 10, 200};
+// Where they are attached, below S1: directories that its root has.
+constexpr const char *kProcPlace = "/proc", *kSysPlace = "/sys", *kDevptsPlace = "/dev", *kShmPlace = "/run",
+                     *kMqueuePlace = "/tmp";
 constexpr std::pair<const char*, const char*> kDevLinks[] = {{"/proc/self/fd", "fd"},
                                                              {"/proc/self/fd/0", "stdin"},
                                                              {"/proc/self/fd/1", "stdout"},
@@ -72,16 +75,48 @@ void make_usual_directories(const DirFd& root) {
 
 }  // namespace
 
-PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount& devpts)
-    : stage1_([] {
-        receive_mounts_only();
-        return DetachedMount::copy(AT_FDCWD, "stage1/rootfs");
-      }()),
-      devpts_(devpts),
-      proc_(DetachedMount::make("proc", {}, kInert)),
-      sys_(DetachedMount::make("sysfs", {}, kInert)),
-      shm_(DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert)),
-      mqueue_(DetachedMount::make("mqueue", {}, kInert)) {
+SharedMounts SharedMounts::make(DetachedMount devpts) {
+  return {.proc = DetachedMount::make("proc", {}, kInert),
+          .sys = DetachedMount::make("sysfs", {}, kInert),
+          .devpts = std::move(devpts),
+          .shm = DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert),
+          .mqueue = DetachedMount::make("mqueue", {}, kInert)};
+}
+
+SharedMounts SharedMounts::copy_of(const std::string& root) {
+  const auto copy = [&](const char* place) { return DetachedMount::copy(AT_FDCWD, cat(root, place)); };
+  return {.proc = copy(kProcPlace),
+          .sys = copy(kSysPlace),
+          .devpts = copy(kDevptsPlace),
+          .shm = copy(kShmPlace),
+          .mqueue = copy(kMqueuePlace)};
+}
+
+void SharedMounts::attach_below(const std::string& root) const {
+  const auto attach = [&](const DetachedMount& mount, const char* place) {
+    mount.attach(DirFd::open(cat(root, place)).get());
+  };
+  attach(proc, kProcPlace);
+  attach(sys, kSysPlace);
+  attach(devpts, kDevptsPlace);
+  attach(shm, kShmPlace);
+  attach(mqueue, kMqueuePlace);
+}
+
+void SharedMounts::detach() noexcept {
+  for (const char* place : {kProcPlace, kSysPlace, kDevptsPlace, kShmPlace, kMqueuePlace})
+    ::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+void take_stage1_root() {
+  const DetachedMount copy = DetachedMount::copy(AT_FDCWD, "stage1/rootfs");
+  copy.restrict(kInert | MOUNT_ATTR_RDONLY);
+  copy.attach(DirFd::open("stage1/rootfs").get());
+  change_root(copy.fd());
+}
+
+PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared) : shared_(std::move(shared)) {
+  receive_mounts_only();
   for (const auto& plan : apps) {
     App app{.plan = &plan, .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)), .sources = {}};
     app.root.isolate();
@@ -96,21 +131,11 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount&
 }
 
 void PodMounts::take_root() {
-  stage1_.restrict(kInert | MOUNT_ATTR_RDONLY);
-  const DirFd place = DirFd::open("stage1/rootfs");
-  stage1_.attach(place.get());
-  change_root(stage1_.fd());
-  for (const auto& [mount, at] : shared()) mount->attach(DirFd::open(at).get());
+  take_stage1_root();
+  shared_.attach_below("");
 }
 
-// Before Linux 6.15 only what is attached can be copied. stage1's root has these directories.
-std::array<std::pair<const DetachedMount*, const char*>, 5> PodMounts::shared() const {
-  return {{{&proc_, "/proc"}, {&sys_, "/sys"}, {&devpts_, "/dev"}, {&shm_, "/run"}, {&mqueue_, "/tmp"}}};
-}
-
-void PodMounts::assembled() const noexcept {
-  for (const auto& [mount, at] : shared()) ::umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW);
-}
+void PodMounts::assembled() const noexcept { SharedMounts::detach(); }
 
 std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_root_in_stage1(apps_[app].plan->name)); }
 
@@ -142,10 +167,10 @@ void PodMounts::perform(const DirFd& root, const MountOp& op) {
   };
   switch (op.kind) {
     case Kind::proc:
-      DetachedMount::copy(proc_.fd(), "").attach(make_top_directory(root, "proc", 0755).get());
+      DetachedMount::copy(shared_.proc.fd(), "").attach(make_top_directory(root, "proc", 0755).get());
       return;
     case Kind::sys: {
-      const DetachedMount sys = DetachedMount::copy(sys_.fd(), "");
+      const DetachedMount sys = DetachedMount::copy(shared_.sys.fd(), "");
       if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY);
       sys.attach(make_top_directory(root, "sys", 0755).get());
       return;
@@ -154,19 +179,19 @@ void PodMounts::perform(const DirFd& root, const MountOp& op) {
       make_dev(root);
       return;
     case Kind::pts:
-      on_directory(DetachedMount::copy(devpts_.fd(), ""));
+      on_directory(DetachedMount::copy(shared_.devpts.fd(), ""));
       return;
     case Kind::shm:
-      on_directory(DetachedMount::copy(shm_.fd(), ""));
+      on_directory(DetachedMount::copy(shared_.shm.fd(), ""));
       return;
     case Kind::mqueue:
-      on_directory(DetachedMount::copy(mqueue_.fd(), ""));
+      on_directory(DetachedMount::copy(shared_.mqueue.fd(), ""));
       return;
     case Kind::console:
-      DetachedMount::copy(devpts_.fd(), "0").attach(make_target(root, op.target, TargetKind::file).get());
+      DetachedMount::copy(shared_.devpts.fd(), "0").attach(make_target(root, op.target, TargetKind::file).get());
       return;
     case Kind::hostname: {
-      const DetachedMount file = DetachedMount::copy(proc_.fd(), "sys/kernel/hostname");
+      const DetachedMount file = DetachedMount::copy(shared_.proc.fd(), "sys/kernel/hostname");
       file.restrict(MOUNT_ATTR_RDONLY);
       file.attach(make_target(root, op.target, TargetKind::file).get());
       return;

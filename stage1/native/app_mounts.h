@@ -6,9 +6,11 @@
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
 //   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
+//
+// In a mutable pod each app is assembled by a process of its own (starter.h), in a copy of the outer process's mount
+// namespace: there the file systems that all apps share stay attached below S1, out of the pod's sight.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,11 +28,27 @@ struct AppMountPlan {
   bool read_only_root = false;
 };
 
+/// File systems of the kernel that the apps of a pod have in common.
+struct SharedMounts {
+  DetachedMount proc, sys, devpts, shm, mqueue;
+
+  /// Call in the pod's pid, ipc and network namespaces. `devpts`: the pod's terminals.
+  static SharedMounts make(DetachedMount devpts);
+  /// Copies of what is attached below `root`.
+  static SharedMounts copy_of(const std::string& root);
+  /// Attaches them below `root`, which has the places: before Linux 6.15 only what is attached can be copied.
+  void attach_below(const std::string& root) const;
+  /// What is attached below "/" is let go of.
+  static void detach() noexcept;
+};
+
+/// A read-only copy of S1 becomes this process's root. With POD as the working directory.
+void take_stage1_root();
+
 class PodMounts {
  public:
-  /// `devpts`: the pod's terminals. Call in the pod's pid, ipc and network namespaces, with POD as the working
-  /// directory.
-  PodMounts(const std::vector<AppMountPlan>& apps, const DetachedMount& devpts);
+  /// Call with POD as the working directory.
+  PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared);
   void take_root();
   void assemble(std::size_t app);
   /// Every app is: what they share is no longer to be seen by pid 1.
@@ -41,7 +59,7 @@ class PodMounts {
   std::string root_path(std::size_t app) const;
   /// The app's own files, without what is mounted on them. Usable after drop().
   DirFd root_dir(std::size_t app) const;
-  int proc() const noexcept { return proc_.fd(); }
+  int proc() const noexcept { return shared_.proc.fd(); }
 
  private:
   struct App {
@@ -49,16 +67,13 @@ class PodMounts {
     DetachedMount root;
     std::vector<DetachedMount> sources;  // of the bind operations, in order
   };
-  std::array<std::pair<const DetachedMount*, const char*>, 5> shared() const;
   void perform(const DirFd& root, const MountOp& op);
   void make_dev(const DirFd& root);
   void hide(const DirFd& root, const MountOp& op);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 
   std::vector<App> apps_;
-  DetachedMount stage1_;
-  const DetachedMount& devpts_;
-  DetachedMount proc_, sys_, shm_, mqueue_;
+  SharedMounts shared_;
   std::optional<DetachedMount> nothing_;    // an empty directory
   std::optional<DetachedMount> null_node_;  // /dev/null of the app that is being assembled
 };

@@ -34,10 +34,9 @@ void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m) {
 
 }  // namespace
 
-void make_backing(const Pod& pod, const PodPlan& plan) {
-  for (const auto& app : plan.apps)
-    for (const auto& m : app.volumes)
-      if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m);
+void make_backing(const Pod& pod, const AppPlan& app) {
+  for (const auto& m : app.volumes)
+    if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m);
 }
 
 }  // namespace rkt::native

@@ -12,5 +12,7 @@ int run(const std::vector<std::string>& args);
 int enter(const std::vector<std::string>& args);
 int stop(const std::vector<std::string>& args);
 int gc(const std::vector<std::string>& args);
+/// `verb`: add, start, stop or rm.
+int operate(const std::string& verb, const std::vector<std::string>& args);
 
 }  // namespace rkt::native

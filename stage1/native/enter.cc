@@ -56,7 +56,7 @@ struct Target {
 
 Target find_target(const EnterOptions& options, const std::string& path) {
   const Error not_running(Errc::not_found, cat("app ", quoted(options.app), " is not running"));
-  const Pod pod = load_pod();
+  const Pod pod = load_pod(LoadPod::may_be_empty);
   const auto app = std::ranges::find_if(pod.apps, [&](const PodApp& a) { return a.name() == options.app; });
   if (app == pod.apps.end()) throw Error(Errc::not_found, cat("no app ", quoted(options.app), " in the pod"));
   const auto state = load_state(pod.dir);

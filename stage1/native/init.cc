@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/handover.h"
 #include "stage1/native/message.h"
 #include "sys/file.h"
 #include "sys/ns.h"
@@ -58,7 +59,14 @@ int supervise(InitInput& in) {
   set_hostname(in.plan.hostname.c_str());
   close_streams();
   ::umask(0);  // modes are meant as they are written; apps get 0022
-  PodMounts mounts(in.mounts, in.devpts);
+  SharedMounts shared = SharedMounts::make(std::move(in.devpts));
+  if (in.handover >= 0) {
+    hand_over(in.handover, shared);
+    receive_mounts_only();
+    take_stage1_root();
+    return reap_until_asked(in.control);
+  }
+  PodMounts mounts(in.mounts, std::move(shared));
   mounts.take_root();
   Supervisor supervisor({.plan = in.plan,
                          .mounts = mounts,

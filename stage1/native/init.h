@@ -20,9 +20,10 @@ namespace rkt::native {
 struct InitInput {
   const PodPlan& plan;
   const std::vector<AppMountPlan>& mounts;
-  const DetachedMount& devpts;
+  DetachedMount devpts;
   UniqueFd parent;  ///< pidfd of the outer process
   int control;      ///< message.h
+  int handover;     ///< mutable pods: takes the shared mounts (handover.h); -1: apps are launched here
   UniqueFd netns;   ///< empty: the host's
   cgroup::Group group;
   std::vector<cgroup::Group> groups;

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/launch.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/seccomp.h"
@@ -48,44 +53,83 @@ ExecStrings::ExecStrings(std::vector<std::string> strings) : strings_(std::move(
   pointers_.push_back(nullptr);
 }
 
-pid_t launch(const LaunchRequest& r, AppFault& fault) {
-  fault = {.step = AppStep::none, .err = 0, .inside = 0};
-  const bool outside = r.pid_namespace >= 0;
-  const std::uint64_t permit = outside ? random_number() : 0;
-  const ExecStrings argv(r.argv), env(r.env);
-  sock_fprog filter{};
-  std::vector<sock_filter> code;
-  if (r.confinement.filter) {
-    // A copy: sock_fprog's pointer is not to const.
-    code = outside ? with_permit(*r.confinement.filter, permit) : *r.confinement.filter;
-    filter = {.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
+UniqueFd child_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) throw Error::from_errno("watch for children");
+  return fd;
+}
+
+// The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
+// has none, an empty pipe reads the same.
+UniqueFd null_input(const std::string& root) {
+  UniqueFd fd(::open(cat(root, "/dev/null").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat st{};
+  if (fd && ::fstat(fd.get(), &st) == 0 && S_ISCHR(st.st_mode)) return fd;
+  return std::move(Pipe::make().read_end);
+}
+
+namespace {
+
+// The plan of a child and everything that it points to.
+class ChildPlan {
+ public:
+  ChildPlan(const LaunchRequest& r, AppFault& fault) : argv_(r.argv), env_(r.env) {
+    fault = {.step = AppStep::none, .err = 0, .inside = 0};
+    const std::uint64_t permit = r.pid_namespace >= 0 ? random_number() : 0;
+    if (r.confinement.filter) {
+      // A copy: sock_fprog's pointer is not to const.
+      code_ = r.pid_namespace >= 0 ? with_permit(*r.confinement.filter, permit) : *r.confinement.filter;
+      filter_ = {.len = static_cast<unsigned short>(code_.size()), .filter = code_.data()};
+    }
+    plan_ = {.fault = &fault,
+             .join = r.entry.join,
+             .joins = r.entry.joins,
+             .new_cgroup_namespace = r.new_cgroup_namespace,
+             .root = r.root.empty() ? nullptr : r.root.c_str(),
+             .stdio = {r.stdio[0], r.stdio[1], r.stdio[2]},
+             .controlling_terminal = r.controlling_terminal,
+             .proc = r.proc,
+             .oom_score = r.oom_score != nullptr ? r.oom_score->c_str() : nullptr,
+             .directory = r.directory.c_str(),
+             .uid = r.uid,
+             .gid = r.gid,
+             .groups = r.groups.data(),
+             .group_count = r.groups.size(),
+             .caps = r.confinement.caps,
+             .no_new_privs = r.confinement.no_new_privs,
+             .filter = r.confinement.filter ? &filter_ : nullptr,
+             .pid_namespace = r.pid_namespace,
+             .permit = permit,
+             .gate = {r.gate[0], r.gate[1]},
+             .exe = argv_.front(),
+             .argv = argv_.get(),
+             .envp = env_.get()};
   }
-  const AppChildPlan plan{.fault = &fault,
-                          .join = r.entry.join,
-                          .joins = r.entry.joins,
-                          .new_cgroup_namespace = r.new_cgroup_namespace,
-                          .root = r.root.empty() ? nullptr : r.root.c_str(),
-                          .stdio = {r.stdio[0], r.stdio[1], r.stdio[2]},
-                          .controlling_terminal = r.controlling_terminal,
-                          .proc = r.proc,
-                          .oom_score = r.oom_score != nullptr ? r.oom_score->c_str() : nullptr,
-                          .directory = r.directory.c_str(),
-                          .uid = r.uid,
-                          .gid = r.gid,
-                          .groups = r.groups.data(),
-                          .group_count = r.groups.size(),
-                          .caps = r.confinement.caps,
-                          .no_new_privs = r.confinement.no_new_privs,
-                          .filter = r.confinement.filter ? &filter : nullptr,
-                          .pid_namespace = r.pid_namespace,
-                          .permit = permit,
-                          .gate = {r.gate[0], r.gate[1]},
-                          .exe = argv.front(),
-                          .argv = argv.get(),
-                          .envp = env.get()};
+  ChildPlan(ChildPlan&&) = delete;
+  const AppChildPlan& get() const noexcept { return plan_; }
+
+ private:
+  ExecStrings argv_, env_;
+  std::vector<sock_filter> code_;
+  sock_fprog filter_{};
+  AppChildPlan plan_{};
+};
+
+}  // namespace
+
+pid_t launch(const LaunchRequest& r, AppFault& fault) {
+  const ChildPlan plan(r, fault);
   const NewProcess child = clone_process(r.root.empty() ? 0 : CLONE_NEWNS, r.entry.into);
-  if (child.pid == 0) app_child(plan);
-  return outside ? wait_for_inside(child.pid, fault) : child.pid;
+  if (child.pid == 0) app_child(plan.get());
+  return r.pid_namespace >= 0 ? wait_for_inside(child.pid, fault) : child.pid;
+}
+
+void become(const LaunchRequest& r, AppFault& fault) {
+  const ChildPlan plan(r, fault);
+  app_child(plan.get());
 }
 
 }  // namespace rkt::native

@@ -59,4 +59,13 @@ struct LaunchRequest {
 /// first. With `pid_namespace` this returns when it is inside, or throws what kept it from that.
 pid_t launch(const LaunchRequest& request, AppFault& fault);
 
+/// The same for this process itself, which is in a mount namespace of its own and in the app's v2 cgroup already.
+[[noreturn]] void become(const LaunchRequest& request, AppFault& fault);
+
+/// Readable when a child has ended; SIGCHLD is blocked already.
+UniqueFd child_signals();
+
+/// What an app without standard input reads, in its assembled root.
+UniqueFd null_input(const std::string& root);
+
 }  // namespace rkt::native

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// stage1-native: one program, four names.
+// stage1-native: one program, several names.
 #include <exception>
 #include <string>
 #include <string_view>
@@ -16,7 +16,8 @@ int dispatch(std::string_view name, const std::vector<std::string>& args) {
   if (name == "enter") return rkt::native::enter(args);
   if (name == "stop") return rkt::native::stop(args);
   if (name == "gc") return rkt::native::gc(args);
-  throw rkt::Error(rkt::Errc::usage, "stage1-native is executed as init, enter, stop or gc");
+  if (name.starts_with("app_")) return rkt::native::operate(std::string(name.substr(4)), args);
+  throw rkt::Error(rkt::Errc::usage, "stage1-native is executed as init, enter, stop, gc or app_*");
 }
 
 }  // namespace

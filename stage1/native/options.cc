@@ -100,7 +100,6 @@ void parse_ipc(const Words& words, const std::string& text, RunOptions& out) {
 void refuse(const Words& words) {
   if (words.name() == "private-users")
     throw Error(Errc::unsupported, "--private-users is not supported by this stage1");
-  if (words.name() == "mutable") throw Error(Errc::unsupported, "stage1 does not support mutable pods");
   words.unknown();
 }
 
@@ -110,6 +109,8 @@ bool parse_switch(const Words& words, RunOptions& out) {
     out.debug = words.on();
   else if (name == "interactive")
     out.interactive = words.on();
+  else if (name == "mutable")
+    out.mutable_pod = words.on();
   else if (name == "disable-capabilities-restriction")
     out.restrictions.capabilities = !words.on();
   else if (name == "disable-paths")
@@ -181,6 +182,23 @@ StopOptions parse_stop(const std::vector<std::string>& args) {
       words.unknown();
   }
   out.uuid = words.uuid();
+  return out;
+}
+
+AppOptions parse_app(const std::vector<std::string>& args) {
+  AppOptions out;
+  Words words(args);
+  while (words.next_flag()) {
+    if (words.name() == "debug")
+      out.debug = words.on();
+    else if (words.name() == "app")
+      out.app = words.value();
+    else if (words.name() == "uuid")
+      (void)words.value();  // the pod is where it was called
+    else
+      words.unknown();
+  }
+  if (out.app.empty() || out.app.find(' ') != std::string::npos) throw Error(Errc::usage, "--app needs a name");
   return out;
 }
 

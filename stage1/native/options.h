@@ -20,6 +20,7 @@ struct Restrictions {
 
 struct RunOptions {
   bool debug = false, interactive = false;
+  bool mutable_pod = false;  ///< apps come and go while it runs
   cni::NetList net;
   std::string local_config, hostname;  ///< hostname "": rkt-UUID
   ResolvMode resolv = ResolvMode::from_network;
@@ -42,6 +43,13 @@ struct StopOptions {
   Uuid uuid;
 };
 StopOptions parse_stop(const std::vector<std::string>& args);
+
+/// app_add, app_start, app_stop and app_rm.
+struct AppOptions {
+  bool debug = false;
+  std::string app;
+};
+AppOptions parse_app(const std::vector<std::string>& args);
 
 struct GcOptions {
   bool debug = false;

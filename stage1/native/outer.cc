@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "base/error.h"
@@ -24,7 +26,7 @@ class Outer {
   explicit Outer(OuterInput input) : in_(std::move(input)) {}
 
   int run() {
-    while (!ended_ || (in_.relay.active() && !given_up_)) step();
+    while (!ended_ || apps_run() || (in_.relay.active() && !given_up_)) step();
     return status();
   }
 
@@ -36,10 +38,11 @@ class Outer {
     events.push_back({in_.signals, POLLIN, 0});
     events.push_back({open_ ? in_.control : -1, POLLIN, 0});
     events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
-    const int n = poll_lean(events, ended_ && !over_ ? kLastOutputMs : -1);
+    if (in_.apps != nullptr) in_.apps->watch(events);
+    const int n = poll_lean(events, timeout_ms());
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) return;
-    given_up_ = n == 0;
+    given_up_ = n == 0 && ended_;
     const std::span<const pollfd> all(events);
     // Messages first: a line of output wants to know its process.
     if (all[relayed + 1].revents != 0) take_message();
@@ -50,6 +53,25 @@ class Outer {
       ended_ = true;
       while (open_ && !over_) take_message();
     }
+    if (in_.apps != nullptr) look_after_apps(all.subspan(relayed + 3));
+  }
+
+  bool apps_run() const { return in_.apps != nullptr && !in_.apps->idle(); }
+
+  // init is asked to end when the last app has.
+  void look_after_apps(std::span<const pollfd> events) {
+    in_.apps->handle(events);
+    in_.apps->time_passed(std::chrono::steady_clock::now());
+    if (asked_ && !told_ && in_.apps->idle()) told_ = send_message(in_.control, {.kind = Message::Kind::stop});
+  }
+
+  int timeout_ms() const {
+    if (ended_ && !over_) return kLastOutputMs;
+    const auto deadline = in_.apps != nullptr ? in_.apps->deadline() : std::nullopt;
+    if (!deadline) return -1;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();
+    return static_cast<int>(std::max<std::int64_t>(left, 0));
   }
 
   void take_message() {
@@ -84,6 +106,8 @@ class Outer {
     if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT && info.ssi_signo != SIGHUP) return;
     if (ended_) {
       given_up_ = true;
+    } else if (!asked_ && in_.apps != nullptr) {
+      in_.apps->stop_all(std::chrono::steady_clock::now());
     } else if (!asked_) {
       send_message(in_.control, {.kind = Message::Kind::stop});
     } else if (info.ssi_signo == SIGINT) {
@@ -106,7 +130,7 @@ class Outer {
   }
 
   OuterInput in_;
-  bool open_ = true, ended_ = false, asked_ = false, given_up_ = false;
+  bool open_ = true, ended_ = false, asked_ = false, told_ = false, given_up_ = false;
   int failed_ = 0;  // the first app's that failed by itself
   std::optional<int> over_;
 };

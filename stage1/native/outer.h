@@ -12,6 +12,7 @@
 #include <functional>
 
 #include "stage1/native/message.h"
+#include "stage1/native/mutable_apps.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/relay.h"
 #include "sys/fd.h"
@@ -29,6 +30,7 @@ struct OuterInput {
   std::function<void(std::size_t app, int pid)> on_started;
   std::function<void()> on_ready;
   std::function<void(std::size_t app, int status)> on_ended;  ///< has recorded it when it returns
+  MutableApps* apps = nullptr;                                ///< of a mutable pod
 };
 
 /// To the end of the pod and of its output; the pod's exit status. Init is left as a zombie: while the pod's lock is

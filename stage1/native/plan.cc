@@ -101,6 +101,21 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
   }
 }
 
+net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& port) {
+  return {.protocol = port.protocol, .host_ip = exposed.host_ip, .host_port = exposed.host_port, .pod_port = port.port};
+}
+
+}  // namespace
+
+bool PodPlan::has_handlers() const {
+  return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
+}
+
+bool PodPlan::may_look_into_init() const {
+  return std::ranges::any_of(apps,
+                             [](const AppPlan& a) { return (a.confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; });
+}
+
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn) {
   const appc::App& a = app.app();
   const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name()));
@@ -120,21 +135,6 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.has_hosts = std::ranges::any_of(out.volumes, [](const VolumeMount& m) { return m.target == "/etc/hosts"; }) ||
                   root.find_in_root("/etc/hosts", O_PATH | O_NOFOLLOW).has_value();
   return out;
-}
-
-net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& port) {
-  return {.protocol = port.protocol, .host_ip = exposed.host_ip, .host_port = exposed.host_port, .pod_port = port.port};
-}
-
-}  // namespace
-
-bool PodPlan::has_handlers() const {
-  return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
-}
-
-bool PodPlan::may_look_into_init() const {
-  return std::ranges::any_of(apps,
-                             [](const AppPlan& a) { return (a.confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; });
 }
 
 AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn) {
@@ -164,6 +164,8 @@ std::vector<net::PortForward> plan_ports(const Pod& pod) {
 }
 
 PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn) {
+  if (options.interactive && options.mutable_pod)
+    throw Error(Errc::usage, "interactive option does not go with mutable pods");
   if (options.interactive && pod.apps.size() > 1)
     throw Error(Errc::usage, "interactive option only supports pods with one app");
   PodPlan out;
@@ -172,9 +174,11 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   out.protect_paths = options.restrictions.paths;
   out.with_stdin = options.interactive;
   out.terminal = options.interactive && stdin_is_terminal;
+  // A mutable pod's are planned when they are started.
   for (const auto& app : pod.apps)
-    out.apps.push_back(
-        in_context([&] { return cat("app ", quoted(app.name())); }, [&] { return plan_app(pod, app, options, warn); }));
+    if (!options.mutable_pod)
+      out.apps.push_back(in_context([&] { return cat("app ", quoted(app.name())); },
+                                    [&] { return plan_app(pod, app, options, warn); }));
   // Launching handlers takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
   if (options.restrictions.capabilities && out.may_look_into_init() && out.has_handlers())
     throw Error(Errc::unsupported, "CAP_SYS_PTRACE and event handlers exclude each other in a pod");

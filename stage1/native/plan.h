@@ -61,6 +61,9 @@ using Warn = std::function<void(std::string_view)>;
 /// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.
 PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn);
 
+/// One app's part of it.
+AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn);
+
 /// The confinement, the OOM score and the environment alone, for `enter`.
 AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn);
 

@@ -14,13 +14,14 @@ constexpr const char* kStage1 = "stage1/rootfs";
 
 const appc::App& PodApp::app() const { return runtime.app ? *runtime.app : *image.app; }
 
-Pod load_pod() {
+Pod load_pod(LoadPod how) {
   Pod pod;
   pod.dir = DirFd::open(".");
   pod.stage1 = pod.dir.sub(kStage1);
   pod.manifest = in_context([] { return "read the pod manifest"; },
                             [&] { return appc::parse_pod_manifest(read_file(pod.dir, "pod")); });
-  if (pod.manifest.apps.empty()) throw Error(Errc::invalid, "pod must contain at least one application");
+  if (pod.manifest.apps.empty() && how == LoadPod::with_apps)
+    throw Error(Errc::invalid, "pod must contain at least one application");
   for (const auto& runtime : pod.manifest.apps) {
     const std::string& name = runtime.name.str();
     auto image = in_context(

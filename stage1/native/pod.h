@@ -25,8 +25,9 @@ struct Pod {
   std::vector<PodApp> apps;
 };
 
+enum class LoadPod { with_apps, may_be_empty /* mutable pods */ };
 /// Throws `pod must contain at least one application`, or what is wrong with a manifest.
-Pod load_pod();
+Pod load_pod(LoadPod how = LoadPod::with_apps);
 
 /// Of an app, relative to POD.
 std::string app_root(const std::string& app);

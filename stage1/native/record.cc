@@ -17,13 +17,8 @@ void replace_file(const DirFd& dir, const std::string& name, std::string_view te
   file.commit(AtomicFile::Sync::no);
 }
 
-Record::Record(const DirFd& pod, const DirFd& stage1, const PodPlan& plan, Restrictions restrictions, Say say)
-    : pod_(pod),
-      stage1_(stage1),
-      plan_(plan),
-      restrictions_(restrictions),
-      say_(std::move(say)),
-      pids_(plan.apps.size()) {}
+Record::Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say)
+    : pod_(pod), stage1_(stage1), state_{.restrictions = restrictions, .apps = {}}, say_(std::move(say)) {}
 
 void Record::attempt(std::string_view what, const std::function<void()>& write) const {
   try {
@@ -33,17 +28,16 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
   }
 }
 
-void Record::started(std::size_t app, int pid) {
-  pids_.at(app) = pid;
+void Record::started(const AppPlan& app, int pid) {
+  state_.apps.push_back({.name = app.name, .pid = pid, .no_new_privs = app.confinement.no_new_privs});
   if (ready_) publish();
 }
 
-void Record::ended(std::size_t app, int status) {
-  const std::string& name = plan_.apps.at(app).name;
-  attempt(cat("the status of app ", quoted(name)),
-          [&] { replace_file(stage1_.sub("rkt/status"), name, cat(status, "\n")); });
-  pids_[app] = 0;
-  if (ready_ && std::ranges::any_of(pids_, [](int pid) { return pid != 0; })) publish();
+void Record::ended(const std::string& app, int status) {
+  attempt(cat("the status of app ", quoted(app)),
+          [&] { replace_file(stage1_.sub("rkt/status"), app, cat(status, "\n")); });
+  const bool ran = std::erase_if(state_.apps, [&](const PodState::App& a) { return a.name == app; }) > 0;
+  if (ready_ && ran && !state_.apps.empty()) publish();
 }
 
 void Record::ready(pid_t init) {
@@ -57,12 +51,7 @@ void Record::ready(pid_t init) {
 }
 
 void Record::publish() {
-  PodState state{.restrictions = restrictions_, .apps = {}};
-  for (std::size_t i = 0; i < pids_.size(); ++i)
-    if (pids_[i] != 0)
-      state.apps.push_back(
-          {.name = plan_.apps[i].name, .pid = pids_[i], .no_new_privs = plan_.apps[i].confinement.no_new_privs});
-  attempt("the pod's state", [&] { save_state(pod_, state); });
+  attempt("the pod's state", [&] { save_state(pod_, state_); });
 }
 
 }  // namespace rkt::native

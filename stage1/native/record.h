@@ -17,10 +17,11 @@ class Record {
  public:
   using Say = std::function<void(std::string_view)>;
   /// Borrows the directories: POD and S1.
-  Record(const DirFd& pod, const DirFd& stage1, const PodPlan& plan, Restrictions restrictions, Say say);
-  void started(std::size_t app, int pid);
+  Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say);
+  /// `pid`: in the pod.
+  void started(const AppPlan& app, int pid);
   /// rkt/status/APP; then the app is no longer to be entered.
-  void ended(std::size_t app, int status);
+  void ended(const std::string& app, int status);
   /// From here on the pod can be entered: state, rkt/supervisor-status, POD/pid.
   void ready(pid_t init);
 
@@ -30,10 +31,8 @@ class Record {
 
   const DirFd& pod_;
   const DirFd& stage1_;
-  const PodPlan& plan_;
-  Restrictions restrictions_;
+  PodState state_;
   Say say_;
-  std::vector<int> pids_;  // 0: does not run
   bool ready_ = false;
 };
 

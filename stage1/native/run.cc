@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -23,7 +24,9 @@
 #include "stage1/native/backing.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/etc_files.h"
+#include "stage1/native/handover.h"
 #include "stage1/native/init.h"
+#include "stage1/native/mutable_apps.h"
 #include "stage1/native/outer.h"
 #include "stage1/native/record.h"
 #include "sys/file.h"
@@ -61,7 +64,7 @@ class PodRun {
   PodRun(const RunOptions& options, UniqueFd lock)
       : options_(options),
         lock_(std::move(lock)),
-        pod_(load_pod()),
+        pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         devpts_(DetachedMount::make("devpts",
                                     {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
@@ -72,7 +75,7 @@ class PodRun {
     make_cgroups();
     if (options_.net.contained())
       network_ = net::setup({pod_.dir, options_.uuid, options_.net, options_.local_config, plan_.ports});
-    make_backing(pod_, plan_);
+    for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
     make_streams();
     return start();
@@ -82,7 +85,13 @@ class PodRun {
   void make_cgroups() {
     cgroup::Needs needs;
     for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
-    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, warn,
+    if (options_.mutable_pod) needs = cgroup::Needs::all();
+    // A controller that is missing matters to the app that is limited by it.
+    const auto say = [quiet = options_.mutable_pod](std::string_view text) {
+      if (!quiet) return warn(text);
+      log::debug("stage1", text);
+    };
+    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, say,
                                           [&](std::string_view state) { replace_file(pod_.dir, "cgroups", state); });
     replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     init_group_ = cgroups_->init();
@@ -91,20 +100,23 @@ class PodRun {
 
   void plan_app_mounts() {
     const bool fallback = std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return !a.has_hosts; });
-    const bool resolv = write_etc(pod_, options_, plan_.hostname, network_.dns, network_.dns_network, fallback);
-    for (const auto& app : plan_.apps) {
-      const EtcChoice etc{.resolv = options_.resolv,
-                          .hosts = options_.hosts,
-                          .generated_resolv = resolv,
-                          .app_has_hosts = app.has_hosts};
-      mounts_.push_back({.name = app.name,
-                         .ops = plan_mounts({.volumes = app.volumes,
-                                             .app = app.name,
-                                             .protect_paths = plan_.protect_paths,
-                                             .console = plan_.terminal,
-                                             .files = plan_etc(etc)}),
-                         .read_only_root = app.read_only_root});
-    }
+    resolv_ =
+        write_etc(pod_, options_, plan_.hostname, network_.dns, network_.dns_network, fallback || options_.mutable_pod);
+    for (const auto& app : plan_.apps) mounts_.push_back(mounts_of(app));
+  }
+
+  AppMountPlan mounts_of(const AppPlan& app) const {
+    const EtcChoice etc{.resolv = options_.resolv,
+                        .hosts = options_.hosts,
+                        .generated_resolv = resolv_,
+                        .app_has_hosts = app.has_hosts};
+    return {.name = app.name,
+            .ops = plan_mounts({.volumes = app.volumes,
+                                .app = app.name,
+                                .protect_paths = plan_.protect_paths,
+                                .console = plan_.terminal,
+                                .files = plan_etc(etc)}),
+            .read_only_root = app.read_only_root};
   }
 
   // An app opens /dev/stdout again as the user it is.
@@ -144,10 +156,8 @@ class PodRun {
   // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end
   // of the other one, and a directory of the host is nothing that a pod's process should hold.
   int start() {
-    int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-      throw Error::from_errno("make a socket pair");
-    UniqueFd ours(pair[0]), theirs(pair[1]);
+    auto [ours, theirs] = socket_pair();
+    auto [taker, giver] = options_.mutable_pod ? socket_pair() : std::pair<UniqueFd, UniqueFd>();
     const UniqueFd signals = take_signals();
     auto self = open_pidfd(::getpid());
     const cgroup::Entry entry = init_group_.entry();
@@ -155,6 +165,7 @@ class PodRun {
     const NewProcess init = clone_process(spaces, entry.into);
     if (init.pid == 0) {
       ours.reset();
+      taker.reset();
       relay_.give_up();
       lock_.reset();
       cgroups_.reset();
@@ -162,29 +173,58 @@ class PodRun {
       pod_.stage1 = DirFd();
       run_init({.plan = plan_,
                 .mounts = mounts_,
-                .devpts = devpts_,
+                .devpts = std::move(devpts_),
                 .parent = std::move(*self),
                 .control = theirs.get(),
+                .handover = giver ? giver.get() : -1,
                 .netns = std::move(network_.netns),
                 .group = std::move(init_group_),
                 .groups = std::move(groups_),
                 .stdio = std::move(stdio_)});
     }
     theirs.reset();
+    giver.reset();
     stdio_.clear();
-    Record record(pod_.dir, pod_.stage1, plan_, options_.restrictions,
+    Record record(pod_.dir, pod_.stage1, options_.restrictions,
                   [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
-    return supervise_from_outside({.relay = relay_,
-                                   .signals = signals.get(),
-                                   .init = init.pidfd.get(),
-                                   .control = ours.get(),
-                                   .on_started = [&](std::size_t app, int pid) { record.started(app, pid); },
-                                   .on_ready = [&] { record.ready(init.pid); },
-                                   .on_ended =
-                                       [&](std::size_t app, int status) {
-                                         record.ended(app, status);
-                                         end_leftovers(app);
-                                       }});
+    std::unique_ptr<MutableApps> apps;
+    if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init.pidfd.get(), record);
+    return supervise_from_outside(
+        {.relay = relay_,
+         .signals = signals.get(),
+         .init = init.pidfd.get(),
+         .control = ours.get(),
+         .on_started = [&](std::size_t app, int pid) { record.started(plan_.apps.at(app), pid); },
+         .on_ready = [&] { record.ready(init.pid); },
+         .on_ended =
+             [&](std::size_t app, int status) {
+               record.ended(plan_.apps.at(app).name, status);
+               end_leftovers(app);
+             },
+         .apps = apps.get()});
+  }
+
+  static std::pair<UniqueFd, UniqueFd> socket_pair() {
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+      throw Error::from_errno("make a socket pair");
+    return {UniqueFd(pair[0]), UniqueFd(pair[1])};
+  }
+
+  // What all apps share goes below S1, which nobody in the pod sees. Without it init has failed, and says why.
+  std::unique_ptr<MutableApps> serve_apps(int taker, UniqueFd self, int init, Record& record) {
+    const auto shared = take_over(taker, std::move(devpts_));
+    if (!shared) return nullptr;
+    shared->attach_below("stage1/rootfs");
+    return std::make_unique<MutableApps>(
+        MutablePod{.dir = pod_.dir,
+                   .options = options_,
+                   .cgroups = *cgroups_,
+                   .relay = relay_,
+                   .record = record,
+                   .self = std::move(self),
+                   .init = init,
+                   .plan_mounts = [this](const AppPlan& app) { return mounts_of(app); }});
   }
 
   // What an app leaves behind ends with it. With the last app the whole pod does, which init's end sees to.
@@ -226,6 +266,7 @@ class PodRun {
   std::vector<cgroup::Group> groups_;
   std::size_t ended_ = 0;
   net::Setup network_;
+  bool resolv_ = false;  // S1 has a generated resolv.conf
   std::vector<AppMountPlan> mounts_;
   Relay relay_;
   std::vector<AppStdio> stdio_;

@@ -61,21 +61,29 @@ RunningPod RunningPod::find(const DirFd& pod, pid_t init) {
   return out;
 }
 
+pid_t pid_inside(pid_t host_pid) {
+  const auto numbers = pid_numbers(host_pid);
+  return numbers.empty() ? 0 : numbers.back();
+}
+
+// Apps that were there from the start are init's children, those of a mutable pod outer's.
 std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid) {
-  const auto task = DirFd::find(cat("/proc/", init, "/task/", init));
-  if (!task) return std::nullopt;
   const std::size_t depth = pid_numbers(init).size();
   const auto matches = [&](pid_t host) {
     const auto numbers = pid_numbers(host);
     return numbers.size() == depth && !numbers.empty() && numbers.back() == pid;
   };
-  const std::string children = read_file(*task, "children", std::size_t{1} << 20);
-  for (const auto word : split(trim(children), ' ')) {
-    const auto host = parse_int<pid_t>(word);
-    if (!host || !matches(*host)) continue;
-    auto fd = open_pidfd(*host);
-    // Looked at once more: the number may have changed hands before it was opened.
-    if (fd && matches(*host)) return HostProcess{.pid = *host, .fd = std::move(*fd)};
+  for (const pid_t parent : {init, parent_of(init)}) {
+    const auto task = DirFd::find(cat("/proc/", parent, "/task/", parent));
+    if (!task) continue;
+    const std::string children = read_file(*task, "children", std::size_t{1} << 20);
+    for (const auto word : split(trim(children), ' ')) {
+      const auto host = parse_int<pid_t>(word);
+      if (!host || !matches(*host)) continue;
+      auto fd = open_pidfd(*host);
+      // Looked at once more: the number may have changed hands before it was opened.
+      if (fd && matches(*host)) return HostProcess{.pid = *host, .fd = std::move(*fd)};
+    }
   }
   return std::nullopt;
 }

@@ -28,7 +28,11 @@ struct HostProcess {
   UniqueFd fd;    ///< pidfd
 };
 
-/// The process on the host that is `pid` in the pod of `init`, one of init's children; nullopt: there is none.
+/// The process on the host that is `pid` in the pod of `init`, a child of one of its two processes; nullopt: there is
+/// none.
 std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid);
+
+/// The number that a process of the host has in the innermost of its pid namespaces; 0: it is gone.
+pid_t pid_inside(pid_t host_pid);
 
 }  // namespace rkt::native

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/supervisor.h"
 
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,24 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kLaunchFailed = 254;
-
-// The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
-// has none, an empty pipe reads the same.
-UniqueFd null_input(const std::string& root) {
-  UniqueFd fd(::open(cat(root, "/dev/null").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat st{};
-  if (fd && ::fstat(fd.get(), &st) == 0 && S_ISCHR(st.st_mode)) return fd;
-  return std::move(Pipe::make().read_end);
-}
-
-UniqueFd child_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) throw Error::from_errno("watch for children");
-  return fd;
-}
 
 int timeout_ms(std::optional<Shutdown::Time> deadline) {
   if (!deadline) return -1;

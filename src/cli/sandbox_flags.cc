@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flags of `app sandbox` and `app add` (cli §7.2, 7.3).
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/app_flags.h"
+
+namespace rkt::cli {
+namespace {
+
+Flag with_check(Flag f, void (*check)(const std::string&)) {
+  f.check = check;
+  return f;
+}
+
+bool keep(const std::vector<std::string_view>& names, const Flag& f) {
+  return std::ranges::find(names, f.name) != names.end();
+}
+
+std::uint16_t port_number(std::string_view text) {
+  const auto n = parse_int<std::uint16_t>(text);
+  if (!n || *n == 0) throw Error(Errc::usage, cat("port ", quoted(text), " must be in 1-65535 range"));
+  return *n;
+}
+
+// NAME:PROTO:PODPORT:HOSTIP:HOSTPORT
+appc::ExposedPort parse_sandbox_port(const std::string& text) {
+  const auto parts = split(text, ':');
+  if (parts.size() != 5 || (parts[1] != "tcp" && parts[1] != "udp" && parts[1] != "sctp"))
+    throw Error(Errc::usage, "must be specified as name:proto:podPort:hostIP:hostPort");
+  const auto name = appc::AcName::parse(std::string(parts[0]));
+  return {.name = name,
+          .host_port = port_number(parts[4]),
+          .host_ip = std::string(parts[3]),
+          .pod_port = appc::Port{.name = name, .protocol = std::string(parts[1]), .port = port_number(parts[2])}};
+}
+
+// name=N,kind=K,...,target=PATH: a volume in the form of --volume, and where it goes.
+appc::Mount parse_mounted_volume(const std::string& text) {
+  std::string name, target, rest;
+  for (const auto piece : split(text, ',')) {
+    if (piece.starts_with("name="))
+      name = piece.substr(5);
+    else if (piece.starts_with("target="))
+      target = piece.substr(7);
+    else
+      rest += cat(",", piece);
+  }
+  if (name.empty()) throw Error(Errc::usage, cat("no name in --mnt-volume flag ", quoted(text)));
+  if (!target.starts_with('/'))
+    throw Error(Errc::usage, cat("target in --mnt-volume flag ", quoted(text), " must be an absolute path"));
+  auto volume = appc::Volume::parse_flag(name + rest);
+  return {.volume = volume.name.str(), .path = target, .app_volume = std::move(volume)};
+}
+
+template <class Check>
+void each_pair(const Parsed& in, std::string_view flag, Check&& add) {
+  std::vector<std::string> seen;
+  for (const auto& text : in.list(flag)) {
+    const auto pair = parse_pair(flag, text);
+    if (std::ranges::find(seen, pair.name) != seen.end())
+      throw Error(Errc::usage, cat("key ", quoted(pair.name), " already set"));
+    seen.push_back(pair.name);
+    add(pair.name, pair.value);
+  }
+}
+
+}  // namespace
+
+std::vector<Flag> sandbox_flags() {
+  std::vector<Flag> out = {with_check(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
+                                      [](const std::string& v) { parse_sandbox_port(v); }),
+                           list("annotation", "annotation of the pod: NAME=VALUE"),
+                           list("user-annotation", "user annotation of the pod: NAME=VALUE"),
+                           list("user-label", "user label of the pod: NAME=VALUE"),
+                           text("uuid-file-save", "", "write out pod UUID to specified file")};
+  for (auto& f : pod_flags())
+    if (keep({"no-overlay", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"}, f))
+      out.push_back(std::move(f));
+  for (auto& f : network_flags())
+    if (!keep({"interactive", "mds-register", "ipc"}, f)) out.push_back(std::move(f));
+  return out;
+}
+
+std::vector<Flag> added_app_flags() {
+  Flag volume = with_check(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
+                           [](const std::string& v) { parse_mounted_volume(v); });
+  volume.per_image = true;
+  std::vector<Flag> out = {std::move(volume)};
+  for (auto& f : app_flags())
+    if (!keep({"signature", "cap-retain", "cap-remove"}, f)) out.push_back(std::move(f));
+  return out;
+}
+
+stage0::PrepareRequest sandbox_request(const Parsed& in) {
+  stage0::PrepareRequest r;
+  r.mutable_pod = true;
+  r.overlay = !in.on("no-overlay");
+  for (const auto& p : in.list("port")) r.ports.push_back(parse_sandbox_port(p));
+  each_pair(in, "annotation", [&](const std::string& k, const std::string& v) {
+    r.annotations.push_back({appc::AcIdentifier::parse(k).str(), v});
+  });
+  each_pair(in, "user-annotation",
+            [&](const std::string& k, const std::string& v) { r.user_annotations.emplace_back(k, v); });
+  each_pair(in, "user-label", [&](const std::string& k, const std::string& v) { r.user_labels.emplace_back(k, v); });
+  return r;
+}
+
+stage0::AppRequest added_app_request(const ImageArgs& in) {
+  stage0::AppRequest r = app_request(in);
+  r.replace_args = true;
+  for (const auto& v : in.all("mnt-volume")) r.mounts.push_back(parse_mounted_volume(v));
+  return r;
+}
+
+}  // namespace rkt::cli

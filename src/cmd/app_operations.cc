@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// app start, app stop, app rm: one app of a mutable pod.
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cmd/pod_argument.h"
+#include "cmd/registry.h"
+#include "stage0/stage0.h"
+
+namespace rkt::cmd {
+namespace {
+
+struct Target {
+  pod::Pods pods;
+  pod::Pod pod;
+  std::string app;
+};
+
+Target find_target(cli::Env& env, const cli::Parsed& in, std::string_view missing_app) {
+  if (in.args.size() != 1) throw Error(Errc::usage, "must provide the pod UUID");
+  if (in.text("app").empty()) throw Error(Errc::usage, std::string(missing_app));
+  auto pods = pod::Pods::open(env.data_dir());
+  auto pod = open_pod(pods, in.args.front());
+  const std::string app = in_context([] { return std::string("invalid app name"); },
+                                     [&] { return appc::AcName::parse(in.text("app")).str(); });
+  return {.pods = std::move(pods), .pod = std::move(pod), .app = app};
+}
+
+void require_running(const Target& t) {
+  const std::string id = quoted(t.pod.id().str());
+  if (t.pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", id, " isn't currently running"));
+  if (!t.pod.supervisor_ready()) throw Error(Errc::busy, cat("supervisor for pod ", id, " is not yet ready"));
+}
+
+store::Store open_store(cli::Env& env) {
+  return in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+}
+
+int run_app_start(cli::Env& env, const cli::Parsed& in) {
+  const Target t = find_target(env, in, "must provide the app to start");
+  require_running(t);
+  in_context([] { return std::string("error starting app"); },
+             [&] { stage0::start_app(open_store(env), t.pods, t.pod.id(), t.app, env.globals().debug); });
+  return 0;
+}
+
+int run_app_stop(cli::Env& env, const cli::Parsed& in) {
+  const Target t = find_target(env, in, "must provide the app to remove");
+  if (pod::is_after_run(t.pod.state())) {
+    env.out(cat("pod ", quoted(t.pod.id().str()), " is already stopped\n"));
+    return 0;
+  }
+  require_running(t);
+  in_context([] { return std::string("error stopping app"); },
+             [&] { stage0::stop_app(open_store(env), t.pods, t.pod.id(), t.app, env.globals().debug); });
+  return 0;
+}
+
+int run_app_rm(cli::Env& env, const cli::Parsed& in) {
+  const Target t = find_target(env, in, "must provide the app to remove");
+  if (t.pod.state() == pod::State::running && !t.pod.supervisor_ready())
+    throw Error(Errc::busy, cat("pod ", quoted(t.pod.id().str()), " is running but its supervisor is not ready yet"));
+  in_context([] { return std::string("error removing app"); },
+             [&] { stage0::remove_app(open_store(env), t.pods, t.pod.id(), t.app, env.globals().debug); });
+  return 0;
+}
+
+cli::Flag app_flag() { return cli::text("app", "", "app name"); }
+
+}  // namespace
+
+const cli::Command app_start{.name = "app start",
+                             .args = "UUID --app=NAME",
+                             .brief = "Start an app in a pod",
+                             .description = "An app that has ended is started again.",
+                             .flags = {app_flag()},
+                             .needs_root = true,
+                             .run = run_app_start};
+const cli::Command app_stop{.name = "app stop",
+                            .args = "UUID --app=NAME",
+                            .brief = "Stop an app in a pod",
+                            .description = "SIGTERM, and SIGKILL after ten seconds; returns when it has ended.",
+                            .flags = {app_flag()},
+                            .needs_root = true,
+                            .run = run_app_stop};
+const cli::Command app_rm{.name = "app rm",
+                          .args = "UUID --app=NAME",
+                          .brief = "Remove an app from a pod",
+                          .description = "Stops it when it runs, and removes its files.",
+                          .flags = {app_flag()},
+                          .needs_root = true,
+                          .run = run_app_rm};
+
+}  // namespace rkt::cmd

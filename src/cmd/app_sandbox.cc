@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/app_flags.h"
+#include "cli/env.h"
+#include "cmd/pod_request.h"
+#include "cmd/registry.h"
+
+namespace rkt::cmd {
+namespace {
+
+int run_sandbox(cli::Env& env, const cli::Parsed& in) {
+  if (!in.args.empty()) throw cli::UsageWanted{};
+  try {
+    stage0::PrepareRequest request = cli::sandbox_request(in);
+    stage0::RunOptions options = cli::sandbox_options(in);
+    options.insecure = env.globals().insecure;
+    options.local_config = env.globals().dirs.local;
+    options.debug = env.globals().debug;
+    stage0::check_run_options(options, !request.ports.empty());
+    store::Store store =
+        in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+    request.stage1 = find_stage1(env, store, in);
+    request.overlay = request.overlay && overlay_usable(env.data_dir());
+    const pod::Pods pods = pod::Pods::open(env.data_dir());
+    stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"));
+    stage0::prepare(store, pod, request);
+    stage0::run(store, pods, std::move(pod), options);
+  } catch (Error& e) {
+    e.exit_with(1);
+    throw;
+  }
+}
+
+}  // namespace
+
+const cli::Command app_sandbox{
+    .name = "app sandbox",
+    .args = "",
+    .brief = "Create an empty pod application sandbox",
+    .description = "Runs a pod without apps in the foreground. Apps are added to it and removed again with rkt app add, "
+                   "start, stop and rm; it ends when it is asked to, not when its apps do.",
+    .flags = cli::sandbox_flags(),
+    .needs_root = true,
+    .run = run_sandbox};
+
+}  // namespace rkt::cmd

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage0/app_root.h"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage0/mounts.h"
+#include "stage0/trees.h"
+#include "sys/file.h"
+
+namespace rkt::stage0 {
+namespace {
+
+std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
+
+// What stage1 keeps about an app by its name.
+void remove_records(const DirFd& root, const std::string& app) {
+  if (const auto status = root.find_in_root("rkt/status", O_RDONLY | O_DIRECTORY))
+    for (const char* suffix : {"", "-created", "-started"})
+      if (::unlinkat(status->get(), cat(app, suffix).c_str(), 0) < 0 && errno != ENOENT)
+        throw Error::from_errno(cat("remove the status of app ", quoted(app)));
+  if (const auto env = root.find_in_root("rkt/env", O_RDONLY | O_DIRECTORY)) ::unlinkat(env->get(), app.c_str(), 0);
+}
+
+}  // namespace
+
+// A link in the image's place of etc is not followed.
+void add_mtab(const DirFd& root, const std::string& app) {
+  const DirFd rootfs(root.open_in_root(cat(stage2(app), "/rootfs"), O_RDONLY | O_DIRECTORY));
+  const UniqueFd etc(::openat(rootfs.get(), "etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!etc) return;
+  if (::symlinkat("../proc/self/mounts", etc.get(), "mtab") < 0 && errno != EEXIST)
+    throw Error::from_errno("make the link \"etc/mtab\"");
+}
+
+void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app) {
+  const std::string info = cat("appsinfo/", app);
+  const UniqueFd mount = mount_for_pod(open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096)), pod, app);
+  const DirFd place = root.make_path_in_root(stage2(app));
+  write_file(place, "manifest", read_file(pod, cat(info, "/manifest")), 0644);
+  attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));
+}
+
+void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app) {
+  const DirFd place = root.make_path_in_root(stage2(app));
+  write_file(place, "manifest", image.manifest, 0644);
+  tree::copy(tree::render(store, image), place.make_sub("rootfs", 0755));
+}
+
+void remove_app_root(const DirFd& pod, const DirFd& root, const std::string& app) {
+  if (const auto place = root.find_in_root(stage2(app), O_RDONLY | O_DIRECTORY)) {
+    const std::string rootfs = cat("/proc/self/fd/", place->get(), "/rootfs");
+    while (::umount2(rootfs.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+    }
+    if (errno != EINVAL && errno != ENOENT) throw Error::from_errno(cat("detach the root of app ", quoted(app)));
+    DirFd(root.open_in_root("opt/stage2", O_RDONLY | O_DIRECTORY)).remove_tree(app);
+  }
+  const auto tree = find_file_text(pod, cat("appsinfo/", app, "/treeStoreID"), 4096);
+  if (const auto overlay = tree ? pod.find_sub(cat("overlay/", trim(*tree))) : std::nullopt)
+    for (const char* layer : {"upper", "work"})
+      if (const auto dir = overlay->find_sub(layer)) dir->remove_tree(app);
+  remove_records(root, app);
+  if (const auto info = pod.find_sub("appsinfo")) info->remove_tree(app);
+}
+
+}  // namespace rkt::stage0

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Roots of apps below the root of stage1, S1/opt/stage2/APP. Call in the mount namespace that the pod lives in.
+#pragma once
+
+#include <string>
+
+#include "store/store.h"
+#include "sys/dir.h"
+
+namespace rkt::stage0 {
+
+/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says.
+void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app);
+
+/// The same without an overlay: a copy of the tree of `image`.
+void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app);
+
+/// etc/mtab in an app that has a directory etc and no mtab.
+void add_mtab(const DirFd& root, const std::string& app);
+
+/// Undoes attach_app() and copy_app(), files included; repeatable. Nothing of the app runs.
+void remove_app_root(const DirFd& pod, const DirFd& root, const std::string& app);
+
+}  // namespace rkt::stage0

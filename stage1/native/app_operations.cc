@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// app_add, app_start, app_stop, app_rm: requests to the outer process of a mutable pod.
+#include "base/error.h"
+#include "base/log.h"
+#include "stage1/native/commands.h"
+#include "stage1/native/control.h"
+#include "stage1/native/options.h"
+
+namespace rkt::native {
+
+int operate(const std::string& verb, const std::vector<std::string>& args) {
+  const AppOptions options = parse_app(args);
+  log::set_debug(options.debug);
+  const ControlAnswer answer = ask(DirFd::open("."), {.verb = verb, .app = options.app});
+  if (answer.status != 0) throw Error(Errc::system, answer.text).exit_with(answer.status);
+  return 0;
+}
+
+}  // namespace rkt::native

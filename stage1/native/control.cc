@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/control.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr const char* kName = "control";
+constexpr std::size_t kMaxRequest = 512, kMaxAnswer = 4096;
+
+UniqueFd make_socket(int flags) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
+  if (!fd) throw Error::from_errno("make a socket");
+  return fd;
+}
+
+// A pod's path may be longer than a socket's address.
+sockaddr_un address(const DirFd& pod) {
+  sockaddr_un out{};
+  out.sun_family = AF_UNIX;
+  const std::string path = cat("/proc/self/fd/", pod.get(), "/", kName);
+  std::memcpy(out.sun_path, path.data(), path.size());
+  return out;
+}
+
+std::optional<std::string> receive(int fd, std::size_t limit) {
+  std::string buffer(limit, '\0');
+  ssize_t n = 0;
+  while ((n = ::recv(fd, buffer.data(), buffer.size(), 0)) < 0 && errno == EINTR) {
+  }
+  if (n <= 0) return std::nullopt;
+  buffer.resize(static_cast<std::size_t>(n));
+  return buffer;
+}
+
+}  // namespace
+
+ControlSocket::ControlSocket(const DirFd& pod) : fd_(make_socket(SOCK_NONBLOCK)) {
+  pod.unlink(kName);
+  const sockaddr_un where = address(pod);
+  const mode_t before = ::umask(0177);
+  const int bound = ::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where);
+  const int err = errno;
+  ::umask(before);
+  if (bound < 0) throw Error::from_errno(cat("make ", quoted(kName)), err);
+  if (::listen(fd_.get(), 16) < 0) throw Error::from_errno(cat("listen on ", quoted(kName)));
+}
+
+UniqueFd ControlSocket::accept() const {
+  UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (!client || ::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || who.uid != ::geteuid())
+    return {};
+  return client;
+}
+
+std::optional<ControlRequest> receive_request(int client) {
+  const auto text = receive(client, kMaxRequest);
+  const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
+  if (words.size() != 2 || words[1].empty()) return std::nullopt;
+  return ControlRequest{.verb = std::string(words[0]), .app = std::string(words[1])};
+}
+
+void send_answer(int client, const ControlAnswer& answer) {
+  const std::string text = cat(answer.status, " ", answer.text).substr(0, kMaxAnswer);
+  (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+ControlAnswer ask(const DirFd& pod, const ControlRequest& request) {
+  const UniqueFd fd = make_socket(0);
+  const sockaddr_un where = address(pod);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) < 0)
+    throw Error::from_errno("reach the pod");
+  const std::string text = cat(request.verb, " ", request.app);
+  if (::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) throw Error::from_errno("ask the pod");
+  const auto answer = receive(fd.get(), kMaxAnswer);
+  if (!answer) throw Error(Errc::system, "the pod has ended before it could answer");
+  const auto space = answer->find(' ');
+  const auto status = parse_int<int>(std::string_view(*answer).substr(0, space));
+  if (space == std::string::npos || !status) throw Error(Errc::invalid, "the pod's answer makes no sense");
+  return {.status = *status, .text = answer->substr(space + 1)};
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// POD/control: what the entry points app_* ask of the outer process of a mutable pod. A SOCK_SEQPACKET socket that only
+// root may use; one request a connection, answered when it is done.
+//
+//   add APP      whether the app of that name in the manifest could start here
+//   start APP    answered when its process was started, or could not be
+//   stop APP     SIGTERM, a grace, SIGKILL; answered when it has ended
+//   rm APP       what the pod still has of an app that does not run is given back
+//
+// An answer is an exit status for the asking program (0: done; 5: the app does not run) and a line of text.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sys/dir.h"
+#include "sys/fd.h"
+
+namespace rkt::native {
+
+struct ControlRequest {
+  std::string verb, app;
+};
+struct ControlAnswer {
+  int status = 0;
+  std::string text = {};
+};
+constexpr int kNotRunning = 5;  ///< reference: pods §2.6
+
+class ControlSocket {
+ public:
+  /// Makes POD/control anew.
+  explicit ControlSocket(const DirFd& pod);
+  int fd() const noexcept { return fd_.get(); }
+  /// The next client, non-blocking; empty: none that may ask.
+  UniqueFd accept() const;
+
+ private:
+  UniqueFd fd_;
+};
+
+/// nullopt: no request, but something else, or nothing at all.
+std::optional<ControlRequest> receive_request(int client);
+/// A client that has gone does not matter.
+void send_answer(int client, const ControlAnswer& answer);
+
+/// The asking side. Throws when the pod's outer process cannot be reached.
+ControlAnswer ask(const DirFd& pod, const ControlRequest& request);
+
+}  // namespace rkt::native

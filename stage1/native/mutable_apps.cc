@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/mutable_apps.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/backing.h"
+#include "stage1/native/diagnose.h"
+#include "stage1/native/running.h"
+#include "stage1/native/starter.h"
+#include "sys/ns.h"
+
+namespace rkt::native {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMaxClients = 32;
+constexpr int kLaunchFailed = 254;
+
+bool ready(std::span<const pollfd> events, int fd) {
+  return std::ranges::any_of(events, [&](const pollfd& e) { return e.fd == fd && e.revents != 0; });
+}
+
+void answer_all(std::vector<UniqueFd>& clients, const ControlAnswer& answer) {
+  for (const auto& c : clients) send_answer(c.get(), answer);
+  clients.clear();
+}
+
+std::string read_line(int fd) {
+  std::string text(4096, '\0');
+  const ssize_t n = ::read(fd, text.data(), text.size());
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return text;
+}
+
+}  // namespace
+
+MutableApps::MutableApps(MutablePod pod) : pod_(std::move(pod)), control_(pod_.dir) {}
+
+void MutableApps::watch(std::vector<pollfd>& events) const {
+  events.push_back({control_.fd(), POLLIN, 0});
+  for (const auto& c : clients_) events.push_back({c.get(), POLLIN, 0});
+  for (const auto& a : apps_) {
+    if (a.starter) events.push_back({a.starter.get(), POLLIN, 0});
+    if (a.process) events.push_back({a.process.get(), POLLIN, 0});
+  }
+}
+
+void MutableApps::handle(std::span<const pollfd> events) {
+  for (auto& a : apps_) {
+    if (a.starter && ready(events, a.starter.get())) starter_ended(a);
+    // In one round both: what has ended at once is recorded at once.
+    if (a.process && has_ended(a.process.get())) process_ended(a);
+  }
+  std::vector<UniqueFd> asking;
+  for (auto& c : clients_)
+    if (ready(events, c.get())) asking.push_back(std::move(c));
+  std::erase_if(clients_, [](const UniqueFd& c) { return !c; });
+  for (auto& c : asking) serve(std::move(c));
+  if (!ready(events, control_.fd())) return;
+  if (UniqueFd client = control_.accept(); client && clients_.size() < kMaxClients) clients_.push_back(std::move(client));
+}
+
+std::optional<MutableApps::Time> MutableApps::deadline() const {
+  std::optional<Time> out;
+  for (const auto& a : apps_)
+    if (a.kill_at && (!out || *a.kill_at < *out)) out = a.kill_at;
+  return out;
+}
+
+void MutableApps::time_passed(Time now) {
+  for (auto& a : apps_) {
+    if (!a.kill_at || *a.kill_at > now) continue;
+    a.kill_at.reset();
+    if (a.process) (void)::syscall(SYS_pidfd_send_signal, a.process.get(), SIGKILL, nullptr, 0);
+    if (a.starter) (void)::syscall(SYS_pidfd_send_signal, a.starter.get(), SIGKILL, nullptr, 0);
+    a.group.signal(SIGKILL);
+  }
+}
+
+void MutableApps::stop_all(Time now) {
+  ending_ = true;
+  for (auto& a : apps_)
+    if (a.phase != Phase::over) terminate(a, now);
+}
+
+bool MutableApps::idle() const {
+  return std::ranges::all_of(apps_, [](const App& a) { return a.phase == Phase::over; });
+}
+
+MutableApps::App* MutableApps::find(std::string_view name) {
+  const auto it = std::ranges::find_if(apps_, [&](const App& a) { return a.plan.name == name; });
+  return it == apps_.end() ? nullptr : &*it;
+}
+
+void MutableApps::serve(UniqueFd client) {
+  const auto request = receive_request(client.get());
+  if (!request) return;
+  const auto& [verb, name] = *request;
+  try {
+    if (verb == "start") return serve_start(name, client);
+    if (verb == "stop") return serve_stop(name, std::move(client));
+    if (verb == "add") {
+      (void)plan(name);
+      send_answer(client.get(), {});
+    } else if (verb == "rm") {
+      send_answer(client.get(), remove(name));
+    } else {
+      send_answer(client.get(), {.status = kLaunchFailed, .text = cat("unknown request ", quoted(verb))});
+    }
+  } catch (const Error& e) {
+    send_answer(client.get(), {.status = kLaunchFailed, .text = e.brief()});
+  }
+}
+
+AppPlan MutableApps::plan(const std::string& name) const {
+  const Pod pod = load_pod(LoadPod::may_be_empty);
+  const auto app = std::ranges::find_if(pod.apps, [&](const PodApp& a) { return a.name() == name; });
+  if (app == pod.apps.end()) throw Error(Errc::not_found, cat("nonexistent app ", quoted(name)));
+  AppPlan out = plan_app(pod, *app, pod_.options, [&](std::string_view text) { pod_.relay.note(cat("stage1: ", text)); });
+  if (out.fault) throw Error(Errc::invalid, out.fault->text);
+  make_backing(pod, out);
+  return out;
+}
+
+void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
+  if (App* before = find(name)) {
+    if (before->phase != Phase::over) throw Error(Errc::busy, cat("app ", quoted(name), " is already running"));
+    apps_.remove_if([&](const App& a) { return &a == before; });
+  }
+  if (ending_) throw Error(Errc::busy, "the pod is ending");
+  App& app = apps_.emplace_back();
+  try {
+    app.plan = plan(name);
+    app.mounts = pod_.plan_mounts(app.plan);
+    app.group = pod_.cgroups.app(name, app.plan.limits);
+    make_streams(app);
+  } catch (const Error&) {
+    apps_.pop_back();
+    throw;
+  }
+  app.asked_start.push_back(std::move(client));
+  advance(app);
+}
+
+void MutableApps::make_streams(App& app) {
+  app.stream = ++streams_;
+  for (const int stream : {1, 2}) {
+    Pipe pipe = Pipe::make();
+    if (::fchown(pipe.write_end.get(), app.plan.uid, app.plan.gid) < 0)
+      throw Error::from_errno("give the app its standard streams");
+    (stream == 1 ? app.stdio.out : app.stdio.err) = std::move(pipe.write_end);
+    pod_.relay.add_lines(std::move(pipe.read_end), stream, app.stream, app.plan.name);
+  }
+}
+
+void MutableApps::serve_stop(const std::string& name, UniqueFd client) {
+  App* app = find(name);
+  if (app == nullptr || app->phase == Phase::over)
+    return send_answer(client.get(), {.status = kNotRunning, .text = cat("app ", quoted(name), " is not running")});
+  app->asked_stop.push_back(std::move(client));
+  terminate(*app, Clock::now());
+}
+
+ControlAnswer MutableApps::remove(const std::string& name) {
+  App* app = find(name);
+  if (app != nullptr && app->phase != Phase::over)
+    throw Error(Errc::busy, cat("app ", quoted(name), " is still running"));
+  apps_.remove_if([&](const App& a) { return &a == app; });
+  pod_.cgroups.remove_app(name);
+  return {};
+}
+
+void MutableApps::terminate(App& app, Time now) {
+  if (!app.kill_at) app.kill_at = now + Shutdown::kGrace;
+  app.group.signal(SIGTERM);
+  if (!app.process) return;
+  // Also where there are no cgroups.
+  (void)::syscall(SYS_pidfd_send_signal, app.process.get(), SIGTERM, nullptr, 0);
+  (void)::syscall(SYS_pidfd_send_signal, app.process.get(), SIGCONT, nullptr, 0);
+}
+
+const std::vector<std::string>& MutableApps::argv(const App& app) const {
+  if (app.phase == Phase::pre_start) return app.plan.pre_start[app.handler];
+  if (app.phase == Phase::post_stop) return app.plan.post_stop[app.handler];
+  return app.plan.argv;
+}
+
+// Starts what comes next in the app's life; what cannot be started counts as ended, and the next thing is tried.
+void MutableApps::advance(App& app) {
+  for (;;) {
+    if (app.phase == Phase::pre_start && app.handler == app.plan.pre_start.size()) app.phase = Phase::main;
+    if (app.phase == Phase::post_stop && app.handler == app.plan.post_stop.size()) return finish(app);
+    if (launch(app)) return;
+    if (app.phase != Phase::post_stop) app.status = kLaunchFailed;
+    app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
+    app.phase = Phase::post_stop;
+  }
+}
+
+bool MutableApps::launch(App& app) {
+  try {
+    Pipe errors = Pipe::make();
+    NewProcess starter = clone_process(CLONE_NEWNS, app.group.entry().into);
+    if (starter.pid == 0) {
+      pod_.relay.give_up();
+      run_starter({.plan = app.plan,
+                   .mounts = app.mounts,
+                   .argv = argv(app),
+                   .main = app.phase == Phase::main,
+                   .parent = pod_.self.get(),
+                   .init = pod_.init,
+                   .stdio = {-1, app.stdio.out.get(), app.stdio.err.get()},
+                   .errors = errors.write_end.get(),
+                   .entry = app.group.entry()},
+                  app.fault.slot(0));
+    }
+    app.starter = std::move(starter.pidfd);
+    app.errors = std::move(errors.read_end);
+    return true;
+  } catch (const Error& e) {
+    say(app, e.brief());
+    return false;
+  }
+}
+
+void MutableApps::starter_ended(App& app) {
+  siginfo_t info{};
+  ::waitid(P_PIDFD, static_cast<id_t>(app.starter.get()), &info, WEXITED);
+  app.starter.reset();
+  const AppFault& fault = app.fault.slot(0);
+  const std::string error = read_line(app.errors.get());
+  app.errors.reset();
+  if (auto process = fault.inside != 0 ? open_pidfd(fault.inside) : std::nullopt) {
+    app.process = std::move(*process);
+    if (app.phase != Phase::main) return;
+    const int pid = pid_inside(fault.inside);
+    pod_.relay.set_pid(app.stream, pid);
+    pod_.record.started(app.plan, pid);
+    return answer_all(app.asked_start, {});
+  }
+  const bool step_failed = fault.step != AppStep::none;
+  const std::string why = !error.empty()  ? error
+                          : step_failed ? cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err))
+                                        : std::string("it was killed while it started");
+  say(app, why);
+  if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
+  step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
+}
+
+void MutableApps::process_ended(App& app) {
+  siginfo_t info{};
+  ::waitid(P_PIDFD, static_cast<id_t>(app.process.get()), &info, WEXITED);
+  app.process.reset();
+  const bool exited = info.si_code == CLD_EXITED;
+  int status = ExitStatus{.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status}.shell();
+  const AppFault& fault = app.fault.slot(0);
+  if (fault.step != AppStep::none) {  // it never executed anything
+    status = status_of(fault.step);
+    const DirFd root = pod_.dir.sub(app_root(app.plan.name));
+    say(app, fault.step == AppStep::exec
+                 ? cat(quoted(argv(app).front()), " could not be executed: ", diagnose_exec(root, argv(app).front(), fault.err))
+                 : cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err)));
+  }
+  step_over(app, status);
+}
+
+// One process of the app's life is over.
+void MutableApps::step_over(App& app, int status) {
+  switch (app.phase) {
+    case Phase::pre_start:
+      ++app.handler;
+      if (status == 0 && !app.kill_at) break;
+      [[fallthrough]];
+    case Phase::main:
+      app.status = status;
+      app.handler = 0;
+      app.phase = Phase::post_stop;
+      break;
+    case Phase::post_stop:
+      ++app.handler;
+      break;
+    case Phase::over:
+      return;
+  }
+  advance(app);
+}
+
+void MutableApps::finish(App& app) {
+  app.phase = Phase::over;
+  app.stdio = {};
+  app.kill_at.reset();
+  pod_.record.ended(app.plan.name, app.status);
+  try {
+    app.group.kill_all();
+  } catch (const Error& e) {
+    say(app, e.brief());
+  }
+  answer_all(app.asked_start, {.status = kLaunchFailed, .text = "it ended before it was started"});
+  answer_all(app.asked_stop, {});
+}
+
+void MutableApps::say(const App& app, std::string_view text) {
+  pod_.relay.note(cat("stage1: app ", quoted(app.plan.name), ": ", text));
+}
+
+}  // namespace rkt::native

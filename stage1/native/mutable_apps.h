@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The apps of a mutable pod, driven by the outer process's event loop: requests on POD/control, the processes that start
+// apps (starter.h) and the apps' own, which are children of this process.
+//
+//   start -> planned, limited, streams made -> [starter -> process] for each pre-start handler, the app, each post-stop
+//         handler -> status recorded, what is left of it killed
+//
+// An app that fails ends nothing but itself. The pod ends when it is asked to: every app gets SIGTERM, after a grace
+// SIGKILL.
+#pragma once
+
+#include <poll.h>
+
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cgroup/manager.h"
+#include "stage1/native/control.h"
+#include "stage1/native/launch.h"
+#include "stage1/native/plan.h"
+#include "stage1/native/record.h"
+#include "stage1/native/relay.h"
+#include "stage1/native/shutdown.h"
+#include "stage1/native/supervisor.h"
+
+namespace rkt::native {
+
+/// What of the pod they need; borrowed.
+struct MutablePod {
+  const DirFd& dir;
+  const RunOptions& options;
+  cgroup::PodCgroups& cgroups;
+  Relay& relay;
+  Record& record;
+  UniqueFd self;              ///< pidfd of this process
+  int init;                   ///< of the pod's pid 1
+  std::function<AppMountPlan(const AppPlan&)> plan_mounts;
+};
+
+class MutableApps {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit MutableApps(MutablePod pod);
+  void watch(std::vector<pollfd>& events) const;
+  void handle(std::span<const pollfd> events);  ///< polled; what watch() did not append does not matter
+  void time_passed(Time now);
+  std::optional<Time> deadline() const;  ///< when time_passed() has something to do
+  void stop_all(Time now);               ///< nothing is started from here on
+  bool idle() const;                     ///< no process of an app is left
+
+ private:
+  enum class Phase { pre_start, main, post_stop, over };
+  struct App {
+    AppPlan plan;
+    AppMountPlan mounts;
+    cgroup::Group group;
+    FaultPage fault{1};
+    AppStdio stdio;
+    std::size_t stream = 0;  // of the relay
+    Phase phase = Phase::pre_start;
+    std::size_t handler = 0;
+    int status = 0;
+    UniqueFd starter, process;  // pidfds; one of them is set until it is over
+    UniqueFd errors;            // what the starter could not do
+    std::optional<Time> kill_at = std::nullopt;
+    std::vector<UniqueFd> asked_start = {}, asked_stop = {};  // clients that wait
+  };
+  App* find(std::string_view name);
+  void serve(UniqueFd client);
+  void serve_start(const std::string& name, UniqueFd& client);  ///< takes it unless it throws
+  void serve_stop(const std::string& name, UniqueFd client);
+  ControlAnswer remove(const std::string& name);
+  AppPlan plan(const std::string& name) const;
+  void make_streams(App& app);
+  void advance(App& app);
+  const std::vector<std::string>& argv(const App& app) const;
+  bool launch(App& app);
+  void starter_ended(App& app);
+  void process_ended(App& app);
+  void step_over(App& app, int status);
+  void finish(App& app);
+  void terminate(App& app, Time now);
+  void say(const App& app, std::string_view text);
+
+  MutablePod pod_;
+  ControlSocket control_;
+  std::vector<UniqueFd> clients_;  // that have not asked yet
+  std::list<App> apps_;            // those that were started; FaultPage does not move
+  std::size_t streams_ = 0;
+  bool ending_ = false;
+};
+
+}  // namespace rkt::native

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/starter.h"
+
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sys/ns.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kFailed = 254;
+
+void start(const StartInput& in, AppFault& fault) {
+  become_unreadable();
+  die_with_parent(in.parent);
+  leave_session_keyring();
+  ::umask(0);  // modes are meant as they are written; apps get 0022
+  const DirFd proc = DirFd::open("/proc");  // the host's, where this process is somebody
+  const std::vector<AppMountPlan> plans{in.mounts};
+  PodMounts mounts(plans, SharedMounts::copy_of("stage1/rootfs"));
+  mounts.take_root();
+  mounts.assemble(0);
+  const std::string root = mounts.root_path(0);
+  const UniqueFd nothing = in.stdio[0] < 0 ? null_input(root) : UniqueFd();
+  join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
+  become({.argv = in.argv,
+          .env = in.plan.env,
+          .directory = in.plan.directory,
+          .root = root,
+          .uid = in.main ? in.plan.uid : 0,
+          .gid = in.main ? in.plan.gid : 0,
+          .groups = in.main ? in.plan.groups : std::vector<gid_t>{},
+          .confinement = in.plan.confinement,
+          .oom_score = in.plan.oom_score ? &*in.plan.oom_score : nullptr,
+          .proc = proc.get(),
+          .entry = in.entry,
+          .stdio = {nothing ? nothing.get() : in.stdio[0], in.stdio[1], in.stdio[2]},
+          .pid_namespace = in.init},
+         fault);
+}
+
+}  // namespace
+
+void run_starter(const StartInput& in, AppFault& fault) noexcept {
+  std::string text;
+  try {
+    start(in, fault);
+  } catch (const Error& e) {
+    text = e.brief();
+  } catch (const std::exception& e) {
+    text = e.what();
+  }
+  (void)!::write(in.errors, text.data(), text.size());
+  ::_exit(kFailed);
+}
+
+}  // namespace rkt::native

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mutable pods: apps are added to a running pod, started, stopped and removed."""
+import json
+import os
+import socket
+import time
+
+import pytest
+
+from rktlib import Machine, entry, wait_until
+
+
+@pytest.fixture
+def sandbox(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo up; exec sleep 1000"])
+    return start_sandbox(rkt)
+
+
+def start_sandbox(rkt, *flags):
+    uuid_file = rkt.tmp / "sandbox"
+    p = rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}", *flags)
+    wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36 or p.poll() is not None, "the sandbox")
+    assert p.poll() is None, p.stderr.read()
+    uuid = uuid_file.read_text()
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+    return p, uuid
+
+
+def app(rkt, uuid, name):
+    return json.loads(rkt("app", "status", uuid, f"--app={name}", "--format=json", code=0).out)
+
+
+def ended(rkt, uuid, name):
+    return wait_until(lambda: (s := app(rkt, uuid, name))["state"] == "exited" and s, f"app {name} to end")
+
+
+def test_an_app_comes_and_goes(rkt, sandbox):
+    p, uuid = sandbox
+    assert rkt("app", "list", uuid, code=0).out == "NAME\tSTATE\n"
+    rkt("app", "add", uuid, "example.com/busybox", "--name=one", code=0)
+    assert app(rkt, uuid, "one")["state"] == "created"
+    rkt("app", "start", uuid, "--app=one", code=0)
+    line = p.stdout.readline().decode()
+    assert line.startswith("[") and "one[" in line and line.endswith("]: up\n")
+    s = app(rkt, uuid, "one")
+    assert s["state"] == "running" and s["created_at"] <= s["started_at"] and "exit_code" not in s
+    assert rkt("app", "list", "--no-legend", uuid, code=0).out.split() == ["one", "running"]
+    assert rkt("app", "exec", "--app=one", uuid, "/bin/sh", "-c", "echo $AC_APP_NAME; exit 5", code=5).out == "one\n"
+    rkt("app", "stop", uuid, "--app=one", code=0)
+    s = app(rkt, uuid, "one")
+    assert (s["state"], s["exit_code"]) == ("exited", 143) and s["finished_at"] >= s["started_at"]
+    assert "is not running" in rkt("app", "stop", uuid, "--app=one", code=254).err
+    rkt("app", "rm", uuid, "--app=one", code=0)
+    assert rkt("app", "list", "--no-legend", uuid, code=0).out == ""
+    pod = rkt.data / "pods/run" / uuid
+    assert not (pod / "appsinfo/one").exists() and not list(pod.glob("overlay/*/upper/one"))
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0
+
+
+def test_the_pod_outlives_its_apps_and_their_failures(rkt, sandbox):
+    p, uuid = sandbox
+    rkt("app", "add", uuid, "example.com/busybox", "--name=fails", "--", "-c", "exit 3", code=0)
+    rkt("app", "add", uuid, "example.com/busybox", "--name=stays", code=0)
+    for name in ("stays", "fails"):
+        rkt("app", "start", uuid, f"--app={name}", code=0)
+    assert ended(rkt, uuid, "fails")["exit_code"] == 3
+    assert app(rkt, uuid, "stays")["state"] == "running" and p.poll() is None
+    rkt("app", "start", uuid, "--app=fails", code=0)
+    assert ended(rkt, uuid, "fails")["exit_code"] == 3
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0
+    s = app(rkt, uuid, "stays")
+    assert (s["state"], s["exit_code"]) == ("exited", 143)
+
+
+def test_apps_share_network_ipc_host_name_and_processes_but_not_files(rkt, sandbox):
+    _, uuid = sandbox
+    for name in ("one", "two"):
+        rkt("app", "add", uuid, "example.com/busybox", f"--name={name}", code=0)
+        rkt("app", "start", uuid, f"--app={name}", code=0)
+
+    def inside(name, *argv):
+        return rkt("app", "exec", f"--app={name}", uuid, *argv, code=0).out.strip()
+    for ns in ("net", "ipc", "uts", "pid"):
+        assert inside("one", "/bin/readlink", f"/proc/self/ns/{ns}") == inside("two", "/bin/readlink", f"/proc/self/ns/{ns}") != os.readlink(f"/proc/self/ns/{ns}")
+    assert inside("one", "/bin/readlink", "/proc/self/ns/mnt") != inside("two", "/bin/readlink", "/proc/self/ns/mnt")
+    assert inside("one", "/bin/readlink", "/proc/self/ns/cgroup") != inside("two", "/bin/readlink", "/proc/self/ns/cgroup")
+    inside("one", "/bin/sh", "-c", "echo shared >/dev/shm/x; echo own >/x")
+    assert inside("two", "/bin/cat", "/dev/shm/x") == "shared"
+    assert inside("two", "/bin/sh", "-c", "test -e /x || echo none") == "none"
+    assert inside("one", "/bin/hostname") == f"rkt-{uuid}"
+
+
+def test_an_added_app_is_confined_like_any_other(rkt, sandbox):
+    _, uuid = sandbox
+    show = "grep -E '^(CapBnd|CapEff|Seccomp|NoNewPrivs):' /proc/self/status; cat /proc/1/comm; ls /proc/kcore; wc -c </proc/kallsyms; umask; ls /proc/self/fd | wc -l"
+    rkt("app", "add", uuid, "example.com/busybox", "--name=shown", "--user=1000", "--group=1000", "--", "-c", f"({show}) >/tmp/out 2>&1; exec sleep 1000", code=0)
+    rkt("app", "start", uuid, "--app=shown", code=0)
+    out = wait_until(lambda: (o := rkt("app", "exec", "--app=shown", uuid, "/bin/cat", "/tmp/out").out).count("\n") >= 9 and o, "the app's report")
+    words = out.split()
+    assert words[:8] == ["CapEff:", "0" * 16, "CapBnd:", "00000000a80425fb", "NoNewPrivs:", "1", "Seccomp:", "2"], out
+    assert words[-3:] == ["0", "0022", "4"], out
+
+
+def test_limits_and_volumes_of_an_added_app(rkt, sandbox):
+    _, uuid = sandbox
+    place = rkt.tmp / "volume"
+    place.mkdir()
+    (place / "file").write_text("from the host")
+    rkt("app", "add", uuid, "example.com/busybox", "--name=limited", "--memory=64M", "--cpu=500m",
+        f"--mnt-volume=name=v,kind=host,source={place},readOnly=true,target=/v", code=0)
+    rkt("app", "start", uuid, "--app=limited", code=0)
+    assert rkt("app", "exec", "--app=limited", uuid, "/bin/cat", "/v/file", code=0).out == "from the host"
+    assert "Read-only" in rkt("app", "exec", "--app=limited", uuid, "/bin/touch", "/v/x", code=1).err
+    mounts = app(rkt, uuid, "limited")["mounts"]
+    assert mounts == [{"name": "v", "container_path": "/v", "host_path": str(place), "read_only": True}]
+    subcgroup = (rkt.data / "pods/run" / uuid / "subcgroup").read_text()
+    scope = os.path.basename(subcgroup)
+    limits = [open(os.path.join(where, "memory.limit_in_bytes")).read().strip() for where, _, files in os.walk("/sys/fs/cgroup/memory")
+              if where.endswith(f"{scope}/system.slice/limited.service")]
+    assert limits == [str(64_000_000 // 4096 * 4096)]
+
+
+def test_event_handlers_run_around_an_added_app(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo app; exit 4"],
+              eventHandlers=[{"name": "pre-start", "exec": ["/bin/echo", "before"]}, {"name": "post-stop", "exec": ["/bin/echo", "after"]}])
+    p, uuid = start_sandbox(rkt)
+    rkt("app", "add", uuid, "example.com/busybox", "--name=a", code=0)
+    rkt("app", "start", uuid, "--app=a", code=0)
+    assert ended(rkt, uuid, "a")["exit_code"] == 4
+    rkt("stop", uuid, code=0)
+    assert [line.split(b"]: ")[1] for line in p.communicate(timeout=20)[0].splitlines()] == [b"before", b"app", b"after"]
+
+
+def test_what_is_wrong_is_said(rkt, sandbox):
+    p, uuid = sandbox
+    rkt("app", "add", uuid, "example.com/busybox", "--name=x", code=0)
+    assert rkt("app", "add", uuid, "example.com/busybox", "--name=x", code=254).err.strip().endswith("error: multiple apps with name x")
+    assert 'nonexistent app "y"' in rkt("app", "start", uuid, "--app=y", code=254).err
+    assert "must provide the app to start" in rkt("app", "start", uuid, code=254).err
+    assert "must give only one app" in rkt("app", "add", uuid, "example.com/busybox", "example.com/busybox", code=254).err
+    assert 'cannot find app "y" in the pod' in rkt("app", "status", uuid, "--app=y", code=1).err
+    bad = rkt("app", "add", uuid, "example.com/busybox", "--name=bad", "--exec=nothing", code=254)
+    assert 'unable to find "nothing"' in bad.err
+    assert rkt("app", "list", "--no-legend", uuid, code=0).out.split() == ["x", "created"]
+    rkt("app", "add", uuid, "example.com/busybox", "--name=late", "--exec=/nothing", code=0)
+    rkt("app", "start", uuid, "--app=late")
+    assert ended(rkt, uuid, "late")["exit_code"] == 203
+    rkt("app", "start", uuid, "--app=x", code=0)
+    assert "already running" in rkt("app", "start", uuid, "--app=x", code=254).err
+    _, other = rkt.start_pod("example.com/busybox")
+    assert "immutable pod" in rkt("app", "add", other, "example.com/busybox", "--name=z", code=254).err
+    assert p.poll() is None
+
+
+def test_a_killed_sandbox_leaves_nothing(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    before = Machine.look()
+    p, uuid = start_sandbox(rkt)
+    for name in ("one", "two"):
+        rkt("app", "add", uuid, "example.com/busybox", f"--name={name}", code=0)
+        rkt("app", "start", uuid, f"--app={name}", code=0)
+    p.kill()
+    p.wait()
+    rkt("status", "--wait=20s", uuid, code=0)
+    assert app(rkt, uuid, "one")["state"] == "exited"
+    rkt("app", "rm", uuid, "--app=one", code=0)
+    rkt("gc", "--grace-period=0s", code=0)
+    assert Machine.look().since(before) == []
+    assert not (rkt.data / "pods/exited-garbage" / uuid).exists() and not (rkt.data / "pods/run" / uuid).exists()
+
+
+def test_garbage_on_the_control_socket_changes_nothing(rkt, sandbox):
+    p, uuid = sandbox
+    path = rkt.data / "pods/run" / uuid / "control"
+    assert path.stat().st_mode & 0o777 == 0o600
+    fd = os.open(path.parent, os.O_PATH)
+    held = []
+    for junk in (b"", b"\0" * 4000, b"start", b"bogus x", b"start \xff\xff", b"start  a b c", os.urandom(300)) * 20:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(f"/proc/self/fd/{fd}/control")
+        if junk:
+            s.send(junk)
+        held.append(s)
+        if len(held) > 40:
+            held.pop(0).close()
+    for s in held:
+        s.close()
+    os.close(fd)
+    rkt("app", "add", uuid, "example.com/busybox", "--name=one", code=0)
+    rkt("app", "start", uuid, "--app=one", code=0)
+    assert p.poll() is None and app(rkt, uuid, "one")["state"] == "running"
+
+
+def test_without_an_overlay(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo $AC_APP_NAME; exit 6"])
+    p, uuid = start_sandbox(rkt, "--no-overlay")
+    rkt("app", "add", uuid, "example.com/busybox", "--name=copied", code=0)
+    rkt("app", "start", uuid, "--app=copied", code=0)
+    assert ended(rkt, uuid, "copied")["exit_code"] == 6
+    rkt("app", "rm", uuid, "--app=copied", code=0)
+    assert not (rkt.data / "pods/run" / uuid / "stage1/rootfs/opt/stage2/copied").exists()

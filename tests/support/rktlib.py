@@ -282,7 +282,7 @@ class Machine:
                 exe = os.readlink(f"/proc/{pid}/exe")
             except OSError:
                 continue
-            if exe.startswith(BUILD) or "stage1" in exe or "/libexec/rkt/" in exe:
+            if exe.startswith((f"{BUILD}/bin/", f"{BUILD}/libexec/")) or "/stage1/rootfs/" in exe or "/cas/tree/" in exe:
                 m.processes.add(f"{pid} {exe}")
         if shutil.which("iptables-save"):
             rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout

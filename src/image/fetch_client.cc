@@ -348,13 +348,17 @@ void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::fun
     ask.set("op", "blobs");
     ask.set("blobs", std::move(list));
     std::vector<bool> complete(count);
+    std::vector<std::uint64_t> seen(count);
     worker_->ask(ask, fds, [&](std::string_view name, const json::Reader& event) {
       const auto index = static_cast<std::size_t>(event.at("index").integer(0, static_cast<std::int64_t>(count) - 1));
       const BlobRequest& request = requests[first + index];
-      if (name == "progress") return worker_->report(request.label, event);
+      if (name == "progress") {
+        seen[index] = number(event, "done");
+        return worker_->report(request.label, event);
+      }
       if (name != "done" || complete[index]) distrust("an event out of place");
       complete[index] = true;
-      worker_->report_end(request.label, request.size);
+      worker_->report_end(request.label, request.size == 0 ? seen[index] : request.size);
       done(first + index);
     });
   }

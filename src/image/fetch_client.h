@@ -88,7 +88,7 @@ struct Endpoint {
 /// A Docker/OCI manifest with everything that leads to it, as bytes. rkt checks the digests itself.
 struct RegistryImage {
   std::string manifest, manifest_type;  ///< platform manifest
-  std::string config;
+  std::string config;                ///< "" for schema 1
   std::vector<std::string> digests;  ///< of the documents from what the reference named to the manifest
   std::string top_digest;            ///< digest of what the reference named (an index, or the manifest itself)
   std::string base_url;              ///< where blobs come from: passed back to blob()
@@ -121,7 +121,7 @@ class FetchClient {
   /// stops at the first byte too many. Several may run at once: begin() queues, wait_any() ends when one is complete.
   struct BlobRequest {
     std::string host, repository, digest, base_url;
-    std::uint64_t size = 0;
+    std::uint64_t size = 0;  ///< 0: unknown
     int file = -1;
     std::uint64_t resume_from = 0;
     std::string label;

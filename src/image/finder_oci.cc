@@ -3,6 +3,7 @@
 // its configuration maps to. Documents are checked against their digests here; layers by the worker that streams them,
 // and again when they are rendered.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -13,6 +14,7 @@
 #include "image/finder_impl.h"
 #include "image/local_file.h"
 #include "image/unpack_client.h"
+#include "schema/oci/schema1.h"
 #include "sys/digest.h"
 #include "sys/file.h"
 
@@ -100,11 +102,12 @@ store::ImageRecord first_that_works(const Places& places, const Shown& shown, co
   }
 }
 
-// Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given
-// back as soon as its blob is in place.
 struct BlobPlace {
   std::string host, repository, base_url;
 };
+
+// Downloads what the store lacks. Locks are taken one after the other in the order of blob names, and each is given
+// back as soon as its blob is in place.
 void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& show, const BlobPlace& place,
                   const std::vector<oci::Descriptor>& layers) {
   struct Job {
@@ -141,6 +144,35 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
   }
   if (std::ranges::any_of(jobs, [](const auto& job) { return job.has_value(); }))
     throw Error(Errc::network, "the fetch worker left a layer out");
+}
+
+// An image of schema 1 becomes one of schema 2. What its layers unpack to has to be found out: they are fetched first.
+RegistryImage converted(store::Store& store, FetchClient& client, const OnProgress& show, const BlobPlace& place,
+                        const oci::Reference& ref, RegistryImage got) {
+  const oci::Schema1 old = oci::parse_schema1(got.manifest);
+  if (old.name != place.repository && old.name != ref.repository)
+    throw Error(Errc::untrusted, cat("asked for ", quoted(ref.repository), ", the manifest is of ", quoted(old.name)));
+  if (ref.digest.empty() && old.tag != ref.tag)
+    throw Error(Errc::untrusted, cat("asked for tag ", quoted(ref.tag), ", the manifest is of ", quoted(old.tag)));
+  std::vector<oci::Descriptor> layers;
+  for (const auto& digest : old.layers) layers.push_back({.media_type = {}, .digest = digest});
+  fetch_layers(store, client, show, place, layers);
+  const UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  if (!nowhere) throw Error::from_errno("open \"/dev/null\"");
+  std::vector<oci::Schema1Layer> found;
+  for (const auto& digest : old.layers) {
+    const UniqueFd blob = store.open_blob(blob_name(digest));
+    struct stat st{};
+    if (::fstat(blob.get(), &st) < 0) throw Error::from_errno("stat a layer");
+    found.push_back({static_cast<std::uint64_t>(st.st_size),
+                     cat("sha512:", in_context([&] { return cat("layer ", digest); },
+                                               [&] { return decompress_to(blob.get(), nowhere.get()); }))});
+  }
+  oci::Converted made = oci::convert_schema1(old, found);
+  got.manifest = std::move(made.manifest);
+  got.manifest_type = std::move(made.manifest_type);
+  got.config = std::move(made.config);
+  return got;
 }
 
 // A layer of a layout, through a private copy: what is hashed is what is stored.
@@ -208,10 +240,8 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
                                            const std::string& typed) {
   const std::string host = contacted_host(source.host);
   const appc::OciPlatform here = appc::host_platform();
-  const RegistryImage got = client().resolve(host, source.repository, ref.digest.empty() ? ref.tag : ref.digest,
-                                             here.os, here.arch, here.variant);
-  const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
-  const std::string digest = cat("sha256:", sha256_hex(got.manifest));
+  RegistryImage got = client().resolve(host, source.repository, ref.digest.empty() ? ref.tag : ref.digest, here.os,
+                                       here.arch, here.variant);
   if (!ref.digest.empty() && got.top_digest != ref.digest)
     throw Error(Errc::untrusted, cat("asked for ", ref.digest, ", the registry sent ", got.top_digest));
   const std::string name = cat(ref.host, "/", ref.repository);
@@ -222,11 +252,15 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
                                                  .registry = true,
                                                  .digests = got.digests},
                                                 signatures);
+  const BlobPlace place{host, source.repository, got.base_url};
+  if (oci::is_schema1_type(got.manifest_type)) got = converted(store, client(), show, place, ref, std::move(got));
+  const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
+  const std::string digest = cat("sha256:", sha256_hex(got.manifest));
   check_bytes(manifest.config, got.config);
   store::ImageRecord image =
       make_record(got.manifest, manifest, got.config, {name, typed, ref.host, ref.repository, ref.tag, digest});
   image.signed_by = signed_by;
-  fetch_layers(store, client(), show, {host, source.repository, got.base_url}, manifest.layers);
+  fetch_layers(store, client(), show, place, manifest.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
   record(image);

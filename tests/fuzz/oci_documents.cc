@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schema/oci/image.h"
+#include "schema/oci/schema1.h"
 #include "tests/fuzz/fuzz.h"
 
 void fuzz_one(std::string_view bytes) {
   using rkt::fuzz::tolerate;
+  tolerate([&] {
+    const auto old = rkt::oci::parse_schema1(bytes);
+    rkt::fuzz::require(rkt::oci::schema1_payload(rkt::oci::schema1_payload(bytes)) == rkt::oci::schema1_payload(bytes));
+    const auto made = rkt::oci::convert_schema1(
+        old, std::vector<rkt::oci::Schema1Layer>(old.layers.size(), {1, "sha256:" + std::string(64, 'a')}));
+    rkt::fuzz::require(rkt::oci::parse_manifest(made.manifest, made.manifest_type).layers.size() == old.layers.size());
+    rkt::oci::parse_config(made.config);
+  });
   tolerate([&] {
     rkt::oci::select_platform(rkt::oci::parse_index(bytes, "application/vnd.oci.image.index.v1+json"),
                               {"linux", "amd64", ""});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of other tools about registries: registries.conf (TOML), auth.json and config.json, a helper's answer.
+// rkt's own configuration, and files of other tools about registries: registries.conf (TOML), auth.json and
+// config.json, a helper's answer.
 #include "config/accounts.h"
+#include "config/kinds.h"
 #include "config/registries.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -33,4 +35,13 @@ void fuzz_one(std::string_view bytes) {
     }
   });
   tolerate([&] { config::parse_helper_answer(bytes, "h"); });
+  tolerate([&] {
+    const auto value = rkt::json::parse(bytes);
+    for (const char* kind : {"auth", "dockerAuth", "paths", "stage1"})
+      tolerate([&] {
+        config::Config c;
+        config::find_parser(kind, "v1")(c, rkt::json::Reader(value, "f", rkt::json::Reader::Case::any));
+        require(c.data.empty() || c.data.front() == '/');
+      });
+  });
 }

@@ -14,7 +14,8 @@ namespace rkt::fetch {
 struct BlobWant {
   Repository where;
   std::string digest;
-  std::uint64_t size = 0, resume_from = 0;
+  std::uint64_t size = 0;  ///< 0: unknown
+  std::uint64_t resume_from = 0;
   int file = -1;  ///< borrowed, readable and writable
 };
 

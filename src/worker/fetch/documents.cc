@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/schema1.h"
 #include "sys/digest.h"
 #include "worker/fetch/protocol.h"
 
@@ -13,7 +14,11 @@ namespace {
 constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
 constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 
-bool is_known(std::string_view type) { return oci::is_index_type(type) || oci::is_manifest_type(type); }
+constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+bool is_known(std::string_view type) {
+  return oci::is_index_type(type) || oci::is_manifest_type(type) || oci::is_schema1_type(type);
+}
 
 std::string own_type(std::string_view bytes) {
   const json::Value value = json::parse(bytes, {.bytes = kMaxDocument});
@@ -21,9 +26,7 @@ std::string own_type(std::string_view bytes) {
   if (const auto type = in.find("mediaType")) return type->text();
   if (in.find("manifests")) return std::string(kOciIndex);
   if (in.find("config") && in.find("layers")) return std::string(kOciManifest);
-  if (in.find("fsLayers"))
-    throw Error(Errc::unsupported, "the registry sent a manifest of schema 1").hint("the image has to be pushed again");
-  return {};
+  return in.find("fsLayers") ? std::string(kSchema1) : std::string();
 }
 
 }  // namespace
@@ -58,14 +61,20 @@ ImageDocuments walk_image(const std::string& reference, const appc::OciPlatform&
     const bool top = depth == 0;
     Document document = source.manifest(top ? reference : expected.digest, top ? nullptr : &expected);
     if (top) {
-      out.top_digest = digest_like(reference, document.bytes);
+      document.media_type = settle_type(document, nullptr);
+      const bool old = oci::is_schema1_type(document.media_type);
+      out.top_digest = digest_like(reference, old ? oci::schema1_payload(document.bytes) : document.bytes);
       if (by_digest && out.top_digest != reference)
         throw Error(Errc::invalid, cat(reference, ": expected this digest, received content with ", out.top_digest));
     } else {
       check_content(expected, document.bytes);
+      document.media_type = settle_type(document, &expected);
     }
-    document.media_type = settle_type(document, top ? nullptr : &expected);
     out.path.push_back(document);
+    if (oci::is_schema1_type(document.media_type)) {
+      if (!top) throw Error(Errc::unsupported, cat(expected.digest, ": a manifest of schema 1 in an index"));
+      return out;
+    }
     if (!oci::is_index_type(document.media_type)) {
       const oci::Manifest manifest = oci::parse_manifest(document.bytes, document.media_type);
       out.config = source.config(manifest.config);

@@ -19,8 +19,8 @@ struct Document {
 
 struct ImageDocuments {
   std::vector<Document> path;  ///< what the reference named first; the manifest last
-  std::string config;
-  std::string top_digest;  ///< of path.front()
+  std::string config;          ///< "" for a manifest of schema 1, which only a reference can name
+  std::string top_digest;      ///< of path.front()
 };
 
 /// Where documents come from. `expected` is null for the first one, which only a digest in the reference binds.
@@ -40,7 +40,7 @@ void check_content(const oci::Descriptor& expected, std::string_view bytes);
 std::string digest_like(std::string_view digest, std::string_view bytes);
 
 /// What a document is: the answer's type when it is one of images, else the descriptor's, else what the document itself
-/// says. Throws Errc::unsupported for schema 1 and everything else.
+/// says. Throws Errc::unsupported for everything else.
 std::string settle_type(const Document& document, const oci::Descriptor* expected);
 
 }  // namespace rkt::fetch

@@ -100,9 +100,13 @@ TEST(SettleType, TakesTheDocumentsWordWhenTheServerKnowsNoTypes) {
   EXPECT_EQ(settle_type({R"({"manifests":[]})", ""}, nullptr), kIndexType);
 }
 
-TEST(SettleType, RefusesSchema1AndOtherDocuments) {
-  EXPECT_THROW(
-      settle_type({R"({"fsLayers":[]})", "application/vnd.docker.distribution.manifest.v1+prettyjws"}, nullptr), Error);
+TEST(SettleType, KnowsSchema1ByItsTypeOrItsLayers) {
+  const std::string type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+  EXPECT_EQ(settle_type({"", type}, nullptr), type);
+  EXPECT_EQ(settle_type({R"({"fsLayers":[]})", "application/json"}, nullptr), type);
+}
+
+TEST(SettleType, RefusesOtherDocuments) {
   EXPECT_THROW(settle_type({R"({"hello":1})", "application/json"}, nullptr), Error);
 }
 

@@ -19,7 +19,7 @@
 //   {"op":"document","base_url":T,"host":T,"repository":T,"path":T}    "/manifests/…", "/blobs/…", "/referrers/…"
 //       descriptor: the document
 //   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
-//       descriptors: a file for each
+//       descriptors: a file for each; a size of 0 is an unknown one
 // While it works, the worker may say, any number of times:
 //   {"event":"progress","index":I,"done":N,"total":N}
 //   {"event":"done","index":I}                                 a blob is complete

@@ -24,7 +24,8 @@ std::vector<std::string> accepted_manifests() {
   return {"Accept: application/vnd.oci.image.index.v1+json",
           "Accept: application/vnd.docker.distribution.manifest.list.v2+json",
           "Accept: application/vnd.oci.image.manifest.v1+json",
-          "Accept: application/vnd.docker.distribution.manifest.v2+json"};
+          "Accept: application/vnd.docker.distribution.manifest.v2+json",
+          "Accept: application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"};
 }
 
 // It becomes part of a header line.

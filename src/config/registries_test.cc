@@ -147,6 +147,7 @@ TEST(RegistriesFile, VersionOneIsRead) {
 
 TEST(RegistriesFile, ErrorsNameFileAndPlace) {
   EXPECT_THAT(refusal("a = \n"), testing::StartsWith("r.conf: line 1, column "));
+  EXPECT_EQ(refusal("[\x1d\x06"), "r.conf: not TOML");
   EXPECT_EQ(refusal("[[registry]]\nlocation = 5\n"), "r.conf.registry[0].location: expected string, got number");
   EXPECT_EQ(refusal("[[registry]]\n"), "r.conf.registry[0]: prefix and location are both missing");
   EXPECT_EQ(refusal("[[registry]]\nprefix = \"a.io\"\n"), "r.conf.registry[0]: location is missing");

@@ -8,7 +8,8 @@
 
 namespace rkt::config {
 
-/// Dates and times become null, and whatever is not ASCII question marks. Throws Errc::invalid "PATH: line L, column C: …".
+/// Dates and times become null, and whatever is not ASCII question marks. Throws Errc::invalid "PATH: line L, column C:
+/// …".
 json::Value parse_toml(std::string_view text, std::string_view path);
 
 }  // namespace rkt::config

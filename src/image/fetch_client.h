@@ -88,10 +88,10 @@ struct Endpoint {
 /// A Docker/OCI manifest with everything that leads to it, as bytes. rkt checks the digests itself.
 struct RegistryImage {
   std::string manifest, manifest_type;  ///< platform manifest
-  std::string config;                ///< "" for schema 1
-  std::vector<std::string> digests;  ///< of the documents from what the reference named to the manifest
-  std::string top_digest;            ///< digest of what the reference named (an index, or the manifest itself)
-  std::string base_url;              ///< where blobs come from: passed back to blob()
+  std::string config;                   ///< "" for schema 1
+  std::vector<std::string> digests;     ///< of the documents from what the reference named to the manifest
+  std::string top_digest;               ///< digest of what the reference named (an index, or the manifest itself)
+  std::string base_url;                 ///< where blobs come from: passed back to blob()
 };
 
 class FetchClient {

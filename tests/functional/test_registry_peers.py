@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -65,7 +66,10 @@ def test_several_platforms_under_one_tag(rkt, registry, layout):
                                                   "annotations": {"org.opencontainers.image.ref.name": "all"}}]}, open(path, "w"))
     skopeo("--all", f"oci:{layout}:all", f"docker://{registry.host}/t/app:1")
     run(rkt, registry, "t/app:1")
-    run(rkt, registry, f"t/app@{sha256(index)}")
+    with urllib.request.urlopen(urllib.request.Request(f"http://{registry.host}/v2/t/app/manifests/1", headers={
+            "Accept": "application/vnd.oci.image.index.v1+json"})) as reply:
+        assert "image.index" in reply.headers["Content-Type"]
+        run(rkt, registry, f"t/app@{reply.headers['Docker-Content-Digest']}")
 
 
 def test_umoci(rkt, registry, tmp_path):

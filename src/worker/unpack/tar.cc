@@ -110,6 +110,11 @@ void TarReader::skip(std::uint64_t n) {
   while (n > 0) n -= take(n).size();
 }
 
+bool TarReader::at_end() {
+  if (ahead_.empty()) ahead_ = stream_.next();
+  return ahead_.empty();
+}
+
 std::string TarReader::read_special(std::uint64_t size) {
   if (size > kMaxSpecial) bad_tar("extended header is too large");
   std::string out(size, '\0');
@@ -138,6 +143,8 @@ bool TarReader::next_header(TarHeader& header) {
 
 bool TarReader::next(Entry& entry) {
   skip(std::exchange(stored_, 0));
+  // Some writers (umoci insert) end with the last byte of a file, without what fills its block.
+  if (padding_ != 0 && at_end()) return false;
   skip(std::exchange(padding_, 0));
   PaxHeader pax;
   std::optional<std::string> long_name, long_link;

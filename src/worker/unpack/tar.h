@@ -57,6 +57,7 @@ class TarReader {
   std::size_t read_block(std::span<std::uint8_t> block);   // less than all of it only at the end
   void need_block(std::span<std::uint8_t> block);
   void skip(std::uint64_t n);
+  bool at_end();
   std::string read_special(std::uint64_t size);  // content of a header that is itself an entry
   bool next_header(TarHeader& header);
   void read_sparse_map();  // version 1.0: in front of the content

@@ -145,6 +145,13 @@ TEST(TarReader, RefusesATruncatedArchive) {
   EXPECT_THAT(error_of([&] { reader.text(10000); }), HasSubstr("error extracting tarball"));
 }
 
+TEST(TarReader, AnArchiveMayEndWithTheLastByteOfAFile) {
+  const std::string whole = raw_member("a", '0', "content");
+  EXPECT_EQ(names_in(whole.substr(0, 512 + 7)), std::vector<std::string>{"a"});
+  for (const std::size_t cut : {512 + 6, 512 + 8, 512 + 100})
+    EXPECT_THAT(error_of([&] { names_in(whole.substr(0, cut)); }), HasSubstr("truncated")) << cut;
+}
+
 TEST(TarReader, RefusesWhatIsNoTarBehindTheCompression) {
   std::string packed(4096, '\0');
   std::size_t used = 0;

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/attached.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/file.h"
 #include "worker/fetch/documents.h"
 
 namespace rkt::image {
 namespace {
 
-constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kFileScheme = "file://";
+constexpr std::string_view kReferrersType = "application/vnd.oci.image.index.v1+json";
 constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kSavedSignatures = "dev.cosignproject.cosign/sigs";
 constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.sig.v1+json";
@@ -50,9 +54,14 @@ class Search {
       if (!index)
         if (auto tagged = source_.find_tag(oci::referrers_tag(digest))) index = std::move(tagged->bytes);
       if (!index) return;
-      for (const auto& referrer : oci::parse_index(*index, kIndexType).manifests)
+      for (const auto& referrer : oci::parse_index(*index, kReferrersType).manifests)
         if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer); });
     });
+  }
+
+  void look_aside(const std::string& digest) {
+    for (auto& message : source_.find_messages(digest))
+      if (!full()) found.push_back({.payload = {}, .signature = std::move(message), .openpgp = true});
   }
 
   std::vector<FoundSignature> found;
@@ -107,6 +116,42 @@ std::string RegistrySignatures::read(const oci::Descriptor& what) {
   throw Error(Errc::not_found, cat(what.digest, " is not in the registry"));
 }
 
+std::optional<std::string> RegistrySignatures::find_message(const std::string& url) {
+  if (url.starts_with(kFileScheme)) {
+    try {
+      return read_file(url.substr(kFileScheme.size()), oci::kMaxSignatureDocument);
+    } catch (const Error& e) {
+      if (e.sys_errno() == ENOENT || e.sys_errno() == ENOTDIR) return std::nullopt;
+      throw;
+    }
+  }
+  const UniqueFd file = memory_file("signature", {});
+  try {
+    GetRequest request;
+    request.url = url;
+    request.file = file.get();
+    request.max_size = oci::kMaxSignatureDocument;
+    request.label = "Downloading signature";
+    if (client_.get(request).outcome != GetOutcome::complete) return std::nullopt;
+  } catch (const Error& e) {
+    if (e.cause().ends_with("bad HTTP status code: 404")) return std::nullopt;
+    throw;
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
+  return read_all(file.get(), url, oci::kMaxSignatureDocument);
+}
+
+std::vector<std::string> RegistrySignatures::find_messages(const std::string& digest) {
+  std::vector<std::string> out;
+  const std::string base = keystore::signature_base(keystore::load_lookasides(), image_, digest);
+  for (std::size_t n = 1; !base.empty() && n <= oci::kMaxAttached; ++n) {
+    auto message = in_context([&] { return cat("signatures at ", base); }, [&] { return find_message(cat(base, n)); });
+    if (!message) break;
+    out.push_back(std::move(*message));
+  }
+  return out;
+}
+
 std::optional<SignatureSource::Document> LayoutSignatures::find_tag(const std::string& tag) {
   for (const auto& entry : layout_.index().manifests)
     if (ref_name(entry) == tag) return Document{.bytes = layout_.read_blob(entry), .media_type = entry.media_type};
@@ -120,6 +165,7 @@ std::vector<FoundSignature> find_signatures(SignatureSource& source, const std::
   Search search(source);
   search.look_at_tag(digest);
   search.look_at_referrers(digest);
+  search.look_aside(digest);
   return std::move(search.found);
 }
 

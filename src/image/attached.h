@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signatures that lie beside a Docker/OCI image: the tag sha256-HEX.sig of cosign, and referrers (OCI 1.1: the API, or
-// its fallback tag), in a registry or in a layout. Documents are checked against the digests that name them; whether a
-// signature is good, and whose it is, is for image_trust to find out.
+// its fallback tag), in a registry or in a layout; and OpenPGP messages of simple signing, at the place that
+// registries.d names. Documents are checked against the digests that name them; whether a signature is good, and whose
+// it is, is for image_trust to find out.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 
 #include "image/fetch_client.h"
 #include "image/layout.h"
+#include "keystore/lookaside.h"
 #include "schema/oci/signing.h"
 
 namespace rkt::image {
@@ -28,20 +30,31 @@ class SignatureSource {
   virtual std::optional<std::string> find_referrers(const std::string& digest) = 0;
   /// A manifest or blob, as it comes; throws when it is missing.
   virtual std::string read(const oci::Descriptor& what) = 0;
+  /// Messages of simple signing.
+  virtual std::vector<std::string> find_messages(const std::string& /*digest*/) { return {}; }
 };
 
 class RegistrySignatures final : public SignatureSource {
  public:
-  RegistrySignatures(FetchClient& client, std::string host, std::string repository, std::string base_url)
-      : client_(client), host_(std::move(host)), repository_(std::move(repository)), base_url_(std::move(base_url)) {}
+  /// `image`: what was asked for, wherever it is pulled from.
+  RegistrySignatures(FetchClient& client, std::string host, std::string repository, std::string base_url,
+                     keystore::ImageReference image)
+      : client_(client),
+        host_(std::move(host)),
+        repository_(std::move(repository)),
+        base_url_(std::move(base_url)),
+        image_(std::move(image)) {}
   std::optional<Document> find_tag(const std::string& tag) override;
   std::optional<std::string> find_referrers(const std::string& digest) override;
   std::string read(const oci::Descriptor& what) override;
+  std::vector<std::string> find_messages(const std::string& digest) override;
 
  private:
+  std::optional<std::string> find_message(const std::string& url);
   std::optional<FetchClient::RepositoryDocument> get(const std::string& path);
   FetchClient& client_;
   std::string host_, repository_, base_url_;
+  keystore::ImageReference image_;
 };
 
 class LayoutSignatures final : public SignatureSource {
@@ -55,9 +68,10 @@ class LayoutSignatures final : public SignatureSource {
   const Layout& layout_;
 };
 
-/// A signature and the exact bytes it is over.
+/// A signature and the exact bytes it is over; an OpenPGP message has them inside.
 struct FoundSignature {
   std::string payload, signature;
+  bool openpgp = false;
 };
 
 /// At most oci::kMaxAttached. What cannot be read is left out with a debug line: another signature may do.

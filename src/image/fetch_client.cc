@@ -327,6 +327,41 @@ std::optional<FetchClient::RepositoryDocument> FetchClient::find_document(const 
                             .media_type = bounded(in, "type")};
 }
 
+std::string FetchClient::reach(const std::string& host, const std::string& repository) {
+  json::Object ask;
+  ask.set("op", "reach");
+  ask.set("host", host);
+  ask.set("repository", repository);
+  const json::Value end = worker_->ask(ask, {}, no_events);
+  return bounded(json::Reader(end, kWhat), "base_url");
+}
+
+bool FetchClient::push_blob(const BlobPush& blob) {
+  json::Object ask;
+  ask.set("op", "push_blob");
+  ask.set("host", blob.host);
+  ask.set("repository", blob.repository);
+  ask.set("base_url", blob.base_url);
+  ask.set("digest", blob.digest);
+  ask.set("from", blob.from);
+  ask.set("size", blob.size);
+  const json::Value end = worker_->ask(ask, {blob.file}, no_events);
+  return json::Reader(end, kWhat).at("sent").boolean();
+}
+
+void FetchClient::push_manifest(const std::string& host, const std::string& repository, const std::string& base_url,
+                                const std::string& reference, const std::string& media_type, const std::string& bytes) {
+  json::Object ask;
+  ask.set("op", "push_manifest");
+  ask.set("host", host);
+  ask.set("repository", repository);
+  ask.set("base_url", base_url);
+  ask.set("reference", reference);
+  ask.set("type", media_type);
+  const UniqueFd file = memory_file("manifest", bytes);
+  worker_->ask(ask, {file.get()}, no_events);
+}
+
 void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::function<void(std::size_t)>& done) {
   for (std::size_t first = 0; first < requests.size(); first += fetch::kMaxBlobs) {
     const std::size_t count = std::min(fetch::kMaxBlobs, requests.size() - first);

@@ -117,6 +117,18 @@ class FetchClient {
   };
   std::optional<RepositoryDocument> find_document(const std::string& host, const std::string& repository,
                                                   const std::string& base_url, const std::string& path);
+  /// How a repository is reached: what the calls below take as base_url.
+  std::string reach(const std::string& host, const std::string& repository);
+  /// Sends a blob (the whole file, borrowed) that the repository does not have; `from`: a repository of the same
+  /// registry that may have it, or "". false: nothing had to be sent.
+  struct BlobPush {
+    std::string host, repository, base_url, digest, from;
+    std::uint64_t size = 0;
+    int file = -1;
+  };
+  bool push_blob(const BlobPush& blob);
+  void push_manifest(const std::string& host, const std::string& repository, const std::string& base_url,
+                     const std::string& reference, const std::string& media_type, const std::string& bytes);
   /// One blob of that repository into a file, like get(); size and digest are checked while streaming, and the transfer
   /// stops at the first byte too many. Several may run at once: begin() queues, wait_any() ends when one is complete.
   struct BlobRequest {

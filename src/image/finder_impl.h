@@ -72,7 +72,8 @@ struct Finder::Impl {
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);
   store::ImageRecord find_layout(const std::string& path, const std::string& reference);
   store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference);
-  store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference);
+  store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference,
+                                   bool archive);
 };
 
 store::TimePoint now();

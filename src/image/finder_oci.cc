@@ -28,13 +28,6 @@ std::string blob_name(const std::string& digest) {
   return name;
 }
 
-std::string image_name(const std::string& text) { return appc::AcIdentifier::sanitize(text).str(); }
-
-// As people write it: Docker Hub by its usual name.
-std::string shown_repository(const oci::Reference& ref) {
-  return cat(ref.host == contacted_host("docker.io") ? "docker.io" : ref.host, "/", ref.repository);
-}
-
 // Layers by blob name: each once, in the order in which their locks are taken.
 std::map<std::string, oci::Descriptor> distinct(const std::vector<oci::Descriptor>& layers) {
   std::map<std::string, oci::Descriptor> out;
@@ -192,9 +185,7 @@ void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor
 
 // The same content may be stored under another name by now, whose signature says nothing about this one.
 bool Finder::Impl::stored_as(const store::ImageRecord& image, const std::string& reference) {
-  const auto named = [&](const oci::Reference& ref) {
-    return image.name == image_name(cat(ref.host, "/", ref.repository));
-  };
+  const auto named = [&](const oci::Reference& ref) { return image.name == registry_subject(ref, {}, {}).name; };
   if (!trust.required() || named(oci::Reference::parse(reference))) return true;
   const auto meanings = registries.references(reference);
   return std::ranges::any_of(meanings, [&](const auto& text) { return named(oci::Reference::parse(text)); });
@@ -245,13 +236,9 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
   if (!ref.digest.empty() && got.top_digest != ref.digest)
     throw Error(Errc::untrusted, cat("asked for ", ref.digest, ", the registry sent ", got.top_digest));
   const std::string name = cat(ref.host, "/", ref.repository);
-  RegistrySignatures signatures(client(), host, source.repository, got.base_url);
-  const std::string signed_by = trust.vouch_for({.shown = cat("docker://", typed),
-                                                 .name = image_name(name),
-                                                 .repository = shown_repository(ref),
-                                                 .registry = true,
-                                                 .digests = got.digests},
-                                                signatures);
+  const OciSubject subject = registry_subject(ref, typed, got.digests);
+  RegistrySignatures signatures(client(), host, source.repository, got.base_url, subject.asked);
+  const std::string signed_by = trust.vouch_for(subject, signatures);
   const BlobPlace place{host, source.repository, got.base_url};
   if (oci::is_schema1_type(got.manifest_type)) got = converted(store, client(), show, place, ref, std::move(got));
   const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
@@ -269,7 +256,7 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
 
 store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std::string& reference) {
   log::debug("image", cat("using image from layout ", path));
-  return import_layout(Layout(DirFd::open(path)), path, reference);
+  return import_layout(Layout(DirFd::open(path)), path, reference, false);
 }
 
 store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, const std::string& reference) {
@@ -289,11 +276,11 @@ store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, co
   });
   const DirFd dir = store.partial().make_sub(name, 0700);
   unpack_layout_archive(source.get(), dir, UnpackLimits{});
-  return import_layout(Layout(dir.clone()), path, reference);
+  return import_layout(Layout(dir.clone()), path, reference, true);
 }
 
 store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::string& path,
-                                               const std::string& reference) {
+                                               const std::string& reference, bool archive) {
   const LayoutImage got = layout.resolve(reference, appc::host_platform());
   const LayoutName name = layout_name(path, reference);
   oci::MappingSource source;
@@ -302,12 +289,8 @@ store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::
   source.tag = name.tag;
   source.manifest_digest = got.manifest_digest;
   LayoutSignatures signatures(layout);
-  const std::string signed_by = trust.vouch_for({.shown = cat("oci:", path, reference.empty() ? "" : ":", reference),
-                                                 .name = image_name(name.name),
-                                                 .repository = name.name,
-                                                 .registry = false,
-                                                 .digests = got.digests},
-                                                signatures);
+  const std::string signed_by =
+      trust.vouch_for(layout_subject(path, reference, archive, name.name, name.tag, got.digests), signatures);
   store::ImageRecord image = make_record(got.manifest, got.parsed, got.config, source);
   image.signed_by = signed_by;
   const KeyLock hold = store.hold_blobs();

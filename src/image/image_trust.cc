@@ -12,99 +12,173 @@
 namespace rkt::image {
 namespace {
 
-// The most that could be said for the image so far.
-struct Best {
-  Fit fit = Fit::none;
-  std::string key, where;  // of untrusted_key: the file it is trusted with elsewhere
-  oci::Claim claim;
+using keystore::TrustedKey;
+
+bool holds(const std::vector<TrustedKey>& keys, std::string_view fingerprint) {
+  return std::ranges::find(keys, fingerprint, &TrustedKey::fingerprint) != keys.end();
+}
+
+bool meets(const OciSubject& subject, const Demand& demand, const Evidence& evidence) {
+  const auto claimed = keystore::canonical_reference(evidence.reference);
+  return claimed && holds(demand.keys, evidence.key) && keystore::matches(demand.identity, subject.asked, *claimed);
+}
+
+// The best that can be said about signatures that do not count.
+enum class Flaw : std::uint8_t {
+  none,
+  unknown_key,
+  untrusted_key,
+  bad_signature,
+  other_digest,
+  other_identity,
+  policy
 };
 
 class Verification {
  public:
   Verification(const keystore::Keystore& keys, const OciSubject& subject)
-      : keys_(keys), subject_(subject), ring_(keys.ring_for(subject.name)) {}
+      : keys_(keys),
+        subject_(subject),
+        demands_(demands_on(subject, keystore::load_policy())),
+        trusted_(keys.ring_for(subject.name)),
+        ring_(trusted_) {
+    for (const auto& demand : demands_.list)
+      for (const auto& key : demand.keys)
+        if (!holds(ring_, key.fingerprint)) ring_.push_back(key);
+  }
 
-  // Keeps the evidence when there is any.
   void look_at(const FoundSignature& found) {
-    const Verdict verdict = verify_plain(found.payload, found.signature, ring_);
-    if (!verdict.good) return blame_key(found);
-    const oci::Claim claim = oci::parse_claim(found.payload);
-    const Fit fit = judge(subject_, claim);
-    offer({.fit = fit, .key = verdict.fingerprint, .where = {}, .claim = claim});
-    if (fit == Fit::good) evidence.push_back({.key = verdict.fingerprint, .claim = claim});
+    const MessageVerdict checked = check(found, ring_);
+    if (!checked.verdict.good) return blame_key(found, checked.verdict);
+    const std::string& key = checked.verdict.fingerprint;
+    const oci::Claim claim = oci::parse_claim(checked.content);
+    if (claim.type != (found.openpgp ? oci::kSimpleSigningType : oci::kCosignType))
+      throw Error(Errc::invalid, cat("a signature of the wrong type ", quoted(printable(claim.type, 100))));
+    if (std::ranges::find(subject_.digests, claim.digest) == subject_.digests.end())
+      return blame(Flaw::other_digest, key, claim.digest);
+    if (!is_for(subject_, claim.reference)) blame(Flaw::other_identity, key, claim.reference);
+    evidence_.push_back({.key = key, .reference = claim.reference});
+  }
+
+  bool accepted() {
+    if (evidence_.empty()) return false;
+    const Finding finding = decide(subject_, evidence_, trusted_, demands_);
+    if (finding == Finding::policy) blame(Flaw::policy, {}, {});
+    return finding == Finding::accepted;
+  }
+
+  std::string signers() const {
+    std::vector<std::string> out;
+    for (const auto& one : evidence_)
+      if (std::ranges::find(out, one.key) == out.end()) out.push_back(one.key);
+    return join(out, " ");
   }
 
   [[noreturn]] void refuse() const;
 
-  std::vector<Evidence> evidence;
-
  private:
-  void offer(Best candidate) {
-    if (candidate.fit > best_.fit) best_ = std::move(candidate);
+  static MessageVerdict check(const FoundSignature& found, const std::vector<TrustedKey>& keys) {
+    if (found.openpgp) return verify_message(found.signature, keys);
+    return {.verdict = verify_plain(found.payload, found.signature, keys), .content = found.payload};
+  }
+
+  void blame(Flaw flaw, const std::string& key, const std::string& detail) {
+    if (flaw <= flaw_) return;
+    flaw_ = flaw;
+    key_ = key;
+    detail_ = printable(detail, 300);
   }
 
   // A key that is trusted for other names is worth a word.
-  void blame_key(const FoundSignature& found) {
-    offer({.fit = Fit::unknown_key, .key = {}, .where = {}, .claim = {}});
-    if (best_.fit >= Fit::untrusted_key) return;
+  void blame_key(const FoundSignature& found, const Verdict& verdict) {
+    if (verdict.why != Verdict::Why::unknown_issuer && verdict.why != Verdict::Why::no_signature)
+      return blame(Flaw::bad_signature, verdict.fingerprint, refusal(verdict).cause());
+    blame(Flaw::unknown_key, verdict.fingerprint, {});
+    if (flaw_ >= Flaw::untrusted_key) return;
     if (!others_) {
       others_ = keys_.every_key();
-      std::erase_if(*others_, [&](const auto& key) {
-        return std::ranges::any_of(ring_, [&](const auto& known) { return known.fingerprint == key.fingerprint; });
-      });
+      std::erase_if(*others_, [&](const auto& key) { return holds(ring_, key.fingerprint); });
       if (others_->size() > verify::kMaxRing) others_->resize(verify::kMaxRing);
     }
-    const Verdict verdict = verify_plain(found.payload, found.signature, *others_);
-    if (!verdict.good) return;
-    const auto key = std::ranges::find(*others_, verdict.fingerprint, &keystore::TrustedKey::fingerprint);
-    offer({.fit = Fit::untrusted_key, .key = verdict.fingerprint, .where = key->path, .claim = {}});
+    const Verdict other = check(found, *others_).verdict;
+    if (!other.good) return;
+    const auto key = std::ranges::find(*others_, other.fingerprint, &TrustedKey::fingerprint);
+    blame(Flaw::untrusted_key, other.fingerprint, key->path);
   }
 
   const keystore::Keystore& keys_;
   const OciSubject& subject_;
-  std::vector<keystore::TrustedKey> ring_;
-  std::optional<std::vector<keystore::TrustedKey>> others_;
-  Best best_;
+  Demands demands_;
+  std::vector<TrustedKey> trusted_, ring_;  // ring_: with the policy's
+  std::optional<std::vector<TrustedKey>> others_;
+  std::vector<Evidence> evidence_;
+  Flaw flaw_ = Flaw::none;
+  std::string key_, detail_;
 };
 
 void Verification::refuse() const {
-  const auto refusal = [&](std::string_view why, std::string_view remedy) {
+  const auto refuse_it = [&](std::string_view why, std::string_view remedy) {
     Error e(Errc::untrusted, cat("image ", quoted(subject_.shown), ": ", why));
     e.hint(cat(remedy, "; or --insecure-options=image"));
     return e;
   };
-  const std::string trust = cat("rkt trust --prefix=", subject_.repository, " KEY.pub");
+  const std::string trust = cat("rkt trust --prefix=", subject_.repository, " ");
   const std::string elsewhere = "get the image again from its publisher";
-  switch (best_.fit) {
-    case Fit::none:
-    case Fit::good:
-      throw refusal("no signature", cat("a trusted key is needed: ", trust));
-    case Fit::unknown_key:
-      throw refusal("its signature is by no key that is trusted for it",
-                    cat("if you have the signer's key and trust it, run: ", trust));
-    case Fit::untrusted_key:
-      throw refusal(cat("signed by key ", best_.key, ", which is not trusted for it"),
-                    cat("if it may sign this image, run: rkt trust --prefix=", subject_.repository, " ", best_.where));
-    case Fit::other_digest:
-      throw refusal(cat("the signature by key ", best_.key, " is for other content, ", best_.claim.digest, ", not for ",
-                        subject_.digests.back()),
-                    elsewhere);
-    case Fit::other_identity:
-      throw refusal(cat("the signature by key ", best_.key, " is for ", quoted(printable(best_.claim.reference, 300)),
-                        ", not for ", quoted(subject_.repository)),
-                    elsewhere);
+  switch (flaw_) {
+    case Flaw::none:
+      throw refuse_it("no signature", cat("a trusted key is needed: ", trust, "KEY.pub"));
+    case Flaw::unknown_key:
+      throw refuse_it(key_.empty() ? std::string("its signature is by no key that is trusted for it")
+                                   : cat("signed by key ", key_, ", which is not trusted for it"),
+                      cat("if you have the signer's key and trust it, run: ", trust, "KEY.pub"));
+    case Flaw::untrusted_key:
+      throw refuse_it(cat("signed by key ", key_, ", which is not trusted for it"),
+                      cat("if it may sign this image, run: ", trust, detail_));
+    case Flaw::bad_signature:
+      throw refuse_it(cat(detail_, ", key ", key_), elsewhere);
+    case Flaw::other_digest:
+      throw refuse_it(
+          cat("the signature by key ", key_, " is for other content, ", detail_, ", not for ", subject_.digests.back()),
+          elsewhere);
+    case Flaw::other_identity:
+      throw refuse_it(
+          cat("the signature by key ", key_, " is for ", quoted(detail_), ", not for ", quoted(subject_.repository)),
+          elsewhere);
+    case Flaw::policy:
+      throw refuse_it(cat("its signatures are not those that the policy in ", quoted(demands_.file), " demands"),
+                      "sign it as the policy says");
   }
-  throw Error(Errc::bug, "a signature of no kind");
+  throw Error(Errc::bug, "a flaw of no kind");
 }
 
 }  // namespace
 
-Fit judge(const OciSubject& subject, const oci::Claim& claim) {
-  if (std::ranges::find(subject.digests, claim.digest) == subject.digests.end()) return Fit::other_digest;
-  const bool same = subject.registry
-                        ? oci::canonical_repository(claim.reference) == oci::canonical_repository(subject.repository)
-                        : oci::repository_of(claim.reference) == subject.repository;
-  return same && !claim.reference.empty() ? Fit::good : Fit::other_identity;
+bool is_for(const OciSubject& subject, const std::string& reference) {
+  if (reference.empty()) return false;
+  if (!subject.registry) return oci::repository_of(reference) == subject.repository;
+  const std::string asked = oci::canonical_repository(subject.repository);
+  return !asked.empty() && oci::canonical_repository(reference) == asked;
+}
+
+Finding decide(const OciSubject& subject, const std::vector<Evidence>& evidence, const std::vector<TrustedKey>& ring,
+               const Demands& demands) {
+  for (const auto& demand : demands.list)
+    if (std::ranges::none_of(evidence, [&](const auto& one) { return meets(subject, demand, one); }))
+      return Finding::policy;
+  if (!demands.list.empty()) return Finding::accepted;
+  const bool good = std::ranges::any_of(
+      evidence, [&](const auto& one) { return holds(ring, one.key) && is_for(subject, one.reference); });
+  return good ? Finding::accepted : Finding::other_identity;
+}
+
+bool still_trusted(const std::vector<std::string_view>& signers, const std::vector<TrustedKey>& ring,
+                   const Demands& demands) {
+  const auto any_in = [&](const std::vector<TrustedKey>& keys) {
+    return std::ranges::any_of(signers, [&](std::string_view signer) { return holds(keys, signer); });
+  };
+  if (!demands.list.empty())
+    return std::ranges::all_of(demands.list, [&](const auto& demand) { return any_in(demand.keys); });
+  return any_in(ring);
 }
 
 std::string verify_image(const keystore::Keystore& keys, const OciSubject& subject, SignatureSource& source) {
@@ -118,15 +192,11 @@ std::string verify_image(const keystore::Keystore& keys, const OciSubject& subje
         log::debug("image", cat("signature of ", digest, ": ", e.brief()));
       }
     }
-    if (!verification.evidence.empty()) break;
+    if (!verification.accepted()) continue;
+    log::note("image", cat("signature verified:\n  ", verification.signers()));
+    return verification.signers();
   }
-  if (verification.evidence.empty()) verification.refuse();
-  std::string out;
-  for (const auto& one : verification.evidence)
-    if (cat(" ", out, " ").find(cat(" ", one.key, " ")) == std::string::npos)
-      out += cat(out.empty() ? "" : " ", one.key);
-  log::note("image", cat("signature verified:\n  ", out));
-  return out;
+  verification.refuse();
 }
 
 }  // namespace rkt::image

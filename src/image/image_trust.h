@@ -2,36 +2,39 @@
 // Whether a Docker/OCI image may be used: looks at the signatures that lie beside it, has the verify worker say which
 // keys made them, and decides whether one of them counts. A signature counts when its key is trusted for the image's
 // name, what it signs is the digest that was resolved (of the index, or of this platform's manifest), and it was made
-// for the repository that was asked for.
+// for the repository that was asked for. A policy can demand more, and brings keys for what it demands.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "image/attached.h"
+#include "image/demands.h"
 #include "keystore/keystore.h"
 
 namespace rkt::image {
 
-/// What is to be vouched for.
-struct OciSubject {
-  std::string shown;                 ///< as the user named it, for messages
-  std::string name;                  ///< of the image in the store: what keys are trusted for
-  std::string repository;            ///< what a signature must say it is for
-  bool registry = true;              ///< Docker Hub's names are one; of a layout the repository is any text
-  std::vector<std::string> digests;  ///< what the reference named first; the manifest last
-};
-
-/// A good signature, and what it says.
+/// A good signature over one of the digests, and what it says.
 struct Evidence {
-  std::string key;  ///< that made it: a fingerprint of the key store
-  oci::Claim claim;
+  std::string key;  ///< that made it: a fingerprint of the key store or of the policy
+  std::string reference;
 };
 
-/// How well one signature does; the best of all is what a refusal tells about.
-enum class Fit : std::uint8_t { none, unknown_key, untrusted_key, other_digest, other_identity, good };
-/// Of a signature by a trusted key. Pure.
-Fit judge(const OciSubject& subject, const oci::Claim& claim);
+/// Whether a signature for `reference` is one for the repository that was asked for. Pure.
+bool is_for(const OciSubject& subject, const std::string& reference);
+
+/// What the evidence comes to. Pure.
+enum class Finding : std::uint8_t {
+  accepted,
+  other_identity,  ///< good signatures by trusted keys, but for other repositories
+  policy           ///< a demand of the policy is not met
+};
+Finding decide(const OciSubject& subject, const std::vector<Evidence>& evidence,
+               const std::vector<keystore::TrustedKey>& ring, const Demands& demands);
+
+/// Whether the keys that once verified an image still do. Pure.
+bool still_trusted(const std::vector<std::string_view>& signers, const std::vector<keystore::TrustedKey>& ring,
+                   const Demands& demands);
 
 /// The keys that vouch for it, separated by blanks: what ImageRecord::signed_by holds. Throws Errc::untrusted naming
 /// the image, what is wrong and the remedy.

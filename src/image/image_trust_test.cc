@@ -8,39 +8,65 @@
 namespace rkt::image {
 namespace {
 
-const std::string kIndexDigest = cat("sha256:", std::string(64, '1')),
-                  kManifestDigest = cat("sha256:", std::string(64, '2'));
+using Match = keystore::SignedIdentity::Match;
 
-OciSubject subject(std::string repository, bool registry = true) {
-  return {.shown = "x",
-          .name = "x",
-          .repository = std::move(repository),
-          .registry = registry,
-          .digests = {kIndexDigest, kManifestDigest}};
+const std::string kTrusted = cat("sha256:", std::string(64, 'a')), kPolicy = cat("sha256:", std::string(64, 'b'));
+const std::vector<keystore::TrustedKey> kRing = {{.fingerprint = kTrusted, .path = {}, .bytes = {}}};
+
+OciSubject asked(const std::string& text) { return registry_subject(oci::Reference::parse(text), text, {}); }
+
+Demands demands(Match match = Match::repository) {
+  Demands out{.file = "/p", .list = {{}}};
+  out.list[0].keys = {{.fingerprint = kPolicy, .path = {}, .bytes = {}}};
+  out.list[0].identity.match = match;
+  return out;
 }
 
-oci::Claim claim(std::string digest, std::string reference) {
-  return {.type = std::string(oci::kCosignType), .digest = std::move(digest), .reference = std::move(reference)};
+TEST(SignatureIdentity, IsTheRepositoryThatWasAskedFor) {
+  EXPECT_TRUE(is_for(asked("r.example/x:1"), "r.example/x"));
+  EXPECT_TRUE(is_for(asked("r.example/x:1"), "r.example/x:2"));
+  EXPECT_FALSE(is_for(asked("r.example/x"), "r.example/y"));
+  EXPECT_FALSE(is_for(asked("r.example/x"), "r.example/x/y"));
+  EXPECT_FALSE(is_for(asked("r.example/x"), ""));
+  EXPECT_TRUE(is_for(asked("redis"), "index.docker.io/library/redis"));
+  EXPECT_TRUE(is_for(asked("redis"), "docker.io/library/redis:7"));
 }
 
-TEST(Judge, TakesASignatureOfTheIndexOrOfTheManifest) {
-  EXPECT_EQ(judge(subject("r.example/x"), claim(kIndexDigest, "r.example/x")), Fit::good);
-  EXPECT_EQ(judge(subject("r.example/x"), claim(kManifestDigest, "r.example/x:1")), Fit::good);
-  EXPECT_EQ(judge(subject("r.example/x"), claim(cat("sha256:", std::string(64, '3')), "r.example/x")),
-            Fit::other_digest);
+TEST(SignatureIdentity, OfALayoutIsTakenLiterally) {
+  const OciSubject layout = layout_subject("/l/redis", {}, false, "redis", {}, {});
+  EXPECT_TRUE(is_for(layout, "redis:1"));
+  EXPECT_FALSE(is_for(layout, "docker.io/library/redis"));
+  EXPECT_FALSE(is_for(layout, ""));
 }
 
-TEST(Judge, WantsTheRepositoryThatWasAskedFor) {
-  EXPECT_EQ(judge(subject("r.example/x"), claim(kIndexDigest, "r.example/y")), Fit::other_identity);
-  EXPECT_EQ(judge(subject("r.example/x"), claim(kIndexDigest, "r.example/x/y")), Fit::other_identity);
-  EXPECT_EQ(judge(subject("r.example/x"), claim(kIndexDigest, "")), Fit::other_identity);
-  EXPECT_EQ(judge(subject("docker.io/library/redis"), claim(kIndexDigest, "index.docker.io/library/redis")), Fit::good);
+TEST(Decide, TheKeyStoreAloneWithoutDemands) {
+  const OciSubject x = asked("r.example/x:1");
+  EXPECT_EQ(decide(x, {{kTrusted, "r.example/x"}}, kRing, {}), Finding::accepted);
+  EXPECT_EQ(decide(x, {{kTrusted, "r.example/y"}}, kRing, {}), Finding::other_identity);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, kRing, {}), Finding::other_identity);
 }
 
-TEST(Judge, TakesTheNameOfALayoutLiterally) {
-  EXPECT_EQ(judge(subject("redis", false), claim(kIndexDigest, "redis:1")), Fit::good);
-  EXPECT_EQ(judge(subject("redis", false), claim(kIndexDigest, "docker.io/library/redis")), Fit::other_identity);
-  EXPECT_EQ(judge(subject("", false), claim(kIndexDigest, "")), Fit::other_identity);
+TEST(Decide, ADemandMustBeMetAndIsEnough) {
+  const OciSubject x = asked("r.example/x:1");
+  EXPECT_EQ(decide(x, {{kTrusted, "r.example/x"}}, kRing, demands()), Finding::policy);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, kRing, demands()), Finding::accepted);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, {}, demands()), Finding::accepted);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/y"}}, kRing, demands()), Finding::policy);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, kRing, demands(Match::exact)), Finding::policy);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x:1"}}, kRing, demands(Match::exact)), Finding::accepted);
+  Demands two = demands();
+  two.list.push_back(two.list[0]);
+  two.list[1].keys[0].fingerprint = kTrusted;
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, kRing, two), Finding::policy);
+  EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}, {kTrusted, "r.example/x"}}, kRing, two), Finding::accepted);
+}
+
+TEST(StillTrusted, AsLongAsKeyStoreOrPolicyHaveASigner) {
+  EXPECT_TRUE(still_trusted({kPolicy, kTrusted}, kRing, {}));
+  EXPECT_FALSE(still_trusted({kPolicy}, kRing, {}));
+  EXPECT_FALSE(still_trusted({}, kRing, {}));
+  EXPECT_TRUE(still_trusted({kPolicy}, {}, demands()));
+  EXPECT_FALSE(still_trusted({kTrusted}, kRing, demands()));
 }
 
 }  // namespace

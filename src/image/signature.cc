@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/signature.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -27,11 +25,20 @@ TrustCheck::TrustCheck(const keystore::Keystore* keys, const Insecure& insecure)
 Standing TrustCheck::standing(const store::ImageRecord& record) const {
   if (!required()) return Standing::accepted;
   if (record.signed_by.empty()) return Standing::unverified;
-  const auto ring = keys_->ring_for(record.name);
   const auto signers = split(record.signed_by, ' ');
-  const bool trusted = std::ranges::any_of(
-      ring, [&](const auto& key) { return std::ranges::find(signers, key.fingerprint) != signers.end(); });
-  return trusted ? Standing::accepted : Standing::revoked;
+  Demands demands;
+  if (record.kind != store::ImageKind::aci) {
+    // Read once: a policy that changes meanwhile counts for the next command.
+    if (!policy_) policy_.emplace(keystore::load_policy());
+    try {
+      if (*policy_) demands = demands_on(stored_subject(record), *policy_);
+    } catch (const Error& e) {
+      if (e.code() != Errc::untrusted) throw;
+      log::debug("image", e.brief());
+      return Standing::revoked;
+    }
+  }
+  return still_trusted(signers, keys_->ring_for(record.name), demands) ? Standing::accepted : Standing::revoked;
 }
 
 Error TrustCheck::refusal_of(const store::ImageRecord& r) const {

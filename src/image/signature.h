@@ -41,6 +41,7 @@ class TrustCheck {
  private:
   [[noreturn]] void refuse(const Verdict& verdict, const std::string& name) const;
   const keystore::Keystore* keys_;
+  mutable std::optional<std::optional<keystore::Policy>> policy_;  ///< read when first needed
 };
 
 /// A verified image must be what was asked for: its name, and every requested label (the defaulted os and arch among

@@ -188,6 +188,21 @@ Verdict verify_plain(const std::string& data, const std::string& signature,
   return read_verdict(worker.answer(), ring);
 }
 
+MessageVerdict verify_message(const std::string& message, const std::vector<keystore::TrustedKey>& all) {
+  const auto ring = keys_of_kind(all, false);
+  MessageVerdict out;
+  if (message.size() > protocol::kMaxSignatureBytes) return out;
+  const Documents given = documents("message", message, ring);
+  const UniqueFd content = memory_file("content", {});
+  Worker worker;
+  worker.request(given.request, {given.signature.get(), given.keys.get(), content.get()});
+  out.verdict = read_verdict(worker.answer(), ring);
+  if (!out.verdict.good) return out;
+  if (::lseek(content.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
+  out.content = read_all(content.get(), "content of the message", protocol::kMaxPayloadBytes);
+  return out;
+}
+
 Verdict check_issuer(const std::string& signature, const std::vector<keystore::TrustedKey>& all) {
   const auto ring = keys_of_kind(all, false);
   if (signature.size() > protocol::kMaxSignatureBytes) return {.why = Verdict::Why::no_signature};

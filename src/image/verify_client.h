@@ -45,6 +45,13 @@ Verdict verify_detached(int data, const std::string& signature, const std::vecto
 Verdict verify_plain(const std::string& data, const std::string& signature,
                      const std::vector<keystore::TrustedKey>& ring);
 
+/// Verifies a signed OpenPGP message with the OpenPGP keys of the ring; `content` is what was signed, when it is good.
+struct MessageVerdict {
+  Verdict verdict;
+  std::string content;
+};
+MessageVerdict verify_message(const std::string& message, const std::vector<keystore::TrustedKey>& ring);
+
 /// Looks only at the signature: is its issuer one of these keys? For refusing before a download starts. `good` says
 /// only that the issuer is known, may sign now, and used an acceptable digest.
 Verdict check_issuer(const std::string& signature, const std::vector<keystore::TrustedKey>& ring);

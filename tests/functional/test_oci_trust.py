@@ -463,3 +463,279 @@ def test_a_layout_signed_under_another_name_is_refused(rkt, layout, key):
     cosign(repo, repo.digest(), (body, key.sign(body)))
     trust(rkt, key)
     refused(rkt, f"oci:{layout}", 'is for "docker.io/library/oci", not for "oci"', options="--debug=false")
+
+
+# ----------------------------------------------------------------------------------------------------------------- policy
+
+ANYTHING = [{"type": "insecureAcceptAnything"}]
+
+
+def policy(rkt, scopes=None, default=ANYTHING, transport="docker"):
+    where = rkt.tmp / ".config" / "containers"
+    where.mkdir(parents=True, exist_ok=True)
+    path = where / "policy.json"
+    path.write_text(json.dumps({"default": default, **({"transports": {transport: scopes}} if scopes else {})}))
+    return path
+
+
+def test_a_policy_that_accepts_anything_changes_nothing(rkt, pushed):
+    policy(rkt, {"": ANYTHING})
+    refused(rkt, pushed.ref, "no signature")
+
+
+def test_a_policy_that_rejects_beats_the_key_store(rkt, pushed, key):
+    cosign_with(pushed, pushed.digest(), key)
+    trust(rkt, key)
+    path = policy(rkt, {f"{pushed.host}/team": [{"type": "reject"}]})
+    refused(rkt, pushed.ref, f'image "{pushed.ref}" is rejected by the policy in "{path}"')
+    path.unlink()
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+    policy(rkt, default=[{"type": "reject"}])
+    rkt(HTTP, "run", "--net=none", pushed.ref, code=254)
+    rkt("run", "--net=none", images(rkt)[0]["id"], code=254)
+    rkt(INSECURE, "run", "--net=none", pushed.ref, code=0)
+
+
+def test_a_key_of_the_policy_is_trusted_for_its_scope(rkt, pushed, key, tmp_path):
+    cosign_with(pushed, pushed.digest(), key)
+    demand = [{"type": "sigstoreSigned", "keyPath": key.public, "signedIdentity": {"type": "matchRepository"}}]
+    policy(rkt, {"elsewhere.example": demand})
+    refused(rkt, pushed.ref, "by no key that is trusted for it")
+    path = policy(rkt, {f"{pushed.host}/team": demand})
+    assert rkt(HTTP, "run", "--net=none", pushed.ref, code=0).out == "ok\n"
+    assert rkt("run", "--net=none", images(rkt)[0]["id"], code=0).out == "ok\n"
+    path.unlink()
+    rkt("run", "--net=none", images(rkt)[0]["id"], code=254)
+
+
+def test_what_the_policy_demands_must_be_there_whoever_else_signed(rkt, pushed, key, tmp_path):
+    other = PemKey(tmp_path, "ed25519", "other")
+    cosign_with(pushed, pushed.digest(), key)
+    trust(rkt, key)
+    data = base64.b64encode(open(other.public, "rb").read()).decode()
+    path = policy(rkt, {pushed.host: [{"type": "sigstoreSigned", "keyData": data, "signedIdentity": {"type": "matchRepository"}}]})
+    refused(rkt, pushed.ref, f'its signatures are not those that the policy in "{path}" demands')
+    body = payload(pushed.digest(), f"{pushed.host}/{pushed.name}")
+    cosign(pushed, pushed.digest(), (body, key.sign(body)), (body, other.sign(body)))
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+
+
+def test_the_identity_that_the_policy_names(rkt, pushed, key):
+    cosign_with(pushed, pushed.digest(), key, f"{pushed.host}/{pushed.name}:1.0")
+    with_identity = lambda i: policy(rkt, {pushed.host: [{"type": "sigstoreSigned", "keyPath": key.public, **({"signedIdentity": i} if i else {})}]})
+    for wrong in (None, {"type": "matchExact"}, {"type": "exactReference", "dockerReference": f"{pushed.host}/{pushed.name}:1.1"},
+                  {"type": "exactRepository", "dockerRepository": f"{pushed.host}/team/other"}):
+        with_identity(wrong)
+        refused(rkt, pushed.ref, "not those that the policy in")
+    with_identity({"type": "exactReference", "dockerReference": f"{pushed.host}/{pushed.name}:1.0"})
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"default":[]}', '{"default":[{"type":"maybe"}]}', '{"default":[{"type":"reject","why":1}]}'],
+                         ids=["empty", "cut", "object", "nothing", "type", "member"])
+def test_a_malformed_policy_is_an_error_that_names_it(rkt, pushed, key, text):
+    cosign_with(pushed, pushed.digest(), key)
+    trust(rkt, key)
+    path = policy(rkt)
+    path.write_text(text)
+    refused(rkt, pushed.ref, str(path))
+
+
+def test_a_demand_that_cannot_be_checked_is_refused(rkt, pushed, key):
+    cosign_with(pushed, pushed.digest(), key)
+    trust(rkt, key)
+    policy(rkt, {pushed.host: [{"type": "sigstoreSigned", "fulcio": {"caPath": "/ca", "oidcIssuer": "x", "subjectEmail": "y"}}]})
+    refused(rkt, pushed.ref, '"fulcio", which cannot be checked')
+
+
+def test_policies_of_layouts_go_by_their_path(rkt, layout, key, tmp_path):
+    repo = LayoutRepo(layout, "oci")
+    body = payload(repo.digest(), "oci")
+    cosign(repo, repo.digest(), (body, key.sign(body)))
+    trust(rkt, key)
+    policy(rkt, {str(tmp_path): [{"type": "reject"}]}, transport="oci")
+    refused(rkt, f"oci:{layout}", "is rejected by the policy", options="--debug=false")
+    policy(rkt, {str(tmp_path) + "/other": [{"type": "reject"}]}, transport="oci")
+    rkt("fetch", f"oci:{layout}", code=0)
+
+
+# ----------------------------------------------------------------------------------------------------------- sign and push
+
+@pytest.mark.parametrize("kind", ["p256", "ed25519", "rsa"])
+def test_what_image_sign_makes_is_what_fetch_demands(rkt, pushed, tmp_path, kind):
+    key = PemKey(tmp_path, kind)
+    r = rkt(HTTP, "image", "sign", f"--key={key.private}", pushed.ref, code=0)
+    assert r.out == f"signed {pushed.digest()} with key {key.fingerprint}\n"
+    trust(rkt, key, f"{pushed.host}/team")
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+    # The payload and the signature are cosign's: openssl agrees.
+    manifest = json.loads(pushed.get(pushed.digest().replace(":", "-") + ".sig")[0])
+    assert [layer["mediaType"] for layer in manifest["layers"]] == [COSIGN_LAYER]
+    with pushed.request("GET", f"{pushed.url}/blobs/{manifest['layers'][0]['digest']}") as answer:
+        body = answer.read()
+    assert body == payload(pushed.digest(), f"{pushed.host}/{pushed.name}")
+    (tmp_path / "payload").write_bytes(body)
+    (tmp_path / "sig").write_bytes(base64.b64decode(manifest["layers"][0]["annotations"]["dev.cosignproject.cosign/signature"]))
+    how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", key.public, "-sigfile", "sig", "-in", "payload"] if kind == "ed25519" else \
+        ["dgst", "-sha256", "-verify", key.public, "-signature", "sig", "payload"]
+    subprocess.run(["openssl", *how], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+
+def test_signatures_are_added_to_those_that_are_there(rkt, pushed, key, tmp_path):
+    other = PemKey(tmp_path, "ed25519", "other")
+    cosign_with(pushed, pushed.digest(), key)
+    for _ in range(2):
+        rkt(HTTP, "image", "sign", f"--key={other.private}", pushed.ref, code=0)
+    manifest = json.loads(pushed.get(pushed.digest().replace(":", "-") + ".sig")[0])
+    assert len(manifest["layers"]) == 2
+    trust(rkt, key)
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+
+
+def test_a_layout_is_signed_in_place(rkt, layout, key, tmp_path):
+    rkt("image", "sign", f"--key={key.private}", f"oci:{layout}", code=0)
+    trust(rkt, key, "oci")
+    assert rkt("run", "--net=none", f"oci:{layout}", code=0).out == "ok\n"
+    subprocess.run(["skopeo", "inspect", f"oci:{layout}:latest"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["tar", "-C", layout, "-cf", str(tmp_path / "oci.tar"), "."], check=True)
+    rkt("fetch", f"oci-archive:{tmp_path}/oci.tar", code=0)
+
+
+def test_an_aci_is_signed_by_gpg(rkt):
+    aci, signer = rkt.aci(), rkt.keys("builder")
+    rkt("image", "sign", f"--key={signer.fingerprint}", aci.path, code=0, env={"GNUPGHOME": signer.home})
+    rkt.trust("builder", aci.name)
+    rkt("fetch", aci.path, code=0)
+
+
+def test_keys_that_cannot_sign_are_refused(rkt, pushed, key, tmp_path):
+    encrypted = tmp_path / "encrypted.pem"
+    subprocess.run(["openssl", "pkey", "-in", key.private, "-aes256", "-passout", "pass:x", "-out", str(encrypted)], check=True)
+    for bad, why in ((encrypted, "is encrypted"), (key.public, "no PEM private key"), (tmp_path / "none", "none"), ("/dev/null", "no PEM private key")):
+        r = rkt(HTTP, "image", "sign", f"--key={bad}", pushed.ref, code=254)
+        assert why in r.err and len(r.complaints) == 1, r
+    assert "--key is needed" in rkt("image", "sign", pushed.ref, code=254).err
+
+
+def test_a_pushed_image_is_the_same_for_others_and_verified_when_fetched(rkt, pushed, key, registry, tmp_path):
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    there = f"docker://{registry.host}/new/place:2.0"
+    r = rkt(HTTP, "image", "push", f"--sign-key={key.private}", pushed.ref, there, code=0)
+    assert r.out == f"pushed {pushed.digest()}\nsigned {pushed.digest()} with key {key.fingerprint}\n"
+    raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", there], check=True, stdout=subprocess.PIPE).stdout
+    assert raw == pushed.get("latest")[0]
+    subprocess.run(["skopeo", "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", there, f"oci:{tmp_path}/copy:latest"], check=True)
+    rkt("image", "rm", images(rkt)[0]["id"], code=0)
+    trust(rkt, key, f"{registry.host}/new")
+    assert rkt(HTTP, "run", "--net=none", there, code=0).out == "ok\n"
+
+
+def test_blobs_that_the_registry_has_are_not_sent_again(rkt, pushed, registry):
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    count = lambda method: sum(f'"{method} /v2/' in line for line in open(registry.log_path, errors="replace"))
+    rkt(HTTP, "image", "push", images(rkt)[0]["id"], f"docker://{registry.host}/mounted/x", code=0)  # mounted from where they are
+    before = count("POST")
+    rkt(HTTP, "image", "push", images(rkt)[0]["id"], f"docker://{registry.host}/mounted/x:again", code=0)
+    assert count("POST") == before
+
+
+def test_a_layout_reaches_a_registry(rkt, layout, registry, key, tmp_path):
+    rkt("--insecure-options=image", "fetch", f"oci:{layout}", code=0)
+    there = f"docker://{registry.host}/from/layout"
+    rkt(HTTP, "image", "push", f"--sign-key={key.private}", "oci", there, code=0)
+    trust(rkt, key)
+    assert rkt(HTTP, "run", "--net=none", there, code=0).out == "ok\n"
+
+
+def test_what_cannot_be_pushed_is_refused(rkt, pushed, registry):
+    rkt.image()
+    assert "is an ACI" in rkt(HTTP, "image", "push", "example.com/busybox", f"docker://{registry.host}/x/y", code=254).err
+    assert "cannot push to" in rkt(HTTP, "image", "push", "example.com/busybox", "oci:/tmp/x", code=254).err
+    assert "not in the store" in rkt(HTTP, "image", "push", "docker://r.example/none", f"docker://{registry.host}/x/y", code=254).err
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    assert "under a tag" in rkt(HTTP, "image", "push", pushed.ref, f"docker://{registry.host}/x/y@{pushed.digest()}", code=254).err
+    rkt("image", "push", pushed.ref, f"docker://{registry.host}/x/y", code=254)  # http was not allowed
+
+
+# --------------------------------------------------------------------------------------------------------- simple signing
+
+def simple_sign(signer, body, path, clear=False):
+    """gpg's signed message over the payload, where others look for it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run(["gpg", "--batch", "--yes", "--quiet", "--local-user", signer.fingerprint, "--output", path, "--clear-sign" if clear else "--sign"],
+                   check=True, input=body, env={**os.environ, "GNUPGHOME": signer.home})
+
+
+def lookaside(rkt, text):
+    where = rkt.tmp / ".config" / "containers" / "registries.d"
+    where.mkdir(parents=True, exist_ok=True)
+    (where / "test.yaml").write_text(text)
+    return where / "test.yaml"
+
+
+ATOMIC = "atomic container signature"
+
+
+def place_of(root, repo, digest, n=1):
+    return os.path.join(root, f"{repo.name}@{digest.replace(':', '=')}", f"signature-{n}")
+
+
+@pytest.mark.parametrize("where", ["file", "http"])
+def test_simple_signing_from_a_lookaside(rkt, pushed, web, tmp_path, where):
+    signer, digest = rkt.keys("builder"), pushed.digest()
+    root = web.root if where == "http" else str(tmp_path / "sigs")
+    lookaside(rkt, f"docker:\n  {pushed.host}/team:\n    lookaside: {web.url if where == 'http' else 'file://' + root}\n    use-sigstore-attachments: true\n")
+    rkt.trust("builder", f"{pushed.host}/team")
+    refused(rkt, pushed.ref, "no signature")
+    simple_sign(rkt.keys("stranger"), payload(digest, f"{pushed.host}/{pushed.name}:latest", ATOMIC), place_of(root, pushed, digest))
+    refused(rkt, pushed.ref, rkt.keys("stranger").fingerprint[-16:], "not trusted for it")
+    simple_sign(signer, payload(digest, f"{pushed.host}/{pushed.name}:latest", ATOMIC), place_of(root, pushed, digest, 2))
+    assert rkt(HTTP, "run", "--net=none", pushed.ref, code=0).out == "ok\n"
+    assert rkt("run", "--net=none", images(rkt)[0]["id"], code=0).out == "ok\n"
+
+
+def test_skopeo_signs_what_rkt_verifies(rkt, pushed, tmp_path):
+    signer, sigs = rkt.keys("builder"), tmp_path / "skopeo-sigs"
+    (tmp_path / "registries.d").mkdir()
+    names = ("lookaside", "lookaside-staging", "sigstore", "sigstore-staging")[2:]  # what old and new releases call it
+    (tmp_path / "registries.d" / "default.yaml").write_text("default-docker:\n" + "".join(f"  {n}: file://{sigs}\n" for n in names))
+    subprocess.run(["skopeo", "--registries.d", str(tmp_path / "registries.d"), "copy", "--quiet", "--insecure-policy", f"--sign-by={signer.fingerprint}",
+                    "--dest-tls-verify=false", f"oci:{tmp_path}/oci:latest", f"docker://{pushed.host}/{pushed.name}:signed"], check=True,
+                   stdout=subprocess.DEVNULL, env={**os.environ, "GNUPGHOME": signer.home})
+    lookaside(rkt, f"default-docker:\n  lookaside: file://{sigs}\n")
+    rkt.trust("builder", f"{pushed.host}/{pushed.name}")
+    rkt(HTTP, "fetch", f"docker://{pushed.host}/{pushed.name}:signed", code=0)
+
+
+@pytest.mark.parametrize("what,text", [("digest", "is for other content"), ("repository", "is for "), ("type", "rkt trust"), ("tampered", "signature")])
+def test_a_simple_signature_that_does_not_fit_is_refused(rkt, pushed, tmp_path, what, text):
+    signer, digest = rkt.keys("builder"), pushed.digest()
+    lookaside(rkt, f"default-docker:\n  lookaside: file://{tmp_path}/sigs/\n")
+    rkt.trust("builder")
+    body = payload(sha256(b"x") if what == "digest" else digest, f"{pushed.host}/{'team/other' if what == 'repository' else pushed.name}:latest",
+                   "cosign container image signature" if what == "type" else ATOMIC)
+    path = place_of(tmp_path / "sigs", pushed, digest)
+    simple_sign(signer, body, path, clear=what == "tampered")
+    if what == "tampered":
+        data = open(path, "rb").read()
+        open(path, "wb").write(data.replace(b"latest", b"newest"))
+    refused(rkt, pushed.ref, text)
+
+
+def test_a_policy_demands_openpgp(rkt, pushed, key, tmp_path):
+    signer, digest = rkt.keys("builder"), pushed.digest()
+    lookaside(rkt, f"default-docker:\n  lookaside: file://{tmp_path}/sigs\n")
+    cosign_with(pushed, digest, key)
+    trust(rkt, key)
+    policy(rkt, {pushed.host: [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": signer.public}]})
+    refused(rkt, pushed.ref, "not those that the policy in")
+    simple_sign(signer, payload(digest, f"{pushed.host}/{pushed.name}:other", ATOMIC), place_of(tmp_path / "sigs", pushed, digest))
+    refused(rkt, pushed.ref, "not those that the policy in")
+    simple_sign(signer, payload(digest, f"{pushed.host}/{pushed.name}:latest", ATOMIC), place_of(tmp_path / "sigs", pushed, digest))
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+    assert rkt("run", "--net=none", images(rkt)[0]["id"], code=0).out == "ok\n"
+
+
+def test_a_malformed_registries_file_is_named(rkt, pushed):
+    path = lookaside(rkt, "docker: [\n")
+    refused(rkt, pushed.ref, f"{path}: line ")

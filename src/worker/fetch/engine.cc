@@ -2,6 +2,7 @@
 #include "worker/fetch/engine.h"
 
 #include <curl/curl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -104,6 +105,7 @@ struct Engine::Transfer {
   Clock::time_point heard{};  // the last sign of life
   // Offsets in what is fetched, over all attempts: where this one is, the furthest, and that of the last failure.
   std::uint64_t position = 0, furthest = 0, furthest_at_loss = 0;
+  std::uint64_t sent = 0;  // of get->file
 
   Easy easy;
   Lines lines;
@@ -123,12 +125,15 @@ struct Engine::Transfer {
   bool same_origin() const { return parse_url(url).origin() == parse_url(get->url).origin(); }
 
   void prepare(const Session& session);
+  void set_up_body();
   void set_up_tls(const Options& options, const Access& access);
   void finish_head();
   void follow();
   void wait(const Error& reason);
   static std::size_t on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;
+  static int on_seek(void* self, curl_off_t offset, int origin) noexcept;
 };
 
 void Engine::Transfer::prepare(const Session& session) {
@@ -154,10 +159,7 @@ void Engine::Transfer::prepare(const Session& session) {
   }
 
   set(easy, CURLOPT_URL, url.c_str());
-  if (!get->form.empty()) {
-    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(get->form.size()));
-    set(easy, CURLOPT_POSTFIELDS, get->form.c_str());  // borrowed by the library
-  }
+  set_up_body();
   set(easy, CURLOPT_HTTPHEADER, lines.get());
   set(easy, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -173,6 +175,25 @@ void Engine::Transfer::prepare(const Session& session) {
   set(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
   set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
+}
+
+void Engine::Transfer::set_up_body() {
+  const std::string& body = get->form.empty() ? get->body : get->form;
+  if (get->method == "HEAD") {
+    set(easy, CURLOPT_NOBODY, 1L);
+  } else if (get->file >= 0) {
+    sent = 0;
+    set(easy, CURLOPT_UPLOAD, 1L);
+    set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(get->file_size));
+    set(easy, CURLOPT_READFUNCTION, &on_read);
+    set(easy, CURLOPT_READDATA, static_cast<void*>(this));
+    set(easy, CURLOPT_SEEKFUNCTION, &on_seek);
+    set(easy, CURLOPT_SEEKDATA, static_cast<void*>(this));
+  } else if (!get->form.empty() || !get->method.empty()) {
+    if (!get->method.empty()) set(easy, CURLOPT_CUSTOMREQUEST, get->method.c_str());
+    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+    set(easy, CURLOPT_POSTFIELDS, body.c_str());  // borrowed by the library
+  }
 }
 
 // By the host of this very request: what holds for a registry does not hold where it redirects to.
@@ -240,6 +261,24 @@ std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::
     t.failure = std::current_exception();
     return 0;
   }
+}
+
+std::size_t Engine::Transfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept {
+  auto& t = *static_cast<Transfer*>(self);
+  t.heard = Clock::now();  // the peer takes what it is sent
+  for (;;) {
+    const ssize_t n = ::pread(t.get->file, buffer, size * count, static_cast<off_t>(t.sent));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return CURL_READFUNC_ABORT;
+    t.sent += static_cast<std::uint64_t>(n);
+    return static_cast<std::size_t>(n);
+  }
+}
+
+int Engine::Transfer::on_seek(void* self, curl_off_t offset, int origin) noexcept {
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<Transfer*>(self)->sent = static_cast<std::uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
 }
 
 void Engine::Transfer::follow() {
@@ -332,7 +371,7 @@ void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
     }
     if (!was_lost(result)) throw Error(reason);
     t.wait(reason);
-  } else if (is_redirect(t.head) && t.get->form.empty()) {
+  } else if (is_redirect(t.head) && t.get->form.empty() && (t.get->method.empty() || t.get->method == "HEAD")) {
     t.follow();
   } else if (is_busy(t.head.status) && t.retries < t.get->retries) {
     t.wait(Error(Errc::bug, "a retry too many"));

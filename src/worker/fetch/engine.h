@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET requests over libcurl, a few at once: redirects are followed here, by hand, so that it is this code that decides
+// Requests over libcurl, a few at once: redirects are followed here, by hand, so that it is this code that decides
 // who sees an Authorization; 429, 5xx and lost connections are tried again after a while, and a connection on which
 // nothing comes for long counts as lost. However slow it is, what comes is taken.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,9 +33,13 @@ class Receiver {
 
 struct Get {
   std::string url;
-  std::string authorization;     ///< for the origin of `url` alone; the caller decides whether http may see it
-  const AwsKey* aws = nullptr;   ///< borrowed; signs each request to the origin of `url` instead
-  std::string form;              ///< not empty: a POST of these form fields; redirects of it are not followed
+  std::string authorization;    ///< for the origin of `url` alone; the caller decides whether http may see it
+  const AwsKey* aws = nullptr;  ///< borrowed; signs each request to the origin of `url` instead
+  std::string form;             ///< not empty: a POST of these form fields; redirects of it are not followed
+  std::string method;           ///< HEAD, POST or PUT; "": GET. Redirects of POST and PUT are not followed
+  std::string body;             ///< of a POST or PUT
+  int file = -1;                ///< borrowed; its content from the start is the body of a PUT instead
+  std::uint64_t file_size = 0;
   Receiver* receiver = nullptr;  ///< borrowed
   bool only_tls = false;         ///< a redirect from https to http is refused
   int retries = 3;

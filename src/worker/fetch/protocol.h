@@ -18,6 +18,11 @@
 //       descriptors: config, then kMaxDepth + 1 for the documents from the first one to the manifest
 //   {"op":"document","base_url":T,"host":T,"repository":T,"path":T}    "/manifests/…", "/blobs/…", "/referrers/…"
 //       descriptor: the document
+//   {"op":"reach","host":T,"repository":T}
+//   {"op":"push_blob","base_url":T,"host":T,"repository":T,"digest":T,"from":T,"size":N}
+//       descriptor: the blob
+//   {"op":"push_manifest","base_url":T,"host":T,"repository":T,"reference":T,"type":T}
+//       descriptor: the manifest
 //   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
 //       descriptors: a file for each; a size of 0 is an unknown one
 // While it works, the worker may say, any number of times:
@@ -30,7 +35,7 @@
 //       get: "outcome":"complete|not_modified|deferred","etag":T,"last_modified":T,"max_age":N,"size":N,"resumed":B,
 //       "over_tls":B; discover: "aci":U,"asc":U; keys: "urls":[U,…]; access: nothing; resolve:
 //       "base_url":U,"types":[T,…];
-//       document: "found":B,"type":T
+//       document: "found":B,"type":T; reach: "base_url":U; push_blob: "sent":B
 //   {"event":"error","kind":K,"text":T}                        K: name of an Errc, see kind_of()
 #pragma once
 

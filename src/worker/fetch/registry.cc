@@ -157,6 +157,36 @@ Document Registry::document(const Repository& where, const std::string& path, st
   return {.bytes = text.text(), .media_type = lower(trim(std::string_view(type).substr(0, type.find(';'))))};
 }
 
+void Registry::reach(Repository& where) {
+  const bool or_http = http_allowed(where);
+  where.base_url = cat("https://", where.host);
+  try {
+    ToMemory text(kMaxDocument, {});
+    Get get{.url = cat(where.base_url, "/v2/"), .receiver = &text, .only_tls = !or_http};
+    if (or_http) {
+      get.retries = 0;
+      get.connect_timeout = kRegistryConnect;
+    }
+    engine_.run(std::move(get));  // any answer will do
+  } catch (const Error& e) {
+    if (!or_http || e.code() != Errc::network) throw;
+    session_.debug(e.brief());
+    where.base_url = cat("http://", where.host);
+  }
+}
+
+Head Registry::perform(const Repository& where, Get get, std::initializer_list<long> statuses) {
+  Head last;
+  int attempts = 0;
+  engine_.run(std::span<Get>(&get, 1), 1, [&](std::size_t, const Head& head) {
+    last = head;
+    const bool again = attempts++ < kMaxAttempts && authorize(where, get, head);
+    return again ? Engine::Next::again : Engine::Next::finished;
+  });
+  if (std::ranges::find(statuses, last.status) == statuses.end()) throw_registry_status(last);
+  return last;
+}
+
 std::optional<Document> Registry::find_document(const Repository& where, const std::string& path) {
   try {
     return document(where, path, path.starts_with("/manifests/") ? accepted_manifests() : std::vector<std::string>{},

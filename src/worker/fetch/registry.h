@@ -26,6 +26,12 @@ class Registry {
   /// Follows `reference` (a tag or a digest) to the image for this platform. Settles `where.base_url`, if it is empty.
   ImageDocuments resolve(Repository& where, const std::string& reference, const appc::OciPlatform& platform);
 
+  /// Settles `where.base_url` without asking for anything of the repository.
+  void reach(Repository& where);
+  /// Runs a request below the repository with the authorizations that it takes. Throws for answers of other kinds than
+  /// `statuses`.
+  Head perform(const Repository& where, Get get, std::initializer_list<long> statuses);
+
   /// One small document below the repository: "/manifests/…", "/blobs/…", "/referrers/…". nullopt: there is none (404).
   std::optional<Document> find_document(const Repository& where, const std::string& path);
 

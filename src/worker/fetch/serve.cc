@@ -10,6 +10,7 @@
 #include "worker/fetch/discovery.h"
 #include "worker/fetch/download.h"
 #include "worker/fetch/protocol.h"
+#include "worker/fetch/upload.h"
 #include "worker/fetch/url.h"
 
 namespace rkt::fetch {
@@ -34,6 +35,10 @@ json::Object event(const char* name) {
   json::Object out;
   out.set("event", name);
   return out;
+}
+
+Repository repository_in(const json::Reader& in) {
+  return {in.at("host").text(), in.at("repository").text(), in.at("base_url").text()};
 }
 
 class Server {
@@ -68,6 +73,9 @@ class Server {
     if (op == "access") return access(in, message);
     if (op == "resolve") return resolve(in, message);
     if (op == "document") return document(in, message);
+    if (op == "reach") return reach(in);
+    if (op == "push_blob") return push_blob(in, message);
+    if (op == "push_manifest") return push_manifest(in, message);
     if (op == "blobs") return blobs(in, message);
     throw Error(Errc::bug, cat("unknown fetch request ", quoted(op)));
   }
@@ -78,6 +86,9 @@ class Server {
   json::Object access(const json::Reader& in, const Channel::Message& message);
   json::Object resolve(const json::Reader& in, const Channel::Message& message);
   json::Object document(const json::Reader& in, const Channel::Message& message);
+  json::Object reach(const json::Reader& in);
+  json::Object push_blob(const json::Reader& in, const Channel::Message& message);
+  json::Object push_manifest(const json::Reader& in, const Channel::Message& message);
   json::Object blobs(const json::Reader& in, const Channel::Message& message);
   void tell_headers(const Head& head, std::uint64_t size);
 
@@ -203,13 +214,37 @@ json::Object Server::resolve(const json::Reader& in, const Channel::Message& mes
 }
 
 json::Object Server::document(const json::Reader& in, const Channel::Message& message) {
-  const Repository where{in.at("host").text(), in.at("repository").text(), in.at("base_url").text()};
+  const Repository where = repository_in(in);
   const auto found = registry_.find_document(where, in.at("path").text());
   if (found) write_all(descriptor(message, 0), found->bytes, "document");
   json::Object out = event("end");
   out.set("found", found.has_value());
   out.set("type", found ? bounded(found->media_type) : std::string{});
   return out;
+}
+
+json::Object Server::reach(const json::Reader& in) {
+  Repository where{in.at("host").text(), in.at("repository").text(), {}};
+  registry_.reach(where);
+  json::Object out = event("end");
+  out.set("base_url", where.base_url);
+  return out;
+}
+
+json::Object Server::push_blob(const json::Reader& in, const Channel::Message& message) {
+  json::Object out = event("end");
+  out.set("sent", fetch::push_blob(registry_, repository_in(in),
+                                   {.digest = in.at("digest").text(),
+                                    .from = in.text_or("from", ""),
+                                    .size = number(in, "size"),
+                                    .file = descriptor(message, 0)}));
+  return out;
+}
+
+json::Object Server::push_manifest(const json::Reader& in, const Channel::Message& message) {
+  fetch::push_manifest(registry_, repository_in(in), in.at("reference").text(), in.at("type").text(),
+                       read_all(descriptor(message, 0), "manifest", kMaxDocument));
+  return event("end");
 }
 
 json::Object Server::blobs(const json::Reader& in, const Channel::Message& message) {

@@ -5,9 +5,10 @@
 //   {"op":"verify","keys":[{"name":FPR,"size":N},…]}   signature, keys (files one after the other), data
 //   {"op":"issuer","keys":[…]}                         signature, keys
 //   {"op":"plain","keys":[{"name":"sha256:HEX",…},…]}  raw signature, keys (PEM), data: plain.h
+//   {"op":"message","keys":[…]}                        signed OpenPGP message, keys, output (its content)
 //   {"op":"inspect"}                                   key file, output (armored keys are written to it, one by one)
 //
-// Answers to verify, issuer and plain, one:
+// Answers to verify, issuer, plain and message, one:
 // {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]} to inspect, one a key:
 // {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N} and after the last:                 {"end":true} When
 // something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame

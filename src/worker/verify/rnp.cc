@@ -198,6 +198,39 @@ Verification::Verification(const Ring& ring, std::optional<int> data, std::strin
   if (cursor.error != 0) throw Error::from_errno("read the signed data", cursor.error);
 }
 
+Verification Verification::of_message(const Ring& ring, std::string_view message, std::size_t limit) {
+  Verification out;
+  const Input input = memory_input(message);
+  rnp_output_t raw_output = nullptr;
+  check(rnp_output_to_memory(&raw_output, limit), "open a buffer");
+  const Output output(raw_output);
+  rnp_op_verify_t raw = nullptr;
+  check(rnp_op_verify_create(&raw, ring.get(), input.get(), raw_output), "prepare the verification");
+  out.op_.reset(raw);
+  (void)rnp_op_verify_execute(raw);  // each signature is asked for its own status
+  std::uint8_t* bytes = nullptr;
+  std::size_t size = 0;
+  // An output that nothing was written to is an error of its own kind.
+  if (rnp_output_memory_get_buf(raw_output, &bytes, &size, false) == RNP_SUCCESS)
+    out.content_.assign(reinterpret_cast<const char*>(bytes), size);
+  return out;
+}
+
+std::string Verification::key_id(std::size_t index) const {
+  rnp_signature_handle_t raw = nullptr;
+  check(rnp_op_verify_signature_get_handle(at(index), &raw), "read a signature");
+  const Owned<rnp_signature_handle_t, rnp_signature_handle_destroy> signature(raw);
+  char* id = nullptr;
+  check(rnp_signature_get_keyid(raw, &id), "read a signature");
+  return lower(take_text(id));
+}
+
+bool Verification::expired_at(std::size_t index, std::uint64_t now) const {
+  std::uint32_t created = 0, lifetime = 0;
+  check(rnp_op_verify_signature_get_times(at(index), &created, &lifetime), "read a signature");
+  return lifetime != 0 && now >= std::uint64_t{created} + lifetime;
+}
+
 std::size_t Verification::count() const {
   std::size_t count = 0;
   check(rnp_op_verify_get_signature_count(op_.get(), &count), "count signatures");

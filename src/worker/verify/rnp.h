@@ -73,12 +73,19 @@ enum class Status { good, expired, bad };
 class Verification {
  public:
   Verification(const Ring& ring, std::optional<int> data, std::string_view packets);
+  /// A signed message: its content is inside. At most `limit` bytes of it; a longer one has no good signature.
+  static Verification of_message(const Ring& ring, std::string_view message, std::size_t limit);
+  const std::string& content() const noexcept { return content_; }
   std::size_t count() const;
+  std::string key_id(std::size_t index) const;  ///< of the issuer, as that signature names it
+  bool expired_at(std::size_t index, std::uint64_t now) const;
   Status status(std::size_t index) const;
   Key key(std::size_t index) const;  ///< that signature's issuer, when it is in the ring
 
  private:
+  Verification() = default;
   rnp_op_verify_signature_t at(std::size_t index) const;
+  std::string content_;
   Owned<rnp_op_verify_t, rnp_op_verify_destroy> op_;
 };
 

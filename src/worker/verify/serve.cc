@@ -77,10 +77,15 @@ void answer(Channel& channel, const Channel::Message& message) {
   const json::Reader request(value, "verify request");
   const std::string& op = request.at("op").text();
   if (op == "inspect") return answer_inspect(channel, message);
-  if (op != "verify" && op != "issuer" && op != "plain")
+  if (op != "verify" && op != "issuer" && op != "plain" && op != "message")
     throw Error(Errc::bug, cat("unknown verify request ", quoted(op)));
   const std::string signature = read_all(descriptor(message, 0), "signature", kMaxSignatureBytes);
   const auto ring = read_ring(request, descriptor(message, 1));
+  if (op == "message") {
+    const MessageResult found = verify_message(signature, ring);
+    write_all(descriptor(message, 2), found.content, "content");
+    return channel.send(encode(found.result));
+  }
   if (op == "plain")
     return channel.send(
         encode(verify_plain(read_all(descriptor(message, 2), "payload", kMaxPayloadBytes), signature, ring)));

@@ -143,6 +143,30 @@ Result verify_detached(int data, std::string_view signature, const std::vector<R
   return result;
 }
 
+MessageResult verify_message(std::string_view message, const std::vector<RingFile>& files) {
+  MessageResult out;
+  const rnp::Ring ring;
+  load_ring(ring, files, out.result);
+  if (message.empty()) return out;
+  const auto verification = rnp::Verification::of_message(ring, message, kMaxPayloadBytes);
+  for (std::size_t i = 0; i < verification.count() && i < kMaxSignatures; ++i) {
+    const rnp::Key key = verification.key(i);
+    if (!key) {
+      offer(out.result, Why::unknown_issuer, verification.key_id(i), {});
+      continue;
+    }
+    Why why = judge_key(ring, key);
+    const rnp::Status status = verification.status(i);
+    if (why == Why::ok && (status == rnp::Status::expired || verification.expired_at(i, now())))
+      why = Why::expired_signature;
+    else if (why == Why::ok && status != rnp::Status::good)
+      why = Why::bad_signature;
+    offer_key(out.result, ring, key, why);
+  }
+  if (out.result.why == Why::ok) out.content = verification.content();
+  return out;
+}
+
 Result check_issuer(std::string_view signature, const std::vector<RingFile>& files) {
   Result result;
   const SignatureFile file = read_signature_file(signature);

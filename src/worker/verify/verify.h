@@ -39,6 +39,14 @@ Result verify_detached(int data, std::string_view signature, const std::vector<R
 /// counts.
 Result check_issuer(std::string_view signature, const std::vector<RingFile>& ring);
 
+/// A signed OpenPGP message (binary, armored or clear text): `content` is what a good result vouches for, and empty
+/// otherwise.
+struct MessageResult {
+  Result result;
+  std::string content;
+};
+MessageResult verify_message(std::string_view message, const std::vector<RingFile>& ring);
+
 struct KeyFacts {
   std::string fingerprint;
   std::vector<std::string> subkeys, identities;

@@ -287,5 +287,49 @@ TEST_F(Verify, RefusesFilesWithoutAPublicKey) {
     EXPECT_THROW(inspect(file), Error);
 }
 
+TEST_F(Verify, AMessageGivesItsContentOnlyWhenAKeyOfTheRingSignedIt) {
+  make_key("messages");
+  make_key("other-messages");
+  const auto message = [](const char* how) {
+    return gpg({"--local-user", "messages", "--output", "-", how, home_->path() + "/data"});
+  };
+  const MessageResult good = verify_message(message("--sign"), {key("other-messages"), key("messages")});
+  EXPECT_EQ(good.result.why, Why::ok);
+  EXPECT_EQ(good.result.fingerprint, fingerprint("messages"));
+  EXPECT_EQ(good.content, kText);
+  EXPECT_EQ(verify_message(message("--clear-sign"), {key("messages")}).result.why, Why::ok);
+
+  const MessageResult unknown = verify_message(message("--sign"), {key("other-messages")});
+  EXPECT_EQ(unknown.result.why, Why::unknown_issuer);
+  EXPECT_EQ(unknown.result.fingerprint, fingerprint("messages").substr(24));
+  EXPECT_TRUE(unknown.content.empty());
+
+  std::string tampered = message("--clear-sign");
+  tampered.replace(tampered.find("bytes"), 5, "BYTES");
+  const MessageResult bad = verify_message(tampered, {key("messages")});
+  EXPECT_EQ(bad.result.why, Why::bad_signature);
+  EXPECT_TRUE(bad.content.empty());
+}
+
+TEST_F(Verify, AMessageWithAnExpiredSignatureHasNoContent) {
+  make_key("old-messages", "never", {kLongAgo});
+  const std::string message = gpg({kLongAgo, "--default-sig-expire=1d", "--local-user", "old-messages", "--output", "-",
+                                   "--sign", home_->path() + "/data"});
+  const MessageResult expired = verify_message(message, {key("old-messages")});
+  EXPECT_EQ(expired.result.why, Why::expired_signature);
+  EXPECT_TRUE(expired.content.empty());
+}
+
+TEST_F(Verify, WhatIsNoSignedMessageHasNoContent) {
+  make_key("silent");
+  const std::string detached = sign("silent");
+  const std::string plain = gpg({"--output", "-", "--store", home_->path() + "/data"});
+  for (const std::string& bad : {std::string(), std::string("text"), plain, detached}) {
+    const MessageResult none = verify_message(bad, {key("silent")});
+    EXPECT_NE(none.result.why, Why::ok);
+    EXPECT_TRUE(none.content.empty());
+  }
+}
+
 }  // namespace
 }  // namespace rkt::verify

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cmd/registry.h"
+#include "image/finder.h"
+#include "image/progress.h"
+#include "image/sign.h"
+
+namespace rkt::cmd {
+namespace {
+
+constexpr std::string_view kScheme = "docker://";
+
+// By name or ID, or as it was fetched.
+store::ImageRecord stored(const store::Store& store, const std::string& argument) {
+  if (!argument.starts_with(kScheme)) return image::lookup(store, argument);
+  const auto row = store.find_remote(argument);
+  auto found = row ? store.find(row->key) : std::nullopt;
+  if (!found) throw Error(Errc::not_found, cat("image ", quoted(argument), " is not in the store"));
+  return std::move(*found);
+}
+
+int run_image_push(cli::Env& env, const cli::Parsed& in) {
+  if (in.args.size() != 2) throw cli::UsageWanted{};
+  const std::string& to = in.args[1];
+  if (!to.starts_with(kScheme))
+    throw Error(Errc::usage, cat("cannot push to ", quoted(to))).hint("docker://HOST/REPOSITORY[:TAG] is needed");
+  const store::Store store = store::Store::open(env.data_dir());
+  const auto record = stored(store, in.args[0]);
+  if (record.kind == store::ImageKind::aci)
+    throw Error(Errc::unsupported, cat("image ", quoted(record.name), " is an ACI, which a registry does not take"))
+        .hint("put the file and its signature on a web server");
+  image::Destination registry(env.config(), env.globals().insecure, to.substr(kScheme.size()),
+                              image::progress_printer(false));
+  env.out(cat("pushed ", registry.push(store, record), "\n"));
+  if (const std::string key = in.text("sign-key"); !key.empty()) {
+    const auto made = registry.sign(key);
+    env.out(cat("signed ", made.digest, " with key ", made.key, "\n"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command image_push{
+    .name = "image push",
+    .args = "IMAGE docker://HOST/REPOSITORY[:TAG]",
+    .brief = "Push a stored Docker or OCI image to a registry",
+    .description =
+        "Layers, configuration and manifest are sent as they were fetched; what the registry has is not sent again.",
+    .flags = {cli::text("sign-key", "", "sign what was pushed with the private key in this file (PEM)")},
+    .run = run_image_push};
+
+}  // namespace rkt::cmd

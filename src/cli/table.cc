@@ -97,6 +97,22 @@ std::string short_size(std::uint64_t bytes) {
   return cat(static_cast<std::uint64_t>(std::floor(static_cast<double>(tenths) / 10 + 0.5)), kSuffix[unit]);
 }
 
+std::uint64_t parse_size(const std::string& text) {
+  static constexpr std::string_view kUnits = "KMGTPE";
+  const auto bad = [&] { return Error(Errc::usage, cat("bad size ", quoted(text))); };
+  double number = 0;
+  const auto r = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (r.ec != std::errc{} || text.starts_with('-')) throw bad();
+  std::string_view unit(r.ptr, static_cast<std::size_t>(text.data() + text.size() - r.ptr));
+  if (!unit.empty() && kUnits.contains(unit[0])) {
+    number = std::ldexp(number, 10 * static_cast<int>(kUnits.find(unit[0]) + 1));
+    unit.remove_prefix(1);
+    if (unit.starts_with('i')) unit.remove_prefix(1);
+  }
+  if ((!unit.empty() && unit != "B") || !(number < 9.2e18)) throw bad();
+  return static_cast<std::uint64_t>(number);
+}
+
 std::chrono::nanoseconds parse_duration(const std::string& text) {
   const auto bad = [&] { return Error(Errc::usage, cat("time: invalid duration ", quoted(text))); };
   std::string_view rest = text;

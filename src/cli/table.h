@@ -15,8 +15,10 @@ std::string table(const std::vector<Row>& rows);
 
 using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
 std::string absolute_time(TimePoint t);  ///< 2006-01-02 15:04:05.999 -0700 MST, local zone; epoch 0 = unset
-std::string relative_time(TimePoint t, TimePoint now);             ///< "2 minutes ago"
-std::string short_size(std::uint64_t bytes);                       ///< 1.5MiB
+std::string relative_time(TimePoint t, TimePoint now);  ///< "2 minutes ago"
+std::string short_size(std::uint64_t bytes);            ///< 1.5MiB
+/// "1.5GiB", "10G" (binary, too), "4096"; throws Errc::usage: bad size "x".
+std::uint64_t parse_size(const std::string& text);
 std::chrono::nanoseconds parse_duration(const std::string& text);  ///< Go notation; throws: time: invalid duration "x"
 std::string duration_text(std::chrono::nanoseconds d);             ///< 30m0s
 

@@ -45,6 +45,17 @@ TEST(Sizes, ShortFormHasOneDecimalBelowTen) {
   EXPECT_EQ(short_size(10UL * 1024), "10KiB");
 }
 
+TEST(Sizes, AreReadInBinaryUnits) {
+  EXPECT_EQ(parse_size("4096"), 4096U);
+  EXPECT_EQ(parse_size("4096B"), 4096U);
+  EXPECT_EQ(parse_size("10GiB"), 10UL << 30);
+  EXPECT_EQ(parse_size("10G"), 10UL << 30);
+  EXPECT_EQ(parse_size("1.5MiB"), 3UL << 19);
+  EXPECT_EQ(parse_size("0"), 0U);
+  for (const auto* bad : {"", "G", "-1", "1X", "1GiBB", "nan", "inf", "1e3", "99999999999E", " 1"})
+    EXPECT_THROW(parse_size(bad), Error) << bad;
+}
+
 TEST(Durations, GoNotationBothWays) {
   EXPECT_EQ(parse_duration("1h30m"), std::chrono::minutes(90));
   EXPECT_EQ(parse_duration("-1.5s"), std::chrono::milliseconds(-1500));

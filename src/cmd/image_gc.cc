@@ -1,69 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
+#include <sys/stat.h>
+
 #include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cli/table.h"
 #include "cmd/image_removal.h"
+#include "cmd/image_use.h"
 #include "cmd/registry.h"
 #include "image/finder.h"
-#include "pod/pod.h"
-#include "sys/file.h"
+#include "store/gc_plan.h"
+#include "sys/usage.h"
 #include "tree/tree.h"
 
 namespace rkt::cmd {
 namespace {
 
-// What pods hold on to: trees of every pod that is not garbage, images of running ones.
-struct InUse {
-  std::vector<std::string> trees;
-  std::set<std::string> images;  // store keys
-};
-
-void add_pod(const pod::Pod& pod, InUse& use) {
-  const DirFd& dir = pod.dir();
-  if (const auto id = find_file_text(dir, "stage1TreeStoreID")) use.trees.emplace_back(trim(*id));
-  if (const auto apps = dir.find_sub("appsinfo"))
-    for (const auto& app : apps->names())
-      if (const auto id = find_file_text(*apps, app + "/treeStoreID")) use.trees.emplace_back(trim(*id));
-  if (pod.state() != pod::State::running) return;
-  for (const auto& app : pod.manifest().apps) use.images.insert(app.image_id.key());
+store::GcRules rules_of(const cli::Parsed& in) {
+  store::GcRules rules;
+  rules.unused = in.on("unused");
+  if (in.given("max-size")) rules.max_size = cli::parse_size(in.text("max-size"));
+  // Age is the rule of those who name none.
+  if (in.given("grace-period") || (!rules.unused && !rules.max_size)) rules.grace_period = in.duration("grace-period");
+  return rules;
 }
 
-InUse look_at_pods(cli::Env& env, const pod::Pods& pods) {
-  InUse use;
-  std::vector<std::string> skipped;
-  for (const auto& id : pods.list(skipped)) {
-    try {
-      if (const auto pod = pod::Pod::find(pods, id)) add_pod(*pod, use);
-    } catch (const Error& e) {
-      // Its trees were noted before its manifest was read: nothing it needs is collected.
-      env.err(cat("cannot get stage1 treestoreID for pod ", quoted(id.str()), ": ", e.brief()));
-    }
+void measure(const store::Store& store, store::GcFacts& facts) {
+  std::uint64_t blobs = 0;
+  for (const auto& name : store.survey().blobs) {
+    const auto file = store.find_blob(name);
+    struct stat st{};
+    if (!file || ::fstat(file->get(), &st) < 0) continue;
+    blobs += facts.blob_bytes[name] = static_cast<std::uint64_t>(st.st_blocks) * 512;
   }
-  return use;
+  const std::uint64_t all = disk_usage(store.cas());
+  facts.other_bytes = all > blobs ? all - blobs : 0;
 }
 
 int run_image_gc(cli::Env& env, const cli::Parsed& in) {
+  const store::GcRules rules = rules_of(in);
   store::Store store = store::Store::open(env.data_dir());
-  const pod::Pods pods = pod::Pods::open(env.data_dir());
-  InUse use;
+  const std::uint64_t before = disk_usage(store.cas());
+  ImageUse use;
   {
     const KeyLock lock = store::prepare_lock(env.data_dir(), LockMode::exclusive);
-    use = look_at_pods(env, pods);
+    use = images_in_use(env, store);
     for (const auto& id : tree::collect(store, use.trees)) env.err(cat("removed treestore ", quoted(id)));
   }
-  const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-  auto images = store.images();
-  std::erase_if(images, [&](const auto& r) {
-    return now - r.last_used <= in.duration("grace-period") || use.images.contains(r.key);
-  });
-  std::ranges::stable_sort(images, {}, &store::ImageRecord::last_used);
-  remove_images(env, store, images);
-  store.sweep(now);
+  store::GcFacts facts{.now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()),
+                       .running = use.running,
+                       .referenced = use.referenced,
+                       .blob_bytes = {}};
+  if (rules.max_size) {
+    store.sweep(facts.now);  // what nobody names is no reason to remove an image
+    measure(store, facts);
+  }
+  remove_images(env, store, plan_gc(store.images(), rules, facts));
+  if (!store.sweep(facts.now).complete)
+    env.err("an image is being fetched: layers of removed images stay until the next image gc");
+  const std::uint64_t after = disk_usage(store.cas());
+  if (after < before) env.err(cat("freed ", cli::short_size(before - after), " (", before - after, " bytes)"));
+  if (rules.max_size && after > *rules.max_size)
+    env.err(cat("the store still takes ", cli::short_size(after), " (", after,
+                " bytes): what is left is used by pods, or being fetched"));
   return 0;
+}
+
+void check_size(const std::string& value) {
+  if (!value.empty()) cli::parse_size(value);
+}
+
+cli::Flag max_size() {
+  cli::Flag flag = cli::unquoted(
+      cli::text("max-size", "", "remove the least recently used images until the store takes no more, like 10GiB"));
+  flag.check = check_size;
+  return flag;
 }
 
 }  // namespace
@@ -72,7 +86,8 @@ const cli::Command image_gc{
     .name = "image gc",
     .brief = "Garbage collect local store",
     .flags = {cli::duration("grace-period", "24h0m0s",
-                            "duration to wait since an image was last used before removing it")},
+                            "duration to wait since an image was last used before removing it"),
+              cli::toggle("unused", false, "remove all images that no pod refers to"), max_size()},
     .run = run_image_gc};
 
 }  // namespace rkt::cmd

@@ -62,6 +62,27 @@ store::ImageRecord Finder::find(const Request& request) {
   return image;
 }
 
+std::string Finder::restore(const store::ImageRecord& image, const std::string& blob) {
+  const auto places = impl_->store.remotes_of(image.key);
+  if (places.empty()) throw Error(Errc::not_found, "nobody knows where it came from");
+  const KeyLock hold = impl_->store.hold_blobs();
+  impl_->store.discard_blob(blob);
+  std::optional<Error> why;
+  for (const auto& place : places) {
+    try {
+      if (place.url.starts_with("docker://"))
+        impl_->restore_docker(place.url.substr(9), image);
+      else
+        impl_->restore_aci(place.url, blob);
+      if (impl_->store.find_blob(blob)) return place.url;
+    } catch (const Error& e) {
+      why = e;
+    }
+  }
+  if (why) throw *why;
+  throw Error(Errc::not_found, "it is no longer where it came from");
+}
+
 FetchClient& Finder::Impl::client() {
   if (!client_slot) client_slot.emplace(fetch_options(config, options.insecure), show);
   return *client_slot;

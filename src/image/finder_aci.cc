@@ -202,6 +202,28 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
   }
 }
 
+// The signature was verified when the image was stored; the same tar needs no other.
+void Finder::Impl::restore_aci(const std::string& url, const std::string& blob) {
+  const std::string source = source_name("url", url);
+  const SourceLock lock = take_source(store, source, "Downloading ACI", show);
+  if (store.find_blob(blob)) return;
+  Partial partial(store, source);
+  try {
+    GetRequest request;
+    request.url = url;
+    request.label = "Downloading ACI";
+    const GetReply reply = download(client(), partial, request);
+    if (reply.outcome != GetOutcome::complete) throw Error(Errc::network, "the server did not send the image");
+    if (cat("sha512-", scan_aci(partial.file()).digest) != blob)
+      throw Error(Errc::untrusted, cat("there is another image at ", url, " now"));
+    store.commit_blob(partial.name(), blob);
+    partial.discard();
+  } catch (const Error& e) {
+    if (e.code() != Errc::network) partial.discard();
+    throw;
+  }
+}
+
 store::ImageRecord Finder::Impl::import_aci(int file, const std::string& staging,
                                             const std::optional<std::string>& signature, const RemoteAci& want) {
   std::string fingerprint;

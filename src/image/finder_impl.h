@@ -63,6 +63,7 @@ struct Finder::Impl {
   store::ImageRecord import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
                                 const RemoteAci& want);
   void discover_keys(const std::string& name);
+  void restore_aci(const std::string& url, const std::string& blob);
 
   // finder_oci.cc
   store::ImageRecord find_docker(const std::string& reference);
@@ -70,6 +71,8 @@ struct Finder::Impl {
   /// One reference with a registry, from the first place of `registries` that has it.
   store::ImageRecord pull(const oci::Reference& ref, const std::string& typed);
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);
+  void restore_docker(const std::string& reference, const store::ImageRecord& image);
+  void restore_from(const config::PullSource& source, const std::string& digest);
   store::ImageRecord find_layout(const std::string& path, const std::string& reference);
   store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference);
   store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference,

@@ -254,6 +254,45 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
   return image;
 }
 
+// Asks for the very manifest that is stored, whatever the tag names by now, and takes what the store lacks.
+void Finder::Impl::restore_docker(const std::string& reference, const store::ImageRecord& image) {
+  const SourceLock lock =
+      take_source(store, source_name("ref", cat("docker://", reference)), cat("Downloading ", reference), show);
+  std::string digest = image.blobs.at(0);
+  digest[digest.find('-')] = ':';
+  const auto pinned = [&](const std::string& text) {
+    oci::Reference ref = oci::Reference::parse(text);
+    ref.tag.clear();
+    ref.digest = digest;
+    return ref;
+  };
+  first_that_works(
+      registries.references(reference), [](const auto& name) { return cat("docker://", name); }, pinned,
+      [&](const auto&, const oci::Reference& ref) {
+        return first_that_works(
+            registries.sources(ref), [](const auto& source) { return cat(source.host, "/", source.repository); },
+            [&](const auto& source) { return registries.access(source); },
+            [&](const auto& source, const RegistryAccess& access) {
+              client().set_access(contacted_host(source.host), access);
+              restore_from(source, digest);
+              return image;
+            });
+      });
+}
+
+void Finder::Impl::restore_from(const config::PullSource& source, const std::string& digest) {
+  const std::string host = contacted_host(source.host);
+  const appc::OciPlatform here = appc::host_platform();
+  const RegistryImage got = client().resolve(host, source.repository, digest, here.os, here.arch, here.variant);
+  if (cat("sha256:", sha256_hex(got.manifest)) != digest)
+    throw Error(Errc::untrusted, cat("asked for ", digest, ", the registry sent another manifest"));
+  const oci::Manifest manifest = oci::parse_manifest(got.manifest, got.manifest_type);
+  check_bytes(manifest.config, got.config);
+  fetch_layers(store, client(), show, {host, source.repository, got.base_url}, manifest.layers);
+  commit_bytes(store, blob_name(digest), got.manifest);
+  commit_bytes(store, blob_name(manifest.config.digest), got.config);
+}
+
 store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std::string& reference) {
   log::debug("image", cat("using image from layout ", path));
   return import_layout(Layout(DirFd::open(path)), path, reference, false);

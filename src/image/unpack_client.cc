@@ -72,6 +72,12 @@ AciScan scan_aci(int file) {
           .compression = answer.reply.compression};
 }
 
+std::string digest_of(int file, const std::string& expected) {
+  unpack::Request request{.operation = Operation::digest, .archives = {{}}};
+  request.archives[0].digest = expected;
+  return run_worker(request, {file}).reply.digest;
+}
+
 std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits) {
   unpack::Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
   std::vector<int> fds;

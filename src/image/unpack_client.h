@@ -30,6 +30,9 @@ struct AciScan {
 };
 AciScan scan_aci(int file);
 
+/// Hex digest of a file as it is, in the algorithm of `expected` ("sha256:…").
+std::string digest_of(int file, const std::string& expected);
+
 /// ACI, rendering: writes the selected entries below `rootfs/` into `root`. Selection as the reference (images §7.8).
 struct AciLayer {
   int file = -1;                             ///< borrowed

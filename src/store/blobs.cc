@@ -18,6 +18,11 @@ namespace {
 constexpr std::string_view kAlgorithms[] = {"sha512", "sha256"};
 constexpr auto kPartialLife = std::chrono::hours(72);
 
+bool is_directory(const DirFd& dir, const std::string& name) {
+  struct stat st{};
+  return ::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 std::set<std::string> words_of(Statement s) {
   std::set<std::string> out;
   while (s.step()) {
@@ -115,7 +120,13 @@ void Store::touch(const ImageRecord& record, TimePoint now) const noexcept {
 
 void Store::remove(const std::string& key) {
   impl_->need_write();
-  const auto record = find(key);
+  std::optional<ImageRecord> record;
+  try {
+    record = find(key);
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid) throw;
+    log::debug("store", e.brief());  // a row that cannot be read goes all the same; sweep() finds its blobs
+  }
   {
     Transaction t(impl_->db, Transaction::Durability::synced);
     impl_->db.prepare("DELETE FROM image WHERE key=?1").bind(1, key).step();
@@ -136,28 +147,35 @@ void Store::remove(const std::string& key) {
 
 KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", LockMode::shared); }
 
-std::size_t Store::sweep(TimePoint now) {
+Store::Sweep Store::sweep(TimePoint now) {
   impl_->need_write();
-  std::size_t removed = 0;
+  Sweep done;
   const auto idle = KeyLock::try_take(locks(), "collect", LockMode::exclusive);
+  done.complete = idle.has_value();
   if (idle) {
     const auto named = words_of(impl_->db.prepare("SELECT blobs FROM image"));
     for (const auto alg : kAlgorithms) {
       const auto dir = impl_->cas.find_sub(cat("blobs/", alg));
       if (!dir) continue;
       for (const auto& shard_name : dir->names()) {
+        if (!is_directory(*dir, shard_name)) continue;  // nobody's: `store check` says so
         const DirFd shard = dir->sub(shard_name);
         for (const auto& blob : shard.names()) {
           if (named.contains(blob)) continue;
-          shard.unlink(blob);
-          ++removed;
+          shard.remove_tree(blob);
+          ++done.blobs;
         }
       }
     }
   }
   sweep_partial(partial(), locks(), now, idle.has_value());
   sweep_locks(locks());
-  return removed;
+  return done;
+}
+
+void Store::discard_blob(const std::string& name) {
+  impl_->need_write();
+  impl_->cas.unlink(blob_path(name));
 }
 
 }  // namespace rkt::store

@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -32,6 +34,10 @@ Errc code_for(int rc) {
 
 [[noreturn]] void fail(sqlite3* db, int rc, std::string_view doing) {
   const char* why = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+  // The log and the shared memory file are grown by writing and by system calls of their own.
+  const int number = db != nullptr ? sqlite3_system_errno(db) : 0;
+  if ((rc & 0xff) == SQLITE_FULL || ((rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT)))
+    throw Error(Errc::system, cat("image index: ", doing), number == EDQUOT ? EDQUOT : ENOSPC);
   Error e(code_for(rc), cat("image index: ", doing, ": ", why));
   if (e.code() == Errc::invalid) e.hint("move cas/index.db* away; images are then fetched again");
   throw e;

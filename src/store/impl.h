@@ -10,9 +10,6 @@
 
 namespace rkt::store {
 
-/// Schema number of this engine, in PRAGMA user_version.
-inline constexpr std::int64_t kSchema = 1;
-
 struct Store::Impl {
   std::string path;  // DATA/cas
   DirFd cas;

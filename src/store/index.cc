@@ -51,6 +51,16 @@ ImageRecord read_row(const Statement& s, const DirFd& cas) {
   return r;
 }
 
+constexpr std::string_view kRemoteRows =
+    "SELECT url, sig_url, etag, last_modified, key, max_age, downloaded FROM remote";
+
+RemoteRecord read_remote(const Statement& s) {
+  RemoteRecord r{s.text(0), s.text(1), s.text(2), s.text(3), s.text(4)};
+  r.max_age = s.integer(5);
+  r.downloaded = from_ns(s.integer(6));
+  return r;
+}
+
 // nullopt for a row whose blob list is malformed: it is reported in debug output and otherwise not there.
 std::optional<ImageRecord> try_read_row(const Statement& s, const DirFd& cas) {
   try {
@@ -78,10 +88,19 @@ bool carries(const ImageRecord& r, const std::map<std::string, std::string>& lab
 }  // namespace
 
 std::vector<ImageRecord> Store::images() const {
+  std::vector<std::string> unreadable;
+  return images(unreadable);
+}
+
+std::vector<ImageRecord> Store::images(std::vector<std::string>& unreadable) const {
   Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image ORDER BY imported, key"));
   std::vector<ImageRecord> out;
-  while (s.step())
-    if (auto r = try_read_row(s, impl_->cas)) out.push_back(std::move(*r));
+  while (s.step()) {
+    if (auto r = try_read_row(s, impl_->cas))
+      out.push_back(std::move(*r));
+    else
+      unreadable.push_back(s.text(0));
+  }
   return out;
 }
 
@@ -155,13 +174,31 @@ void Store::set_tree_size(const std::string& key, std::uint64_t bytes) {
 }
 
 std::optional<RemoteRecord> Store::find_remote(const std::string& url) const {
-  Statement s =
-      impl_->db.prepare("SELECT url, sig_url, etag, last_modified, key, max_age, downloaded FROM remote WHERE url=?1");
+  Statement s = impl_->db.prepare(cat(kRemoteRows, " WHERE url=?1"));
   if (!s.bind(1, url).step()) return std::nullopt;
-  RemoteRecord r{s.text(0), s.text(1), s.text(2), s.text(3), s.text(4)};
-  r.max_age = s.integer(5);
-  r.downloaded = from_ns(s.integer(6));
-  return r;
+  return read_remote(s);
+}
+
+std::vector<RemoteRecord> Store::remotes() const {
+  Statement s = impl_->db.prepare(cat(kRemoteRows, " ORDER BY url"));
+  std::vector<RemoteRecord> out;
+  while (s.step()) out.push_back(read_remote(s));
+  return out;
+}
+
+std::vector<RemoteRecord> Store::remotes_of(const std::string& key) const {
+  Statement s = impl_->db.prepare(cat(kRemoteRows, " WHERE key=?1 ORDER BY downloaded DESC"));
+  s.bind(1, key);
+  std::vector<RemoteRecord> out;
+  while (s.step()) out.push_back(read_remote(s));
+  return out;
+}
+
+void Store::remove_remote(const std::string& url) {
+  impl_->need_write();
+  Transaction t(impl_->db, Transaction::Durability::later);
+  impl_->db.prepare("DELETE FROM remote WHERE url=?1").bind(1, url).step();
+  t.commit();
 }
 
 void Store::add_remote(const RemoteRecord& r) {

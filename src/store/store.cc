@@ -2,31 +2,20 @@
 // Opening the store. The index is made aside and renamed, so that whoever finds it finds it complete.
 #include "store/store.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "store/impl.h"
+#include "store/schema.h"
 
 namespace rkt::store {
 namespace {
 
 constexpr const char* kIndex = "index.db";
 constexpr const char* kNewIndex = "index.db.new";
-
-constexpr const char* kTables = R"(
-  CREATE TABLE image(
-    key TEXT PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, manifest TEXT NOT NULL,
-    blobs TEXT NOT NULL, chain TEXT NOT NULL, signed_by TEXT NOT NULL,
-    imported INTEGER NOT NULL, last_used INTEGER NOT NULL,
-    latest INTEGER NOT NULL, size INTEGER NOT NULL, tree_size INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE INDEX image_name ON image(name);
-  CREATE TABLE remote(
-    url TEXT PRIMARY KEY, sig_url TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL,
-    key TEXT NOT NULL, max_age INTEGER NOT NULL, downloaded INTEGER NOT NULL) WITHOUT ROWID;
-  PRAGMA user_version=1;
-)";
 
 void create_index(const std::string& path, const DirFd& cas) {
   const KeyLock lock = KeyLock::take(make_group_dir(cas, "locks"), "create", LockMode::exclusive);
@@ -39,7 +28,7 @@ void create_index(const std::string& path, const DirFd& cas) {
     if (::fchmod(file.get(), 0660) < 0) throw Error::from_errno("set the mode of the image index");
   }
   Database db = Database::create(cat(path, "/", kNewIndex));
-  db.exec(kTables);
+  make_tables(db);
   db.close();
   cas.rename(kNewIndex, cas, kIndex);
   cas.sync();
@@ -56,11 +45,18 @@ DirFd open_layout(const std::string& data, const std::string& path) {
   return cas;
 }
 
-void check_version(std::int64_t found) {
-  if (found > kSchema)
-    throw Error(Errc::unsupported, cat("current store db version: ", found,
-                                       " (greater than the current rkt expected version: ", kSchema, ")"));
-  if (found < 1) throw Error(Errc::invalid, "image index: it carries no schema number");
+// Converts the shared store lock, which is that of `cas`, and back.
+void upgrade(const Database& db, const std::string& path, const DirFd& cas) {
+  struct stat st{};
+  if (::fstat(cas.get(), &st) < 0) throw Error::from_errno("stat the image store");
+  if (::geteuid() != 0 && ::geteuid() != st.st_uid)
+    throw Error(Errc::denied, "database schema needs to be updated, re-run as root to perform the update");
+  if (!DirLock::try_take(cas.clone().release(), LockMode::exclusive)) {
+    log::note("store", "the image index must be updated: waiting for other rkt processes to end");
+    DirLock::take(cas.clone().release(), LockMode::exclusive);
+  }
+  in_context([] { return std::string("update the image index"); }, [&] { migrate(db, cas, path); });
+  DirLock::take(cas.clone().release(), LockMode::shared);
 }
 
 }  // namespace
@@ -80,7 +76,9 @@ Store Store::open(const std::string& data) {
                         db = Database::open(index, mode);
                         if (!db) throw Error(Errc::busy, "the image index disappeared");
                       }
-                      check_version(db->user_version());
+                      const std::int64_t version = db->user_version();
+                      check_schema(version);
+                      if (version < kSchema) upgrade(*db, path, cas);
                       return Store(std::make_unique<Impl>(
                           Impl{path, std::move(cas), std::move(lock), std::move(*db), writable, {}, {}, {}}));
                     });

@@ -55,6 +55,8 @@ class Store {
   // Index.
   std::vector<ImageRecord> images() const;  ///< by import time, ascending
   std::optional<ImageRecord> find(const std::string& key) const;
+  /// The same; keys of rows that cannot be understood go to `unreadable`, and are skipped without it.
+  std::vector<ImageRecord> images(std::vector<std::string>& unreadable) const;
   /// By name and labels: every requested label must match; `latest` rows beat others when no version was asked for,
   /// then the newest import (images §7.6).
   std::optional<ImageRecord> find(const std::string& name, const std::map<std::string, std::string>& labels) const;
@@ -67,12 +69,17 @@ class Store {
   void set_tree_size(const std::string& key, std::uint64_t bytes);
   std::optional<RemoteRecord> find_remote(const std::string& url) const;
   void add_remote(const RemoteRecord& record);
+  std::vector<RemoteRecord> remotes() const;                           ///< all
+  std::vector<RemoteRecord> remotes_of(const std::string& key) const;  ///< where an image came from
+  void remove_remote(const std::string& url);
 
   // Blobs. Names are "sha512-HEX" (ACI, by the digest of the tar) or "sha256-HEX" (by the digest of the file itself).
   std::optional<UniqueFd> find_blob(const std::string& name) const;  ///< read-only
   UniqueFd open_blob(const std::string& name) const;                 ///< throws
   /// Moves a complete staging file into place: fsync, rename, fsync directory. Replacing the same name is harmless.
   void commit_blob(const std::string& staging_name, const std::string& name);
+  /// Removes a blob that does not hold what its name says, whoever names it. Only for such: others are collected.
+  void discard_blob(const std::string& name);
 
   // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so
   // that one process works and the others wait.
@@ -86,9 +93,23 @@ class Store {
   /// Blobs stay while this is held: from the first look for one until the row that names it is written
   /// (docs/devel/locking.md).
   KeyLock hold_blobs() const;
-  /// Removes blobs that no row names (unless a fetch is running), partial files older than three days that nobody
-  /// holds, and lock files that nobody holds. Returns the number of blobs removed.
-  std::size_t sweep(TimePoint now);
+  /// Removes blobs that no row names, partial files older than three days that nobody holds, and lock files that
+  /// nobody holds.
+  struct Sweep {
+    std::size_t blobs = 0;
+    bool complete = true;  ///< false: a fetch is running, so blobs stay until the next time
+  };
+  Sweep sweep(TimePoint now);
+
+  // Looking for damage (`rkt store check`).
+  /// What lies below cas/blobs: names of blobs, and paths below cas that are no place of a blob.
+  struct Survey {
+    std::vector<std::string> blobs, strays;
+  };
+  Survey survey() const;
+  void remove_stray(const std::string& path);  ///< as survey() gave it
+  /// SQLite's own check of the index: a line a fault.
+  std::vector<std::string> index_faults() const;
 
  private:
   struct Impl;

@@ -187,9 +187,9 @@ TEST_F(StoreTest, RemovingWhileAFetchRunsLeavesBlobsToTheSweep) {
     const KeyLock fetch = store.hold_blobs();
     store.remove(key_of('a'));
     EXPECT_TRUE(store.find_blob(aci_blob('a')));
-    EXPECT_EQ(store.sweep(at(0)), 0U);
+    EXPECT_FALSE(store.sweep(at(0)).complete);
   }
-  EXPECT_EQ(store.sweep(at(0)), 1U);
+  EXPECT_EQ(store.sweep(at(0)).blobs, 1U);
   EXPECT_FALSE(store.find_blob(aci_blob('a')));
 }
 
@@ -253,7 +253,7 @@ TEST_F(StoreTest, RefusesADatabaseOfANewerEngine) {
   const char nine[4] = {0, 0, 0, 9};
   ASSERT_EQ(::pwrite(file.get(), nine, 4, 60), 4);
   EXPECT_THAT(thrown([&] { Store::open(data()); }),
-              HasSubstr("current store db version: 9 (greater than the current rkt expected version: 1)"));
+              HasSubstr("current store db version: 9 (greater than the current rkt expected version: 2)"));
 }
 
 TEST_F(StoreTest, ADamagedIndexIsAnErrorWithARemedy) {
@@ -262,6 +262,33 @@ TEST_F(StoreTest, ADamagedIndexIsAnErrorWithARemedy) {
   }
   write_file(DirFd::open(data() + "/cas"), "index.db", std::string(8192, 'x'), 0660);
   EXPECT_THAT(thrown([&] { Store::open(data()); }), HasSubstr("cas/index.db"));
+}
+
+TEST_F(StoreTest, SurveyTellsBlobsFromStrays) {
+  Store store = Store::open(data());
+  EXPECT_TRUE(store.survey().blobs.empty());
+  put_blob(store, aci_blob('a'));
+  write_file(store.cas(), "blobs/sha512/aa/note", "x", 0600);
+  write_file(store.cas(), cat("blobs/sha512/", aci_blob('b')), "x", 0600);  // not in its directory
+  write_file(store.cas(), cat("blobs/sha512/aa/", aci_blob('c')), "x", 0600);
+  const auto found = store.survey();
+  EXPECT_THAT(found.blobs, ElementsAre(aci_blob('a')));
+  EXPECT_THAT(found.strays, ElementsAre("blobs/sha512/aa/note", cat("blobs/sha512/aa/", aci_blob('c')),
+                                        cat("blobs/sha512/", aci_blob('b'))));
+  for (const auto& path : found.strays) store.remove_stray(path);
+  EXPECT_TRUE(store.survey().strays.empty());
+  EXPECT_TRUE(store.find_blob(aci_blob('a')));
+  EXPECT_THROW(store.remove_stray("index.db"), Error);
+  EXPECT_THROW(store.remove_stray(cat("blobs/sha512/aa/", aci_blob('a'))), Error);
+}
+
+TEST_F(StoreTest, TheSweepIsNotStoppedByStrays) {
+  Store store = Store::open(data());
+  put_blob(store, aci_blob('a'));
+  write_file(store.cas(), "blobs/sha512/note", "x", 0600);
+  make_dirs(data() + "/cas/blobs/sha512/aa/directory/deeper");
+  EXPECT_EQ(store.sweep(at(0)).blobs, 2U);
+  EXPECT_FALSE(store.find_blob(aci_blob('a')));
 }
 
 TEST_F(StoreTest, LeavesTheDatabaseOfTheReferenceAlone) {

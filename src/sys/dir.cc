@@ -106,6 +106,11 @@ void DirFd::rename(const std::string& from, const DirFd& to_dir, const std::stri
     throw Error::from_errno(cat("rename ", quoted(from), " to ", quoted(to)));
 }
 
+void DirFd::exchange(const std::string& a, const std::string& b) const {
+  if (::renameat2(get(), a.c_str(), get(), b.c_str(), RENAME_EXCHANGE) < 0)
+    throw Error::from_errno(cat("exchange ", quoted(a), " and ", quoted(b)));
+}
+
 void DirFd::sync() const {
   if (::fsync(get()) < 0) throw Error::from_errno("sync a directory");
 }

@@ -42,8 +42,9 @@ class DirFd {
   bool exists(const std::string& name) const;
   void unlink(const std::string& name) const;                                              ///< missing is fine
   void rename(const std::string& from, const DirFd& to_dir, const std::string& to) const;  ///< replaces; no fsync
-  void sync() const;                                                                       ///< fsync of the directory
-  std::vector<std::string> names() const;  ///< entries but "." and "..", sorted
+  void exchange(const std::string& a, const std::string& b) const;  ///< both names in this directory; atomic
+  void sync() const;                                                ///< fsync of the directory
+  std::vector<std::string> names() const;                           ///< entries but "." and "..", sorted
   /// Removes `name` and everything below, by descriptor, never following links and never crossing into another mount
   /// (that is an error: EBUSY). Missing is fine.
   void remove_tree(const std::string& name) const;

@@ -31,7 +31,19 @@ void forget_size(store::Store& store, const std::string& id) {
   if (key && store.find(*key)) store.set_tree_size(*key, 0);
 }
 
+bool is_id(const std::string& name) {
+  return (name.starts_with("deps-sha512-") || name.starts_with("chain-sha")) &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+}
+
 }  // namespace
+
+std::vector<std::string> stray_names(const store::Store& store) {
+  std::vector<std::string> out;
+  for (const auto& name : store.trees().names())
+    if (!is_id(name) && !is_id(owner_of(name))) out.push_back(name);
+  return out;
+}
 
 std::vector<std::string> collect(store::Store& store, const std::vector<std::string>& keep) {
   const DirFd& trees = store.trees();
@@ -42,6 +54,7 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
   std::vector<std::pair<std::size_t, std::string>> victims;
   for (const auto& name : trees.names()) {
     if (const std::string owner = owner_of(name); !owner.empty()) {
+      if (name.ends_with(kReplaced) && kept.contains(owner)) continue;  // a pod may run on it
       if (const auto lock = KeyLock::try_take(store.locks(), cat("tree-", owner), LockMode::exclusive))
         trees.remove_tree(name);
       continue;

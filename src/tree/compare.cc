@@ -8,16 +8,21 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <map>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/descent.h"
+#include "sys/file.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
 namespace {
+
+constexpr std::size_t kMaxNote = std::size_t{1} << 16;
 
 using Attributes = std::map<std::string, std::string>;
 
@@ -84,43 +89,128 @@ std::optional<std::string> differ_entry(const DirFd& a, const DirFd& b, const st
              : std::optional<std::string>("contents");
 }
 
+// Both trees at once, so that neither decides how deep this goes.
+class Comparison {
+ public:
+  Comparison(const DirFd& a, const DirFd& b, std::string path) : a_(a.clone()), b_(b.clone()), path_(std::move(path)) {}
+
+  std::optional<std::string> first() {
+    if (a_.at().names() != b_.at().names()) return wrong_names();
+    for (;;) {
+      if (const auto name = a_.next()) {
+        const std::string at = path_.empty() ? *name : cat(path_, "/", *name);
+        if (const auto what = differ_entry(a_.at(), b_.at(), *name))
+          return cat("wrong ", *what, " of ", quoted("/" + at));
+        struct stat st{};
+        if (::fstatat(a_.at().get(), name->c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno("stat");
+        if (!S_ISDIR(st.st_mode)) continue;
+        DirFd x = a_.at().sub(*name), y = b_.at().sub(*name);
+        a_.down(*name, std::move(x));
+        b_.down(*name, std::move(y));
+        path_ = at;
+        if (a_.at().names() != b_.at().names()) return wrong_names();
+        continue;
+      }
+      if (a_.at_top()) return std::nullopt;
+      const std::string done = a_.up();
+      b_.up();
+      path_.resize(path_.size() - std::min(path_.size(), done.size() + 1));
+    }
+  }
+
+ private:
+  std::string wrong_names() const { return cat("wrong names in ", quoted("/" + path_)); }
+  Descent a_, b_;
+  std::string path_;  // of where they stand
+};
+
+std::optional<std::string> differ_note(const DirFd& a, const DirFd& b, const std::string& name) {
+  return find_file_text(a, name, kMaxNote) == find_file_text(b, name, kMaxNote)
+             ? std::nullopt
+             : std::optional<std::string>(cat("wrong note ", quoted(name)));
+}
+
+bool is_boot_id(std::string_view text) {
+  return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
+// Two complete trees as directories below cas/tree. Not compared: for which image it was rendered, and when.
+std::optional<std::string> differ_trees(const DirFd& a, const DirFd& b) {
+  if (a.names() != b.names()) return "wrong names in the tree's directory";
+  for (const char* note : {"lower", "size"})
+    if (auto what = differ_note(a, b, note)) return what;
+  const auto image = find_file_text(a, "image", kMaxNote);
+  if (!image || !appc::ImageId::parse(*image)) return "wrong note \"image\"";
+  if (const auto what = differ_entry(a, b, "rootfs")) return cat("wrong ", *what, " of \"/\"");
+  return first_difference(a.sub("rootfs"), b.sub("rootfs"), {});
+}
+
+enum class Standing : std::uint8_t { absent, unfinished, ready, broken };
+
+// What the marker says; `broken`: there is none, or one that nobody writes.
+Standing standing_of(const DirFd& trees, const std::string& id) {
+  if (!trees.exists(id)) return Standing::absent;
+  if (is_ready(trees, id)) return Standing::ready;
+  const auto marker = find_file_text(trees, id + "/rendered", kMaxNote);
+  return marker && is_boot_id(*marker) ? Standing::unfinished : Standing::broken;
+}
+
+// The old tree stays beside the new one: a pod may run on it. Between the two steps both are complete.
+void replace_tree(const DirFd& trees, const std::string& id, const std::string& fresh) {
+  const std::string aside = cat(fresh, kReplaced);
+  trees.rename(fresh, trees, aside);
+  trees.exchange(id, aside);
+}
+
+std::optional<Damage> inspect_step(store::Store& store, const Step& step, const std::string& key, bool replace) {
+  const DirFd& trees = store.trees();
+  const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
+  const Standing standing = standing_of(trees, step.id);
+  if (standing == Standing::absent || standing == Standing::unfinished) return std::nullopt;
+  const std::string fresh = render_aside(store, step, key);
+  std::optional<std::string> what;
+  try {
+    what = standing == Standing::broken ? std::optional<std::string>("wrong note \"rendered\"")
+                                        : differ_trees(trees.sub(step.id), trees.sub(fresh));
+  } catch (const Error& e) {
+    what = e.brief();  // not even readable
+  }
+  if (what && replace)
+    replace_tree(trees, step.id, fresh);
+  else
+    trees.remove_tree(fresh);
+  if (!what) return std::nullopt;
+  return Damage{step.id, *what, replace};
+}
+
 }  // namespace
 
 std::optional<std::string> first_difference(const DirFd& a, const DirFd& b, const std::string& path) {
-  const auto names = a.names();
-  if (names != b.names()) return cat("wrong names in ", quoted("/" + path));
-  for (const auto& name : names) {
-    const std::string below = path.empty() ? name : cat(path, "/", name);
-    if (const auto what = differ_entry(a, b, name)) return cat("wrong ", *what, " of ", quoted("/" + below));
-    struct stat st{};
-    if (::fstatat(a.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno("stat");
-    if (!S_ISDIR(st.st_mode)) continue;
-    if (auto deeper = first_difference(a.sub(name), b.sub(name), below)) return deeper;
-  }
-  return std::nullopt;
+  return Comparison(a, b, path).first();
+}
+
+std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image, bool replace,
+                            std::set<std::string>& seen) {
+  return in_context([&] { return cat("render image ", quoted(image.name)); },
+                    [&] {
+                      const KeyLock prepare = store::prepare_lock(data_of(store), LockMode::shared);
+                      std::vector<Damage> out;
+                      for (const auto& step : plan(store, image)) {
+                        if (!seen.insert(step.id).second) continue;
+                        if (auto damage = inspect_step(store, step, image.key, replace))
+                          out.push_back(std::move(*damage));
+                      }
+                      return out;
+                    });
 }
 
 std::optional<std::string> verify(store::Store& store, const store::ImageRecord& image) {
-  const DirFd& trees = store.trees();
-  const std::vector<Step> steps = plan(store, image);
-  if (!is_ready(trees, steps.back().id))
-    throw Error(Errc::not_found, cat("tree ", steps.back().id, " is not rendered"));
-  std::optional<std::string> difference;
-  for (const auto& step : steps) {
-    const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
-    const std::string fresh = render_aside(store, step, image.key);
-    const auto found = first_difference(trees.sub(step.id + "/rootfs"), trees.sub(fresh + "/rootfs"), {});
-    if (!found) {
-      trees.remove_tree(fresh);
-      continue;
-    }
-    if (!difference) difference = found;
-    const std::string old = cat(fresh, "-old");
-    trees.rename(step.id, trees, old);
-    trees.rename(fresh, trees, step.id);
-    trees.remove_tree(old);
-  }
-  return difference;
+  const std::string id = tree_id(store, image);
+  if (!is_ready(store.trees(), id)) throw Error(Errc::not_found, cat("tree ", id, " is not rendered"));
+  std::set<std::string> seen;
+  const auto damage = inspect(store, image, true, seen);
+  if (damage.empty()) return std::nullopt;
+  return damage.front().what;
 }
 
 }  // namespace rkt::tree

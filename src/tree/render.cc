@@ -111,6 +111,8 @@ std::vector<Step> plan(const store::Store& store, const store::ImageRecord& imag
   return {std::move(step)};
 }
 
+std::string data_of(const store::Store& store) { return store.path().substr(0, store.path().rfind('/')); }
+
 std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 128))); }
 
 bool is_ready(const DirFd& trees, const std::string& id) {

@@ -48,8 +48,6 @@ void note_size(store::Store& store, const store::ImageRecord& image, const std::
   if (total != image.tree_size) store.set_tree_size(image.key, total);
 }
 
-std::string data_of(const store::Store& store) { return store.path().substr(0, store.path().rfind('/')); }
-
 }  // namespace
 
 std::string tree_id(const store::Store& store, const store::ImageRecord& image) {

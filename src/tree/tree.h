@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,20 @@ void sync(const store::Store& store);
 /// Renders again, aside, and compares everything but times. nullopt: the same. Otherwise what differs first; the fresh
 /// tree has then replaced the damaged one. Throws Errc::not_found when it is not rendered.
 std::optional<std::string> verify(store::Store& store, const store::ImageRecord& image);
+
+/// One tree that is not what its blobs render to.
+struct Damage {
+  std::string id, what;
+  bool replaced = false;
+};
+/// The same for every tree of the image that is there, but those in `seen`, to which it adds what it looked at. Trees
+/// that a power cut may have cut short are nobody's: the next use renders them again. With `replace` the fresh tree
+/// takes the place of a damaged one at once; pods that run on the old one keep it until they have ended and `image gc`
+/// takes it. Throws when the image cannot be rendered.
+std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image, bool replace,
+                            std::set<std::string>& seen);
+/// Names below cas/tree that are no tree and nobody's work in progress.
+std::vector<std::string> stray_names(const store::Store& store);
 
 /// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes,
 /// times, xattrs, hard links, devices, holes.

@@ -2,9 +2,11 @@
 #include "worker/unpack/hasher.h"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -28,6 +30,19 @@ std::string Hasher::hex() {
   unsigned size = 0;
   if (EVP_DigestFinal_ex(ctx_.get(), out.data(), &size) != 1) throw Error(Errc::system, "finish a digest");
   return to_hex(std::span(out).first(size));
+}
+
+std::string file_digest(int file, const Digest& expected) {
+  Hasher hasher(expected.algorithm);
+  std::vector<std::uint8_t> buf(std::size_t{256} << 10);
+  for (off_t at = 0;;) {
+    const ssize_t n = ::pread(file, buf.data(), buf.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error::from_errno("read a blob");
+    if (n == 0) return hasher.hex();
+    hasher.update(std::span(buf).first(static_cast<std::size_t>(n)));
+    at += n;
+  }
 }
 
 Digest Digest::parse(std::string_view text) {

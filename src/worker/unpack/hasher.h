@@ -31,4 +31,7 @@ struct Digest {
   static Digest parse(std::string_view text);
 };
 
+/// Hex digest of a whole file, read by offset from its start, with the algorithm of `expected`.
+std::string file_digest(int file, const Digest& expected);
+
 }  // namespace rkt::unpack

@@ -13,6 +13,7 @@
 #include "sys/channel.h"
 #include "sys/file.h"
 #include "worker/unpack/aci.h"
+#include "worker/unpack/hasher.h"
 #include "worker/unpack/oci.h"
 #include "worker/unpack/protocol.h"
 #include "worker/unpack/sandbox.h"
@@ -80,6 +81,9 @@ void serve(Channel& channel) {
         unpack_tree(channel, job, {inside.target.clone(), inside.below ? inside.below.clone() : DirFd()}, files)));
   if (job.request.operation == Operation::decompress)
     return channel.send(encode(decompress(files.at(0), job.request.limits, job.target.get())));
+  if (job.request.operation == Operation::digest)
+    return channel.send(
+        encode(Reply{.digest = file_digest(files.at(0), Digest::parse(job.request.archives.at(0).digest))}));
   std::string manifest;
   const Reply reply = scan_aci(files.at(0), job.request.limits, manifest);
   channel.send(encode(reply), {memory_file("manifest", manifest).get()});

@@ -12,8 +12,8 @@ namespace rkt::unpack {
 namespace {
 
 constexpr json::Limits kRequestLimits{.bytes = std::size_t{256} << 20, .depth = 8};
-constexpr std::array kOperations = {"scan-aci",      "unpack-acis", "unpack-layer",
-                                    "unpack-layout", "decompress",  "extract-aci"};
+constexpr std::array kOperations = {"scan-aci",   "unpack-acis", "unpack-layer", "unpack-layout",
+                                    "decompress", "extract-aci", "digest"};
 constexpr std::array kCodes = {"usage",       "not-found", "busy",    "invalid", "untrusted",
                                "unsupported", "denied",    "network", "system",  "bug"};
 
@@ -48,6 +48,7 @@ std::string printable(std::string_view s) {
 Target target_of(Operation op) {
   switch (op) {
     case Operation::scan_aci:
+    case Operation::digest:
       return Target::none;
     case Operation::decompress:
       return Target::file;

@@ -25,7 +25,7 @@ inline constexpr std::string_view kRequestMessage = "request";
 inline constexpr std::string_view kOpaqueMessage = "opaque";
 inline constexpr std::size_t kMaxManifest = std::size_t{4} << 20;
 
-enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci };
+enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci, digest };
 
 /// Which descriptor a request carries behind its files.
 enum class Target { none, file, directory };
@@ -38,8 +38,8 @@ struct Limits {
 struct Request {
   Operation operation = Operation::scan_aci;
   Limits limits;
-  /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers; ""
-  /// unchecked.
+  /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers and for
+  /// `digest` (which answers with what it is, not with an error); "" unchecked.
   struct Archive {
     std::string digest, diff_id;
     std::vector<std::string> whitelist, upper_whitelist;

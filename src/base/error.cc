@@ -47,6 +47,11 @@ Error& Error::hint(std::string remedy) {
   return *this;
 }
 
+Error& Error::with_errno(int err) {
+  errno_ = err;
+  return *this;
+}
+
 Error& Error::exit_with(int status) {
   exit_code_ = status;
   return *this;

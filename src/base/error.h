@@ -36,10 +36,12 @@ class Error final : public std::exception {
 
   void push(std::string doing);     ///< adds an outer frame
   Error& hint(std::string remedy);  ///< what the user can do about it; printed after the cause
+  Error& with_errno(int err);       ///< of an error whose text has it already (it came from another process)
   Error& exit_with(int status);     ///< for the few commands whose contract is not 254
 
   Errc code() const noexcept { return code_; }
   int sys_errno() const noexcept { return errno_; }
+  bool disk_full() const noexcept { return errno_ == ENOSPC || errno_ == EDQUOT; }
   int exit_code() const noexcept { return exit_code_; }
   const std::string& cause() const noexcept { return frames_.front(); }
   const std::string& remedy() const noexcept { return hint_; }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -98,6 +99,15 @@ int report(const Error& e, const std::string& name) {
   return e.exit_code();
 }
 
+// Whatever was written: nearly always it lies in the data directory, and that is what can be freed.
+std::string space_hint(Env& env) {
+  try {
+    return cat("free space for the data directory ", quoted(env.data_dir()), ", for example with `rkt image gc`");
+  } catch (const Error&) {
+    return "free space, for example with `rkt image gc`";
+  }
+}
+
 int run_command(std::span<const Command> commands, const Found& found) {
   const Command& command = *found.command;
   const std::string name = last_word(command.name);
@@ -118,16 +128,18 @@ int run_command(std::span<const Command> commands, const Found& found) {
     to_stdout(usage(commands, command.name));
     return 254;
   }
+  std::optional<Env> env;
   try {
     Globals globals = read_globals(parser.globals());
     log::set_debug(globals.debug);
     if (command.needs_root && ::geteuid() != 0) throw Error(Errc::denied, "cannot run as unprivileged user");
-    Env env(name, std::move(globals));
-    return command.run(env, parser.command());
+    env.emplace(name, std::move(globals));
+    return command.run(*env, parser.command());
   } catch (const UsageWanted&) {
     to_stdout(usage(commands, command.name));
     return 254;
-  } catch (const Error& e) {
+  } catch (Error& e) {
+    if (e.disk_full() && env && e.remedy().empty()) e.hint(space_hint(*env));
     return report(e, name);
   }
 }

@@ -22,6 +22,11 @@
 namespace rkt::image {
 namespace {
 
+int errno_of(const json::Reader& error) {
+  const auto number = error.find("errno");
+  return number ? static_cast<int>(number->integer(0, 4095)) : 0;
+}
+
 constexpr const char* kWhat = "answer of libexec/rkt/fetch";
 
 [[noreturn]] void distrust(std::string_view what) {
@@ -155,7 +160,8 @@ json::Value FetchClient::Worker::ask(const json::Object& request, const std::vec
   }
   const json::Reader in(last, kWhat);
   if (in.at("event").text() == "error")
-    throw Error(fetch::parse_kind(in.at("kind").text()), printable(in.at("text").text(), 4000));
+    throw Error(fetch::parse_kind(in.at("kind").text()), printable(in.at("text").text(), 4000))
+        .with_errno(errno_of(in));
   return last;
 }
 

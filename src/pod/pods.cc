@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "pod/pod.h"
+#include "sys/group.h"
 
 namespace rkt::pod {
 namespace {
@@ -89,7 +90,9 @@ bool is_after_run(State s) {
 Pods Pods::open(const std::string& data) {
   Pods out;
   out.data_ = data;
-  const DirFd pods = make_dirs(cat(data, "/pods"), 0750);
+  const DirFd top = open_data_directory(data);
+  auto there = top.find_sub("pods");  // whoever may only read the data directory makes nothing
+  const DirFd pods = there ? std::move(*there) : top.make_sub("pods", 0750);
   for (const auto place : kPlaceNames) out.dirs_.push_back(open_place(pods, place));
   return out;
 }

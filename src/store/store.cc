@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "store/impl.h"
 #include "store/schema.h"
+#include "sys/group.h"
 
 namespace rkt::store {
 namespace {
@@ -37,9 +38,18 @@ void create_index(const std::string& path, const DirFd& cas) {
                cat("leaving the database of another engine alone: ", path, "/db; its images are fetched again"));
 }
 
+std::optional<DirFd> find_cas(const std::string& path) {
+  try {
+    return DirFd::find(path);
+  } catch (Error& e) {
+    if (e.code() == Errc::denied) e.hint("root and the members of group \"rkt\" may use the image store");
+    throw;
+  }
+}
+
 DirFd open_layout(const std::string& data, const std::string& path) {
-  if (auto cas = DirFd::find(path)) return std::move(*cas);
-  const DirFd parent = make_dirs(data, 0750);
+  if (auto cas = find_cas(path)) return std::move(*cas);
+  const DirFd parent = open_data_directory(data);
   DirFd cas = make_group_dir(parent, "cas");
   parent.sync();
   return cas;
@@ -57,6 +67,15 @@ void upgrade(const Database& db, const std::string& path, const DirFd& cas) {
   }
   in_context([] { return std::string("update the image index"); }, [&] { migrate(db, cas, path); });
   DirLock::take(cas.clone().release(), LockMode::shared);
+}
+
+// What is made below must not inherit the group of the store: it is the image's to say whose its files are.
+DirFd make_tree_dir(const DirFd& cas) {
+  DirFd made = cas.make_sub("tree", 0700);
+  if (::geteuid() != 0) return made;
+  if (::fchown(made.get(), 0, 0) < 0) throw Error::from_errno("set the owner of \"tree\"");
+  if (::fchmod(made.get(), 0700) < 0) throw Error::from_errno("set the mode of \"tree\"");
+  return made;
 }
 
 }  // namespace
@@ -108,7 +127,7 @@ const DirFd& Store::trees() const {
     if (auto there = impl_->cas.find_sub("tree"))
       impl_->trees = std::move(*there);
     else
-      impl_->trees = impl_->cas.make_sub("tree", 0700);
+      impl_->trees = make_tree_dir(impl_->cas);
   }
   return *impl_->trees;
 }
@@ -129,7 +148,7 @@ DirFd make_group_dir(const DirFd& parent, const std::string& name) {
 }
 
 KeyLock prepare_lock(const std::string& data, LockMode mode) {
-  return KeyLock::take(make_dirs(cat(data, "/locks"), 0750), "prepareLock", mode);
+  return KeyLock::take(open_data_directory(data).make_sub("locks", 0750), "prepareLock", mode);
 }
 
 }  // namespace rkt::store

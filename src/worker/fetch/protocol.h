@@ -36,7 +36,7 @@
 //       "over_tls":B; discover: "aci":U,"asc":U; keys: "urls":[U,…]; access: nothing; resolve:
 //       "base_url":U,"types":[T,…];
 //       document: "found":B,"type":T; reach: "base_url":U; push_blob: "sent":B
-//   {"event":"error","kind":K,"text":T}                        K: name of an Errc, see kind_of()
+//   {"event":"error","kind":K,"text":T,"errno":N}                        K: name of an Errc, see kind_of()
 #pragma once
 
 #include <chrono>

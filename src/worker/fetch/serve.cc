@@ -54,6 +54,7 @@ class Server {
       } catch (const Error& e) {
         failure.set("kind", kind_of(e.code()));
         failure.set("text", printable(e.brief(), 4000));
+        failure.set("errno", std::int64_t{e.sys_errno()});
       } catch (const std::exception& e) {
         failure.set("kind", kind_of(Errc::system));
         failure.set("text", printable(e.what(), 1000));

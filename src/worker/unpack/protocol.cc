@@ -30,6 +30,11 @@ std::uint64_t count(const json::Reader& object, std::string_view member) {
   return static_cast<std::uint64_t>(object.at(member).integer(0));
 }
 
+int errno_of(const json::Reader& error) {
+  const auto number = error.find("errno");
+  return number ? static_cast<int>(number->integer(0, 4095)) : 0;
+}
+
 // Text for JSON from any bytes: what is no ASCII is shown as \xNN.
 std::string printable(std::string_view s) {
   std::string out;
@@ -111,6 +116,7 @@ std::string encode(const Error& error) {
   json::Object top;
   top.set("error", printable(error.brief().substr(0, 8192)));
   top.set("code", kCodes.at(static_cast<std::size_t>(error.code())));
+  top.set("errno", std::int64_t{error.sys_errno()});
   return json::write(std::move(top));
 }
 
@@ -118,7 +124,7 @@ Reply parse_reply(std::string_view text) {
   const json::Value value = json::parse(text);
   const json::Reader top(value, "unpack reply");
   if (const auto error = top.find("error"))
-    throw Error(static_cast<Errc>(index_of(kCodes, top.at("code"))), error->text());
+    throw Error(static_cast<Errc>(index_of(kCodes, top.at("code"))), error->text()).with_errno(errno_of(top));
   return {.digest = top.at("digest").text(),
           .compression = top.at("compression").text(),
           .tar_size = count(top, "tarSize"),

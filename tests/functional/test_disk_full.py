@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full disk at any point: one clear error, and a store that is whole and usable once there is room again."""
+import os
+import subprocess
+
+import pytest
+
+from rktlib import entry, oci_layout
+from test_docker import INSECURE, base_layer
+
+MiB = 1 << 20
+
+
+@pytest.fixture
+def small(rkt, request):
+    """The data directory as a file system of its own whose size can be set."""
+    rkt.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "rkt-test", rkt.data], check=True)
+
+    def resize(size):
+        subprocess.run(["mount", "-o", f"remount,size={size}", rkt.data], check=True)
+    yield resize
+    rkt.close()
+    subprocess.run(["umount", rkt.data], check=True)
+
+
+def free(rkt):
+    st = os.statvfs(rkt.data)
+    return st.f_bavail * st.f_frsize
+
+
+def used(rkt):
+    st = os.statvfs(rkt.data)
+    return (st.f_blocks - st.f_bfree) * st.f_frsize
+
+
+def is_one_clear_error(r, rkt):
+    assert r.code == 254, r
+    lines = [line for line in r.err.strip().splitlines()
+             if not line.startswith(("image: warning", "image: signature", "  builder", "image: Downloading"))]
+    assert len(lines) == 1, r
+    assert "no space left on device" in lines[0] and str(rkt.data) in lines[0] and "rkt image gc" in lines[0], r
+
+
+def fails_until_it_fits(rkt, small, *args, most, steps=14):
+    """Runs the command with ever more room; each try works or ends with the one error, and the store stays whole. Returns the number
+    of tries that failed."""
+    start, failed = used(rkt), 0
+    for step in range(steps + 1):
+        small(str((start + most * step // steps + 4095) // 4096 * 4096))
+        r = rkt(*args)
+        if r.code == 0:
+            break
+        is_one_clear_error(r, rkt)
+        failed += 1
+        small("256m")
+        assert rkt("store", "check", code=0).out == ""
+        rkt("image", "list", code=0)
+        rkt("gc", "--grace-period=0s", "--expire-prepared=0s", code=0)
+        rkt("image", "gc", code=0)
+        start = min(start, used(rkt))
+    else:
+        raise AssertionError(f"does not fit into {most} bytes")
+    small("256m")
+    assert rkt("store", "check", code=0).out == ""
+    return failed
+
+
+def test_fetching_an_aci(rkt, small, web):
+    aci = rkt.aci(key="builder", extra=[entry(f"rootfs/f{i}", os.urandom(MiB // 4)) for i in range(8)], exec=["/bin/true"])
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    assert fails_until_it_fits(rkt, small, "fetch", url, most=16 * MiB) > 3
+    rkt.run(aci.name, code=0)
+
+
+def test_fetching_an_image_from_a_file(rkt, small):
+    aci = rkt.aci(key="builder", extra=[entry("rootfs/f", os.urandom(2 * MiB))], exec=["/bin/true"])
+    rkt.trust("builder", aci.name)
+    assert fails_until_it_fits(rkt, small, "fetch", aci.path, most=16 * MiB) > 3
+    rkt.run(aci.name, code=0)
+
+
+def test_fetching_a_registry_image(rkt, small, registry, tmp_path):
+    layers = [base_layer(), [entry("a", os.urandom(2 * MiB))], [entry("b", os.urandom(MiB))]]
+    ref = registry.push(f"oci:{oci_layout(tmp_path / 'oci', layers, {'Cmd': ['/bin/true']})}:latest", "t/x")
+    assert fails_until_it_fits(rkt, small, INSECURE, "fetch", ref, most=20 * MiB) > 3
+    rkt(INSECURE, "run", "--net=none", ref, code=0)
+
+
+def test_fetching_a_layout(rkt, small, tmp_path):
+    oci = oci_layout(tmp_path / "oci", [base_layer(), [entry("a", os.urandom(2 * MiB))]], {"Cmd": ["/bin/true"]})
+    assert fails_until_it_fits(rkt, small, INSECURE, "fetch", f"oci:{oci}", most=16 * MiB) > 3
+
+
+def test_preparing_a_pod(rkt, small):
+    aci = rkt.image(extra=[entry("rootfs/f", os.urandom(2 * MiB))], exec=["/bin/true"])
+    rkt.run(aci.name, code=0)  # stage1 is in the store
+    rkt("gc", "--grace-period=0s", code=0)
+    assert fails_until_it_fits(rkt, small, "prepare", "--no-overlay", "--quiet", aci.name, most=24 * MiB) > 1
+
+
+def test_running_removing_and_collecting_on_a_full_disk(rkt, small):
+    aci = rkt.image(exec=["/bin/true"])
+    rkt.run(aci.name, code=0)
+    small(str(used(rkt)))
+    assert free(rkt) == 0
+    r = rkt.run(aci.name)
+    assert r.code == 0 or "no space left" in r.err, r
+    # What frees space must not need any.
+    rkt("gc", "--grace-period=0s", "--expire-prepared=0s")
+    r = rkt("image", "rm", aci.name)
+    if r.code != 0:
+        is_one_clear_error(r, rkt)
+    before = used(rkt)
+    r = rkt("image", "gc", "--grace-period=0s")
+    assert used(rkt) < before and free(rkt) > 0, r
+    small("256m")
+    assert rkt("store", "check", code=0).out == ""
+    rkt("fetch", aci.path, code=0)
+    rkt.run(aci.name, code=0)
+
+
+def test_a_stopped_download_goes_on_when_there_is_room(rkt, small, web):
+    aci = rkt.aci(key="builder", how="tar", extra=[entry("rootfs/f", os.urandom(6 * MiB))])
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    rkt("image", "list", code=0)
+    small(str(used(rkt) + 3 * MiB))
+    is_one_clear_error(rkt("fetch", url), rkt)
+    small("256m")
+    rkt("fetch", url, code=0)
+    assert any(r[2].get("Range", "bytes=0-") != "bytes=0-" for r in web.gets("/x.aci")), "nothing was resumed"

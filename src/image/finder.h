@@ -42,6 +42,10 @@ class Finder {
   ~Finder();
   /// Verified and stored, or an exception; nothing half done stays visible.
   store::ImageRecord find(const Request& request);
+  /// An image of another tool's: a docker archive, an OCI layout or an archive of one, a directory with `manifest` and
+  /// `rootfs`. `name`: NAME[:VERSION] in the store, or "" for its own. Verified as find() verifies layouts; what can
+  /// have no signature needs verification to be off.
+  store::ImageRecord import(const std::string& source, const std::string& name);
   /// Gets one damaged or missing blob of a stored image again from where the image came from, and puts it in place when
   /// it is what its name says; what the store has of it is given up first. Returns the place it came from; throws when
   /// nobody knows one (Errc::not_found), or none of them has it any more.

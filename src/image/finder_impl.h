@@ -73,13 +73,22 @@ struct Finder::Impl {
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);
   void restore_docker(const std::string& reference, const store::ImageRecord& image);
   void restore_from(const config::PullSource& source, const std::string& digest);
-  store::ImageRecord find_layout(const std::string& path, const std::string& reference);
-  store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference);
+  // `named`: the name in the store, instead of the layout's own.
+  store::ImageRecord find_layout(const std::string& path, const std::string& reference,
+                                 const std::optional<LayoutName>& named = std::nullopt);
+  store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference,
+                                         const std::optional<LayoutName>& named = std::nullopt);
   store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference,
-                                   bool archive);
+                                   bool archive, const std::optional<LayoutName>& named);
+
+  // finder_import.cc
+  store::ImageRecord import_directory(const DirFd& dir, const std::optional<LayoutName>& named);
 };
 
 store::TimePoint now();
+
+/// "NAME" or "NAME:VERSION"; throws Errc::usage.
+LayoutName parse_layout_name(const std::string& text);
 
 /// "unable to fetch image from …: either image was not found in the store or …"
 Error nothing_allowed(const std::string& what);

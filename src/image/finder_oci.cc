@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/strings.h"
+#include "image/docker_archive.h"
 #include "image/finder_impl.h"
 #include "image/local_file.h"
 #include "image/unpack_client.h"
@@ -293,12 +294,14 @@ void Finder::Impl::restore_from(const config::PullSource& source, const std::str
   commit_bytes(store, blob_name(manifest.config.digest), got.config);
 }
 
-store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std::string& reference) {
+store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std::string& reference,
+                                             const std::optional<LayoutName>& named) {
   log::debug("image", cat("using image from layout ", path));
-  return import_layout(Layout(DirFd::open(path)), path, reference, false);
+  return import_layout(Layout(DirFd::open(path)), path, reference, false, named);
 }
 
-store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, const std::string& reference) {
+store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, const std::string& reference,
+                                                     const std::optional<LayoutName>& named) {
   log::debug("image", cat("using image from layout archive ", path));
   const UniqueFd source(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!source) throw Error::from_errno(cat("open ", path));
@@ -315,13 +318,18 @@ store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, co
   });
   const DirFd dir = store.partial().make_sub(name, 0700);
   unpack_layout_archive(source.get(), dir, UnpackLimits{});
-  return import_layout(Layout(dir.clone()), path, reference, true);
+  if (dir.exists("index.json")) return import_layout(Layout(dir.clone()), path, reference, true, named);
+  const std::string tag = make_layout(dir, reference);
+  const Layout layout(dir.sub(".layout"));
+  if (named || tag.empty()) return import_layout(layout, path, {}, true, named);
+  return import_layout(layout, path, {}, true, parse_layout_name(tag));
 }
 
 store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::string& path,
-                                               const std::string& reference, bool archive) {
+                                               const std::string& reference, bool archive,
+                                               const std::optional<LayoutName>& named) {
   const LayoutImage got = layout.resolve(reference, appc::host_platform());
-  const LayoutName name = layout_name(path, reference);
+  const LayoutName name = named ? *named : layout_name(path, reference);
   oci::MappingSource source;
   source.name = source.repository = name.name;
   source.original_name = reference.empty() ? name.name : reference;

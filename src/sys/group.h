@@ -18,8 +18,8 @@ std::optional<gid_t> find_group(std::string_view name);
 /// The same in the text of a group file. Lines that are none are skipped.
 std::optional<gid_t> find_group_in(std::string_view file, std::string_view name);
 
-/// The data directory, made when missing: 0750, and 2750 for the group "rkt" where root finds one, so that everything in
-/// it belongs to that group and its members may fetch and list.
+/// The data directory, made when missing: 0750, and 2750 for the group "rkt" where root finds one, so that everything
+/// in it belongs to that group and its members may fetch and list.
 DirFd open_data_directory(const std::string& path);
 
 }  // namespace rkt

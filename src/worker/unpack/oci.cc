@@ -93,6 +93,20 @@ std::optional<std::string> place_in_layout(const Entry& entry) {
   return path;
 }
 
+std::optional<std::string> place_in_docker_archive(const Entry& entry) {
+  std::string path = clean_name(entry.name);
+  if (entry.type != Entry::Type::regular && entry.type != Entry::Type::symlink) return std::nullopt;
+  const bool named = std::ranges::all_of(path, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-").contains(c);
+  });
+  const auto slash = path.find('/');
+  const bool top = slash == std::string::npos && (path.ends_with(".json") || path.ends_with(".tar"));
+  const bool layer = slash != std::string::npos && path.substr(slash) == "/layer.tar";
+  if (!named || path.starts_with('.') || (!top && !layer)) return std::nullopt;
+  return path;
+}
+
 Reply unpack_layout(int file, const Limits& limits, Staging& to) {
   ArchiveStream stream(file, {.file_algorithm = "", .tar_algorithm = "", .ratio = limits.ratio});
   TarReader tar(stream);
@@ -102,13 +116,17 @@ Reply unpack_layout(int file, const Limits& limits, Staging& to) {
   Entry entry;
   while (tar.next(entry)) {
     meter.entry();
-    const auto path = place_in_layout(entry);
+    auto path = place_in_layout(entry);
+    if (!path) path = place_in_docker_archive(entry);
     if (!path) continue;
     entry.attributes = {.mode = 0644};
     writer.write(*path, entry, tar);
-    index |= *path == "index.json";
+    index |= *path == "index.json" || *path == "manifest.json";
   }
-  if (!index) throw Error(Errc::invalid, "archive holds no \"index.json\": it is no OCI image layout");
+  if (!index)
+    throw Error(
+        Errc::invalid,
+        "archive holds no \"index.json\" and no \"manifest.json\": it is no OCI image layout and no docker archive");
   stream.drain();
   to.finish();
   return {.compression = compression_name(stream.compression()),

@@ -18,6 +18,11 @@ Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limi
 /// layout.
 std::optional<std::string> place_in_layout(const Entry& entry);
 
+/// Where an entry of an archive that `docker save` or `podman save` wrote belongs: manifest.json, configurations,
+/// layers and links between them. nullopt: nothing that is needed.
+std::optional<std::string> place_in_docker_archive(const Entry& entry);
+
+/// Either kind of archive.
 Reply unpack_layout(int file, const Limits& limits, Staging& to);
 
 }  // namespace rkt::unpack

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// `rkt image import`: an image of another tool's from a file or directory, under a name of the caller's choice.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/strings.h"
+#include "image/finder_impl.h"
+#include "image/local_file.h"
+#include "image/pack.h"
+#include "sys/file.h"
+
+namespace rkt::image {
+namespace {
+
+// Kinds by their prefix, as other tools write them; what lies there decides anyway.
+std::string without_kind(const std::string& source) {
+  for (const std::string_view kind : {"docker-archive:", "oci-archive:", "oci:", "dir:"})
+    if (source.starts_with(kind)) return source.substr(kind.size());
+  return source;
+}
+
+}  // namespace
+
+LayoutName parse_layout_name(const std::string& text) {
+  const auto slash = text.rfind('/');
+  const auto colon = text.find(':', slash == std::string::npos ? 0 : slash);
+  LayoutName out{text.substr(0, colon), colon == std::string::npos ? std::string{} : text.substr(colon + 1)};
+  if (out.name.empty() || (colon != std::string::npos && out.tag.empty()))
+    throw Error(Errc::usage, cat("bad image name ", quoted(text), ", expected NAME or NAME:VERSION"));
+  return out;
+}
+
+store::ImageRecord Finder::import(const std::string& source, const std::string& name) {
+  std::optional<LayoutName> named;
+  if (!name.empty()) {
+    named = parse_layout_name(name);
+    (void)appc::AcIdentifier::sanitize(named->name);
+  }
+  const Argument a = classify(cat("oci:", without_kind(source)), false, current_directory(), probe_path);
+  impl_->last_file_size = 0;
+  if (a.kind == Argument::Kind::layout_archive) return impl_->find_layout_archive(a.text, a.reference, named);
+  const DirFd dir = DirFd::open(a.text);
+  if (!dir.exists("oci-layout") && dir.exists("manifest")) return impl_->import_directory(dir, named);
+  return impl_->find_layout(a.text, a.reference, named);
+}
+
+store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::optional<LayoutName>& named) {
+  if (trust.required())
+    throw Error(Errc::untrusted, "an image that is made from a directory has no signature (try --insecure-options=image)");
+  appc::ImageManifest manifest =
+      in_context([] { return std::string("read the manifest"); },
+                 [&] { return appc::parse_image_manifest(read_file(dir, "manifest", std::size_t{4} << 20)); });
+  if (named) {
+    manifest.name = appc::AcIdentifier::sanitize(named->name).str();
+    std::erase_if(manifest.labels, [](const auto& label) { return label.name == "version"; });
+    if (!named->tag.empty()) manifest.labels.insert(manifest.labels.begin(), {"version", named->tag});
+  }
+  const DirFd rootfs = dir.sub("rootfs");
+  const KeyLock hold = store.hold_blobs();
+  const std::string staging = unique_name("file");  // named like a download, for the sweep
+  const KeyLock mine = KeyLock::take(store.locks(), staging, LockMode::exclusive);
+  const ScopeExit cleanup([&]() noexcept {
+    ::unlinkat(store.partial().get(), staging.c_str(), 0);
+    ::unlinkat(store.locks().get(), staging.c_str(), 0);
+  });
+  const UniqueFd file = store.partial().open_file(staging, O_RDWR | O_CREAT | O_EXCL, 0600);
+  pack_aci(appc::write(manifest), rootfs, file.get());
+  return import_aci(file.get(), staging, std::nullopt, {});
+}
+
+}  // namespace rkt::image

@@ -32,8 +32,9 @@ const cli::Command image_import{
     .name = "image import",
     .args = "SOURCE",
     .brief = "Import an image of another tool from a file or directory",
-    .description = "SOURCE is what `docker save` or `podman save` wrote, an OCI layout or an archive of one, or a directory\n"
-                   "with `manifest` and `rootfs`. FILE:NAME chooses one of several images.",
+    .description =
+        "SOURCE is what `docker save` or `podman save` wrote, an OCI layout or an archive of one, or a directory\n"
+        "with `manifest` and `rootfs`. FILE:NAME chooses one of several images.",
     .flags = {cli::text("name", "", "NAME[:VERSION] of the image in the store"),
               cli::toggle("full", false, "print the full image ID")},
     .run = run_image_import};

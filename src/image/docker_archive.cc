@@ -82,7 +82,8 @@ std::vector<DockerArchiveImage> parse_docker_archive(std::string_view manifest) 
   const json::Value value = json::parse(manifest);
   std::vector<DockerArchiveImage> out;
   for (const auto& in : json::Reader(value, "manifest.json").elements()) {
-    DockerArchiveImage image{.config = in.at("Config").text(), .tags = in.texts("RepoTags"), .layers = in.texts("Layers")};
+    DockerArchiveImage image{
+        .config = in.at("Config").text(), .tags = in.texts("RepoTags"), .layers = in.texts("Layers")};
     if (image.layers.size() > kMaxArchiveLayers) in.fail("too many layers");
     out.push_back(std::move(image));
   }
@@ -92,7 +93,8 @@ std::vector<DockerArchiveImage> parse_docker_archive(std::string_view manifest) 
 const DockerArchiveImage& choose_tag(const std::vector<DockerArchiveImage>& images, const std::string& tag) {
   if (images.empty()) throw Error(Errc::not_found, "the archive holds no image");
   if (tag.empty()) {
-    if (images.size() > 1) throw Error(Errc::usage, cat("the archive holds several images, name one; ", tags_in(images)));
+    if (images.size() > 1)
+      throw Error(Errc::usage, cat("the archive holds several images, name one; ", tags_in(images)));
     return images.front();
   }
   const auto carries = [&](const DockerArchiveImage& image) {
@@ -120,7 +122,8 @@ std::string make_layout(const DirFd& dir, const std::string& tag) {
   json::Object manifest;
   manifest.set("schemaVersion", std::int64_t{2});
   manifest.set("mediaType", std::string(kManifestType));
-  manifest.set("config", describe("application/vnd.docker.container.image.v1+json", put_document(blobs, config), config.size()));
+  manifest.set("config",
+               describe("application/vnd.docker.container.image.v1+json", put_document(blobs, config), config.size()));
   manifest.set("layers", std::move(layers));
   const std::string bytes = json::write(json::Value(std::move(manifest)));
   json::Array manifests;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `docker save` and `podman save` write: manifest.json names, for each image, its configuration, its layers and its
-// tags. An unpacked archive becomes an OCI layout, so that the rest is the same for both. Every file in it is
+// What `docker save` and `podman save` write: manifest.json names, for each image, its configuration, its layers and
+// its tags. An unpacked archive becomes an OCI layout, so that the rest is the same for both. Every file in it is
 // hostile: opened in root, regular, bounded, and named by the digest that it really has.
 #pragma once
 
@@ -13,9 +13,9 @@
 namespace rkt::image {
 
 struct DockerArchiveImage {
-  std::string config;                ///< path in the archive
-  std::vector<std::string> tags;     ///< "alpine:3.1", "quay.io/x/y:tag"
-  std::vector<std::string> layers;   ///< paths, base first
+  std::string config;               ///< path in the archive
+  std::vector<std::string> tags;    ///< "alpine:3.1", "quay.io/x/y:tag"
+  std::vector<std::string> layers;  ///< paths, base first
 };
 
 /// manifest.json. Throws Errc::invalid.

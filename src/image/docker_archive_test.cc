@@ -30,7 +30,8 @@ TEST(DockerArchive, AnImageIsChosenByItsTag) {
 }
 
 TEST(DockerArchive, OtherDocumentsAreRefused) {
-  for (const char* bad : {"", "{}", "[1]", R"([{"Config":1}])", R"([{"Layers":[]}])", R"([{"Config":"a","Layers":"b"}])"})
+  for (const char* bad :
+       {"", "{}", "[1]", R"([{"Config":1}])", R"([{"Layers":[]}])", R"([{"Config":"a","Layers":"b"}])"})
     EXPECT_THROW(parse_docker_archive(bad), Error) << bad;
 }
 

@@ -48,7 +48,8 @@ store::ImageRecord Finder::import(const std::string& source, const std::string& 
 
 store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::optional<LayoutName>& named) {
   if (trust.required())
-    throw Error(Errc::untrusted, "an image that is made from a directory has no signature (try --insecure-options=image)");
+    throw Error(Errc::untrusted,
+                "an image that is made from a directory has no signature (try --insecure-options=image)");
   appc::ImageManifest manifest =
       in_context([] { return std::string("read the manifest"); },
                  [&] { return appc::parse_image_manifest(read_file(dir, "manifest", std::size_t{4} << 20)); });

@@ -59,7 +59,8 @@ class Packer {
     for (;;) {
       if (const auto name = place.next()) {
         const std::string at = cat(path, "/", *name);
-        if (!in_context([&] { return cat("pack ", quoted(at)); }, [&] { return entry(place.at(), *name, at); })) continue;
+        if (!in_context([&] { return cat("pack ", quoted(at)); }, [&] { return entry(place.at(), *name, at); }))
+          continue;
         DirFd sub = place.at().sub(*name);
         place.down(*name, std::move(sub));
         path = at;
@@ -101,7 +102,12 @@ class Packer {
       content(dir.open_file(name, O_RDONLY | O_NONBLOCK), st);
       return false;
     }
-    head(path, st, S_ISDIR(st.st_mode) ? '5' : S_ISCHR(st.st_mode) ? '3' : S_ISBLK(st.st_mode) ? '4' : '6', {}, attributes);
+    head(path, st,
+         S_ISDIR(st.st_mode)   ? '5'
+         : S_ISCHR(st.st_mode) ? '3'
+         : S_ISBLK(st.st_mode) ? '4'
+                               : '6',
+         {}, attributes);
     return S_ISDIR(st.st_mode);
   }
 
@@ -129,7 +135,8 @@ class Packer {
     std::string names(XATTR_LIST_MAX, '\0');
     const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
     Attributes out;
-    for (const auto piece : split(std::string_view(names).substr(0, size < 0 ? 0 : static_cast<std::size_t>(size)), '\0')) {
+    for (const auto piece :
+         split(std::string_view(names).substr(0, size < 0 ? 0 : static_cast<std::size_t>(size)), '\0')) {
       const std::string name(piece);
       if (!name.starts_with("user.") && name != "security.capability") continue;
       std::string value(XATTR_SIZE_MAX, '\0');

@@ -9,7 +9,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "support"), os.path.join(HERE, "functional")]
 
-from rktlib import Machine, Registry, Rkt, WebServer, signing_key  # noqa: E402
+from rktlib import Machine, Registry, Rkt, WebServer, signing_key, wait_until  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
@@ -60,7 +60,17 @@ def rkt(tmp_path, keys):
     r = Rkt(tmp_path, keys)
     yield r
     r.close()
-    left = Machine.look().since(before)
+    # The kernel takes a pod's links down with its namespace, on its own time.
+    settled = [None]
+
+    def nothing_left():
+        settled[0] = Machine.look().since(before)
+        return not settled[0]
+    try:
+        wait_until(nothing_left, "the machine to settle", 5)
+    except AssertionError:
+        pass
+    left = settled[0]
     assert not left, "left on the machine: " + "; ".join(left)
 
 

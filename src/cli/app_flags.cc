@@ -205,6 +205,8 @@ std::vector<Flag> network_flags() {
   net.optional_value = true;
   net.fallback = "default";
   return {std::move(net),
+          text("net-plugins", "auto",
+               "who sets networks up: \"auto\" (rkt itself where it can) or \"external\" (CNI plugins)"),
           list("dns", "name servers to write in /etc/resolv.conf; \"host\" or \"none\""),
           list("dns-search", "DNS search domains to write in /etc/resolv.conf"),
           list("dns-opt", "DNS options to write in /etc/resolv.conf"),
@@ -316,6 +318,10 @@ namespace {
 
 void name_service_options(const Parsed& in, stage0::RunOptions& o) {
   o.net = cni::NetList::parse(in.list("net"));
+  if (const std::string& plugins = in.text("net-plugins"); plugins == "external")
+    o.external_plugins = true;
+  else if (plugins != "auto")
+    throw Error(Errc::usage, cat("invalid value ", quoted(plugins), " for flag --net-plugins: want auto or external"));
   o.hostname = in.text("hostname");
   o.dns = in.list("dns");
   o.dns_search = in.list("dns-search");

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/builtin/builtin.h"
 #include "net/load.h"
 #include "net/netns.h"
 #include "net/plugin.h"
@@ -64,14 +65,41 @@ class Builder {
                  .steps = plan_steps(network.config, ports),
                  .plugins = {},
                  .result = std::nullopt};
-    for (const auto& step : a.steps) a.plugins.push_back(find_plugin(path_, step.type));
+    const auto own = choose_builtin(a);
+    a.builtin = own.has_value();
+    if (!a.builtin)
+      for (const auto& step : a.steps) a.plugins.push_back(find_plugin(path_, step.type));
     attachments_.push_back(std::move(a));
     save_state(request_.pod, attachments_);
-    const cni::Result result = add(attachments_.back());
+    const cni::Result result = own ? add_builtin(*own, attachments_.back()) : add(attachments_.back());
     save_state(request_.pod, attachments_);
     take_dns(network.config.name, result);
     setup_.infos.push_back(net_info(network.config.name, network.file, network.if_name, network.args,
-                                    attachments_.back().plugins.front(), result));
+                                    attachments_.back().builtin ? std::string() : attachments_.back().plugins.front(),
+                                    result));
+  }
+
+  std::optional<builtin::Network> choose_builtin(const Attachment& a) const {
+    if (request_.plugins == Plugins::external) return std::nullopt;
+    auto network = plan_builtin(a);
+    std::string why;
+    if (!network)
+      why = network.error();
+    else if (!builtin::can_serve(*network))
+      why = "the kernel has no nftables";
+    else
+      return std::move(*network);
+    log::debug("networking", cat("network ", quoted(a.name), " is for external plugins: ", why));
+    return std::nullopt;
+  }
+
+  cni::Result add_builtin(const builtin::Network& network, Attachment& a) const {
+    auto added =
+        builtin::add(network, {.container_id = request_.uuid.str(), .if_name = a.if_name, .netns = netns_path_});
+    a.record = std::move(added.record);
+    cni::Result result = cni::parse_result(json::write(added.result), a.name);
+    a.result = chained_result(result, a.cni_version, a.if_name, netns_path_);
+    return result;
   }
 
   cni::Result add(Attachment& a) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The networks of a pod: set up by stage1's run in the host's network namespace, torn down by stage1's gc. Networks are
-// CNI configurations whose plugins are other programs (reference: networking §1-§5, §9, §14).
+// CNI configurations; their plugins are built in or other programs (docs/devel/network.md; reference: networking §1-§5,
+// §9, §14).
 //
 //   setup: make and pin a namespace -> POD/netns -> lo up -> load, sort -> per network: POD/net/FILE, ADD ->
 //   POD/net-info.json teardown: forwarding and networks in reverse (DEL) -> leftover masquerade rules -> unpin
@@ -25,12 +26,19 @@ struct PortForward {
   std::uint16_t host_port = 0, pod_port = 0;
 };
 
+/// Who may do the work of a network's plugins.
+enum class Plugins {
+  automatic,  ///< ourselves, where we can do all of it
+  external
+};
+
 struct Request {
   const DirFd& pod;  ///< POD
   Uuid uuid;
   cni::NetList networks;     ///< contained(): neither "host" nor empty
   std::string local_config;  ///< <lcd>; its net.d is searched for configurations and plugins
   std::vector<PortForward> ports;
+  Plugins plugins = Plugins::automatic;
 };
 
 struct Setup {

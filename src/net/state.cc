@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "json/reader.h"
+#include "net/builtin/builtin.h"
 #include "net/plugin.h"
 #include "sys/file.h"
 
@@ -19,7 +20,7 @@ json::Value to_json(const Attachment& a) {
   for (std::size_t i = 0; i < a.steps.size(); ++i) {
     json::Object step;
     step.set("type", a.steps[i].type);
-    step.set("plugin", a.plugins.at(i));
+    if (!a.builtin) step.set("plugin", a.plugins.at(i));
     step.set("config", a.steps[i].config);
     step.set("bytes", a.steps[i].bytes);
     steps.emplace_back(std::move(step));
@@ -31,8 +32,10 @@ json::Value to_json(const Attachment& a) {
   o.set("args", a.args);
   o.set("cniVersion", a.cni_version);
   o.set("masquerades", a.masquerades);
+  o.set("builtin", a.builtin);
   o.set("steps", std::move(steps));
   if (a.result) o.set("result", *a.result);
+  if (a.record) o.set("record", *a.record);
   return o;
 }
 
@@ -44,13 +47,15 @@ Attachment read_attachment(const json::Reader& in) {
   a.args = in.text_or("args", "");
   a.cni_version = in.text_or("cniVersion", "");
   a.masquerades = in.boolean_or("masquerades", false);
+  a.builtin = in.boolean_or("builtin", false);
   for (const auto& step : in.items("steps")) {
     const auto* config = step.at("config").value().as_object();
     if (config == nullptr) step.at("config").fail("expected object");
     a.steps.push_back({.type = step.at("type").text(), .config = *config, .bytes = step.text_or("bytes", "")});
-    a.plugins.push_back(step.at("plugin").text());
+    if (!a.builtin) a.plugins.push_back(step.at("plugin").text());
   }
   if (const auto result = in.find("result")) a.result = result->value();
+  if (const auto record = in.find("record")) a.record = record->value();
   return a;
 }
 
@@ -85,8 +90,21 @@ std::vector<Attachment> load_state(const DirFd& pod) {
   return text ? parse_state(*text) : std::vector<Attachment>();
 }
 
+std::expected<builtin::Network, std::string> plan_builtin(const Attachment& a) {
+  std::vector<json::Object> chain;
+  for (const auto& step : a.steps) chain.push_back(step.config);
+  return builtin::parse_network(chain, a.name, a.cni_version, a.args);
+}
+
 void detach(const Attachment& a, const std::string& container_id, const std::string& netns,
             const std::vector<std::string>& path) {
+  if (a.builtin) {
+    const auto network = plan_builtin(a);
+    if (!network) throw Error(Errc::unsupported, network.error());
+    builtin::del(*network, {.container_id = container_id, .if_name = a.if_name, .netns = netns},
+                 a.record ? &*a.record : nullptr);
+    return;
+  }
   std::optional<Error> first;
   for (std::size_t i = a.steps.size(); i-- > 0;) {
     try {

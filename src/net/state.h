@@ -3,12 +3,14 @@
 // plugin of a network runs and again with its result, so that a crash at any point leaves a record of what may exist.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "json/value.h"
+#include "net/builtin/config.h"
 #include "net/request.h"
 #include "sys/dir.h"
 
@@ -19,8 +21,10 @@ struct Attachment {
   std::string name, file, if_name, args, cni_version;
   bool masquerades = false;  ///< rules on the host may be left when its plugins cannot remove them
   std::vector<Step> steps;
-  std::vector<std::string> plugins;   ///< the program of each step
+  bool builtin = false;               ///< we did ADD ourselves, and do DEL
+  std::vector<std::string> plugins;   ///< else the program of each step
   std::optional<json::Value> result;  ///< of the last step
+  std::optional<json::Value> record;  ///< of a built-in one: what its DEL needs
 };
 
 std::string write_state(const std::vector<Attachment>& attachments);
@@ -28,6 +32,9 @@ std::vector<Attachment> parse_state(std::string_view bytes);
 
 void save_state(const DirFd& pod, const std::vector<Attachment>& attachments);
 std::vector<Attachment> load_state(const DirFd& pod);  ///< none when there is no file
+
+/// The attachment's chain as the built-in plugins read it; or why it is not theirs.
+std::expected<builtin::Network, std::string> plan_builtin(const Attachment& a);
 
 /// DEL of one attachment, its steps in reverse. `netns` is "" when the namespace is gone. Every step is tried; then the
 /// first failure is thrown.

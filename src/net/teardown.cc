@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/builtin/builtin.h"
 #include "net/leftovers.h"
 #include "net/netns.h"
 #include "net/network.h"
@@ -12,10 +13,20 @@
 namespace rkt::net {
 namespace {
 
+// A network's configuration is copied before anything of it is made.
+bool has_copies(const DirFd& pod) {
+  const auto copies = pod.find_sub("net");
+  return copies && !copies->names().empty();
+}
+
 // Last network first. True when every one went well. A network without its copy was torn down before.
 bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, const std::string& local_config,
                 const Report& report) {
   auto attachments = load_state(pod);
+  if (attachments.empty() && has_copies(pod)) {  // the record is lost
+    builtin::sweep(uuid.str());
+    remove_leftover_rules(uuid);
+  }
   const auto path = plugin_path(local_config);
   bool ok = true;
   bool rules_left = false;
@@ -30,7 +41,7 @@ bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, co
         report(cat("error deleting ", quoted(a.name), ": ", e.brief()));
         ok = false;
       }
-      rules_left = rules_left || (a.masquerades && (netns.empty() || !ok));
+      rules_left = rules_left || (!a.builtin && a.masquerades && (netns.empty() || !ok));
     }
     attachments.pop_back();
   }

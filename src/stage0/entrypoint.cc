@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage0/entrypoint.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/file.h"
@@ -9,6 +11,7 @@ namespace rkt::stage0 {
 namespace {
 
 constexpr std::string_view kPrefix = "coreos.com/rkt/stage1/";
+constexpr std::string_view kOptions = "coreos.com/rkt/stage1/options";  // ours: names, comma separated
 
 // Interface versions that brought an option.
 constexpr int kHostname = 2, kInsecureOptions = 3, kDnsConfMode = 4, kGcLocalConfig = 5, kIpc = 6;
@@ -41,8 +44,16 @@ const std::string& Stage1::entrypoint(std::string_view verb) const {
   return *path;
 }
 
-RunCall plan_run_args(int version, const RunOptions& o, const std::optional<std::string>& dns_conf_mode,
+bool Stage1::takes(std::string_view option) const {
+  const auto* list = appc::find_annotation(manifest_.annotations, kOptions);
+  if (list == nullptr) return false;
+  const auto options = split(*list, ',');
+  return std::ranges::find(options, option) != options.end();
+}
+
+RunCall plan_run_args(const Stage1& stage1, const RunOptions& o, const std::optional<std::string>& dns_conf_mode,
                       const std::optional<std::string>& private_users, const Uuid& id) {
+  const int version = stage1.interface_version();
   RunCall call;
   auto& args = call.args;
   if (o.debug) args.emplace_back("--debug");
@@ -67,6 +78,12 @@ RunCall plan_run_args(int version, const RunOptions& o, const std::optional<std:
   }
   if (o.mutable_pod) args.emplace_back("--mutable");
   gated(kIpc, o.ipc, "--ipc", " option is not supported by stage1");
+  if (o.external_plugins) {
+    if (stage1.takes("net-plugins"))
+      args.emplace_back("--net-plugins=external");
+    else
+      call.warnings.emplace_back("warning: --net-plugins option is not supported by stage1");
+  }
   args.push_back(id.str());
   return call;
 }

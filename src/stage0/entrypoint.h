@@ -20,6 +20,8 @@ class Stage1 {
   int interface_version() const noexcept { return version_; }
   /// It has the entry points to change a running pod (pods §2.1).
   bool takes_mutable_pods() const;
+  /// Whether it takes an argument that the reference's contract does not have.
+  bool takes(std::string_view option) const;
   /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
   /// not found.
   const std::string& entrypoint(std::string_view verb) const;
@@ -34,7 +36,7 @@ struct RunCall {
   std::vector<std::string> args;  ///< without argv[0]
   std::vector<std::string> warnings;
 };
-RunCall plan_run_args(int interface_version, const RunOptions& options, const std::optional<std::string>& dns_conf_mode,
+RunCall plan_run_args(const Stage1& stage1, const RunOptions& options, const std::optional<std::string>& dns_conf_mode,
                       const std::optional<std::string>& private_users, const Uuid& id);
 std::vector<std::string> plan_gc_args(int interface_version, bool debug, const std::string& local_config,
                                       const Uuid& id);

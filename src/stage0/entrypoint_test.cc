@@ -55,8 +55,23 @@ TEST(Stage1, AMissingEntryPointIsNamed) {
   }
 }
 
+Stage1 of_version(int version, const std::string& options = "") {
+  return stage1_with({{"coreos.com/rkt/stage1/interface-version", std::to_string(version)},
+                      {"coreos.com/rkt/stage1/options", options}});
+}
+
+TEST(PlanRunArgs, ExternalPluginsAreAskedOfAStage1ThatSaysItTakesThem) {
+  RunOptions options;
+  options.external_plugins = true;
+  EXPECT_THAT(plan_run_args(of_version(6, "x,net-plugins"), options, std::nullopt, std::nullopt, kId).args,
+              ElementsAre("--net=default", "--net-plugins=external", kIdText));
+  const auto other = plan_run_args(of_version(6, "net-plugins-not"), options, std::nullopt, std::nullopt, kId);
+  EXPECT_THAT(other.args, ElementsAre("--net=default", kIdText));
+  EXPECT_THAT(other.warnings, ElementsAre("warning: --net-plugins option is not supported by stage1"));
+}
+
 TEST(PlanRunArgs, EverythingInTheOrderOfTheContract) {
-  const auto call = plan_run_args(6, all_options(), "resolv=host,hosts=default", "65536:65536", kId);
+  const auto call = plan_run_args(of_version(6), all_options(), "resolv=host,hosts=default", "65536:65536", kId);
   EXPECT_THAT(call.args, ElementsAre("--debug", "--net=default,net2:IP=10.0.0.1", "--interactive",
                                      "--private-users=65536:65536", "--local-config=/etc/rkt", "--hostname=db",
                                      "--dns-conf-mode=resolv=host,hosts=default", "--disable-capabilities-restriction",
@@ -65,11 +80,12 @@ TEST(PlanRunArgs, EverythingInTheOrderOfTheContract) {
 }
 
 TEST(PlanRunArgs, WithoutFlagsOnlyTheNetworkAndTheUuid) {
-  EXPECT_THAT(plan_run_args(6, {}, std::nullopt, std::nullopt, kId).args, ElementsAre("--net=default", kIdText));
+  EXPECT_THAT(plan_run_args(of_version(6), {}, std::nullopt, std::nullopt, kId).args,
+              ElementsAre("--net=default", kIdText));
 }
 
 TEST(PlanRunArgs, AnOldStage1IsSparedWhatItDoesNotKnow) {
-  const auto call = plan_run_args(1, all_options(), "resolv=host,hosts=default", std::nullopt, kId);
+  const auto call = plan_run_args(of_version(1), all_options(), "resolv=host,hosts=default", std::nullopt, kId);
   EXPECT_THAT(call.args, ElementsAre("--debug", "--net=default,net2:IP=10.0.0.1", "--interactive",
                                      "--local-config=/etc/rkt", kIdText));
   EXPECT_THAT(call.warnings, ElementsAre("warning: --hostname option is not supported by stage1",

@@ -50,7 +50,8 @@ struct PrepareRequest {
 };
 
 struct RunOptions {
-  cni::NetList net;  ///< empty = default
+  cni::NetList net;               ///< empty = default
+  bool external_plugins = false;  ///< --net-plugins=external
   bool interactive = false, mds_register = false;
   bool mutable_pod = false;  ///< apps come and go while it runs
   std::string hostname, ipc;

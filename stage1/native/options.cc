@@ -95,6 +95,11 @@ void parse_ipc(const Words& words, const std::string& text, RunOptions& out) {
   out.host_ipc = text == "parent";
 }
 
+void parse_net_plugins(const Words& words, const std::string& text, RunOptions& out) {
+  if (text != "auto" && text != "external") throw words.bad(text);
+  out.external_plugins = text == "external";
+}
+
 // Flags of other flavors and of later interfaces: refused rather than passed over, since each asks for isolation or for
 // behaviour that the caller would miss.
 void refuse(const Words& words) {
@@ -144,6 +149,8 @@ RunOptions parse_run(const std::vector<std::string>& args) {
       parse_dns_modes(words, words.value(), out);
     else if (name == "ipc")
       parse_ipc(words, words.value(), out);
+    else if (name == "net-plugins")
+      parse_net_plugins(words, words.value(), out);
     else
       refuse(words);
   }

@@ -27,6 +27,7 @@ struct RunOptions {
   HostsMode hosts = HostsMode::from_image;
   Restrictions restrictions;
   bool host_ipc = false;
+  bool external_plugins = false;  ///< of networks
   Uuid uuid;
 };
 RunOptions parse_run(const std::vector<std::string>& args);

@@ -74,7 +74,12 @@ class PodRun {
     const ScopeExit release([this] { clean_up(); });
     make_cgroups();
     if (options_.net.contained())
-      network_ = net::setup({pod_.dir, options_.uuid, options_.net, options_.local_config, plan_.ports});
+      network_ = net::setup({.pod = pod_.dir,
+                             .uuid = options_.uuid,
+                             .networks = options_.net,
+                             .local_config = options_.local_config,
+                             .ports = plan_.ports,
+                             .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic});
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
     make_streams();

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pair of links between the host and a pod, and what is behind it on the host: nothing (ptp) or a bridge.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "net/builtin/builtin.h"
+#include "net/builtin/leases.h"
+#include "net/builtin/result.h"
+
+namespace rkt::net::builtin {
+
+Result attach_ptp(const Network& network, const Call& call, const std::vector<Lease>& leases);
+Result attach_bridge(const Network& network, const Call& call, const std::vector<Lease>& leases);
+
+/// Nothing passes any more, and no route of the host leads there. The pair itself goes with the pod's namespace, which
+/// the kernel does on its own time: waiting for it would take tens of milliseconds. `peer`: its end on the host; ""
+/// when add() did not say: then the pair is removed.
+void detach_link(const Call& call, const std::string& peer);
+
+/// Lets connections to 127.0.0.1 that are forwarded leave by this link (route_localnet). The guard chain refuses what
+/// would come in for 127.0.0.0/8.
+void allow_local_source(const std::string& link);
+
+}  // namespace rkt::net::builtin

@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that rkt sets up itself, on hosts that are network namespaces of the test's own; and that the reference's plugins
+would have done the same."""
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from netlib import Lan, Server, reaches, seen_from
+from rktlib import wait_until
+
+LEASES = "/var/lib/cni/networks"
+SLEEP = ["/bin/sleep", "1000"]
+
+
+@pytest.fixture
+def lan(rkt):
+    lan = Lan()
+    lan.move(rkt)
+    yield lan
+    rkt.close()
+    del rkt.argv
+    lan.close()
+
+
+@pytest.fixture
+def servers():
+    made = []
+
+    def serve(*args, **kw):
+        made.append(Server(*args, **kw))
+        return made[-1]
+    yield serve
+    for s in made:
+        s.close()
+
+
+def pod_dir(rkt, uuid):
+    return next(d for state in ("run", "exited-garbage", "garbage") if (d := rkt.data / "pods" / state / uuid).exists())
+
+
+def state_of(rkt, uuid):
+    return json.loads((pod_dir(rkt, uuid) / "net-state.json").read_text())
+
+
+def netns_of(rkt, uuid):
+    return (rkt.data / "pods/run" / uuid / "netns").read_text()
+
+
+def addresses(rkt, uuid):
+    return [a["address"].split("/")[0] for a in state_of(rkt, uuid)[0]["record"]["ips"]]
+
+
+def start(rkt, net="default", *args):
+    """A pod that sleeps: (uuid, path of its network namespace, its addresses)."""
+    _, uuid = rkt.start_pod(*args, "example.com/busybox", net=net)
+    return uuid, netns_of(rkt, uuid), addresses(rkt, uuid)
+
+
+def network(rkt, conf, file=None):
+    (rkt.etc / "net.d").mkdir(parents=True, exist_ok=True)
+    kind = "conflist" if "plugins" in conf else "conf"
+    (rkt.etc / "net.d" / (file or f"10-{conf['name']}.{kind}")).write_text(json.dumps(conf))
+
+
+def leases(name):
+    path = f"{LEASES}/{name}"
+    return sorted(n for n in os.listdir(path) if re.fullmatch(r"[0-9a-f.:]+", n)) if os.path.isdir(path) else []
+
+
+def forget_network(name):
+    shutil.rmtree(f"{LEASES}/{name}", ignore_errors=True)
+
+
+def port_image(rkt, exec=None, ports=(("www", "tcp", 8080),)):
+    rkt.image(exec=exec or SLEEP, ports=[{"name": n, "protocol": proto, "port": p} for n, proto, p in ports])
+
+
+def host_local(subnet, **more):
+    return {"type": "host-local", "subnet": subnet, **more}
+
+
+DUAL = {"type": "host-local", "ranges": [[{"subnet": "10.98.1.0/24"}], [{"subnet": "fd98:1::/64"}]],
+        "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}
+ROUTES = [{"dst": "0.0.0.0/0"}, {"dst": "10.1.0.0/16", "gw": "10.98.0.9"}]
+BR = {"type": "bridge", "bridge": "cni-rkt-test"}
+CONFIGURATIONS = {
+    "ptp": {"cniVersion": "0.4.0", "type": "ptp", "ipam": host_local("10.98.0.0/24")},
+    "ptp 0.1.0": {"cniVersion": "0.1.0", "type": "ptp", "ipMasq": True, "ipam": host_local("10.98.0.0/24", routes=ROUTES[:1])},
+    "ptp 0.2.0": {"cniVersion": "0.2.0", "type": "ptp", "ipam": DUAL},
+    "ptp 0.3.1": {"cniVersion": "0.3.1", "type": "ptp", "ipam": host_local("10.98.0.0/24", routes=ROUTES[:1])},
+    "ptp 1.0.0": {"cniVersion": "1.0.0", "type": "ptp", "mtu": 1400, "ipam": host_local("10.98.0.0/24", routes=ROUTES[:1])},
+    "ptp no version": {"type": "ptp", "ipam": host_local("10.98.0.0/24")},
+    "ptp dns": {"cniVersion": "0.4.0", "type": "ptp", "ipam": host_local("10.98.0.0/24"),
+                "dns": {"nameservers": ["10.98.0.1"], "domain": "d.example", "search": ["a.example", "b.example"], "options": ["debug"]}},
+    "ptp range": {"cniVersion": "0.4.0", "type": "ptp",
+                  "ipam": host_local("10.98.0.0/16", rangeStart="10.98.3.7", rangeEnd="10.98.3.9", gateway="10.98.9.9")},
+    "ptp dual": {"cniVersion": "1.0.0", "type": "ptp", "ipMasq": True, "ipam": DUAL},
+    "ptp v6": {"cniVersion": "0.4.0", "type": "ptp", "ipam": host_local("fd98:2::/80", routes=[{"dst": "::/0"}])},
+    "bridge": {"cniVersion": "0.4.0", **BR, "ipam": host_local("10.98.0.0/24")},
+    "bridge gateway": {"cniVersion": "1.0.0", **BR, "isGateway": True, "ipMasq": True, "ipam": host_local("10.98.0.0/24", routes=ROUTES)},
+    "bridge default gateway": {"cniVersion": "0.3.1", **BR, "isDefaultGateway": True, "hairpinMode": True, "mtu": 1300,
+                               "ipam": host_local("10.98.0.0/24")},
+    "bridge dual": {"cniVersion": "1.0.0", **BR, "isDefaultGateway": True, "forceAddress": True,
+                    "ipam": {k: v for k, v in DUAL.items() if k != "routes"}},
+    "bridge promiscuous 0.2.0": {"cniVersion": "0.2.0", **BR, "isGateway": True, "promiscMode": True, "ipam": host_local("10.98.0.0/24")},
+    "chain": {"cniVersion": "0.4.0", "plugins": [{"type": "ptp", "ipMasq": True, "ipam": host_local("10.98.0.0/24")},
+                                                 {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}]},
+    "loopback": {"cniVersion": "0.4.0", "type": "loopback"},
+}
+TWO_RANGES = {"cniVersion": "0.4.0", "type": "ptp", "ipam": {"type": "host-local", "ranges": [
+    [{"subnet": "10.98.0.0/30"}, {"subnet": "10.98.1.0/24", "rangeStart": "10.98.1.20"}]]}}
+CONFIGURATIONS["ptp two ranges"] = TWO_RANGES
+
+
+def same_shape(result):
+    """Without what is random: names and addresses of links, the path of the namespace."""
+    result = json.loads(json.dumps(result))
+    for i in result.get("interfaces", []):
+        if i["name"].startswith("veth"):
+            i["name"] = "veth"
+        if i["name"] != "lo":
+            i["mac"] = re.sub(r"[0-9a-f]{2}", "xx", i.get("mac", ""))
+        if "sandbox" in i:
+            i["sandbox"] = "pod"
+    for ip in result.get("ips", []):  # the plugin loopback leaves the family out, against the specification
+        if ip["address"] in ("127.0.0.1/8", "::1/128"):
+            ip.pop("version", None)
+    return result
+
+
+def seen_in_pod(out):
+    """Addresses and routes as `ip` shows them in a pod, without the flags of an address."""
+    lines = []
+    for line in out.splitlines():
+        line = re.sub(r"\s+", " ", re.sub(r"noprefixroute|metric \d+|proto \w+|pref medium|dynamic|valid_lft.*|nodad|tentative|flags 02", "", line)).strip()
+        if "fe80:" not in line and "ff00::/8" not in line and "anycast" not in line and line:
+            lines.append(re.sub(r"^\d+: ", "", line).replace("\\", "").strip())
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("which, args", [(c, "") for c in CONFIGURATIONS] + [(c, "IP=10.98.0.77") for c in ("ptp", "bridge gateway")])
+def test_both_give_the_same_result(rkt, lan, which, args):
+    conf = {"name": "same", **CONFIGURATIONS[which]}
+    network(rkt, conf)
+    rkt.image(exec=["/bin/sh", "-c", "ip -o -4 addr show; ip -o -6 addr show; ip route; ip -6 route; cat /sys/class/net/eth0/mtu; cat /etc/resolv.conf; true"])
+    found = {}
+    forget_network("same")
+    for who in ("auto", "external"):
+        uuid_file = rkt.tmp / f"uuid-{who}"
+        # Twice: the second address shows where the search goes on.
+        for _ in range(1 if args else 2):
+            out = rkt.run(f"--net-plugins={who}", f"--uuid-file-save={uuid_file}", "example.com/busybox",
+                          net=f"same:{args}" if args else "same", code=0).out
+        state = state_of(rkt, uuid_file.read_text())[0]
+        assert state["builtin"] == (who == "auto")
+        info = json.loads((pod_dir(rkt, uuid_file.read_text()) / "net-info.json").read_text())
+        info[0].pop("pluginPath")
+        last = open(f"{LEASES}/same/last_reserved_ip.0").read() if os.path.isdir(f"{LEASES}/same") else None
+        found[who] = {"result": same_shape(state["result"]), "pod": seen_in_pod(out), "info": info, "last": last}
+        assert leases("same") == []
+        forget_network("same")
+        lan.host("ip link del cni-rkt-test 2>/dev/null", check=False)
+    assert found["auto"] == found["external"]
+
+
+def test_lease_files_are_the_plugins(rkt, lan):
+    """One network, both at the same time: byte for byte the same files, no address twice."""
+    forget_network("mixed")
+    network(rkt, {"name": "mixed", "cniVersion": "0.4.0", "type": "ptp", "ipam": host_local("10.98.0.0/29")})
+    rkt.image(exec=SLEEP)
+    pods = [rkt.start_pod(f"--net-plugins={who}", "example.com/busybox", net="mixed") for who in ("auto", "external", "auto", "external")]
+    ips = [rkt.status(uuid)["networks"].split("=")[1] for _, uuid in pods]
+    assert ips == ["10.98.0.2", "10.98.0.3", "10.98.0.4", "10.98.0.5"] == leases("mixed")
+    for (_, uuid), ip in zip(pods, ips):
+        assert open(f"{LEASES}/mixed/{ip}", newline="").read() == f"{uuid}\r\neth0"
+    assert open(f"{LEASES}/mixed/last_reserved_ip.0").read() == "10.98.0.5"
+    for p, uuid in pods:
+        rkt("stop", "--force", uuid)
+        p.wait()
+    assert leases("mixed") == []
+    forget_network("mixed")
+
+
+def test_an_exhausted_pool_says_so(rkt, lan):
+    forget_network("tiny")
+    network(rkt, {"name": "tiny", "cniVersion": "0.4.0", "type": "ptp", "ipam": host_local("10.98.0.0/30")})
+    rkt.image(exec=SLEEP)
+    start(rkt, "tiny")
+    err = rkt.run("example.com/busybox", net="tiny", code=254).err
+    assert 'error adding network "tiny"' in err and "no IP addresses available in range set: 10.98.0.1-10.98.0.2" in err
+    assert 'requested ip 10.98.0.1 is subnet\'s gateway' in rkt.run("example.com/busybox", net="tiny:IP=10.98.0.1", code=254).err
+    assert "requested IP address 10.98.0.2 is not available" in rkt.run("example.com/busybox", net="tiny:IP=10.98.0.2", code=254).err
+    assert leases("tiny") == ["10.98.0.2"]
+
+
+def test_the_default_network_is_masqueraded(rkt, lan, servers):
+    rkt.image(exec=SLEEP)
+    uuid, pod, [ip] = start(rkt)
+    servers(lan.far.path, 7000)
+    servers(lan.host.path, 7001)
+    servers(pod, 7002)
+    assert seen_from(pod, "10.77.0.2", 7000) == "10.77.0.1"
+    assert seen_from(pod, "10.77.0.1", 7001) == ip  # the host itself is not outside
+    assert seen_from(lan.host.path, ip, 7002) == "172.16.28.1"
+    _, other, [other_ip] = start(rkt)
+    assert seen_from(other, ip, 7002) == other_ip
+    assert not reaches(lan.far.path, ip, 7002)
+
+
+def test_restricted_and_none_reach_nothing_outside(rkt, lan, servers):
+    rkt.image(exec=SLEEP)
+    servers(lan.far.path, 7000)
+    servers(lan.host.path, 7001)
+    _, pod, _ = start(rkt, "default-restricted")
+    assert not reaches(pod, "10.77.0.2", 7000)
+    assert reaches(pod, "172.31.0.1", 7001)
+    lan.far("ip route add 172.31.0.0/16 via 10.77.0.1")
+    lan.host("ip addr show")
+    _, uuid = rkt.start_pod("example.com/busybox", net="none")
+    none = netns_of(rkt, uuid)
+    with pytest.raises(OSError, match="unreachable"):
+        seen_from(none, "10.77.0.2", 7000)
+
+
+def test_ports_from_everywhere(rkt, lan, servers):
+    port_image(rkt, ports=(("www", "tcp", 8080), ("dns", "udp", 53)))
+    uuid, pod, [ip] = start(rkt, "default", "--port=www:80", "--port=dns:10.77.0.1:5353", "--port=www:10.77.0.1:81")
+    servers(pod, 8080)
+    servers(pod, 53, socket.SOCK_DGRAM)
+    _, other, [other_ip] = start(rkt)
+    gateway = "172.16.28.1"
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+    assert seen_from(lan.far.path, "10.77.0.3", 80) == "10.77.0.2"
+    assert seen_from(lan.far.path, "10.77.0.1", 81) == "10.77.0.2"
+    assert not reaches(lan.far.path, "10.77.0.3", 81)
+    assert seen_from(lan.host.path, "10.77.0.1", 80) == "10.77.0.1"
+    assert seen_from(lan.host.path, "127.0.0.1", 80) == gateway
+    assert not reaches(lan.host.path, "127.0.0.1", 81)
+    assert seen_from(pod, "10.77.0.1", 80) == gateway  # hairpin
+    assert seen_from(other, "10.77.0.1", 80) in (gateway, other_ip)
+    assert seen_from(lan.far.path, "10.77.0.1", 5353, socket.SOCK_DGRAM) == "10.77.0.2"
+    assert seen_from(pod, "10.77.0.1", 5353, socket.SOCK_DGRAM) == gateway
+    rkt("stop", "--force", uuid)
+    wait_until(lambda: not reaches(lan.far.path, "10.77.0.1", 80), "the port to be closed")
+    assert [e for e in lan.elements() if uuid in e] == []
+
+
+def test_ports_of_a_bridge(rkt, lan, servers):
+    port_image(rkt)
+    forget_network("br")
+    network(rkt, {"name": "br", "cniVersion": "1.0.0", **BR, "isDefaultGateway": True, "ipMasq": True, "ipam": host_local("10.98.0.0/24")})
+    _, pod, [ip] = start(rkt, "br", "--port=www:80")
+    _, other, [other_ip] = start(rkt, "br")
+    servers(pod, 8080)
+    servers(lan.far.path, 7000)
+    assert seen_from(other, ip, 8080) == other_ip
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+    assert seen_from(lan.host.path, "127.0.0.1", 80) == "10.98.0.1"
+    assert seen_from(pod, "10.77.0.1", 80) == "10.98.0.1"
+    assert seen_from(other, "10.77.0.1", 80) == "10.98.0.1"
+    assert seen_from(other, "10.77.0.2", 7000) == "10.77.0.1"
+    lan.host("ip link show cni-rkt-test")
+
+
+def test_dual_stack(rkt, lan, servers):
+    port_image(rkt)
+    forget_network("dual")
+    network(rkt, {"name": "dual", "cniVersion": "1.0.0", "type": "ptp", "ipMasq": True, "mtu": 1400, "ipam": DUAL})
+    uuid, pod, [v4, v6] = start(rkt, "dual", "--port=www:80")
+    assert v6 == "fd98:1::2"
+    servers(pod, 8080)
+    servers(pod, 8080, address="::")
+    servers(lan.far.path, 7000, address="::")
+    assert seen_from(pod, "fd77::2", 7000) == "fd77::1"
+    assert seen_from(lan.far.path, "fd77::1", 80) == "fd77::2"
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+    assert seen_from(pod, "fd77::1", 80) == "fd98:1::1"
+    record = state_of(rkt, uuid)[0]["record"]
+    assert "mtu 1400" in lan.host(f"ip link show {record['interfaces'][0]['name']}")
+
+
+def test_a_port_that_is_taken_is_refused_and_stays_with_its_owner(rkt, lan, servers):
+    port_image(rkt)
+    first, pod, _ = start(rkt, "default", "--port=www:80")
+    servers(pod, 8080)
+    before = lan.elements()
+    err = rkt.run("--port=www:80", "example.com/busybox", net="default", code=254).err
+    assert f"port tcp-0.0.0.0:80 is already forwarded to pod {first}" in err
+    assert lan.elements() == before
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+
+
+def test_loopback_addresses_are_closed_to_pods(rkt, lan, servers):
+    """Forwarding from 127.0.0.1 switches route_localnet on: a pod must not use that to reach what listens there."""
+    port_image(rkt)
+    _, pod, _ = start(rkt, "default", "--port=www:80")
+    servers(lan.host.path, 9000, address="127.0.0.1")
+    inside = ["nsenter", f"--net={pod}", "sh", "-c"]
+    subprocess.run(inside + ["sysctl -qw net.ipv4.conf.eth0.route_localnet=1 net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; "
+                             "ip route flush table local 127.0.0.0/8; ip route add 127.0.0.1/32 via 172.16.28.1 dev eth0"], check=True)
+    assert not reaches(pod, "127.0.0.1", 9000)
+    assert reaches(lan.host.path, "127.0.0.1", 9000)
+
+
+def test_a_host_without_plugins(rkt, lan):
+    rkt.image(exec=["/bin/sh", "-c", "ip -o -4 addr show eth0"])
+    argv = rkt.argv("run", "--net=default", "example.com/busybox")
+    hide = "; ".join(f"mount -t tmpfs none {d}" for d in ("/usr/lib/cni", "/opt/cni/bin") if os.path.isdir(d))
+    script = hide + '; exec "$@"'
+    p = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *argv], capture_output=True, text=True, env=rkt.env)
+    assert p.returncode == 0 and "172.16.28." in p.stdout, p.stderr
+
+
+def test_what_others_filter_stays(rkt, lan, servers):
+    port_image(rkt)
+    lan.host("iptables-nft -t nat -A PREROUTING -p tcp --dport 9999 -j REDIRECT --to-ports 7001; "
+             "iptables-nft -A FORWARD -s 192.0.2.1 -j DROP; nft add table inet other; nft add chain inet other c")
+    rules = lambda: (lan.host("iptables-nft-save | grep -v '^#'"), lan.host("nft list table inet other"))
+    before = rules()
+    uuid, pod, _ = start(rkt, "default", "--port=www:80")
+    servers(pod, 8080)
+    servers(lan.host.path, 7001)
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+    assert reaches(lan.far.path, "10.77.0.1", 9999)
+    assert rules() == before
+    rkt("stop", "--force", uuid)
+    wait_until(lambda: not [e for e in lan.elements() if uuid in e], "the pod's elements to be gone")
+    assert rules() == before
+
+
+def test_an_unknown_key_goes_to_the_external_plugin(rkt, lan):
+    forget_network("ext")
+    network(rkt, {"name": "ext", "cniVersion": "0.4.0", "type": "ptp", "somethingNew": 1, "ipam": host_local("10.98.0.0/24")})
+    rkt.image(exec=["/bin/true"])
+    uuid_file = rkt.tmp / "u"
+    err = rkt("--debug", "run", "--net=ext", f"--uuid-file-save={uuid_file}", "example.com/busybox", code=0).err
+    assert 'network "ext" is for external plugins: key "somethingNew" of ptp' in err
+    assert state_of(rkt, uuid_file.read_text())[0]["steps"][0]["plugin"].endswith("/ptp")
+
+
+@pytest.mark.parametrize("lost", ["nothing", "state", "namespace", "everything that a reboot takes"])
+def test_whatever_is_killed_or_lost_gc_returns_it(rkt, lan, lost):
+    port_image(rkt)
+    p, uuid = rkt.start_pod("--port=www:80", "example.com/busybox", net="default")
+    [ip] = addresses(rkt, uuid)
+    pod = pod_dir(rkt, uuid)
+    netns = netns_of(rkt, uuid)
+    p.kill()
+    p.wait()
+    wait_until(lambda: rkt.status(uuid)["state"] == "exited", "the pod to be exited")
+    if lost == "state":
+        (pod / "net-state.json").unlink()
+    if lost in ("namespace", "everything that a reboot takes"):
+        subprocess.run(["umount", netns], check=True)
+        os.unlink(netns)
+    if lost == "everything that a reboot takes":
+        lan.host("nft delete table inet rkt")
+    assert os.path.exists(f"{LEASES}/default/{ip}")
+    rkt("gc", "--grace-period=0s", code=0)
+    assert not os.path.exists(f"{LEASES}/default/{ip}")
+    assert [e for e in lan.elements() if uuid in e] == []
+    wait_until(lambda: "veth" not in lan.host("ip link"), "the pod's link to be gone")
+
+
+def test_who_did_add_does_del(rkt, lan):
+    rkt.image(exec=SLEEP)
+    p, uuid = rkt.start_pod("--net-plugins=external", "example.com/busybox", net="default")
+    assert not state_of(rkt, uuid)[0]["builtin"]
+    assert uuid in lan.host("iptables-save -t nat")
+    p.kill()
+    p.wait()
+    wait_until(lambda: rkt.status(uuid)["state"] == "exited", "the pod to be exited")
+    rkt("gc", "--grace-period=0s", code=0)
+    assert uuid not in lan.host("iptables-save -t nat")
+    assert "invalid value" in rkt.run("--net-plugins=mine", "example.com/busybox", code=254).err
+
+
+@pytest.mark.slow
+def test_many_pods_at_once_with_kills(rkt, lan):
+    """No address twice, none lost, nothing left."""
+    rkt.image(exec=["/bin/sh", "-c", "ip -o -4 addr show eth0 | awk '{print $4}'; [ $1 = 0 ] || exec sleep 1000", "sh"])
+    forget_network("many")
+    network(rkt, {"name": "many", "cniVersion": "0.4.0", "type": "ptp", "ipMasq": True, "ipam": host_local("10.98.0.0/16")})
+    chance, lock, held, twice = random.Random(7), threading.Lock(), set(), []
+
+    def one(kill_after):
+        p = rkt.start("run", "--net=many", "example.com/busybox", "--", "1" if kill_after is not None else "0", text=True)
+        ip = p.stdout.readline().strip()
+        if kill_after is None:
+            p.wait()
+            return
+        if ip:
+            with lock:
+                if ip in held:
+                    twice.append(ip)
+                held.add(ip)
+        p.kill()
+        p.wait()
+
+    def early(seconds):
+        p = rkt.start("run", "--net=many", "example.com/busybox", "--", "1")
+        try:
+            p.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            p.kill()
+        p.wait()
+
+    for _ in range(10):
+        threads = [threading.Thread(target=early, args=(chance.uniform(0.005, 0.2),)) for _ in range(4)]
+        threads += [threading.Thread(target=one, args=(kill,)) for kill in (1, None, 1, None, 1, 1)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert twice == []
+    for pod in rkt.pods():
+        if pod["state"] == "running":
+            rkt("status", "--wait=30s", pod["name"])
+    rkt("gc", "--grace-period=0s", code=0)
+    rkt("gc", "--grace-period=0s", code=0)
+    assert leases("many") == []
+    assert lan.elements() == []
+    wait_until(lambda: "veth" not in lan.host("ip link"), "all links to be gone")

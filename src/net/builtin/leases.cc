@@ -20,7 +20,10 @@ std::string last_file(std::size_t set) { return cat("last_reserved_ip.", set); }
 // ever. Only under the lock.
 class Claim {
  public:
-  Claim(const DirFd& dir, const Owner& owner) : dir_(dir) { write_file(dir, kFile, lease_text(owner), 0644); }
+  Claim(const DirFd& dir, const Owner& owner) : dir_(dir) {
+    dir.unlink(kFile);  // of a killed one: it may be its lease by another name
+    write_file(dir, kFile, lease_text(owner), 0644);
+  }
   ~Claim() { (void)::unlinkat(dir_.get(), kFile, 0); }
   Claim(Claim&&) = delete;
 

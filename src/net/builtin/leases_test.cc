@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -98,6 +99,14 @@ TEST_F(Leases, AnEmptyFileOfAKilledPluginIsNobodys) {
   allocate(ipam(), {"c", "eth0"});
   write_file(DirFd::open(ipam().data_dir), "10.0.0.3", "", 0644);
   EXPECT_EQ(allocate(ipam(), {"c", "eth0"}).at(0).address.ip.str(), "10.0.0.3");
+}
+
+TEST_F(Leases, AClaimOfAKilledOneIsNotWrittenTo) {
+  allocate(ipam(), {"killed", "eth0"});
+  const std::string dir = ipam().data_dir;
+  ASSERT_EQ(::link(cat(dir, "/10.0.0.2").c_str(), cat(dir, "/.claim").c_str()), 0);
+  allocate(ipam(), {"c", "eth0"});
+  EXPECT_EQ(text("10.0.0.2"), "killed\r\neth0");
 }
 
 TEST(IsLeaseOf, KnowsOldFilesWithoutAnInterface) {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "cgroup/limits.h"
 #include "sys/file.h"
 
 namespace rkt::cgroup {
@@ -186,6 +187,11 @@ void kill_group(const DirFd& dir, bool v2) {
 
 void remove_group(const DirFd& parent, const std::string& name, bool v2) {
   remove_below(parent, name, v2, Clock::now() + kDyingTime);
+}
+
+std::uint64_t oom_kills(const DirFd& dir, bool v2) {
+  const auto text = find_file_text(dir, v2 ? "memory.events" : "memory.oom_control", 4096);
+  return text ? flat_value(*text, "oom_kill") : 0;
 }
 
 }  // namespace rkt::cgroup

@@ -29,6 +29,10 @@ std::vector<pid_t> processes(const DirFd& dir);
 std::vector<std::string> children(const DirFd& dir);
 bool is_populated(const DirFd& dir, bool v2);
 
+/// How many processes the kernel has killed in and below this cgroup for want of memory; 0 where the memory controller
+/// is not here.
+std::uint64_t oom_kills(const DirFd& dir, bool v2);
+
 constexpr std::chrono::seconds kDyingTime{10};
 
 /// Kills everything in and below until nothing is left; Errc::busy when something survives for kDyingTime.

@@ -71,6 +71,15 @@ std::int64_t quota_from_milli(std::int64_t milli) {
   return std::max(std::min(milli, most) * (kPeriod / 1000), kLeastQuota);
 }
 
+std::uint64_t flat_value(std::string_view text, std::string_view key) {
+  for (const auto line : split(text, '\n')) {
+    const auto blank = line.find(' ');
+    if (line.substr(0, blank) == key && blank != std::string_view::npos)
+      return parse_int<std::uint64_t>(line.substr(blank + 1)).value_or(0);
+  }
+  return 0;
+}
+
 const std::vector<std::string>& standard_devices() {
   static const std::vector<std::string> kNodes = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",   "c 1:9 rwm",
                                                   "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:200 rwm"};

@@ -40,4 +40,7 @@ std::int64_t quota_from_milli(std::int64_t milli);
 /// Nodes every app may use: null, zero, full, random, urandom, tty, console, ptmx, pts, net/tun; in v1 syntax.
 const std::vector<std::string>& standard_devices();
 
+/// Pure: the value of KEY in a file of "KEY VALUE" lines (memory.events, memory.oom_control); 0: it is not there.
+std::uint64_t flat_value(std::string_view text, std::string_view key);
+
 }  // namespace rkt::cgroup

@@ -59,6 +59,14 @@ TEST(Conversion, MapsSharesToTheWholeRangeOfWeights) {
   EXPECT_EQ(weight_from_shares(0), 1U);
 }
 
+TEST(FlatValue, IsFoundByItsWholeKey) {
+  EXPECT_EQ(flat_value("low 0\noom 3\noom_kill 2\noom_group_kill 0\n", "oom_kill"), 2U);
+  EXPECT_EQ(flat_value("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "oom_kill"), 1U);
+  EXPECT_EQ(flat_value("oom 3\n", "oom_kill"), 0U);
+  EXPECT_EQ(flat_value("", "oom_kill"), 0U);
+  EXPECT_EQ(flat_value("oom_kill\noom_kill x\n", "oom_kill"), 0U);
+}
+
 TEST(Conversion, KeepsAQuotaTheKernelTakes) {
   EXPECT_EQ(quota_from_milli(500), 50'000);
   EXPECT_EQ(quota_from_milli(1), 1'000);

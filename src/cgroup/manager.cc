@@ -257,6 +257,15 @@ void PodCgroups::remove_app(const std::string& name) const {
       remove_group(*slice, unit(name), place->hierarchy.v2);
 }
 
+std::uint64_t PodCgroups::oom_kills(const std::string& name) const {
+  std::uint64_t most = 0;
+  for (const Place& place : places_) {
+    const auto dir = place.dir ? place.dir.find_sub(cat(kSlice, "/", unit(name))) : std::nullopt;
+    if (dir) most = std::max(most, cgroup::oom_kills(*dir, place.hierarchy.v2));
+  }
+  return most;
+}
+
 void PodCgroups::kill_all() const {
   if (!places_.empty() && places_.front().dir) kill_group(places_.front().dir, places_.front().hierarchy.v2);
 }

@@ -77,6 +77,8 @@ class PodCgroups {
   Group app(const std::string& name, const Limits& limits);
   std::optional<Group> find_app(const std::string& name) const;
   void remove_app(const std::string& name) const;  ///< kills what is left inside; missing is fine
+  /// Processes of the app that the kernel killed for want of memory; 0 where nobody counts them (no memory limit).
+  std::uint64_t oom_kills(const std::string& name) const;
   void kill_all() const;
   /// Every directory, deepest first; one that is busy is waited for (its processes are dying). Missing is fine.
   void remove();

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "pod/name.h"
 #include "sys/file.h"
 
 namespace rkt::cli {
@@ -53,6 +54,7 @@ void check_gids(const std::string& v) {
 void check_readonly(const std::string& v) {
   if (!parse_bool(v)) throw Error(Errc::usage, "--readonly-rootfs must be set with a boolean");
 }
+void check_pod_name(const std::string& v) { pod::PodName::parse(v); }
 void check_volume(const std::string& v) {
   in_context([&] { return cat("invalid value in --volume flag ", quoted(v)); }, [&] { appc::Volume::parse_flag(v); });
 }
@@ -187,6 +189,7 @@ std::vector<Flag> pod_flags() {
       list("set-env-file", "file of environment variables to set for all apps"),
       toggle("no-overlay", false, "disable overlay filesystem"),
       toggle("private-users", false, "run within user namespaces"),
+      checked(text("pod-name", "", "name of the pod, accepted wherever a UUID is"), check_pod_name),
       text("pod-manifest", "", "the path to the pod manifest; excludes most other flags"),
       unquoted(text("stage1-url", "", "URL of an image to use as stage1")),
       unquoted(text("stage1-path", "", "absolute or relative path of an image to use as stage1")),
@@ -308,7 +311,7 @@ stage0::PrepareRequest pod_request(const Parsed& in) {
   if (in.text("pod-manifest").empty()) return r;
   const std::string policy = pull_policy(in);
   if (!in.images.empty() || !r.volumes.empty() || !r.mounts.empty() || !r.ports.empty() || policy != "new" ||
-      r.inherit_env || !r.set_env.empty() || !r.set_env_file.empty())
+      r.inherit_env || !r.set_env.empty() || in.given("set-env-file"))
     throw Error(Errc::usage, "conflicting flags set with --pod-manifest (see --help)");
   r.pod_manifest_bytes = read_file(in.text("pod-manifest"));
   return r;

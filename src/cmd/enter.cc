@@ -10,30 +10,13 @@
 namespace rkt::cmd {
 namespace {
 
-// The app to enter: --app, or the only one.
-std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Pod& pod) {
-  const auto manifest = pod.manifest();
-  if (manifest.apps.empty()) throw Error(Errc::invalid, "pod contains zero apps");
-  if (in.given("app")) {
-    const std::string name = appc::AcName::parse(in.text("app")).str();
-    if (manifest.find_app(name) == nullptr)
-      throw Error(Errc::not_found, cat("app ", quoted(name), " is not present in pod"));
-    return name;
-  }
-  if (manifest.apps.size() == 1) return manifest.apps.front().name.str();
-  env.err("pod contains multiple apps:");
-  for (const auto& app : manifest.apps) env.err(cat("\t", app.name.str()));
-  throw Error(Errc::usage, "specify app using \"rkt enter --app= ...\"");
-}
-
 int run_enter(cli::Env& env, const cli::Parsed& in) {
   if (in.args.empty()) throw cli::UsageWanted{};
   const auto pods = pod::Pods::open(env.data_dir());
   const auto pod = open_pod(pods, in.args.front());
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
-  const std::string app =
-      in_context([] { return std::string("unable to determine app name"); }, [&] { return choose_app(env, in, pod); });
+  const std::string app = choose_app(env, in, pod);
   std::vector<std::string> command(in.args.begin() + 1, in.args.end());
   if (command.empty()) {
     env.err("no command specified, assuming \"/bin/bash\"");

@@ -26,6 +26,32 @@ std::vector<std::string> pod_texts(const cli::Parsed& in, int unreadable) {
   }
 }
 
+namespace {
+
+std::string only_app(const cli::Env& env, const appc::PodManifest& manifest) {
+  if (manifest.apps.empty()) throw Error(Errc::invalid, "pod contains zero apps");
+  if (manifest.apps.size() == 1) return manifest.apps.front().name.str();
+  env.err("pod contains multiple apps:");
+  for (const auto& app : manifest.apps) env.err(cat("\t", app.name.str()));
+  throw Error(Errc::usage, cat("specify app using \"rkt ", env.command(), " --app= ...\""));
+}
+
+}  // namespace
+
+std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Pod& pod) {
+  const auto manifest = pod.manifest();
+  if (!in.given("app"))
+    return in_context([] { return std::string("unable to determine app name"); },
+                      [&] { return only_app(env, manifest); });
+  return in_context([] { return std::string("unable to find app"); },
+                    [&] {
+                      const std::string name = appc::AcName::parse(in.text("app")).str();
+                      if (manifest.find_app(name) == nullptr)
+                        throw Error(Errc::not_found, cat("app ", name, " is not present in pod"));
+                      return name;
+                    });
+}
+
 pod::Pod open_pod(const pod::Pods& pods, const std::string& text) {
   return in_context([] { return std::string("problem retrieving pod"); },
                     [&] { return pod::Pod::open(pods, pods.resolve(text)); });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/env.h"
 #include "pod/pod.h"
 
 namespace rkt::cmd {
@@ -16,6 +17,10 @@ std::vector<std::string> pod_texts(const cli::Parsed& in, int unreadable = 254);
 
 /// The text of a --uuid-file.
 std::string read_uuid_file(const std::string& path);
+
+/// The app that --app names ("unable to find app: …"), else the only one of the pod ("unable to determine app name: …",
+/// after the apps were listed when there are several).
+std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Pod& pod);
 
 /// Resolves and opens; failures begin with "problem retrieving pod".
 pod::Pod open_pod(const pod::Pods& pods, const std::string& text);

@@ -42,6 +42,14 @@ stage0::AppRequest find_app(image::Finder& finder, const cli::ImageArgs& in) {
   return request;
 }
 
+void find_named_in_manifest(image::Finder& finder, const std::string& id, std::size_t app) {
+  try {
+    finder.find({.argument = id, .signature_file = ""});
+  } catch (const Error& e) {
+    throw Error(e.code(), cat("apps[", app, "].image.id: ", e.cause()));
+  }
+}
+
 // The reference finds out about a mount without a volume before it fetches anything.
 void check_mounts(const stage0::PrepareRequest& request, const cli::Parsed& in) {
   const auto check = [&](const appc::Mount& m) {
@@ -83,10 +91,10 @@ void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stag
   request.stage1 = find_stage1(env, store, in);
   const keystore::Keystore keys = env.keystore();
   image::Finder finder(store, &keys, env.config(), find_options(env, cli::pull_policy(in)));
+  const auto ids =
+      request.pod_manifest_bytes ? stage0::image_ids(*request.pod_manifest_bytes) : std::vector<std::string>{};
   try {
-    if (request.pod_manifest_bytes)
-      for (const auto& id : stage0::image_ids(*request.pod_manifest_bytes))
-        finder.find({.argument = id, .signature_file = ""});
+    for (std::size_t i = 0; i < ids.size(); ++i) find_named_in_manifest(finder, ids[i], i);
     for (const auto& image : in.images) request.apps.push_back(find_app(finder, image));
   } catch (Error& e) {
     if (!frame.empty()) e.push(std::string(frame));

@@ -26,7 +26,7 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   find_images(env, store, in, request, "error finding images");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
   const pod::Pods pods = pod::Pods::open(env.data_dir());
-  stage0::NewPod pod = stage0::make_pod(pods, "");
+  stage0::NewPod pod = stage0::make_pod(pods, "", in.text("pod-name"));
   const std::string uuid = pod.id.str();
   stage0::prepare(store, pod, request);
   stage0::finish_prepared(store, pods, std::move(pod));

@@ -35,7 +35,7 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   request.overlay = request.overlay && overlay_usable(env.data_dir());
   env.warn_before_running();
   const pod::Pods pods = pod::Pods::open(env.data_dir());
-  stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"));
+  stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
   stage0::prepare(store, pod, request);
   stage0::run(store, pods, std::move(pod), options);
 }

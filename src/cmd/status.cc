@@ -6,53 +6,23 @@
 #include "cli/table.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
+#include "cmd/wait.h"
 #include "pod/describe.h"
-#include "pod/wait.h"
 
 namespace rkt::cmd {
 namespace {
 
 using pod::State;
 
-struct Wait {
-  bool wanted = false;
-  pod::Limit limit;  // nullopt: for ever
-};
-
-// "", a true spelling or a negative duration: for ever. A false spelling or zero: not at all. Else at most that long.
-Wait parse_wait(const std::string& text) {
-  if (text.empty()) return {.wanted = true};
-  if (const auto b = parse_bool(text)) return {.wanted = *b};
-  try {
-    const auto limit = cli::parse_duration(text);
-    if (limit < std::chrono::nanoseconds::zero()) return {.wanted = true};
-    return {.wanted = limit > std::chrono::nanoseconds::zero(), .limit = limit};
-  } catch (const Error&) {
-    throw cli::UsageWanted{};
-  }
-}
-
-void wait_for(const pod::Pods& pods, pod::Pod& pod, const Wait& ready, const Wait& finished) {
-  constexpr const char* kTimeout = "context deadline exceeded";
-  if (ready.wanted)
-    in_context([] { return std::string("error waiting for pod readiness"); },
-               [&] {
-                 const auto got = pod::wait_ready(pods, pod, ready.limit);
-                 if (got == pod::Ready::timeout) throw Error(Errc::system, kTimeout);
-                 if (got == pod::Ready::ended)
-                   throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running"));
-               });
-  if (finished.wanted)
-    in_context([] { return std::string("error waiting for pod to finish"); },
-               [&] {
-                 if (!pod::wait_finished(pods, pod, finished.limit)) throw Error(Errc::system, kTimeout);
-               });
-}
-
 std::string app_lines(const pod::Pod& pod) {
   std::string out;
-  for (const auto& app : pod.manifest().apps)
-    if (const auto code = pod.app_exit_code(app.name.str())) out += cat("app-", app.name.str(), "=", *code, "\n");
+  for (const auto& app : pod.manifest().apps) {
+    const std::string& name = app.name.str();
+    const auto code = pod.app_exit_code(name);
+    if (!code) continue;
+    out += cat("app-", name, "=", *code, "\n");
+    if (const auto reason = pod.app_end_reason(name); !reason.empty()) out += cat("reason-", name, "=", reason, "\n");
+  }
   return out;
 }
 
@@ -72,32 +42,36 @@ std::string status_text(const pod::Pod& pod) {
   return out;
 }
 
+// Behind everything that the reference prints.
+std::string name_line(const pod::Pod& pod) {
+  const std::string name = pod.state() == State::gone ? "" : pod.name();
+  return name.empty() ? "" : cat("pod-name=", name, "\n");
+}
+
+json::Value converted(const pod::Pod& pod) {
+  try {
+    return pod::describe(pod);
+  } catch (const Error& e) {
+    throw Error(e.code(), cat("error converting pod: ", e.cause()));
+  }
+}
+
 int run_status(cli::Env& env, const cli::Parsed& in) {
   const auto texts = pod_texts(in, 1);
   if (texts.size() != 1) throw cli::UsageWanted{};
-  const Wait ready = parse_wait(in.text("wait-ready")), finished = parse_wait(in.text("wait"));
+  const Wait ready = Wait::parse(in.text("wait-ready")), finished = Wait::parse(in.text("wait"));
   const auto pods = pod::Pods::open(env.data_dir());
   auto pod = open_pod(pods, texts.front());
   wait_for(pods, pod, ready, finished);
   const std::string& format = in.text("format");
   env.out(in_context([] { return std::string("unable to print status"); },
                      [&] {
-                       if (format.empty()) return status_text(pod);
-                       const auto value = in_context([] { return std::string("error converting pod"); },
-                                                     [&] { return pod::describe(pod); });
+                       if (format.empty()) return status_text(pod) + name_line(pod);
+                       const auto value = converted(pod);
                        return cat(json::write(value, format == "json" ? json::Style::compact : json::Style::pretty),
                                   "\n");
                      }));
   return 0;
-}
-
-cli::Flag wait_flag(const char* name, const char* help) {
-  return {.name = name,
-          .kind = cli::Flag::Kind::choice_text,
-          .fallback = "false",
-          .help = help,
-          .bare = "true",
-          .optional_value = true};
 }
 
 }  // namespace

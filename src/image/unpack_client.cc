@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "sys/channel.h"
 #include "sys/file.h"
@@ -37,7 +38,9 @@ void mark_opaque(const Channel::Message& message) {
     throw Error::from_errno("mark a directory opaque");
 }
 
-Answer run_worker(const unpack::Request& request, const std::vector<int>& fds) {
+using OnNote = std::function<void(std::string_view)>;
+
+Answer run_worker(const unpack::Request& request, const std::vector<int>& fds, const OnNote& note = {}) {
   auto [ours, theirs] = Channel::make_pair();
   const std::string exe = cat(install_prefix(), "/libexec/rkt/unpack");
   Child child = Child::spawn(
@@ -50,6 +53,8 @@ Answer run_worker(const unpack::Request& request, const std::vector<int>& fds) {
   while (auto message = ours.receive()) {
     if (message->text == unpack::kOpaqueMessage)
       mark_opaque(*message);
+    else if (note && message->text.starts_with(unpack::kNotePrefix))
+      note(printable(message->text.substr(unpack::kNotePrefix.size())));
     else
       return {unpack::parse_reply(message->text), std::move(message->fds)};
   }
@@ -112,6 +117,15 @@ void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits
 
 std::string decompress_to(int file, int out) {
   return run_worker({.operation = Operation::decompress, .archives = {{}}}, {file, out}).reply.digest;
+}
+
+void pack_aci(const PackedTree& tree, int out, const OnNote& note) {
+  const UniqueFd manifest = memory_file("manifest", tree.manifest);
+  std::vector<int> fds = {manifest.get(), out};
+  for (const DirFd* dir : tree.trees) fds.push_back(dir->get());
+  run_worker(
+      {.operation = Operation::pack_aci, .shift = {.first = tree.first_user, .count = tree.users}, .archives = {{}}},
+      fds, note);
 }
 
 void extract_aci(int file, const DirFd& to, const UnpackLimits& limits) {

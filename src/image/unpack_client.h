@@ -63,6 +63,15 @@ void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits
 /// The plain tar of a stored ACI (`image export`), written to `out`. Returns the hex SHA-512 of what was written.
 std::string decompress_to(int file, int out);
 
+/// A tree as an ACI, gzip (`export`): `trees` merged, top first, with overlayfs' own marks applied. Owners in `users`
+/// are written as seen inside of that user namespace. `note` takes lines about what was left out.
+struct PackedTree {
+  std::vector<const DirFd*> trees;
+  std::string manifest;
+  std::uint32_t first_user = 0, users = 0;
+};
+void pack_aci(const PackedTree& tree, int out, const std::function<void(std::string_view)>& note);
+
 /// The whole ACI as stored, manifest and rootfs, into `to` (`image extract`).
 void extract_aci(int file, const DirFd& to, const UnpackLimits& limits);
 

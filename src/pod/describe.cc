@@ -60,6 +60,8 @@ json::Value describe_app(const Pod& pod, const appc::PodManifest& m, const appc:
   if (state.started) o.set("started_at", nanoseconds(*state.started));
   if (state.finished) o.set("finished_at", nanoseconds(*state.finished));
   if (state.exit_code) o.set("exit_code", *state.exit_code);
+  if (state.exit_code)
+    if (const auto reason = pod.app_end_reason(app.name.str()); !reason.empty()) o.set("reason", reason);
   o.set("image_id", app.image_id.str());
   json::Array mounts;
   for (const auto& mount : app.mounts) mounts.push_back(mount_json(m, app, mount));
@@ -102,6 +104,7 @@ json::Value describe(const Pod& pod) {
   if (const auto t = pod.started()) o.set("started_at", seconds(*t));
   set_pairs(o, "user_annotations", m.user_annotations);
   set_pairs(o, "user_labels", m.user_labels);
+  if (const auto name = pod.name(); !name.empty()) o.set("pod_name", name);
   return o;
 }
 

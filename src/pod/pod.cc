@@ -152,18 +152,24 @@ std::optional<DirFd> Pod::stage1_files() const {
   return dir_.find_sub(cat("overlay/", *tree, "/upper"));
 }
 
-std::optional<int> Pod::app_exit_code(const std::string& app) const {
+std::optional<int> Pod::status_number(const std::string& name) const {
   const auto root = stage1_files();
   if (!root) return std::nullopt;
   // The pod could have put a link, a FIFO or a directory there.
   try {
-    const auto fd = root->find_in_root(cat("rkt/status/", app), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto fd = root->find_in_root(cat("rkt/status/", name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) return std::nullopt;
     return small_number(fd->get());
   } catch (const Error& e) {
     if (e.sys_errno() == ELOOP || e.sys_errno() == ENXIO) return std::nullopt;
     throw;
   }
+}
+
+std::optional<int> Pod::app_exit_code(const std::string& app) const { return status_number(app); }
+
+std::string Pod::app_end_reason(const std::string& app) const {
+  return status_number(cat(app, ".oom-killed")).value_or(0) > 0 ? "OOMKilled" : "";
 }
 
 bool Pod::supervisor_ready() const {

@@ -46,8 +46,8 @@ class Pods {
   std::vector<Uuid> list(std::vector<std::string>& skipped) const;
   /// UUIDs in one place; strays are left out.
   std::vector<Uuid> list_place(std::string_view place) const;
-  /// A UUID or an unambiguous prefix. Throws "no matches found for …", "ambiguous uuid, N matches", "UUID cannot be
-  /// empty".
+  /// The name of a pod (name.h), a UUID, or an unambiguous prefix of one. Throws "no matches found for …", "ambiguous
+  /// uuid, N matches", "UUID cannot be empty".
   Uuid resolve(std::string_view text) const;
   const DirFd& dir(std::string_view place) const;  ///< "run", "prepared", …
   std::string path(std::string_view place) const;  ///< DATA/pods/PLACE
@@ -73,13 +73,16 @@ class Pod {
 
   appc::PodManifest manifest() const;
   std::string manifest_bytes() const;
+  std::string name() const;  ///< of --pod-name, or ""; name.h
   std::optional<appc::ImageManifest> image_manifest(const std::string& app) const;
   std::optional<TimePoint> created() const, started() const, gc_marked() const;
   TimePoint changed() const;       ///< change time of the directory: when it was renamed last
   std::optional<int> pid() const;  ///< pid file, else ppid
   std::optional<int> app_exit_code(
       const std::string& app) const;  ///< rkt/status/APP; size-limited, never following links
-  bool supervisor_ready() const;      ///< rkt/supervisor-status says "ready"
+  /// Why the app ended as it did, as stage1 left it beside that: "OOMKilled" (rkt/status/APP.oom-killed), else "".
+  std::string app_end_reason(const std::string& app) const;
+  bool supervisor_ready() const;  ///< rkt/supervisor-status says "ready"
   std::vector<cni::NetInfo> networks() const;
   bool uses_overlay() const { return dir_.exists("overlay-prepared"); }
   /// stage1TreeStoreID; nullopt: preparation did not get that far. Throws when it is no name of a tree.
@@ -90,6 +93,7 @@ class Pod {
 
  private:
   Pod() = default;
+  std::optional<int> status_number(const std::string& name) const;
   Uuid id_;
   State state_ = State::gone;
   DirFd dir_;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "pod/name.h"
 #include "pod/pod.h"
 #include "sys/group.h"
 
@@ -146,6 +147,7 @@ Uuid Pods::resolve(std::string_view text) const {
     for (const auto place : kVisible)
       if (dir(place).exists(prefix)) return *whole;
   }
+  if (const auto named = find_named(*this, text)) return *named;
   std::set<std::string> matches;
   for (const auto place : kVisible)
     for (const auto& name : dir(place).names())

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "pod/name.h"
 #include "stage0/exec.h"
 #include "stage0/ports.h"
 #include "stage0/stage0.h"
@@ -52,19 +53,39 @@ store::ImageRecord find_image(const store::Store& store, const appc::ImageId& id
   return std::move(*image);
 }
 
+void check_mounts(const appc::PodManifest& manifest, const appc::RuntimeApp& app) {
+  for (std::size_t i = 0; i < app.mounts.size(); ++i) {
+    const auto& mount = app.mounts[i];
+    if (!mount.app_volume && manifest.find_volume(mount.volume) == nullptr)
+      throw Error(Errc::invalid, cat("mounts[", i, "]: dangling mount point ", quoted(mount.path), ": volume ",
+                                     quoted(mount.volume), " not found"));
+  }
+}
+
+// Returns what the app runs with.
+appc::App add_planned(const store::Store& store, const appc::PodManifest& manifest, const appc::RuntimeApp& app,
+                      Plan& plan) {
+  auto image = find_image(store, app.image_id);
+  const auto image_manifest = appc::parse_image_manifest(image.manifest);
+  appc::check_runnable(image_manifest.labels);
+  check_mounts(manifest, app);
+  if (!app.app && !image_manifest.app)
+    throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
+  plan.apps.push_back({app.name.str(), std::move(image)});
+  return app.app ? *app.app : *image_manifest.app;
+}
+
 // --pod-manifest: the bytes stay as they are; images must be in the store.
 Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   const auto manifest = appc::parse_pod_manifest(bytes);
   Plan plan{.manifest_bytes = bytes};
   std::vector<appc::App> sections;
-  for (const auto& app : manifest.apps) {
-    auto image = find_image(store, app.image_id);
-    const auto image_manifest = appc::parse_image_manifest(image.manifest);
-    appc::check_runnable(image_manifest.labels);
-    if (!app.app && !image_manifest.app)
-      throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
-    sections.push_back(app.app ? *app.app : *image_manifest.app);
-    plan.apps.push_back({app.name.str(), std::move(image)});
+  for (std::size_t i = 0; i < manifest.apps.size(); ++i) {
+    try {
+      sections.push_back(add_planned(store, manifest, manifest.apps[i], plan));
+    } catch (const Error& e) {
+      throw Error(e.code(), cat("apps[", i, "]: ", e.cause()));
+    }
   }
   std::vector<const appc::App*> pointers;
   for (const auto& s : sections) pointers.push_back(&s);
@@ -138,7 +159,9 @@ void save_uuid(const std::string& file, const Uuid& id) {
 
 }  // namespace
 
-NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file) {
+NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::string& pod_name) {
+  std::optional<pod::NameClaim> claim;
+  if (!pod_name.empty()) claim = pod::NameClaim::take(pods, pod::PodName::parse(pod_name));
   std::array<std::uint8_t, 16> random{};
   fill_random(random);
   const Uuid id = Uuid::from_random(random);
@@ -156,6 +179,7 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file) {
   return in_context([] { return std::string("error creating new pod"); },
                     [&] {
                       DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
+                      if (claim) claim->write(dir);
                       embryo.rename(name, pods.dir("prepare"), name);
                       return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
                     });

@@ -73,13 +73,14 @@ std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
 void check_run_options(const RunOptions& options, bool has_ports);
 
 /// A new pod directory, locked, in embryo; `uuid_file` is written before anything can fail. Returns it in state
-/// preparing.
+/// preparing, with the name `name` unless that is "" (Errc::busy, and nothing is made: a pod that has not ended has
+/// it).
 struct NewPod {
   Uuid id;
   DirFd dir;
   DirLock lock;
 };
-NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file);
+NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::string& name = "");
 /// Fills the pod directory: manifests, tree ids, markers; renders trees. Under the shared prepare lock.
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request);
 /// Trees and files are on disk, preparing -> prepared.

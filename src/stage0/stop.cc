@@ -9,8 +9,13 @@ namespace rkt::stage0 {
 
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force) {
   const auto pod = pod::Pod::open(pods, id);
-  const std::string entrypoint = in_context([] { return std::string("rkt stop not implemented for pod's stage1"); },
-                                            [&] { return Stage1::of(pod.dir()).entrypoint("stop"); });
+  const Stage1 stage1 = Stage1::of(pod.dir());
+  std::string entrypoint;
+  try {
+    entrypoint = stage1.entrypoint("stop");
+  } catch (const Error& e) {
+    throw Error(Errc::unsupported, cat("rkt stop not implemented for pod's stage1: ", e.cause()));
+  }
   const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
   std::optional<MountScope> scope;
   if (needs_mount(tree)) scope.emplace();

@@ -18,6 +18,13 @@ void take_attributes(const DirFd& upper, const std::string& from) {
   if (::fchmod(upper.get(), st.st_mode & 07777) < 0) throw Error::from_errno("set the mode of an overlay directory");
 }
 
+// Whoever may read the pod may read the statuses below.
+void give_to_group_of(const DirFd& from, const DirFd& dir) {
+  struct stat st{};
+  if (::fstat(from.get(), &st) < 0 || ::fchown(dir.get(), static_cast<uid_t>(-1), st.st_gid) < 0)
+    throw Error::from_errno("set the group of an overlay directory");
+}
+
 }  // namespace
 
 tree::Tree open_tree(store::Store& store, const std::string& id) {
@@ -36,6 +43,7 @@ UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::stri
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
   const DirFd own = overlay.make_sub(tree.id, 0750);
+  give_to_group_of(overlay, own);
   DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
   if (!app.empty()) {
     upper = upper.make_sub(app, 0755);

@@ -97,6 +97,14 @@ IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::u
   throw Error(Errc::busy, "no free range of user ids");
 }
 
+std::optional<IdRange> find_range(const DirFd& pod) {
+  const auto text = find_file_text(pod, kFile, 64);
+  if (!text) return std::nullopt;
+  const auto range = IdRange::parse(trim(*text));
+  if (!range) throw Error(Errc::invalid, cat(quoted(kFile), " holds no range: ", quoted(*text)));
+  return range;
+}
+
 IdRange allocate_range(const pod::Pods& pods, const DirFd& pod) {
   const KeyLock lock = KeyLock::take(make_dirs(cat(pods.data(), "/locks"), 0750), "privateUsers", LockMode::exclusive);
   const IdRange range = plan_range(taken_ranges(pods), [] {

@@ -26,6 +26,9 @@ IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::u
 /// A range that no other pod has, written into the pod. Two processes cannot take the same one.
 IdRange allocate_range(const pod::Pods& pods, const DirFd& pod);
 
+/// The range of a pod; nullopt: it has none. Throws when what is written there is none.
+std::optional<IdRange> find_range(const DirFd& pod);
+
 /// Moves user and group of everything in `tree` by `shift`, once for a file with several names. Set-user-ID bits and
 /// file capabilities stay; the latter become valid in the pod's user namespace only. Throws for an id outside `count`.
 void shift_owners(const DirFd& tree, const IdRange& range);

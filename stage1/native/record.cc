@@ -33,6 +33,12 @@ void Record::started(const AppPlan& app, int pid) {
   if (ready_) publish();
 }
 
+void Record::oom_killed(const std::string& app, std::uint64_t processes) {
+  if (processes == 0) return;
+  attempt(cat("that app ", quoted(app), " had no memory"),
+          [&] { replace_file(stage1_.sub("rkt/status"), cat(app, ".oom-killed"), cat(processes, "\n")); });
+}
+
 void Record::ended(const std::string& app, int status) {
   attempt(cat("the status of app ", quoted(app)),
           [&] { replace_file(stage1_.sub("rkt/status"), app, cat(status, "\n")); });

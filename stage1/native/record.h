@@ -20,6 +20,9 @@ class Record {
   Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say);
   /// `pid`: in the pod.
   void started(const AppPlan& app, int pid);
+  /// rkt/status/APP.oom-killed: how many of its processes the kernel killed for want of memory, unless none. Before
+  /// ended().
+  void oom_killed(const std::string& app, std::uint64_t processes);
   /// rkt/status/APP; then the app is no longer to be entered.
   void ended(const std::string& app, int status);
   /// From here on the pod can be entered: state, rkt/supervisor-status, POD/pid.

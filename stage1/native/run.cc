@@ -203,7 +203,9 @@ class PodRun {
          .on_ready = [&] { record.ready(init.pid); },
          .on_ended =
              [&](std::size_t app, int status) {
-               record.ended(plan_.apps.at(app).name, status);
+               const std::string& name = plan_.apps.at(app).name;
+               if (cgroups_) record.oom_killed(name, cgroups_->oom_kills(name));
+               record.ended(name, status);
                end_leftovers(app);
              },
          .apps = apps.get()});

@@ -15,6 +15,7 @@
 #include "worker/unpack/aci.h"
 #include "worker/unpack/hasher.h"
 #include "worker/unpack/oci.h"
+#include "worker/unpack/pack.h"
 #include "worker/unpack/protocol.h"
 #include "worker/unpack/sandbox.h"
 
@@ -68,11 +69,25 @@ Reply unpack_tree(Channel& channel, const Job& job, Inside inside, const std::ve
   return reply;
 }
 
+// The trees, merged, are what is read; the only file is the manifest.
+Reply pack(Channel& channel, const Job& job, const Inside& inside) {
+  if (!inside.below) throw Error(Errc::invalid, "nothing to pack");
+  const std::string manifest = read_all(job.files.at(0).get(), "manifest", kMaxManifest);
+  return pack_aci(inside.below, manifest, job.request.shift, job.target.get(),
+                  [&](std::string_view line) { channel.send(cat(kNotePrefix, line)); });
+}
+
+Powers powers_for(Operation op) {
+  if (op == Operation::pack_aci) return Powers::read_tree;
+  return target_of(op) == Target::directory ? Powers::write_tree : Powers::none;
+}
+
 void serve(Channel& channel) {
   Job job = receive(channel);
   const bool writes = target_of(job.request.operation) == Target::directory;
   const Inside inside = enter_sandbox(writes ? std::move(job.target) : UniqueFd(), std::move(job.lowers));
-  drop_privileges(writes);
+  drop_privileges(powers_for(job.request.operation));
+  if (job.request.operation == Operation::pack_aci) return channel.send(encode(pack(channel, job, inside)));
   std::vector<int> files;
   files.reserve(job.files.size());
   for (const auto& f : job.files) files.push_back(f.get());

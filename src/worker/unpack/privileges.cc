@@ -31,14 +31,15 @@ constexpr rlim_t kAddressSpace = kSanitized ? RLIM_INFINITY : rlim_t{1} << 30;
 
 constexpr std::array kFileCapabilities = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
 
-constexpr std::uint64_t capability_mask() {
+std::uint64_t capability_mask(Powers powers) {
+  if (powers == Powers::read_tree) return std::uint64_t{1} << CAP_DAC_READ_SEARCH;
   std::uint64_t mask = 0;
   for (const int cap : kFileCapabilities) mask |= std::uint64_t{1} << cap;
   return mask;
 }
 
-void keep_file_capabilities() {
-  constexpr std::uint64_t kept = capability_mask();
+void keep_file_capabilities(Powers powers) {
+  const std::uint64_t kept = capability_mask(powers);
   for (int cap = 0; cap < 64; ++cap)
     if ((kept >> cap & 1) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       throw Error::from_errno("bound capabilities");
@@ -80,7 +81,7 @@ class Filter {
   std::unique_ptr<void, decltype(&::seccomp_release)> ctx_;
 };
 
-void filter_syscalls(bool writes) {
+void filter_syscalls(Powers powers) {
   Filter filter;
   filter.allow({"read", "pread64", "write", "lseek", "close", "fstat", "newfstatat", "statx", "fcntl", "fadvise64",
                 "memfd_create", "sendmsg", "recvmsg"});
@@ -90,7 +91,8 @@ void filter_syscalls(bool writes) {
                 "restart_syscall"});
   filter.allow_threads();
   if (kSanitized) filter.allow({"pipe", "pipe2", "readlink"});
-  if (writes)
+  if (powers == Powers::read_tree) filter.allow({"openat", "getdents64", "readlinkat", "fgetxattr", "flistxattr"});
+  if (powers == Powers::write_tree)
     filter.allow({"openat",     "openat2",   "pwrite64",   "ftruncate",   "getdents64", "faccessat",
                   "faccessat2", "mkdirat",   "mknodat",    "symlinkat",   "linkat",     "unlinkat",
                   "readlinkat", "fchown",    "fchownat",   "fchmod",      "fchmodat",   "utimensat",
@@ -100,14 +102,14 @@ void filter_syscalls(bool writes) {
 
 }  // namespace
 
-void drop_privileges(bool writes) {
+void drop_privileges(Powers powers) {
   limit_resource(RLIMIT_CORE, 0);
   limit_resource(RLIMIT_AS, kAddressSpace);
-  if (writes && ::geteuid() == 0)
-    keep_file_capabilities();
+  if (powers != Powers::none && ::geteuid() == 0)
+    keep_file_capabilities(powers);
   else
     become_unprivileged();
-  filter_syscalls(writes);
+  filter_syscalls(powers);
 }
 
 }  // namespace rkt::unpack

@@ -13,7 +13,7 @@ namespace {
 
 constexpr json::Limits kRequestLimits{.bytes = std::size_t{256} << 20, .depth = 8};
 constexpr std::array kOperations = {"scan-aci",   "unpack-acis", "unpack-layer", "unpack-layout",
-                                    "decompress", "extract-aci", "digest"};
+                                    "decompress", "extract-aci", "digest",       "pack-aci"};
 constexpr std::array kCodes = {"usage",       "not-found", "busy",    "invalid", "untrusted",
                                "unsupported", "denied",    "network", "system",  "bug"};
 
@@ -56,6 +56,7 @@ Target target_of(Operation op) {
     case Operation::digest:
       return Target::none;
     case Operation::decompress:
+    case Operation::pack_aci:
       return Target::file;
     case Operation::unpack_acis:
     case Operation::unpack_layer:
@@ -81,6 +82,8 @@ std::string encode(const Request& request) {
   top.set("bytes", request.limits.bytes);
   top.set("entries", request.limits.entries);
   top.set("ratio", request.limits.ratio);
+  top.set("shift", request.shift.first);
+  top.set("shiftCount", request.shift.count);
   top.set("archives", std::move(archives));
   return json::write(std::move(top));
 }
@@ -91,6 +94,8 @@ Request parse_request(std::string_view text) {
   Request out;
   out.operation = static_cast<Operation>(index_of(kOperations, top.at("operation")));
   out.limits = {.bytes = count(top, "bytes"), .entries = count(top, "entries"), .ratio = count(top, "ratio")};
+  out.shift = {.first = static_cast<std::uint32_t>(top.at("shift").integer(0, UINT32_MAX)),
+               .count = static_cast<std::uint32_t>(top.at("shiftCount").integer(0, UINT32_MAX))};
   if (out.limits.ratio == 0) top.fail("ratio is zero");
   for (const auto& a : top.items("archives"))
     out.archives.push_back({.digest = a.at("digest").text(),

@@ -23,13 +23,19 @@ namespace rkt::unpack {
 
 inline constexpr std::string_view kRequestMessage = "request";
 inline constexpr std::string_view kOpaqueMessage = "opaque";
+inline constexpr std::string_view kNotePrefix = "note ";
 inline constexpr std::size_t kMaxManifest = std::size_t{4} << 20;
 
-enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci, digest };
+enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci, digest, pack_aci };
 
 /// Which descriptor a request carries behind its files.
 enum class Target { none, file, directory };
 Target target_of(Operation op);
+
+/// Owners of a pod's user namespace on the host: `count` of them from `first` on are 0, 1, … inside. None: count 0.
+struct Shift {
+  std::uint32_t first = 0, count = 0;
+};
 
 struct Limits {
   std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 1100;
@@ -38,6 +44,7 @@ struct Limits {
 struct Request {
   Operation operation = Operation::scan_aci;
   Limits limits;
+  Shift shift;  ///< pack_aci
   /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers and for
   /// `digest` (which answers with what it is, not with an error); "" unchecked.
   struct Archive {

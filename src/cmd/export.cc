@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/env.h"
+#include "cmd/pod_argument.h"
+#include "cmd/registry.h"
+#include "stage0/export.h"
+#include "sys/file.h"
+
+namespace rkt::cmd {
+namespace {
+
+// Where the file goes: a directory that is there, and a name in it.
+struct OutputFile {
+  DirFd dir;
+  std::string name;
+};
+
+OutputFile output_file(const std::string& path, bool overwrite) {
+  const auto slash = path.rfind('/');
+  OutputFile out{.dir = DirFd::open(slash == std::string::npos ? "." : path.substr(0, slash + 1)),
+                 .name = path.substr(slash == std::string::npos ? 0 : slash + 1)};
+  struct stat st{};
+  const bool there = ::fstatat(out.dir.get(), out.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+  if (there && S_ISDIR(st.st_mode)) throw Error(Errc::usage, cat(quoted(path), " is a directory"));
+  if (there && !overwrite) throw Error(Errc::usage, "target file exists (try --overwrite)");
+  return out;
+}
+
+int run_export(cli::Env& env, const cli::Parsed& in) {
+  if (in.args.size() != 2) throw cli::UsageWanted{};
+  const std::string& path = in.args[1];
+  if (!path.ends_with(".aci")) throw Error(Errc::usage, cat("extension must be .aci (given ", path, ")"));
+  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pod = open_pod(pods, in.args[0]);
+  if (pod.state() != pod::State::exited && pod.state() != pod::State::exited_garbage)
+    throw Error(Errc::invalid, "pod is not exited. Only exited pods can be exported");
+  const std::string app = choose_app(env, in, pod);
+  auto store =
+      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  in_context([] { return std::string("error building aci"); },
+             [&] {
+               const OutputFile out = output_file(path, in.on("overwrite"));
+               AtomicFile file(out.dir, out.name, 0644);
+               stage0::export_app(store, pods, pod, app, file.fd(), [&](std::string_view line) { env.err(line); });
+               file.commit();
+             });
+  return 0;
+}
+
+}  // namespace
+
+const cli::Command export_pod{.name = "export",
+                              .args = "[--app=APPNAME] UUID OUTPUT_ACI_FILE",
+                              .brief = "Export an app from an exited pod to an ACI file",
+                              .description = "Writes what the app's file system has become.",
+                              .flags = {cli::text("app", "", "name of the app to export within the specified pod"),
+                                        cli::toggle("overwrite", false, "overwrite output ACI")},
+                              .run = run_export};
+
+}  // namespace rkt::cmd

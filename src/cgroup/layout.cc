@@ -136,7 +136,7 @@ Choice choose(const Layout& layout, const Needs& needs, std::string_view unified
   auto in_v2 = split(trim(unified_controllers), ' ');
   in_v2.emplace_back("devices");  // no controller there but a program hook, so every v2 hierarchy has it
   for (const auto& name : needs.names()) {
-    if (const auto* h = layout.v1(name))
+    if (const auto* h = layout.v1(v1_name(name)))
       use(h).push_back(name);
     else if (layout.unified() != nullptr && std::ranges::find(in_v2, name) != in_v2.end())
       use(layout.unified()).push_back(name);
@@ -146,8 +146,14 @@ Choice choose(const Layout& layout, const Needs& needs, std::string_view unified
   return out;
 }
 
+std::string_view v1_name(std::string_view controller) { return controller == "io" ? "blkio" : controller; }
+
 Needs Needs::operator|(const Needs& o) const {
-  return {.memory = memory || o.memory, .cpu = cpu || o.cpu, .pids = pids || o.pids, .devices = devices || o.devices};
+  return {.memory = memory || o.memory,
+          .cpu = cpu || o.cpu,
+          .pids = pids || o.pids,
+          .io = io || o.io,
+          .devices = devices || o.devices};
 }
 
 std::vector<std::string> Needs::names() const {
@@ -155,6 +161,7 @@ std::vector<std::string> Needs::names() const {
   if (memory) out.emplace_back("memory");
   if (cpu) out.emplace_back("cpu");
   if (pids) out.emplace_back("pids");
+  if (io) out.emplace_back("io");
   if (devices) out.emplace_back("devices");
   return out;
 }

@@ -49,11 +49,14 @@ std::vector<Membership> parse_memberships(std::string_view text);
 
 /// Controllers that the limits of a pod's apps ask for.
 struct Needs {
-  bool memory = false, cpu = false, pids = false, devices = false;
-  static Needs all() { return {.memory = true, .cpu = true, .pids = true, .devices = true}; }
+  bool memory = false, cpu = false, pids = false, io = false, devices = false;
+  static Needs all() { return {.memory = true, .cpu = true, .pids = true, .io = true, .devices = true}; }
   Needs operator|(const Needs& o) const;
-  std::vector<std::string> names() const;  ///< of controllers
+  std::vector<std::string> names() const;  ///< of v2's controllers
 };
+
+/// v1's name of a controller of v2.
+std::string_view v1_name(std::string_view controller);
 
 /// The hierarchies that a pod touches, tracking first, what each of them limits, and the names in `needs` that none
 /// has.

@@ -69,6 +69,16 @@ TEST(Layout, KnowsTheUnifiedHierarchyAlone) {
   EXPECT_EQ(layout.unified()->own, "/user.slice/user-0.slice/session-1.scope");
 }
 
+TEST(Choice, FindsIoUnderItsOldNameInVersionOne) {
+  const Layout v1 = parse_layout("1:blkio:/\n", "39 31 0:36 / /b rw - cgroup cgroup rw,blkio\n");
+  const Choice old = choose(v1, {.io = true}, "");
+  ASSERT_EQ(old.uses.size(), 1U);
+  EXPECT_THAT(old.uses[0].controllers, ElementsAre("io"));
+  const Layout v2 = parse_layout(kUnifiedCgroup, kUnifiedMounts);
+  EXPECT_THAT(choose(v2, {.io = true}, "cpu io").uses[0].controllers, ElementsAre("io"));
+  EXPECT_THAT(choose(v2, {.io = true}, "cpu").missing, ElementsAre("io"));
+}
+
 TEST(Layout, IsEmptyWithoutCgroupMounts) {
   const Layout layout = parse_layout(kUnifiedCgroup, "23 1 0:20 / /sys rw - sysfs sysfs rw\ngarbage\n\n");
   EXPECT_EQ(layout.mode(), Mode::none);
@@ -109,7 +119,7 @@ TEST(Choose, TouchesOnlyTrackingWhenNothingIsLimited) {
 
 TEST(Choose, AddsTheHierarchiesOfTheNeedsOnce) {
   const Layout layout = parse_layout(kPairedCgroup, kPairedMounts);
-  const Choice c = choose(layout, {.memory = true, .cpu = true, .pids = true, .devices = false}, "");
+  const Choice c = choose(layout, {.memory = true, .cpu = true, .pids = true}, "");
   EXPECT_THAT(c.uses, ElementsAre(Choice::Use{layout.tracking(), {}}, Choice::Use{layout.v1("memory"), {"memory"}},
                                   Choice::Use{layout.v1("cpu"), {"cpu"}}));
   EXPECT_THAT(c.missing, ElementsAre("pids"));
@@ -117,8 +127,7 @@ TEST(Choose, AddsTheHierarchiesOfTheNeedsOnce) {
 
 TEST(Choose, TakesControllersOfTheUnifiedHierarchy) {
   const Layout layout = parse_layout(kUnifiedCgroup, kUnifiedMounts);
-  const Choice c =
-      choose(layout, {.memory = true, .cpu = true, .pids = false, .devices = true}, "cpuset memory pids\n");
+  const Choice c = choose(layout, {.memory = true, .cpu = true, .devices = true}, "cpuset memory pids\n");
   EXPECT_THAT(c.uses, ElementsAre(Choice::Use{layout.unified(), {"memory", "devices"}}));
   EXPECT_THAT(c.missing, ElementsAre("cpu"));
 }

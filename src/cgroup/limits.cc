@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "sys/file.h"
 
 namespace rkt::cgroup {
 namespace {
@@ -25,6 +26,15 @@ std::vector<Write> plan_v1(const Limits& l) {
   }
   if (l.cpu_shares) out.push_back({"cpu", "cpu.shares", cat(*l.cpu_shares)});
   if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
+  for (const auto& disk : l.disks) {
+    const auto throttle = [&](const char* file, const std::optional<std::int64_t>& limit) {
+      if (limit) out.push_back({"io", cat("blkio.throttle.", file), cat(disk, " ", *limit)});
+    };
+    throttle("read_bps_device", l.io_bytes);
+    throttle("write_bps_device", l.io_bytes);
+    throttle("read_iops_device", l.io_operations);
+    throttle("write_iops_device", l.io_operations);
+  }
   if (l.default_devices) {
     out.push_back({"devices", "devices.deny", "a"});
     for (const auto& d : standard_devices()) out.push_back({"devices", "devices.allow", d});
@@ -42,6 +52,12 @@ std::vector<Write> plan_v2(const Limits& l) {
   if (l.cpu_milli) out.push_back({"cpu", "cpu.max", cat(quota_from_milli(*l.cpu_milli), " ", kPeriod)});
   if (l.cpu_shares) out.push_back({"cpu", "cpu.weight", cat(weight_from_shares(*l.cpu_shares))});
   if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
+  for (const auto& disk : l.disks) {
+    std::string value = disk;
+    if (l.io_bytes) value += cat(" rbps=", *l.io_bytes, " wbps=", *l.io_bytes);
+    if (l.io_operations) value += cat(" riops=", *l.io_operations, " wiops=", *l.io_operations);
+    if (value != disk) out.push_back({"io", "io.max", std::move(value)});
+  }
   return out;
 }
 
@@ -51,14 +67,28 @@ Needs Limits::needs() const {
   return {.memory = memory_bytes.has_value(),
           .cpu = cpu_milli.has_value() || cpu_shares.has_value(),
           .pids = pids.has_value(),
+          .io = io_bytes.has_value() || io_operations.has_value(),
           .devices = default_devices};
 }
 
 std::vector<Write> plan_limits(bool v2, const std::vector<std::string>& controllers, const Limits& limits) {
   auto writes = v2 ? plan_v2(limits) : plan_v1(limits);
-  std::erase_if(writes,
-                [&](const Write& w) { return std::ranges::find(controllers, w.controller) == controllers.end(); });
+  const auto has = [&](std::string_view name) { return std::ranges::find(controllers, name) != controllers.end(); };
+  std::erase_if(writes, [&](const Write& w) { return !has(w.controller) && (v2 || !has(v1_name(w.controller))); });
   return writes;
+}
+
+std::vector<std::string> find_disks(const DirFd& sys_block) {
+  std::vector<std::string> out;
+  for (const auto& name : sys_block.names()) {
+    const auto number = [&](const char* file) {
+      return std::string(trim(find_file_text(sys_block, cat(name, "/", file), 64).value_or("")));
+    };
+    if (const std::string size = number("size"); size.empty() || size == "0") continue;
+    if (std::string device = number("dev"); !device.empty()) out.push_back(std::move(device));
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 std::uint64_t weight_from_shares(std::int64_t shares) {

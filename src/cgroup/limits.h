@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cgroup/layout.h"
+#include "sys/dir.h"
 
 namespace rkt::cgroup {
 
@@ -17,8 +18,10 @@ struct Limits {
   std::optional<std::int64_t> cpu_milli;     ///< thousandths of a core
   std::optional<std::int64_t> cpu_shares;    ///< 2…262144
   std::optional<std::int64_t> pids;
-  bool default_devices = false;      ///< default-deny devices: only the standard nodes and `devices`
-  std::vector<std::string> devices;  ///< more nodes, as "c 10:200 rw" (v1 syntax)
+  std::optional<std::int64_t> io_bytes, io_operations;  ///< a second, of each of `disks` and in each direction
+  std::vector<std::string> disks;                       ///< "MAJOR:MINOR"
+  bool default_devices = false;                         ///< default-deny devices: only the standard nodes and `devices`
+  std::vector<std::string> devices;                     ///< more nodes, as "c 10:200 rw" (v1 syntax)
   Needs needs() const;
 };
 
@@ -31,6 +34,9 @@ struct Write {
 
 /// The writes for `controllers` of one hierarchy. v2 has none for devices, but a program (devices.h).
 std::vector<Write> plan_limits(bool v2, const std::vector<std::string>& controllers, const Limits& limits);
+
+/// Whole disks with something on them, as "MAJOR:MINOR"; `sys_block`: /sys/block.
+std::vector<std::string> find_disks(const DirFd& sys_block);
 
 /// v2's weight 1…10000 for v1's shares 2…262144, linear as the OCI runtimes do it.
 std::uint64_t weight_from_shares(std::int64_t shares);

@@ -6,13 +6,16 @@
 
 #include <algorithm>
 
+#include "sys/file.h"
+#include "sys/tempdir.h"
+
 namespace rkt::cgroup {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const std::vector<std::string> kAll = {"memory", "cpu", "pids", "devices"};
+const std::vector<std::string> kAll = {"memory", "cpu", "pids", "io", "devices"};
 
 TEST(PlanLimits, WritesMemoryBeforeMemoryAndSwapSinceTheSecondMayNotBeLess) {
   EXPECT_THAT(plan_limits(false, {"memory"}, {.memory_bytes = 16 << 20, .cpu_milli = 500}),
@@ -38,6 +41,36 @@ TEST(PlanLimits, DeniesAllDevicesBeforeAllowingSome) {
   ASSERT_GT(writes.size(), 2U);
   EXPECT_EQ(writes.front(), (Write{"devices", "devices.deny", "a"}));
   EXPECT_EQ(writes.back(), (Write{"devices", "devices.allow", "b 8:1 r"}));
+}
+
+TEST(PlanLimits, ThrottlesEachDiskInBothDirections) {
+  const Limits limits{.io_bytes = 1000, .io_operations = 20, .disks = {"8:0", "254:0"}};
+  EXPECT_THAT(plan_limits(true, kAll, limits),
+              ElementsAre(Write{"io", "io.max", "8:0 rbps=1000 wbps=1000 riops=20 wiops=20"},
+                          Write{"io", "io.max", "254:0 rbps=1000 wbps=1000 riops=20 wiops=20"}));
+  EXPECT_THAT(plan_limits(false, {"io"}, {.io_bytes = 7, .disks = {"8:0"}}),
+              ElementsAre(Write{"io", "blkio.throttle.read_bps_device", "8:0 7"},
+                          Write{"io", "blkio.throttle.write_bps_device", "8:0 7"}));
+  EXPECT_THAT(plan_limits(true, {"memory"}, limits), IsEmpty());
+}
+
+TEST(PlanLimits, LimitsProcessesAlikeInBothVersions) {
+  for (const bool v2 : {false, true})
+    EXPECT_THAT(plan_limits(v2, {"pids"}, {.pids = 5}), ElementsAre(Write{"pids", "pids.max", "5"}));
+}
+
+TEST(Disks, AreThoseWithASize) {
+  const TempDir tree;
+  const DirFd block = DirFd::open(tree.path());
+  const auto disk = [&](const std::string& name, const char* size, const char* dev) {
+    const DirFd dir = block.make_sub(name);
+    write_file(dir, "size", size, 0644);
+    write_file(dir, "dev", dev, 0644);
+  };
+  disk("sda", "2048\n", "8:0\n");
+  disk("loop0", "0\n", "7:0\n");
+  block.make_sub("odd");
+  EXPECT_THAT(find_disks(block), ElementsAre("8:0"));
 }
 
 TEST(PlanLimits, WritesNothingWithoutLimits) {

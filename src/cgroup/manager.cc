@@ -207,7 +207,21 @@ void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limit
   if (filter && limits.default_devices) attach_device_filter(dir, limits.devices);
 }
 
-void PodCgroups::collect(Group& group, const Place& place, const DirFd& dir, bool first) {
+void PodCgroups::limit_pod(const Limits& limits) const {
+  for (const Place& place : places_) limit(place, place.dir, limits);
+}
+
+// The kernel asks for both: the group to be born in, and the one above it and the parent's.
+void PodCgroups::give_to_owner(const DirFd& dir) const {
+  if (::fchownat(dir.get(), "cgroup.procs", owner_, owner_, AT_SYMLINK_NOFOLLOW) < 0)
+    throw Error::from_errno("give a cgroup to the pod's users");
+}
+
+void PodCgroups::collect(Group& group, const Place& place, const DirFd& dir, bool first) const {
+  if (first && place.hierarchy.v2 && owner_ != 0) {
+    give_to_owner(place.dir);
+    give_to_owner(dir);
+  }
   if (first) {
     group.tracking_ = dir.clone();
     group.tracking_is_v2_ = place.hierarchy.v2;

@@ -72,9 +72,13 @@ class PodCgroups {
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);
 
+  /// Who starts processes in the groups made from here on: it must own the files that it is asked about (v2).
+  void set_owner(std::uint32_t id) { owner_ = id; }
   Group init();  ///< where the pod's pid 1 goes; made when missing
   /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
   Group app(const std::string& name, const Limits& limits);
+  /// Of everything in the pod together.
+  void limit_pod(const Limits& limits) const;
   std::optional<Group> find_app(const std::string& name) const;
   void remove_app(const std::string& name) const;  ///< kills what is left inside; missing is fine
   /// Processes of the app that the kernel killed for want of memory; 0 where nobody counts them (no memory limit).
@@ -100,8 +104,10 @@ class PodCgroups {
   void remove_quietly() noexcept;
   void warn_missing(std::string_view controller) const;
   void limit(const Place& place, const DirFd& dir, const Limits& limits) const;
-  static void collect(Group& group, const Place& place, const DirFd& dir, bool first);
+  void collect(Group& group, const Place& place, const DirFd& dir, bool first) const;
+  void give_to_owner(const DirFd& dir) const;
 
+  std::uint32_t owner_ = 0;
   std::string scope_;
   Mode mode_ = Mode::none;
   std::vector<Place> places_;  // [0] is the tracking hierarchy

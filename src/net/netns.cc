@@ -43,7 +43,7 @@ void share_directory() {
 
 }  // namespace
 
-PinnedNetns make_pinned_netns(const DirFd& pod) {
+PinnedNetns make_pinned_netns(const DirFd& pod, int made) {
   share_directory();
   PinnedNetns out{.fd = {}, .path = cat(kDir, "/", random_name())};
   AtomicFile record(pod, "netns", 0644);
@@ -51,7 +51,7 @@ PinnedNetns make_pinned_netns(const DirFd& pod) {
   record.commit(AtomicFile::Sync::no);
   const UniqueFd target(::open(out.path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
   if (!target) throw Error::from_errno(cat("make ", quoted(out.path)));
-  const NetnsScope scope = NetnsScope::make_new();
+  const NetnsScope scope = made < 0 ? NetnsScope::make_new() : NetnsScope::enter(made);
   set_link_up("lo");
   if (::mount("/proc/thread-self/ns/net", out.path.c_str(), nullptr, MS_BIND, nullptr) < 0)
     throw Error::from_errno(cat("pin the network namespace at ", quoted(out.path)));

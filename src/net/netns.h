@@ -18,7 +18,8 @@ struct PinnedNetns {
 
 /// Writes POD/netns first, then makes and pins the namespace with its loopback up: a crash in between leaves a path
 /// that unpin() knows, never a pin that nobody knows.
-PinnedNetns make_pinned_netns(const DirFd& pod);
+/// `made`: the namespace, when somebody has made it already; else -1.
+PinnedNetns make_pinned_netns(const DirFd& pod, int made);
 
 /// The path in POD/netns; nullopt when there is none. Throws when it is no path that make_pinned_netns() could have
 /// written.

@@ -30,7 +30,7 @@ class Builder {
                                                      request_.networks);
                             });
     if (!request_.ports.empty() && networks.empty()) throw Error(Errc::invalid, "no networks found");
-    PinnedNetns netns = make_pinned_netns(request_.pod);
+    PinnedNetns netns = make_pinned_netns(request_.pod, request_.netns);
     setup_.netns = std::move(netns.fd);
     netns_path_ = netns.path;
     const DirFd copies = request_.pod.make_sub("net", 0755);

@@ -39,6 +39,7 @@ struct Request {
   std::string local_config;  ///< <lcd>; its net.d is searched for configurations and plugins
   std::vector<PortForward> ports;
   Plugins plugins = Plugins::automatic;
+  int netns = -1;  ///< the namespace, when it is made already; borrowed
 };
 
 struct Setup {

@@ -4,13 +4,16 @@
 
 #include <string>
 
+#include "stage0/trees.h"
 #include "store/store.h"
 #include "sys/dir.h"
 
 namespace rkt::stage0 {
 
-/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says.
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app);
+/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says. `users`:
+/// whose the app's files appear to be; nullptr: the host's.
+void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app,
+                const PrivateUsers* users = nullptr);
 
 /// The same without an overlay: a copy of the tree of `image`.
 void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app);

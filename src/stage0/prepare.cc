@@ -131,7 +131,7 @@ class Writer {
 
   void finish() {
     if (overlay_) write_file(pod_, "overlay-prepared", "", 0640);
-    if (!users_) return;
+    if (!users_ || overlay_) return;
     shift_owners(root_, *users_);
     if (::fchown(root_.get(), users_->shift, users_->shift) < 0)
       throw Error::from_errno("change the owner of the root of stage1");
@@ -150,6 +150,13 @@ class Writer {
   DirFd root_;
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
+
+// Trees that cannot be shown with other owners are copied, and the copies' owners moved.
+bool can_map(store::Store& store, const store::ImageRecord& stage1, const IdRange& users) {
+  if (tree::can_map_owners(tree::render(store, stage1), make_user_namespace(users).get())) return true;
+  log::note("stage0", "warning: private users need copies of the images here: overlays cannot map owners");
+  return false;
+}
 
 void save_uuid(const std::string& file, const Uuid& id) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
@@ -188,9 +195,6 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
   in_context([] { return std::string("error setting up stage0"); },
              [&] {
-               if (request.overlay && request.private_users)
-                 throw Error(Errc::unsupported,
-                             "cannot use both overlay and user namespace: not implemented yet. (Try --no-overlay)");
                const std::string data = data_of(store);
                const KeyLock lock = store::prepare_lock(data, LockMode::shared);
                const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes)
@@ -200,7 +204,8 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
                std::optional<IdRange> users;
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               Writer writer(store, pod.dir, request.overlay, users);
+               const bool overlay = request.overlay && (!users || can_map(store, request.stage1, *users));
+               Writer writer(store, pod.dir, overlay, users);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);
                writer.finish();

@@ -17,6 +17,7 @@
 #include "stage0/name_service.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
+#include "stage0/users.h"
 #include "sys/file.h"
 
 namespace rkt::stage0 {
@@ -29,6 +30,7 @@ struct Start {
   NameService names;
   std::string stage1_tree;
   bool overlay = false;
+  std::optional<IdRange> users;
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -41,11 +43,13 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
   if (options.interactive && s.apps.size() > 1)
     throw Error(Errc::usage, "interactive option only supports pods with one app");
   s.names = plan_name_service(options);
+  s.users = find_range(pod);
   const Stage1 stage1 = Stage1::of(pod);
   if (options.mutable_pod && !stage1.takes_mutable_pods())
     throw Error(Errc::unsupported, "stage1 does not support mutable pods");
   s.entrypoint = stage1.entrypoint("run");
-  s.call = plan_run_args(stage1, options, s.names.argument(), find_file_text(pod, "private-users-prepared", 64), id);
+  s.call = plan_run_args(stage1, options, s.names.argument(),
+                         s.users ? std::optional(s.users->str()) : std::nullopt, id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
   return s;
@@ -78,8 +82,11 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
   if (s.overlay && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
+  std::optional<PrivateUsers> users;
+  if (s.overlay && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
   for (const auto& app : s.apps) {
-    if (s.overlay) attach_app(store, pod, root, app);
+    if (s.overlay) attach_app(store, pod, root, app, users ? &*users : nullptr);
+    const FileOwner owner(s.users ? s.users->shift : 0);
     add_mtab(root, app);
   }
   write_name_files(root, s.names);

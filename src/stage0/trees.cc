@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/mount.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -25,6 +26,26 @@ void give_to_group_of(const DirFd& from, const DirFd& dir) {
     throw Error::from_errno("set the group of an overlay directory");
 }
 
+// upper and work of the pod, below POD/overlay/ID.
+struct Layers {
+  DirFd own, upper, work;
+};
+
+Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
+  const DirFd overlay = pod.make_sub("overlay", 0750);
+  // Files that an app makes must not inherit the group of a packaged pods directory.
+  if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
+  DirFd own = overlay.make_sub(tree.id, 0750);
+  give_to_group_of(overlay, own);
+  DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
+  if (!app.empty()) {
+    upper = upper.make_sub(app, 0755);
+    work = work.make_sub(app, 0750);
+  }
+  take_attributes(upper, tree.lowers.front());
+  return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};
+}
+
 }  // namespace
 
 tree::Tree open_tree(store::Store& store, const std::string& id) {
@@ -39,18 +60,20 @@ tree::Tree open_tree(store::Store& store, const std::string& id) {
 }
 
 UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
-  const DirFd overlay = pod.make_sub("overlay", 0750);
-  // Files that an app makes must not inherit the group of a packaged pods directory.
-  if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
-  const DirFd own = overlay.make_sub(tree.id, 0750);
-  give_to_group_of(overlay, own);
-  DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
-  if (!app.empty()) {
-    upper = upper.make_sub(app, 0755);
-    work = work.make_sub(app, 0750);
-  }
-  take_attributes(upper, tree.lowers.front());
-  return tree::mount_overlay(tree, upper, work);
+  const Layers layers = make_layers(tree, pod, app);
+  return tree::mount_overlay(tree, layers.upper, layers.work);
+}
+
+UniqueFd mount_for_pod_mapped(const tree::Tree& tree, const DirFd& pod, const std::string& app,
+                              const PrivateUsers& users) {
+  const Layers layers = make_layers(tree, pod, app);
+  const DetachedMount mapped = DetachedMount::copy(layers.own.get(), "");
+  if (!mapped.map_owners(users.user_namespace.get()))
+    throw Error(Errc::unsupported, "the file system of the pods cannot map owners").hint("use --no-overlay");
+  const DirFd own(dup_fd(mapped.fd()));
+  const std::string below = app.empty() ? "" : cat("/", app);
+  return tree::mount_overlay_mapped(tree, own.sub(cat("upper", below)), own.sub(cat("work", below)),
+                                    users.user_namespace.get(), users.range.shift);
 }
 
 }  // namespace rkt::stage0

@@ -75,16 +75,6 @@ void shift_one(const DirFd& dir, const std::string& name, const struct stat& st,
 
 }  // namespace
 
-std::string IdRange::str() const { return cat(shift, ":", count); }
-
-std::optional<IdRange> IdRange::parse(std::string_view text) {
-  const auto parts = split(text, ':');
-  if (parts.size() != 2) return std::nullopt;
-  const auto shift = parse_int<std::uint32_t>(parts[0]), count = parse_int<std::uint32_t>(parts[1]);
-  if (!shift || !count) return std::nullopt;
-  return IdRange{*shift, *count};
-}
-
 IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::uint16_t()>& random) {
   // Ranges start at multiples of 65536 above the host's own users and below 2^31, where some programs stop.
   for (int attempt = 0; attempt < 10'000; ++attempt) {

@@ -11,14 +11,9 @@
 
 #include "pod/pod.h"
 #include "sys/dir.h"
+#include "sys/userns.h"
 
 namespace rkt::stage0 {
-
-struct IdRange {
-  std::uint32_t shift = 0, count = 0;
-  std::string str() const;  ///< SHIFT:COUNT
-  static std::optional<IdRange> parse(std::string_view text);
-};
 
 /// Pure: a range of 65536 ids that meets none of `taken`; `random` supplies candidates.
 IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::uint16_t()>& random);

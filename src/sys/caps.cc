@@ -72,6 +72,14 @@ CapMask own_effective_caps() {
   return data[0].effective | (CapMask{data[1].effective} << 32);
 }
 
+void raise_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) < 0) throw Error::from_errno("read own capabilities");
+  for (auto& half : data) half.effective = half.permitted;
+  if (::syscall(SYS_capset, &header, data) < 0) throw Error::from_errno("raise capabilities");
+}
+
 void drop_capabilities(CapMask keep) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct data[2] = {};

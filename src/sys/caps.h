@@ -21,6 +21,9 @@ constexpr CapMask cap_bit(int number) { return CapMask{1} << number; }
 /// The effective capabilities of this process.
 CapMask own_effective_caps();
 
+/// This thread can use all the capabilities that it may have. Throws.
+void raise_capabilities();
+
 /// This thread keeps these of what it has, and no inheritable ones. Throws.
 void drop_capabilities(CapMask keep);
 

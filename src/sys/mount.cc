@@ -38,6 +38,16 @@ void DetachedMount::restrict(std::uint64_t attributes, Depth depth) const {
     throw Error::from_errno("restrict a mount");
 }
 
+bool DetachedMount::map_owners(int user_namespace, Depth depth) const {
+  mount_attr attr{};
+  attr.attr_set = MOUNT_ATTR_IDMAP;
+  attr.userns_fd = static_cast<std::uint64_t>(user_namespace);
+  const unsigned deep = depth == Depth::recursive ? AT_RECURSIVE : 0U;
+  if (::mount_setattr(fd(), "", AT_EMPTY_PATH | deep, &attr, sizeof attr) == 0) return true;
+  if (errno == EINVAL || errno == EPERM) return false;  // the latter: mapped already
+  throw Error::from_errno("map the owners of a mount");
+}
+
 void DetachedMount::isolate() const {
   mount_attr attr{};
   attr.propagation = MS_PRIVATE;

@@ -15,16 +15,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/mount.h"
+#include "sys/userns.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {
 namespace {
 
 constexpr std::size_t kMaxOption = 255;  // what fsconfig takes as one string
-
-int fsconfig(int fs, unsigned command, const char* key, const void* value, int aux) {
-  return static_cast<int>(::syscall(SYS_fsconfig, fs, command, key, value, aux));
-}
 
 std::string fd_name(int fd) { return cat(fd); }
 
@@ -87,9 +85,18 @@ bool configure(int fs, Form form, const Layers& layers) {
          fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
 }
 
-UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work) {
+// -1: as it is.
+DirFd open_layer(const std::string& path, int user_namespace) {
+  if (user_namespace < 0) return DirFd::open(path);
+  const DetachedMount layer = DetachedMount::copy(AT_FDCWD, path);
+  if (!layer.map_owners(user_namespace))
+    throw Error(Errc::unsupported, cat("the file system of ", quoted(path), " cannot map owners"));
+  return DirFd(dup_fd(layer.fd()));
+}
+
+UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, int user_namespace = -1) {
   Layers layers{.upper = upper, .work = work};
-  for (const auto& path : tree.lowers) layers.lowers.push_back(DirFd::open(path));
+  for (const auto& path : tree.lowers) layers.lowers.push_back(open_layer(path, user_namespace));
   const unsigned attributes = upper == nullptr ? MOUNT_ATTR_RDONLY : 0;
   std::optional<AmongDescriptors> place;
   bool old = false;  // before Linux 6.5
@@ -112,19 +119,38 @@ UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work) {
 }
 
 // An overlay without an upper needs two lowers; a tree of one layer may hold whiteouts, which only an overlay hides.
-UniqueFd mount_single(const Tree& tree) {
+UniqueFd mount_single(const Tree& tree, int user_namespace = -1) {
   Tree two = tree;
   const auto& path = tree.lowers.front();
   const std::string trees = path.substr(0, path.rfind('/', path.rfind('/') - 1));
   (void)DirFd::open(trees).make_sub(".empty", 0755);
   two.lowers.push_back(trees + "/.empty");
-  return mount_layers(two, nullptr, nullptr);
+  return mount_layers(two, nullptr, nullptr, user_namespace);
 }
 
 }  // namespace
 
 UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work) {
   return mount_layers(tree, &upper, &work);
+}
+
+UniqueFd mount_overlay_mapped(const Tree& tree, const DirFd& upper, const DirFd& work, int user_namespace,
+                              std::uint32_t root) {
+  // The overlay works in `upper` and `work` as who mounts it; root of the host has no id there.
+  const FileOwner owner(root);
+  return mount_layers(tree, &upper, &work, user_namespace);
+}
+
+bool can_map_owners(const Tree& tree, int user_namespace) {
+  try {
+    Tree top = tree;
+    top.lowers.resize(1);
+    mount_single(top, user_namespace);
+    return true;
+  } catch (const Error& e) {
+    log::debug("tree", e.what());
+    return false;
+  }
 }
 
 UniqueFd mount_read_only(const Tree& tree) {

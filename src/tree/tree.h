@@ -4,6 +4,7 @@
 // (on-disk-format.md).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -60,6 +61,12 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
 /// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped =
 /// gone.
 UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work);
+/// The same, its files owned by the ids of a user namespace whose root is `root`; on disk, also in `upper`, nothing of
+/// that is seen. `upper` and `work` are of one mount that is mapped likewise.
+UniqueFd mount_overlay_mapped(const Tree& tree, const DirFd& upper, const DirFd& work, int user_namespace,
+                              std::uint32_t root);
+/// Whether this kernel can do that with this tree.
+bool can_map_owners(const Tree& tree, int user_namespace);
 /// The same without an upper: read-only.
 UniqueFd mount_read_only(const Tree& tree);
 

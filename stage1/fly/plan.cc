@@ -14,6 +14,7 @@ struct Wanted {
   std::string volume, path;
   bool from_image = false;  // declared as a mount point: a volume must be there
   bool image_read_only = false;
+  const appc::Volume* own = nullptr;  // named by the mount itself
 };
 
 std::vector<Wanted> collect(const appc::RuntimeApp& app, const std::vector<appc::MountPoint>& mount_points) {
@@ -21,7 +22,7 @@ std::vector<Wanted> collect(const appc::RuntimeApp& app, const std::vector<appc:
   for (const auto& m : app.mounts) {
     if (std::ranges::find(out, m.volume, &Wanted::volume) != out.end())
       throw Error(Errc::invalid, cat("duplicate mount given: ", quoted(m.volume)));
-    out.push_back({.volume = m.volume, .path = m.path});
+    out.push_back({.volume = m.volume, .path = m.path, .own = m.app_volume ? &*m.app_volume : nullptr});
   }
   for (const auto& p : mount_points) {
     auto it = std::ranges::find(out, p.name.str(), &Wanted::volume);
@@ -35,6 +36,7 @@ std::vector<Wanted> collect(const appc::RuntimeApp& app, const std::vector<appc:
 }
 
 const appc::Volume& volume_of(const Wanted& w, const std::vector<appc::Volume>& volumes) {
+  if (w.own != nullptr) return *w.own;
   const auto it = std::ranges::find(volumes, w.volume, [](const appc::Volume& v) { return v.name.str(); });
   if (it != volumes.end()) return *it;
   throw Error(Errc::invalid, cat("missing volume for ", w.from_image ? "mountpoint " : "mount ", quoted(w.volume)));

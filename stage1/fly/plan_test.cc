@@ -38,6 +38,12 @@ std::string failure(const appc::RuntimeApp& app, const std::vector<appc::MountPo
   return "no error";
 }
 
+TEST(PlanMounts, AMountMayBringItsOwnVolume) {
+  const auto app = app_with({{.volume = "v", .path = "/data", .app_volume = volume("v,kind=host,source=/own")}});
+  const auto plan = plan_mounts(app, {}, {volume("v,kind=host,source=/pods")}, "/pod");
+  EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/own", .target = "/data"}));
+}
+
 TEST(FlyMounts, BeginWithTheHostsKernelFilesystemsAndATmpfs) {
   const auto plan = plan_mounts(app_with({}), {}, {}, "/pod");
   ASSERT_EQ(plan.size(), 4U);

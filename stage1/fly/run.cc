@@ -52,7 +52,10 @@ void close_strays(int lock, unsigned sockets) {
 }
 
 void make_empty_volumes(const FlyPod& pod) {
-  for (const auto& v : pod.manifest.volumes) {
+  std::vector<appc::Volume> volumes = pod.manifest.volumes;
+  for (const auto& m : pod.app().mounts)
+    if (m.app_volume) volumes.push_back(*m.app_volume);
+  for (const auto& v : volumes) {
     if (v.kind != appc::Volume::Kind::empty) continue;
     const DirFd dir = pod.dir.make_sub("sharedVolumes", 0755).make_sub(v.name.str(), 0770);
     if (::fchown(dir.get(), static_cast<uid_t>(v.uid), static_cast<gid_t>(v.gid)) < 0 ||
@@ -69,6 +72,16 @@ void make_mounts(const FlyPod& pod) {
       [] { return "can't evaluate mounts"; },
       [&] { return plan_mounts(pod.app(), pod.exec_spec().mount_points, pod.manifest.volumes, cwd.data()); });
   apply_mounts(pod.root, plan);
+}
+
+// fly starts what it is given on the host: whoever asked for more is told.
+void say_what_is_missing(const FlyPod& pod) {
+  std::vector<std::string> names;
+  for (const auto* list : {&pod.exec_spec().isolators, &pod.manifest.isolators})
+    for (const auto& isolator : *list) names.push_back(isolator.name);
+  if (pod.app().read_only_rootfs) names.emplace_back("--readonly-rootfs");
+  if (!pod.exec_spec().event_handlers.empty()) names.emplace_back("eventHandlers");
+  for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 
 void make_name_files(const FlyPod& pod, const RunOptions& options) {
@@ -112,6 +125,7 @@ int run(const std::vector<std::string>& args) {
   if (spec.exec.empty())
     throw Error(Errc::invalid,
                 cat("image ", quoted(pod.app().image_name), " has an empty \"exec\" (try --exec=BINARY)"));
+  say_what_is_missing(pod);
   make_mounts(pod);
   make_name_files(pod, options);
   const Credentials who = credentials_of(pod);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -68,7 +69,9 @@ void pass_gate(const AppChildPlan& p) noexcept {
 }
 
 void find_pid_namespace(const AppChildPlan& p) noexcept {
-  if (p.pid_namespace >= 0 && ::setns(p.pid_namespace, CLONE_NEWPID) < 0) die(p, AppStep::process);
+  // In one call: who is in the user namespace may not go into a pid namespace of the host's any more.
+  const int kinds = CLONE_NEWPID | (p.user_namespace ? CLONE_NEWUSER : 0);
+  if (p.pid_namespace >= 0 && ::setns(p.pid_namespace, kinds) < 0) die(p, AppStep::process);
 }
 
 void join_cgroups(const AppChildPlan& p) noexcept {
@@ -102,12 +105,30 @@ void close_descriptors(const AppChildPlan& p) noexcept {
   if (::syscall(SYS_close_range, 3U, ~0U, how) < 0) die(p, AppStep::descriptors);
 }
 
-void set_oom_score(const AppChildPlan& p) noexcept {
-  if (p.oom_score == nullptr) return;
+void write_own(const AppChildPlan& p, const char* file, const char* text, AppStep step) noexcept {
+  if (text == nullptr) return;
   std::size_t size = 0;
-  while (p.oom_score[size] != '\0') ++size;
-  const int fd = ::openat(p.proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || ::write(fd, p.oom_score, size) < 0) die(p, AppStep::oom_score);
+  while (text[size] != '\0') ++size;
+  const int fd = ::openat(p.proc, file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, text, size) < 0) die(p, step);
+}
+
+// What the image names is never a way through /proc to what this process, or pid 1, has open of the host's (the
+// CVE-2024-21626 class), nor to the program that this process was cloned from (CVE-2019-5736).
+int open_plain(const char* path, std::uint64_t flags) noexcept {
+  open_how how{};
+  how.flags = flags | O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+}
+
+void take_directory(const AppChildPlan& p) noexcept {
+  const int fd = open_plain(p.directory, O_DIRECTORY);
+  if (fd < 0 || ::syscall(SYS_fchdir, fd) < 0) die(p, AppStep::directory);
+}
+
+void check_program(const AppChildPlan& p) noexcept {
+  if (open_plain(p.exe, 0) < 0) die(p, AppStep::exec);
 }
 
 // By raw system calls: libc's wrappers would signal threads that a clone does not have.
@@ -165,6 +186,8 @@ int status_of(AppStep step) noexcept {
       return 220;
     case AppStep::oom_score:
       return 206;
+    case AppStep::label:
+      return 229;
     case AppStep::directory:
       return 200;
     case AppStep::group:
@@ -199,6 +222,8 @@ const char* describe(AppStep step) noexcept {
       return "make a session";
     case AppStep::oom_score:
       return "set its OOM score";
+    case AppStep::label:
+      return "take its security context or profile";
     case AppStep::directory:
       return "change to the working directory";
     case AppStep::group:
@@ -226,8 +251,10 @@ const char* describe(AppStep step) noexcept {
   take_root(p);
   take_descriptors(p);
   if (!outside) make_session(p);
-  set_oom_score(p);
-  if (::chdir(p.directory) < 0) die(p, AppStep::directory);
+  write_own(p, "self/oom_score_adj", p.oom_score, AppStep::oom_score);
+  write_own(p, p.label_file, p.label, AppStep::label);
+  take_directory(p);
+  check_program(p);
   ::umask(0022);
   close_descriptors(p);
   take_ids(p);

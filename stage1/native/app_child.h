@@ -28,6 +28,7 @@ enum class AppStep : std::uint8_t {
   descriptors,
   session,
   oom_score,
+  label,
   directory,
   group,
   user,
@@ -56,8 +57,10 @@ struct AppChildPlan {
   const char* root;           // path that becomes "/"; nullptr: it is "/" already
   int stdio[3];               // become 0, 1, 2; all of them above 2
   bool controlling_terminal;  // of descriptor 0
-  int proc;                   // /proc, for the OOM score
+  int proc;                   // the kernel's /proc, not the image's: for the OOM score and the label
   const char* oom_score;      // nullptr: inherited
+  const char* label_file;     // below /proc; nullptr: no security module's label
+  const char* label;
   const char* directory;
   uid_t uid;
   gid_t gid;
@@ -67,6 +70,7 @@ struct AppChildPlan {
   bool no_new_privs;
   const sock_fprog* filter;  // nullptr: none
   int pid_namespace;         // pidfd of a process in the one to go into; -1: this is the one
+  bool user_namespace;       // with `pid_namespace`: into that process's user namespace too
   std::uint64_t permit;  // with `pid_namespace`: what `filter` takes for a permit as third argument; see sys/seccomp.h
   int gate[2];           // a pipe; nothing is executed before its write end is closed by all. -1: no gate
   const char* exe;

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "stage1/native/pod.h"
 #include "stage1/native/target.h"
+#include "sys/userns.h"
 
 namespace rkt::native {
 namespace {
@@ -43,19 +44,6 @@ mode_t type_of(int fd, std::string_view what) {
 
 DirFd as_directory(const DetachedMount& mount) { return DirFd(dup_fd(mount.fd())); }
 
-// A copy of a bind's source. Only a device node that is itself the source keeps its power: nodes below a directory are
-// whatever somebody made there.
-DetachedMount copy_source(const MountOp& op) {
-  const Depth depth = op.recursive ? Depth::recursive : Depth::this_mount;
-  DetachedMount copy = DetachedMount::copy(AT_FDCWD, op.source, depth);
-  copy.isolate();  // the host's later mounts would come without these attributes
-  const mode_t type = type_of(copy.fd(), op.source);
-  const bool device = type == S_IFCHR || type == S_IFBLK;
-  const std::uint64_t attributes = (device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY);
-  if (attributes != 0) copy.restrict(attributes, depth);
-  return copy;
-}
-
 void make_node(const DirFd& dir, const Node& node) {
   if (::mknodat(dir.get(), node.name, S_IFCHR | 0666, ::makedev(node.major, node.minor)) < 0 ||
       ::fchmodat(dir.get(), node.name, 0666, 0) < 0)
@@ -73,13 +61,34 @@ void make_usual_directories(const DirFd& root) {
   if (::mkdirat(root.get(), "tmp", 0755) == 0) (void)!::fchmodat(root.get(), "tmp", 01777, 0);
 }
 
+// The nodes live in the same file system as the rest of /dev. Made by the host's root, since nobody else can.
+DetachedMount make_dev(uid_t root) {
+  const FileOwner owner(root);
+  const std::string id = cat(root);
+  DetachedMount dev =
+      DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}, {"uid", id.c_str()}, {"gid", id.c_str()}},
+                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  const DirFd dir = as_directory(dev);
+  for (const Node& node : kNodes) make_node(dir, node);
+  for (const auto& [target, name] : kDevLinks)
+    if (::symlinkat(target, dir.get(), name) < 0) throw Error::from_errno(cat("make link ", quoted(name)));
+  make_directory(dir, "pts", 0755);
+  make_directory(dir, "shm", 01777);
+  make_directory(dir, "mqueue", 01777);
+  make_directory(dir, "net", 0755);
+  make_node(dir.sub("net"), kTun);
+  return dev;
+}
+
 }  // namespace
 
-SharedMounts SharedMounts::make(DetachedMount devpts) {
+SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size) {
+  const std::string size = cat(shm_size.value_or(0));
   return {.proc = DetachedMount::make("proc", {}, kInert),
           .sys = DetachedMount::make("sysfs", {}, kInert),
           .devpts = std::move(devpts),
-          .shm = DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert),
+          .shm = shm_size ? DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", size.c_str()}}, kInert)
+                          : DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert),
           .mqueue = DetachedMount::make("mqueue", {}, kInert)};
 }
 
@@ -115,25 +124,46 @@ void take_stage1_root() {
   change_root(copy.fd());
 }
 
-PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared) : shared_(std::move(shared)) {
+// Only a device node that is itself the source keeps its power: nodes below a directory are whatever somebody made
+// there.
+DetachedMount PodMounts::copy_source(const MountOp& op, const MountOwner& owner) {
+  const Depth depth = op.recursive ? Depth::recursive : Depth::this_mount;
+  DetachedMount copy = DetachedMount::copy(AT_FDCWD, op.source, depth);
+  copy.isolate();  // the host's later mounts would come without these attributes
+  const mode_t type = type_of(copy.fd(), op.source);
+  const bool device = type == S_IFCHR || type == S_IFBLK;
+  const std::uint64_t attributes = (device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY);
+  if (attributes != 0) copy.restrict(attributes, depth);
+  // What the pod itself has made belongs to its users already.
+  const bool of_host = op.source.starts_with('/');
+  if (owner.users >= 0 && of_host && !copy.map_owners(owner.users, depth))
+    notes_.push_back(cat("stage1: warning: ", quoted(op.source),
+                         " cannot be shown with the owners of private users: its owner is nobody in the pod"));
+  return copy;
+}
+
+PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared, const MountOwner& owner)
+    : shared_(std::move(shared)) {
   receive_mounts_only();
   for (const auto& plan : apps) {
-    App app{.plan = &plan, .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)), .sources = {}};
+    App app{.plan = &plan,
+            .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)),
+            .dev = make_dev(owner.root),
+            .sources = {}};
     app.root.isolate();
     app.root.restrict(MOUNT_ATTR_NODEV);
     for (const auto& op : plan.ops)
       if (op.kind == Kind::bind)
         app.sources.push_back(
             in_context([&] { return cat("app ", quoted(plan.name), ": volume for ", quoted(op.target)); },
-                       [&] { return copy_source(op); }));
+                       [&] { return copy_source(op, owner); }));
     apps_.push_back(std::move(app));
   }
 }
 
-void PodMounts::take_root() {
-  take_stage1_root();
-  shared_.attach_below("");
-}
+void PodMounts::take_root() { take_stage1_root(); }
+
+void PodMounts::share() { shared_.attach_below(""); }
 
 void PodMounts::assembled() const noexcept { SharedMounts::detach(); }
 
@@ -153,7 +183,7 @@ void PodMounts::assemble(std::size_t index) {
                  if (op.kind == Kind::bind)
                    bind(root, op, app.sources[source++]);
                  else
-                   perform(root, op);
+                   perform(app, root, op);
                });
   if (app.plan->read_only_root) app.root.restrict(MOUNT_ATTR_RDONLY);
   null_node_.reset();
@@ -161,7 +191,7 @@ void PodMounts::assemble(std::size_t index) {
 
 void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
 
-void PodMounts::perform(const DirFd& root, const MountOp& op) {
+void PodMounts::perform(const App& app, const DirFd& root, const MountOp& op) {
   const auto on_directory = [&](const DetachedMount& mount) {
     mount.attach(make_target(root, op.target, TargetKind::directory).get());
   };
@@ -176,7 +206,7 @@ void PodMounts::perform(const DirFd& root, const MountOp& op) {
       return;
     }
     case Kind::dev:
-      make_dev(root);
+      attach_dev(root, app.dev);
       return;
     case Kind::pts:
       on_directory(DetachedMount::copy(shared_.devpts.fd(), ""));
@@ -211,20 +241,9 @@ void PodMounts::perform(const DirFd& root, const MountOp& op) {
   }
 }
 
-// The nodes live in the same file system as the rest of /dev, but each is mounted on itself without "nodev": these six
-// work, and a node that somebody makes beside them does not.
-void PodMounts::make_dev(const DirFd& root) {
-  const DetachedMount dev =
-      DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+// Each node is mounted on itself without "nodev": these six work, and a node that somebody makes beside them does not.
+void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev) {
   const DirFd dir = as_directory(dev);
-  for (const Node& node : kNodes) make_node(dir, node);
-  for (const auto& [target, name] : kDevLinks)
-    if (::symlinkat(target, dir.get(), name) < 0) throw Error::from_errno(cat("make link ", quoted(name)));
-  make_directory(dir, "pts", 0755);
-  make_directory(dir, "shm", 01777);
-  make_directory(dir, "mqueue", 01777);
-  make_directory(dir, "net", 0755);
-  make_node(dir.sub("net"), kTun);
   dev.attach(make_top_directory(root, "dev", 0755).get());
   std::vector<std::pair<std::string, DetachedMount>> nodes;
   for (const Node& node : kNodes) nodes.emplace_back(node.name, DetachedMount::copy(dev.fd(), node.name));

@@ -2,7 +2,9 @@
 // Performs the mounts of a pod. All of it happens in pid 1's mount namespace, before anything of the image runs:
 //
 //   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
-//   of it take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
+//   of it
+//   take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
+//   share()       what all apps have in common is attached. From here on the root of the pod's users is enough
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
 //   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
@@ -33,7 +35,8 @@ struct SharedMounts {
   DetachedMount proc, sys, devpts, shm, mqueue;
 
   /// Call in the pod's pid, ipc and network namespaces. `devpts`: the pod's terminals.
-  static SharedMounts make(DetachedMount devpts);
+  /// `shm_size`: of /dev/shm, in bytes.
+  static SharedMounts make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size);
   /// Copies of what is attached below `root`.
   static SharedMounts copy_of(const std::string& root);
   /// Attaches them below `root`, which has the places: before Linux 6.15 only what is attached can be copied.
@@ -45,11 +48,20 @@ struct SharedMounts {
 /// A read-only copy of S1 becomes this process's root. With POD as the working directory.
 void take_stage1_root();
 
+/// Whose the mounts are.
+struct MountOwner {
+  int users = -1;  ///< the pod's user namespace; -1: the host's
+  uid_t root = 0;  ///< its root, on the host
+};
+
 class PodMounts {
  public:
   /// Call with POD as the working directory.
-  PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared);
+  PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared, const MountOwner& owner = {});
+  /// What the person who started the pod should know.
+  const std::vector<std::string>& notes() const noexcept { return notes_; }
   void take_root();
+  void share();
   void assemble(std::size_t app);
   /// Every app is: what they share is no longer to be seen by pid 1.
   void assembled() const noexcept;
@@ -64,15 +76,17 @@ class PodMounts {
  private:
   struct App {
     const AppMountPlan* plan;
-    DetachedMount root;
+    DetachedMount root, dev;
     std::vector<DetachedMount> sources;  // of the bind operations, in order
   };
-  void perform(const DirFd& root, const MountOp& op);
-  void make_dev(const DirFd& root);
+  DetachedMount copy_source(const MountOp& op, const MountOwner& owner);
+  void perform(const App& app, const DirFd& root, const MountOp& op);
+  void attach_dev(const DirFd& root, const DetachedMount& dev);
   void hide(const DirFd& root, const MountOp& op);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 
   std::vector<App> apps_;
+  std::vector<std::string> notes_;
   SharedMounts shared_;
   std::optional<DetachedMount> nothing_;    // an empty directory
   std::optional<DetachedMount> null_node_;  // /dev/null of the app that is being assembled

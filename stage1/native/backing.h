@@ -6,8 +6,8 @@
 
 namespace rkt::native {
 
-/// Makes POD/sharedVolumes/NAME for every empty volume that the app mounts, once a name. Implicit ones of Docker images
-/// start with a copy of what the image has there.
+/// Makes POD/sharedVolumes/NAME for every empty volume that the app mounts, once a name. Those of Docker images
+/// start with a copy of what the image has there, if nobody has put anything into them.
 void make_backing(const Pod& pod, const AppPlan& app);
 
 }  // namespace rkt::native

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/confinement.h"
 
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/syscall_sets.h"
+#include "sys/file.h"
 
 namespace rkt::native {
 namespace {
@@ -55,7 +59,32 @@ void add_essentials(SeccompRules& rules) {
   for (const auto name : essential_calls()) rules.names.emplace_back(name);
 }
 
+std::optional<ExecLabel> plan_label(const appc::Isolators& isolators) {
+  if (isolators.selinux && !isolators.apparmor_profile.empty())
+    throw Error(Errc::invalid, "an SELinux context and an AppArmor profile exclude each other");
+  if (!isolators.apparmor_profile.empty())
+    return ExecLabel{.module = ExecLabel::Module::apparmor, .text = cat("exec ", isolators.apparmor_profile)};
+  if (!isolators.selinux) return std::nullopt;
+  const appc::SelinuxContext& c = *isolators.selinux;
+  return ExecLabel{.text = cat(c.user, ":", c.role, ":", c.type, ":", c.level)};
+}
+
 }  // namespace
+
+const char* ExecLabel::file() const noexcept {
+  return module == Module::selinux ? "self/attr/exec" : "self/attr/apparmor/exec";
+}
+
+void check_label_support(const ExecLabel& label) {
+  if (label.module == ExecLabel::Module::selinux) {
+    struct statfs fs{};
+    if (::statfs("/sys/fs/selinux", &fs) == 0 && fs.f_type == SELINUX_MAGIC) return;
+    throw Error(Errc::unsupported, "isolator os/linux/selinux-context: SELinux is not active on this host");
+  }
+  const auto enabled = find_file_text(DirFd::open("/"), "sys/module/apparmor/parameters/enabled", 64);
+  if (!trim(enabled.value_or("")).starts_with('Y'))
+    throw Error(Errc::unsupported, "isolator os/linux/apparmor-profile: AppArmor is not active on this host");
+}
 
 CapMask plan_caps(const appc::Isolators& isolators, std::vector<std::string>& warnings) {
   if (isolators.caps_retain && isolators.caps_remove)
@@ -110,8 +139,7 @@ Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const 
   }
   // A filter must not be handed to a set-user-ID program, unless root installed it.
   out.no_new_privs = isolators.no_new_privs || (uid != 0 && out.filter.has_value());
-  for (const auto& name : isolators.ignored) out.warnings.push_back(cat("warning: isolator ", name, " has no effect"));
-  if (isolators.selinux) out.warnings.push_back("warning: isolator os/linux/selinux-context has no effect");
+  out.label = plan_label(isolators);
   return out;
 }
 

@@ -19,8 +19,16 @@ namespace rkt::native {
 /// CAP_AUDIT_WRITE … CAP_SYS_CHROOT: the 14 of the reference.
 constexpr CapMask kDefaultCaps = 0xa80425fb;
 
+/// What a security module confines a program by: written into the process's attribute before it is executed.
+struct ExecLabel {
+  enum class Module { selinux, apparmor } module = Module::selinux;
+  std::string text;
+  const char* file() const noexcept;  ///< below /proc
+};
+
 struct Confinement {
   CapMask caps = 0;  ///< bounding set
+  std::optional<ExecLabel> label;
   bool no_new_privs = false;
   std::optional<std::vector<sock_filter>> filter;
   std::vector<std::string> warnings;
@@ -33,6 +41,9 @@ CapMask plan_caps(const appc::Isolators& isolators, std::vector<std::string>& wa
 /// Which rules the isolator means; nullopt: no filter at all ("@appc.io/all" retained). An unknown wildcard throws: the
 /// reference drops it, and so leaves more open than was asked for.
 std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set);
+
+/// Throws when this kernel does not have the module: what was asked for is never left out.
+void check_label_support(const ExecLabel& label);
 
 Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions);
 

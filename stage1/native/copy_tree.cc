@@ -4,17 +4,20 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <climits>
+#include <map>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/descent.h"
 
 namespace rkt::native {
 namespace {
 
-constexpr int kMaxDepth = 512;
+constexpr std::size_t kLongestPath = PATH_MAX - NAME_MAX - 2;  // of a file that others are linked to
 
 Error failed(const std::string& name) { return Error::from_errno(cat("copy ", quoted(name))); }
 
@@ -35,12 +38,35 @@ void copy_bytes(int from, int to, off_t size, const std::string& name) {
   }
 }
 
-// Owner before mode: changing it clears the set-user-ID bit.
-void copy_attributes(int dir, const std::string& name, const struct stat& st) {
+std::string by_fd(const DirFd& dir, const std::string& name) { return cat("/proc/self/fd/", dir.get(), "/", name); }
+
+// A file system that has no attributes of a kind leaves them out.
+void copy_xattrs(const DirFd& from, const DirFd& to, const std::string& name) {
+  const std::string source = by_fd(from, name), target = by_fd(to, name);
+  const ssize_t any = ::llistxattr(source.c_str(), nullptr, 0);
+  if (any == 0 || (any < 0 && errno == ENOTSUP)) return;
+  std::string names(XATTR_LIST_MAX, '\0'), value(XATTR_SIZE_MAX, '\0');
+  const ssize_t listed = ::llistxattr(source.c_str(), names.data(), names.size());
+  if (listed < 0) throw failed(name);
+  names.resize(static_cast<std::size_t>(listed));
+  for (const auto part : split(names, '\0')) {
+    const std::string key(part);
+    if (key.empty()) continue;
+    const ssize_t size = ::lgetxattr(source.c_str(), key.c_str(), value.data(), value.size());
+    if (size < 0 && errno == ENODATA) continue;
+    if (size < 0 || (::lsetxattr(target.c_str(), key.c_str(), value.data(), static_cast<std::size_t>(size), 0) < 0 &&
+                     errno != ENOTSUP))
+      throw failed(name);
+  }
+}
+
+// Owner before mode and attributes: changing it clears set-user-ID bits and capabilities. Times last.
+void copy_attributes(const DirFd& from, const DirFd& to, const std::string& name, const struct stat& st) {
   const timespec times[2] = {st.st_atim, st.st_mtim};
-  if (::fchownat(dir, name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
-  if (!S_ISLNK(st.st_mode) && ::fchmodat(dir, name.c_str(), st.st_mode & 07777, 0) < 0) throw failed(name);
-  if (::utimensat(dir, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
+  if (::fchownat(to.get(), name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
+  if (!S_ISLNK(st.st_mode) && ::fchmodat(to.get(), name.c_str(), st.st_mode & 07777, 0) < 0) throw failed(name);
+  copy_xattrs(from, to, name);
+  if (::utimensat(to.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
 }
 
 void copy_link(const DirFd& from, const DirFd& to, const std::string& name) {
@@ -51,45 +77,83 @@ void copy_link(const DirFd& from, const DirFd& to, const std::string& name) {
     throw failed(name);
 }
 
-void copy_into(const DirFd& from, const DirFd& to, dev_t device, int depth);
-
-void copy_entry(const DirFd& from, const DirFd& to, const std::string& name, dev_t device, int depth) {
+struct stat status_of(const DirFd& dir, const std::string& name) {
   struct stat st{};
-  if (::fstatat(from.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
-  switch (st.st_mode & S_IFMT) {
-    case S_IFREG: {
-      const UniqueFd source = from.open_file(name, O_RDONLY);
-      const UniqueFd target = to.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-      copy_bytes(source.get(), target.get(), st.st_size, name);
-      break;
-    }
-    case S_IFDIR:
-      if (st.st_dev != device) return;
-      copy_into(from.sub(name), to.make_sub(name, 0700), device, depth + 1);
-      break;
-    case S_IFLNK:
-      copy_link(from, to, name);
-      break;
-    case S_IFSOCK:
-      return;
-    default:
-      if (::mknodat(to.get(), name.c_str(), st.st_mode, st.st_rdev) < 0) throw failed(name);
-  }
-  copy_attributes(to.get(), name, st);
+  if (::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
+  return st;
 }
 
-void copy_into(const DirFd& from, const DirFd& to, dev_t device, int depth) {
-  if (depth > kMaxDepth) throw Error(Errc::invalid, "copy a directory: it is nested too deeply");
-  for (const auto& name : from.names()) copy_entry(from, to, name, device, depth);
-}
+class Copy {
+ public:
+  Copy(const DirFd& from, const DirFd& to) : top_(to.clone()), from_(from.clone()), to_(to.clone()) {
+    struct stat st{};
+    if (::fstat(from.get(), &st) < 0) throw Error::from_errno("look at a directory to copy");
+    device_ = st.st_dev;
+  }
+
+  void run() {
+    for (;;) {
+      if (auto name = from_.next()) {
+        copy_entry(*name);
+        continue;
+      }
+      if (from_.at_top()) break;
+      const std::string name = from_.up();
+      to_.up();
+      path_.resize(path_.rfind('/'));
+      copy_attributes(from_.at(), to_.at(), name, status_of(from_.at(), name));
+    }
+    copy_attributes(from_.at(), top_, ".", status_of(from_.at(), "."));
+  }
+
+ private:
+  void copy_entry(const std::string& name) {
+    const struct stat st = status_of(from_.at(), name);
+    if (S_ISSOCK(st.st_mode)) return;
+    if (S_ISDIR(st.st_mode)) {
+      if (st.st_dev != device_) return;
+      DirFd source = from_.at().sub(name), target = to_.at().make_sub(name, 0700);
+      from_.down(name, std::move(source));
+      to_.down(name, std::move(target));
+      path_ += cat("/", name);
+      return;
+    }
+    if (linked(st, name)) return;
+    make(name, st);
+    copy_attributes(from_.at(), to_.at(), name, st);
+  }
+
+  void make(const std::string& name, const struct stat& st) {
+    if (S_ISREG(st.st_mode)) {
+      const UniqueFd source = from_.at().open_file(name, O_RDONLY);
+      const UniqueFd target = to_.at().open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+      copy_bytes(source.get(), target.get(), st.st_size, name);
+    } else if (S_ISLNK(st.st_mode)) {
+      copy_link(from_.at(), to_.at(), name);
+    } else if (::mknodat(to_.at().get(), name.c_str(), st.st_mode, st.st_rdev) < 0) {
+      throw failed(name);
+    }
+  }
+
+  // Another name of a file that has been copied. What lies too deep is copied once more.
+  bool linked(const struct stat& st, const std::string& name) {
+    if (st.st_nlink < 2 || path_.size() > kLongestPath) return false;
+    const auto [it, first] = copied_.emplace(std::pair(st.st_dev, st.st_ino), cat(path_, "/", name));
+    if (first) return false;
+    const UniqueFd there = top_.open_in_root(it->second, O_PATH | O_NOFOLLOW);
+    if (::linkat(there.get(), "", to_.at().get(), name.c_str(), AT_EMPTY_PATH) < 0) throw failed(name);
+    return true;
+  }
+
+  DirFd top_;
+  Descent from_, to_;
+  dev_t device_ = 0;
+  std::string path_;  // of where it stands, below the top
+  std::map<std::pair<dev_t, ino_t>, std::string> copied_;
+};
 
 }  // namespace
 
-void copy_tree(const DirFd& from, const DirFd& to) {
-  struct stat st{};
-  if (::fstat(from.get(), &st) < 0) throw Error::from_errno("look at a directory to copy");
-  copy_into(from, to, st.st_dev, 0);
-  copy_attributes(to.get(), ".", st);
-}
+void copy_tree(const DirFd& from, const DirFd& to) { Copy(from, to).run(); }
 
 }  // namespace rkt::native

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/file.h"
@@ -34,6 +35,35 @@ TEST_F(CopyTree, KeepsModesLinksAndContents) {
   EXPECT_EQ(look("dir").st_mode & 07777, 0750U);
   EXPECT_TRUE(S_ISLNK(look("link").st_mode));
   EXPECT_TRUE(S_ISFIFO(look("fifo").st_mode));
+}
+
+TEST_F(CopyTree, KeepsAllNamesOfAFile) {
+  from_.make_sub("a").make_sub("b");
+  write_file(from_, "a/b/one", "text", 0644);
+  ASSERT_EQ(::linkat(from_.get(), "a/b/one", from_.get(), "two", 0), 0);
+  copy_tree(from_, to_);
+  EXPECT_EQ(look("two").st_ino, look("a/b/one").st_ino);
+  EXPECT_EQ(look("two").st_nlink, 2U);
+}
+
+TEST_F(CopyTree, KeepsExtendedAttributes) {
+  write_file(from_, "file", "text", 0644);
+  const std::string source = tmp_.path() + "/from/file";
+  if (::setxattr(source.c_str(), "user.note", "x", 1, 0) < 0) GTEST_SKIP() << "no user attributes here";
+  copy_tree(from_, to_);
+  char value[8];
+  ASSERT_EQ(::getxattr((tmp_.path() + "/to/file").c_str(), "user.note", value, sizeof value), 1);
+  EXPECT_EQ(value[0], 'x');
+}
+
+TEST_F(CopyTree, GoesToAnyDepth) {
+  DirFd at = from_.clone();
+  for (int i = 0; i < 600; ++i) at = at.make_sub("d");
+  write_file(at, "end", "x", 0644);
+  copy_tree(from_, to_);
+  DirFd copy = to_.clone();
+  for (int i = 0; i < 600; ++i) copy = copy.sub("d");
+  EXPECT_EQ(read_file(copy, "end"), "x");
 }
 
 TEST_F(CopyTree, AHoleStaysAHole) {

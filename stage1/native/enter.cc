@@ -52,6 +52,7 @@ struct Target {
   AppPlan plan;
   UniqueFd process;
   cgroup::Group group;
+  std::optional<IdRange> users;
 };
 
 Target find_target(const EnterOptions& options, const std::string& path) {
@@ -70,9 +71,11 @@ Target find_target(const EnterOptions& options, const std::string& path) {
   auto process = find_in_pod(options.pid, running->pid);
   // Also when the app has ended and its number was given away, what is in its cgroup is confined as it was.
   if (!process || (group && !group->contains(process->pid))) throw Error(not_running);
-  Target out{.plan = plan_enter(*app, state->restrictions, [](std::string_view) {}),
+  const auto users = IdRange::parse(trim(find_file_text(pod.dir, "private-users-prepared", 64).value_or("")));
+  Target out{.plan = plan_enter(*app, state->restrictions, users.has_value(), [](std::string_view) {}),
              .process = std::move(process->fd),
-             .group = group ? std::move(*group) : cgroup::Group()};
+             .group = group ? std::move(*group) : cgroup::Group(),
+             .users = users};
   out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
   out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
   out.plan.directory = "/";
@@ -85,8 +88,9 @@ struct Streams {
 };
 
 // The caller's own descriptors stay outside: who is root in the pod could open them again through /proc.
-Streams make_streams(Relay& relay) {
+Streams make_streams(Relay& relay, uid_t owner) {
   Streams s;
+  const FileOwner files(owner);  // the command opens /dev/stdout again as root of the pod
   if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) {
     const UniqueFd pts(::open("/dev/pts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!pts) throw Error::from_errno("open the app's \"/dev/pts\"");
@@ -157,7 +161,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
     if (v.starts_with("PATH=")) search = v.substr(5);
   argv.front() = stage1::find_executable(root, argv.front(), &search, "/");
   const UniqueFd signals = take_signals();
-  Streams streams = make_streams(relay);
+  Streams streams = make_streams(relay, target.users ? target.users->shift : 0);
   const FaultPage faults(1);
   const pid_t pid = launch({.argv = argv,
                             .env = target.plan.env,
@@ -170,6 +174,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
                             .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                             .controlling_terminal = streams.terminal,
                             .new_cgroup_namespace = false,
+                            .user_namespace = target.users.has_value(),
                             .pid_namespace = target.process.get()},
                            faults.slot(0));
   const auto process = open_pidfd(pid);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/etc_files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/record.h"
 #include "sys/file.h"
@@ -12,6 +16,13 @@ constexpr const char* kGeneratedHosts = "rkt-hosts";
 constexpr const char* kFallbackHosts = "hosts-fallback";
 constexpr const char* kGeneratedResolv = "rkt-resolv.conf";
 constexpr const char* kBareHosts = "127.0.0.1\tlocalhost localhost.localdomain\n";
+
+// Root of the pod may write them, as without users of its own.
+void give_files(const DirFd& etc, uid_t root) {
+  for (const char* name : {kGeneratedHosts, kFallbackHosts, kGeneratedResolv})
+    if (::fchownat(etc.get(), name, root, root, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+      throw Error::from_errno(cat("give the pod its file ", quoted(name)));
+}
 
 }  // namespace
 
@@ -68,11 +79,10 @@ bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hos
                                                                                  : nullptr;
   if (hosts != nullptr)
     replace_file(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
-  if (options.resolv == ResolvMode::from_network && dns) {
+  if (options.resolv == ResolvMode::from_network && dns)
     replace_file(etc, kGeneratedResolv, resolv_conf(*dns, dns_network));
-    return true;
-  }
-  return options.resolv == ResolvMode::stage0;
+  if (options.users) give_files(etc, options.users->shift);
+  return options.resolv == ResolvMode::stage0 || (options.resolv == ResolvMode::from_network && dns);
 }
 
 }  // namespace rkt::native

@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "stage1/native/handover.h"
 #include "stage1/native/message.h"
+#include "stage1/native/sysctl.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 
@@ -45,6 +46,26 @@ void hide_arguments() {
   std::memcpy(program_invocation_name, kShown.data(), kShown.size());
 }
 
+// Made beforehand, since they have to belong to the user namespace that is joined last.
+void join_owned(InitInput& in) {
+  join_namespaces(in.users.uts.get(), CLONE_NEWUTS);
+  if (in.plan.own_ipc) join_namespaces(in.users.ipc.get(), CLONE_NEWIPC);
+  in.users.uts.reset();
+  in.users.ipc.reset();
+  in.users.network.reset();
+}
+
+// From here on nothing is the host's any more but what was copied: the mounts of the namespace made here can be handled
+// by the pod's root.
+void become_root_of_users(InitInput& in) {
+  join_user_namespace(in.users.user.get());
+  in.users.user.reset();
+  if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
+  // Both end with the change of ids.
+  become_unreadable();
+  die_with_parent(in.parent.get());
+}
+
 int supervise(InitInput& in) {
   become_unreadable();
   hide_arguments();
@@ -53,21 +74,29 @@ int supervise(InitInput& in) {
   leave_session_keyring();
   join(in.group.entry());
   if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
+  if (in.users.user) join_owned(in);
   in.group = cgroup::Group();
   in.netns.reset();
-  in.parent.reset();
   set_hostname(in.plan.hostname.c_str());
   close_streams();
   ::umask(0);  // modes are meant as they are written; apps get 0022
-  SharedMounts shared = SharedMounts::make(std::move(in.devpts));
+  SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size);
   if (in.handover >= 0) {
+    in.parent.reset();
+    apply_sysctls(shared.proc.fd(), in.plan.sysctls);
     hand_over(in.handover, shared);
     receive_mounts_only();
     take_stage1_root();
     return reap_until_asked(in.control);
   }
-  PodMounts mounts(in.mounts, std::move(shared));
+  apply_sysctls(shared.proc.fd(), in.plan.sysctls);
+  PodMounts mounts(in.mounts, std::move(shared),
+                   {.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
+  for (const auto& note : mounts.notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
   mounts.take_root();
+  if (in.users.user) become_root_of_users(in);
+  in.parent.reset();
+  mounts.share();
   Supervisor supervisor({.plan = in.plan,
                          .mounts = mounts,
                          .groups = std::move(in.groups),
@@ -77,6 +106,8 @@ int supervise(InitInput& in) {
 }
 
 }  // namespace
+
+int pod_namespaces(const PodPlan& plan) { return CLONE_NEWUTS | (plan.own_ipc ? CLONE_NEWIPC : 0); }
 
 void run_init(InitInput input) noexcept {
   const int control = input.control;

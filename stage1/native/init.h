@@ -14,6 +14,7 @@
 #include "stage1/native/plan.h"
 #include "stage1/native/supervisor.h"
 #include "sys/mount.h"
+#include "sys/userns.h"
 
 namespace rkt::native {
 
@@ -21,14 +22,18 @@ struct InitInput {
   const PodPlan& plan;
   const std::vector<AppMountPlan>& mounts;
   DetachedMount devpts;
-  UniqueFd parent;  ///< pidfd of the outer process
-  int control;      ///< message.h
-  int handover;     ///< mutable pods: takes the shared mounts (handover.h); -1: apps are launched here
-  UniqueFd netns;   ///< empty: the host's
+  UniqueFd parent;        ///< pidfd of the outer process
+  int control;            ///< message.h
+  int handover;           ///< mutable pods: takes the shared mounts (handover.h); -1: apps are launched here
+  OwnedNamespaces users;  ///< with private users; else empty
+  UniqueFd netns;         ///< empty: the host's
   cgroup::Group group;
   std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
 };
+
+/// The namespaces besides pid, mount and network: init is born in them, or joins those of its users.
+int pod_namespaces(const PodPlan& plan);
 
 [[noreturn]] void run_init(InitInput input) noexcept;
 

@@ -52,6 +52,7 @@ struct LaunchRequest {
   bool controlling_terminal = false;
   int gate[2] = {-1, -1};            ///< see app_child.h
   bool new_cgroup_namespace = true;  ///< false: this process is in the app's already
+  bool user_namespace = false;       ///< with `pid_namespace`: into that process's user namespace too
   int pid_namespace = -1;            ///< pidfd of a process in the one to go into; -1: children of this one are there
 };
 

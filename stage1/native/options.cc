@@ -100,13 +100,15 @@ void parse_net_plugins(const Words& words, const std::string& text, RunOptions& 
   out.external_plugins = text == "external";
 }
 
+void parse_users(const Words& words, const std::string& text, RunOptions& out) {
+  if (text.empty()) return;
+  out.users = IdRange::parse(text);
+  if (!out.users || out.users->shift == 0 || out.users->count == 0) throw words.bad(text);
+}
+
 // Flags of other flavors and of later interfaces: refused rather than passed over, since each asks for isolation or for
 // behaviour that the caller would miss.
-void refuse(const Words& words) {
-  if (words.name() == "private-users")
-    throw Error(Errc::unsupported, "--private-users is not supported by this stage1");
-  words.unknown();
-}
+void refuse(const Words& words) { words.unknown(); }
 
 bool parse_switch(const Words& words, RunOptions& out) {
   const std::string& name = words.name();
@@ -151,6 +153,8 @@ RunOptions parse_run(const std::vector<std::string>& args) {
       parse_ipc(words, words.value(), out);
     else if (name == "net-plugins")
       parse_net_plugins(words, words.value(), out);
+    else if (name == "private-users")
+      parse_users(words, words.value(), out);
     else
       refuse(words);
   }

@@ -2,11 +2,13 @@
 // Command lines of the entry points (reference: pods §2.2-2.5). Flags are "--name=value" or "--name value".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/uuid.h"
 #include "schema/cni/network.h"
+#include "sys/userns.h"
 
 namespace rkt::native {
 
@@ -28,6 +30,7 @@ struct RunOptions {
   Restrictions restrictions;
   bool host_ipc = false;
   bool external_plugins = false;  ///< of networks
+  std::optional<IdRange> users;   ///< --private-users
   Uuid uuid;
 };
 RunOptions parse_run(const std::vector<std::string>& args);

@@ -44,8 +44,8 @@ TEST(RunOptions, ConfineByDefault) {
 
 TEST(RunOptions, ThatAreUnknownOrAskForWhatIsNotThereAreRefused) {
   EXPECT_EQ(failure([] { parse_run({"--nonsense", kUuid}); }), "unknown flag: --nonsense");
-  EXPECT_EQ(failure([] { parse_run({"--private-users=1:2", kUuid}); }),
-            "--private-users is not supported by this stage1");
+  EXPECT_EQ(failure([] { parse_run({"--private-users=0:2", kUuid}); }),
+            "invalid value \"0:2\" for flag --private-users");
   EXPECT_EQ(failure([] { parse_run({"--ipc=mine", kUuid}); }), "invalid value \"mine\" for flag --ipc");
   EXPECT_EQ(failure([] { parse_run({"--dns-conf-mode=resolv=x", kUuid}); }),
             "invalid value \"resolv=x\" for flag --dns-conf-mode");

@@ -14,10 +14,13 @@
 #include "stage1/common/environment.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
+#include "stage1/native/target.h"
 #include "sys/file.h"
 
 namespace rkt::native {
 namespace {
+
+constexpr std::string_view kShmSize = "coreos.com/rkt/stage1/shm-size";
 
 void set(std::vector<appc::EnvVar>& env, std::string name, std::string value) {
   std::erase_if(env, [&](const appc::EnvVar& v) { return v.name == name; });
@@ -31,21 +34,28 @@ void plan_environment(const PodApp& app, AppPlan& out) {
   out.env = stage1::as_strings(env);
 }
 
-// The id of the group; the user's where an image of Docker's names a group that it does not have (reference: pods
-// §4.5).
-gid_t plan_group(const PodApp& app, const DirFd& root, uid_t uid) {
-  const appc::App& a = app.app();
-  try {
-    return stage1::resolve_group(root, a.group);
-  } catch (const Error&) {
-    const bool same = app.image.is_docker() && app.image.app && app.image.app->user == app.image.app->group &&
-                      a.group == app.image.app->group;
-    if (!same) throw;
-    return uid;
-  }
+struct Ids {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  std::optional<StartFault> fault;
+};
+
+// The owner of a path of the image, seen from the host.
+uid_t as_the_pod_sees(uid_t id, const std::string& name, const std::optional<IdRange>& users) {
+  if (!users || !name.starts_with('/')) return id;
+  if (id < users->shift || id - users->shift >= users->count)
+    throw Error(Errc::invalid, cat("the owner of ", quoted(name), " is nobody in the pod"));
+  return id - users->shift;
 }
 
-void plan_ids(const PodApp& app, const DirFd& root, AppPlan& out) {
+void check_range(uid_t id, const std::optional<IdRange>& users) {
+  if (users && id >= users->count)
+    throw Error(Errc::unsupported, cat("ID ", id, " does not fit into ", users->count, " private users"));
+}
+
+Ids find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRange>& users) {
+  Ids out;
   const auto attempt = [&](AppStep step, auto&& body) {
     try {
       body();
@@ -53,13 +63,23 @@ void plan_ids(const PodApp& app, const DirFd& root, AppPlan& out) {
       out.fault = {.status = status_of(step), .text = e.brief()};
     }
   };
-  attempt(AppStep::user, [&] { out.uid = stage1::resolve_user(root, app.app().user); });
-  if (!out.fault) attempt(AppStep::group, [&] { out.gid = plan_group(app, root, out.uid); });
+  const appc::App& a = app.app();
+  attempt(AppStep::user, [&] {
+    out.uid = as_the_pod_sees(stage1::resolve_user(root, a.user), a.user, users);
+    check_range(out.uid, users);
+  });
+  if (!out.fault)
+    attempt(AppStep::group, [&] {
+      out.gid = as_the_pod_sees(stage1::resolve_app_group(root, a, app.image, out.uid), a.group, users);
+      check_range(out.gid, users);
+    });
   out.groups = {out.gid};
   for (const auto g : app.app().supplementary_gids) {
     if (g < 0 || g >= UINT32_MAX) throw Error(Errc::invalid, "Invalid uid or gid");
+    check_range(static_cast<gid_t>(g), users);
     out.groups.push_back(static_cast<gid_t>(g));
   }
+  return out;
 }
 
 bool is_device(const VolumeMount& m, struct stat& st) {
@@ -67,10 +87,23 @@ bool is_device(const VolumeMount& m, struct stat& st) {
          (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
+// What the isolators of an app or of the pod say about the cgroup.
+cgroup::Limits limits_of(const appc::Isolators& isolators) {
+  if (isolators.network_bandwidth)
+    throw Error(Errc::unsupported, "isolator resource/network-bandwidth: the apps of a pod share its network")
+        .hint("limit the network itself, by the plugin \"bandwidth\" in its configuration");
+  cgroup::Limits out{.memory_bytes = isolators.memory_limit,
+                     .cpu_milli = isolators.cpu_milli_limit,
+                     .cpu_shares = isolators.cpu_shares,
+                     .pids = isolators.pids,
+                     .io_bytes = isolators.block_bandwidth,
+                     .io_operations = isolators.block_iops};
+  if (out.needs().io) out.disks = cgroup::find_disks(DirFd::open("/sys/block"));
+  return out;
+}
+
 void plan_limits(const appc::Isolators& isolators, const Restrictions& restrictions, AppPlan& out) {
-  out.limits.memory_bytes = isolators.memory_limit;
-  out.limits.cpu_milli = isolators.cpu_milli_limit;
-  out.limits.cpu_shares = isolators.cpu_shares;
+  out.limits = limits_of(isolators);
   // Every mount of an app but the standard nodes is "nodev", so device nodes are dead wherever they are made. Only who
   // may mount needs the device cgroup as well, which costs more than the whole rest of the start.
   out.limits.default_devices = restrictions.paths && (out.confinement.caps & cap_bit(CAP_SYS_ADMIN)) != 0;
@@ -81,11 +114,12 @@ void plan_limits(const appc::Isolators& isolators, const Restrictions& restricti
                                        m.read_only ? " r" : " rw"));
 }
 
-// Lowering the score needs a capability that a rkt inside of a container may lack.
-void plan_oom_score(const appc::Isolators& isolators, AppPlan& out, const Warn& warn) {
+// Lowering the score needs a capability that a rkt inside of a container may lack, and a user namespace always does.
+void plan_oom_score(const appc::Isolators& isolators, bool private_users, AppPlan& out, const Warn& warn) {
   if (!isolators.oom_score_adj) return;
   const auto own = parse_int<int>(trim(read_file("/proc/self/oom_score_adj"))).value_or(0);
-  if (*isolators.oom_score_adj < own && (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) == 0)
+  const bool may = !private_users && (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) != 0;
+  if (*isolators.oom_score_adj < own && !may)
     warn(
         cat("warning: app ", quoted(out.name), ": no permission to lower the OOM score to ", *isolators.oom_score_adj));
   else
@@ -99,6 +133,73 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
                   cat("app ", quoted(out.name), ": event handler ", quoted(h.name), " needs an absolute path"));
     (h.name == "pre-start" ? out.pre_start : out.post_stop).push_back(h.exec);
   }
+}
+
+// A target that is a link of the image's counts as where it leads to: what is mounted above it comes before.
+std::vector<VolumeMount> order_volumes(const DirFd& root, std::vector<VolumeMount> volumes, const Warn& warn) {
+  std::vector<std::pair<std::size_t, VolumeMount>> placed;
+  for (auto& m : volumes) {
+    if (is_at_or_below(m.target, "/proc"))
+      warn(cat("warning: the volume for ", quoted(m.target), " is left out: \"/proc\" is the kernel's"));
+    const std::string place = resolve_links(root, m.target);
+    placed.emplace_back(std::ranges::count(place, '/'), std::move(m));
+  }
+  std::ranges::stable_sort(placed, {}, &decltype(placed)::value_type::first);
+  volumes.clear();
+  for (auto& [depth, m] : placed) volumes.push_back(std::move(m));
+  return volumes;
+}
+
+// What `run` and `enter` have in common.
+AppPlan plan_process(const PodApp& app, const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions,
+                     bool private_users, const Warn& warn) {
+  AppPlan out;
+  out.name = app.name();
+  out.confinement = plan_confinement(isolators, uid, restrictions);
+  plan_oom_score(isolators, private_users, out, warn);
+  plan_environment(app, out);
+  return out;
+}
+
+PodNamespaces namespaces_of(const RunOptions& options) {
+  return {.network = options.net.contained(), .ipc = !options.host_ipc};
+}
+
+// The pod's annotation; else what the app that wants most has been given.
+std::optional<std::int64_t> plan_shm_size(const Pod& pod) {
+  const auto find = [](const std::vector<appc::Annotation>& all) -> std::optional<std::int64_t> {
+    const auto* text = appc::find_annotation(all, kShmSize);
+    if (text == nullptr) return std::nullopt;
+    return in_context([] { return cat("annotation ", kShmSize); },
+                      [&] {
+                        const auto size = appc::Quantity::parse(*text).value();
+                        if (size <= 0) throw Error(Errc::invalid, "the size must be positive");
+                        return size;
+                      });
+  };
+  auto out = find(pod.manifest.annotations);
+  if (out) return out;
+  for (const auto& app : pod.apps)
+    if (const auto size = find(app.runtime.annotations)) out = std::max(out.value_or(0), *size);
+  return out;
+}
+
+// What confines a program belongs to an app: for a pod it would look as if it had an effect.
+void refuse_app_isolators(const appc::Isolators& isolators) {
+  const bool confines = isolators.caps_retain || isolators.caps_remove || isolators.seccomp || isolators.no_new_privs ||
+                        isolators.selinux || !isolators.apparmor_profile.empty() || isolators.oom_score_adj;
+  if (confines)
+    throw Error(Errc::unsupported, "isolators of the pod: only resources and os/unix/sysctl belong to a pod as a whole")
+        .hint("give the others to each app");
+}
+
+void plan_pod_isolators(const Pod& pod, const RunOptions& options, PodPlan& out, const Warn& warn) {
+  const auto isolators = appc::interpret_pod_isolators(pod.manifest.isolators, "isolators");
+  for (const auto& name : isolators.unknown)
+    warn(cat("warning: unknown isolator ", quoted(name), " of the pod ignored"));
+  refuse_app_isolators(isolators);
+  out.limits = limits_of(isolators);
+  add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
 }
 
 net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& port) {
@@ -118,16 +219,25 @@ bool PodPlan::may_look_into_init() const {
 
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn) {
   const appc::App& a = app.app();
-  const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name()));
-  AppPlan out = plan_enter(app, options.restrictions, warn);
   const auto isolators = appc::interpret_isolators(a.isolators, "isolators");
+  const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name()));
+  const Ids ids = find_ids(app, root, options.users);
+  AppPlan out = plan_process(app, isolators, ids.uid, options.restrictions, options.users.has_value(), warn);
   out.directory = a.working_directory.empty() ? "/" : a.working_directory;
   out.argv = a.exec;
   out.argv.front() = stage1::find_executable(root, a.exec.front(), a.find_env("PATH"), out.directory);
-  plan_ids(app, root, out);
-  out.confinement = plan_confinement(isolators, out.uid, options.restrictions);
+  out.uid = ids.uid;
+  out.gid = ids.gid;
+  out.groups = ids.groups;
+  out.fault = ids.fault;
+  out.users = options.users;
+  add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
+  if (options.mutable_pod && !out.sysctls.empty())
+    throw Error(Errc::unsupported, "isolator os/unix/sysctl: the kernel parameters of a mutable pod are its own")
+        .hint("give the isolator to the pod");
+  if (out.confinement.label) check_label_support(*out.confinement.label);
   for (const auto& w : out.confinement.warnings) warn(cat(w, " (app ", quoted(out.name), ")"));
-  out.volumes = plan_volumes(app.runtime, a.mount_points, pod.manifest, warn);
+  out.volumes = order_volumes(root, plan_volumes(app.runtime, a.mount_points, pod.manifest, warn), warn);
   plan_limits(isolators, options.restrictions, out);
   plan_handlers(app, out);
   out.read_only_root = app.runtime.read_only_rootfs;
@@ -137,13 +247,9 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   return out;
 }
 
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn) {
-  AppPlan out;
-  out.name = app.name();
-  out.confinement = plan_confinement(appc::interpret_isolators(app.app().isolators, "isolators"), 0, restrictions);
-  plan_oom_score(appc::interpret_isolators(app.app().isolators, "isolators"), out, warn);
-  plan_environment(app, out);
-  return out;
+AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, bool private_users, const Warn& warn) {
+  const auto isolators = appc::interpret_isolators(app.app().isolators, "isolators");
+  return plan_process(app, isolators, 0, restrictions, private_users, warn);
 }
 
 std::vector<net::PortForward> plan_ports(const Pod& pod) {
@@ -171,14 +277,20 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   PodPlan out;
   out.hostname = options.hostname.empty() ? cat("rkt-", options.uuid.str()) : options.hostname;
   out.own_ipc = !options.host_ipc;
+  out.users = options.users;
   out.protect_paths = options.restrictions.paths;
   out.with_stdin = options.interactive;
   out.terminal = options.interactive && stdin_is_terminal;
+  if (options.mutable_pod && options.users)
+    throw Error(Errc::unsupported, "--private-users is not supported by mutable pods");
+  out.shm_size = plan_shm_size(pod);
+  plan_pod_isolators(pod, options, out, warn);
   // A mutable pod's are planned when they are started.
   for (const auto& app : pod.apps)
     if (!options.mutable_pod)
       out.apps.push_back(in_context([&] { return cat("app ", quoted(app.name())); },
                                     [&] { return plan_app(pod, app, options, warn); }));
+  for (const auto& app : out.apps) merge_sysctls(app.sysctls, out.sysctls);
   // Launching handlers takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
   if (options.restrictions.capabilities && out.may_look_into_init() && out.has_handlers())
     throw Error(Errc::unsupported, "CAP_SYS_PTRACE and event handlers exclude each other in a pod");

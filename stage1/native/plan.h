@@ -13,6 +13,7 @@
 #include "stage1/native/confinement.h"
 #include "stage1/native/options.h"
 #include "stage1/native/pod.h"
+#include "stage1/native/sysctl.h"
 #include "stage1/native/volumes.h"
 
 namespace rkt::native {
@@ -35,21 +36,30 @@ struct AppPlan {
   std::optional<std::string> oom_score;
   cgroup::Limits limits;
   std::vector<VolumeMount> volumes;
-  bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
+  std::optional<IdRange> users;  ///< ids above are those that the pod sees
+  Sysctls sysctls;               ///< path below /proc/sys, value
+  bool has_hosts = false;        ///< /etc/hosts is in the image or a volume
   bool read_only_root = false;
-  bool copy_up = false;  ///< implicit volumes start with what the image has there (Docker)
+  bool copy_up = false;  ///< empty volumes start with what the image has there (Docker)
   std::vector<std::vector<std::string>> pre_start, post_stop;
   std::optional<StartFault> fault;
 };
 
+/// What the pod's id `id` is on the host.
+inline uid_t on_host(const std::optional<IdRange>& users, uid_t id) { return users ? users->shift + id : id; }
+
 struct PodPlan {
   std::string hostname;
   bool own_ipc = true;
+  std::optional<IdRange> users;  ///< ids of apps are those that the pod sees
   bool protect_paths = true;
   bool terminal = false;  ///< --interactive, and rkt's stdin is a terminal
   bool with_stdin = false;
   std::vector<AppPlan> apps;
   std::vector<net::PortForward> ports;
+  std::optional<std::int64_t> shm_size;  ///< of /dev/shm; else half of the memory
+  cgroup::Limits limits;                 ///< of the pod as a whole
+  Sysctls sysctls;
 
   bool has_handlers() const;
   /// An app has CAP_SYS_PTRACE.
@@ -65,7 +75,7 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn);
 
 /// The confinement, the OOM score and the environment alone, for `enter`.
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, const Warn& warn);
+AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, bool private_users, const Warn& warn);
 
 /// Host ports of the manifest, with the apps' ports that they name. Throws when one names none.
 std::vector<net::PortForward> plan_ports(const Pod& pod);

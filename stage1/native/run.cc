@@ -66,9 +66,8 @@ class PodRun {
         lock_(std::move(lock)),
         pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
-        devpts_(DetachedMount::make("devpts",
-                                    {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
-                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)) {}
+        users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
+        devpts_(make_devpts(on_host(plan_.users, kTtyGroup))) {}
 
   int run() {
     const ScopeExit release([this] { clean_up(); });
@@ -79,7 +78,8 @@ class PodRun {
                              .networks = options_.net,
                              .local_config = options_.local_config,
                              .ports = plan_.ports,
-                             .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic});
+                             .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
+                             .netns = users_.network ? users_.network.get() : -1});
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
     make_streams();
@@ -87,8 +87,15 @@ class PodRun {
   }
 
  private:
+  static DetachedMount make_devpts(gid_t group) {
+    const std::string gid = cat(group);
+    return DetachedMount::make("devpts",
+                               {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", gid.c_str()}},
+                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  }
+
   void make_cgroups() {
-    cgroup::Needs needs;
+    cgroup::Needs needs = plan_.limits.needs();
     for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
     if (options_.mutable_pod) needs = cgroup::Needs::all();
     // A controller that is missing matters to the app that is limited by it.
@@ -99,6 +106,8 @@ class PodRun {
     cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, say,
                                           [&](std::string_view state) { replace_file(pod_.dir, "cgroups", state); });
     replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
+    cgroups_->limit_pod(plan_.limits);
+    cgroups_->set_owner(on_host(plan_.users, 0));
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
   }
@@ -126,13 +135,14 @@ class PodRun {
 
   // An app opens /dev/stdout again as the user it is.
   static void give_to(const AppPlan& app, int fd) {
-    if (::fchown(fd, app.uid, app.gid) < 0) throw Error::from_errno("give the app its standard streams");
+    if (::fchown(fd, on_host(app.users, app.uid), on_host(app.users, app.gid)) < 0)
+      throw Error::from_errno("give the app its standard streams");
   }
 
   void make_streams() {
     if (plan_.terminal) {
       Pty pty = Pty::make(devpts_.fd());
-      if (::fchown(pty.slave.get(), plan_.apps.front().uid, kTtyGroup) < 0)
+      if (::fchown(pty.slave.get(), on_host(plan_.users, plan_.apps.front().uid), on_host(plan_.users, kTtyGroup)) < 0)
         throw Error::from_errno("give the app its terminal");
       relay_.add_terminal(std::move(pty.master));
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
@@ -166,7 +176,7 @@ class PodRun {
     const UniqueFd signals = take_signals();
     auto self = open_pidfd(::getpid());
     const cgroup::Entry entry = init_group_.entry();
-    const std::uint64_t spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | (plan_.own_ipc ? CLONE_NEWIPC : 0);
+    const std::uint64_t spaces = CLONE_NEWPID | CLONE_NEWNS | (users_.user ? 0 : pod_namespaces(plan_));
     const NewProcess init = clone_process(spaces, entry.into);
     if (init.pid == 0) {
       ours.reset();
@@ -182,6 +192,7 @@ class PodRun {
                 .parent = std::move(*self),
                 .control = theirs.get(),
                 .handover = giver ? giver.get() : -1,
+                .users = std::move(users_),
                 .netns = std::move(network_.netns),
                 .group = std::move(init_group_),
                 .groups = std::move(groups_),
@@ -267,6 +278,7 @@ class PodRun {
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;
+  OwnedNamespaces users_;  // with private users
   DetachedMount devpts_;
   std::optional<cgroup::PodCgroups> cgroups_;
   cgroup::Group init_group_;

@@ -22,6 +22,7 @@ void start(const StartInput& in, AppFault& fault) {
   const std::vector<AppMountPlan> plans{in.mounts};
   PodMounts mounts(plans, SharedMounts::copy_of("stage1/rootfs"));
   mounts.take_root();
+  mounts.share();
   mounts.assemble(0);
   const std::string root = mounts.root_path(0);
   const UniqueFd nothing = in.stdio[0] < 0 ? null_input(root) : UniqueFd();

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes, users and groups."""
 import os
+import socket
+import subprocess
 
 import pytest
 
-from rktlib import entry
+from rktlib import busybox_rootfs, entry, oci_layout
 
 
 def test_a_host_volume_is_read_and_written(rkt, tmp_path):
@@ -129,3 +131,88 @@ def test_a_named_user_writes_to_a_volume(rkt, tmp_path):
     rkt.run(f"--volume=data,kind=host,source={host}", "--mount=volume=data,target=/data", "example.com/busybox", code=0)
     st = os.stat(host / "f")
     assert (st.st_uid, st.st_gid) == (1000, 1000)
+
+
+def docker_image(tmp_path, command, volumes, extra=(), user=""):
+    layer = [(i, b) for i, b in busybox_rootfs()]
+    for info, _ in layer:
+        info.name = info.name.replace("rootfs/", "", 1)
+    layer = [e for e in layer if e[0].name != "rootfs"] + list(extra)
+    return "oci:" + oci_layout(tmp_path / f"oci-{len(os.listdir(tmp_path))}", [layer], {"Entrypoint": ["/bin/sh", "-c", command], "User": user,
+                                                                                        "Volumes": {v: {} for v in volumes}})
+
+
+CONTENT = [entry("data", mode=0o2750, uid=5, gid=6), entry("data/f", "text", mode=0o4711, uid=7, gid=8, xattrs={"user.note": "x"}),
+           entry("data/second", type=b"1", link="data/f"), entry("data/link", link="/etc/passwd"), entry("data/dir", mode=0o1777), entry("data/dir/deep", "y", uid=9)]
+LOOK = "stat -c '%a %u:%g %h' /data /data/f /data/second /data/dir /data/dir/deep; readlink /data/link; cat /data/f"
+
+
+def test_a_docker_volume_starts_with_what_the_image_has_there(rkt, tmp_path):
+    image = docker_image(tmp_path, LOOK, ["/data"], CONTENT)
+    out = rkt.run("--insecure-options=image", image, code=0).out
+    assert out == "2750 5:6 3\n4711 7:8 2\n4711 7:8 2\n1777 0:0 2\n644 9:0 1\n/etc/passwd\ntext"
+    volume = next((rkt.data / "pods/run").glob("*/sharedVolumes/.implicit/*/*"))
+    assert os.getxattr(volume / "f", "user.note") == b"x"
+
+
+def test_an_empty_volume_of_a_docker_image_is_filled_and_shared(rkt, tmp_path):
+    image = docker_image(tmp_path, LOOK + "; touch /data/done; sleep 0.2", ["/data"], CONTENT)
+    rkt.image("example.com/reader", exec=["/bin/sh", "-c", "while [ ! -e /w/done ]; do sleep 0.05; done; cat /w/f"])
+    r = rkt.run("--insecure-options=image", "--volume=v,kind=empty", image, "--name=docker", "--mount=volume=v,target=/data", "example.com/reader", "--mount=volume=v,target=/w", code=0)
+    assert "2750 5:6" in r.out and r.out.count("text") == 2, r
+
+
+def test_what_an_operator_says_about_a_volume_holds_when_it_is_filled(rkt, tmp_path):
+    image = docker_image(tmp_path, "stat -c '%a %u:%g' /data; cat /data/f", ["/data"], CONTENT)
+    r = rkt.run("--insecure-options=image", "--volume=v,kind=empty,mode=0700,uid=1,gid=2", image, "--mount=volume=v,target=/data", code=0)
+    assert r.out == "700 1:2\ntext"
+
+
+def test_a_host_volume_is_never_filled(rkt, tmp_path):
+    host = tmp_path / "host"
+    host.mkdir()
+    image = docker_image(tmp_path, "ls -A /data", ["/data"], CONTENT)
+    assert rkt.run("--insecure-options=image", f"--volume=v,kind=host,source={host}", image, "--mount=volume=v,target=/data", code=0).out == ""
+    assert os.listdir(host) == []
+
+
+def test_a_volume_of_an_aci_is_not_filled(rkt):
+    rkt.image(exec=["/bin/ls", "-A", "/data"], mountPoints=[{"name": "data", "path": "/data"}], extra=[entry("rootfs/data"), entry("rootfs/data/f", "x")])
+    assert rkt.run("example.com/busybox", code=0).out == ""
+
+
+def test_targets_behind_links_come_after_what_they_lie_below(rkt, tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    (a / "b/er").mkdir(parents=True)
+    b.mkdir()
+    (a / "A").write_text("")
+    (b / "B").write_text("")
+    rkt.image(exec=["/bin/ls", "/deep", "/deep/b/er"], extra=[entry("rootfs/deep"), entry("rootfs/deep/b"), entry("rootfs/l", link="/deep/b/er")])
+    r = rkt.run(f"--volume=b,kind=host,source={b}", f"--volume=a,kind=host,source={a}", "--mount=volume=b,target=/l", "--mount=volume=a,target=/deep", "example.com/busybox", code=0)
+    assert "A" in r.out and "B" in r.out
+
+
+def test_mounts_below_a_read_only_volume_are_read_only_too(rkt, tmp_path):
+    host = tmp_path / "host"
+    (host / "sub").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(host / "sub")], check=True)
+    try:
+        (host / "sub/there").write_text("")
+        rkt.image(exec=["/bin/sh", "-c", "ls /v/sub; touch /v/x /v/sub/x 2>/dev/null; exit 0"])
+        volume = f"--volume=v,kind=host,source={host},readOnly=true"
+        assert rkt.run(volume, "--mount=volume=v,target=/v", "example.com/busybox", code=0).out == "there\n"
+        assert os.listdir(host / "sub") == ["there"] and os.listdir(host) == ["sub"]
+        assert rkt.run(volume + ",recursive=false", "--mount=volume=v,target=/v", "example.com/busybox", code=0).out == ""
+    finally:
+        subprocess.run(["umount", str(host / "sub")], check=True)
+
+
+def test_devices_fifos_and_sockets_are_volumes(rkt, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "sock"))
+        rkt.image(exec=["/bin/sh", "-c", "for f in /d/zero /d/fifo /d/sock; do stat -c %F $f; done; head -c2 /d/zero | wc -c; (echo x > /d/ro) 2>&1"])
+        flags = [x for n, src, ro in (("zero", "/dev/zero", ""), ("fifo", tmp_path / "fifo", ""), ("sock", tmp_path / "sock", ""), ("ro", tmp_path / "fifo", ",readOnly=true"))
+                 for x in (f"--volume={n},kind=host,source={src}{ro}", f"--mount=volume={n},target=/d/{n}")]
+        out = rkt.run(*flags[:6], "example.com/busybox").out
+    assert out.splitlines()[:4] == ["character special file", "fifo", "socket", "2"], out

@@ -36,6 +36,11 @@ rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^ap
               "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
               "--mount=volume=data,target=/data --exec=/bin/sh -- -c 'touch /data/x; touch /data/sub/x; grep -c \" /data\" /proc/mounts'; "
               "umount /var/shared/sub",
+    "users": "rkt run --private-users --net=none example.com/busybox --exec=/bin/sh -- -c "
+             "'id -u; cut -c21- /proc/self/uid_map; stat -c %u:%g /bin /etc/passwd; cat /proc/self/cgroup; echo x >/new && stat -c %u /new; exit 3'",
+    "processes": "rkt fetch /rkt/few.aci && rkt run --net=none example.com/few",
+    "profile": "rkt fetch /rkt/profile.aci && rkt run --net=none example.com/profile",
+    "noprofile": "rkt fetch /rkt/noprofile.aci && rkt run --net=none example.com/noprofile",
     "layers": "rkt --insecure-options=image fetch oci:/rkt/oci:latest && "
               "rkt --insecure-options=image run --net=none oci:/rkt/oci:latest",
     "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep -c rkt /proc/mounts; find /sys/fs/cgroup -name '*rkt*'; "
@@ -49,9 +54,16 @@ def guest(tmp_path_factory, cache, keys):
     tmp = tmp_path_factory.mktemp("vm")
     aci = write_aci(tmp / "busybox.aci", manifest("example.com/busybox"), busybox_rootfs())
     signature = keys("builder").sign(aci.path)
+    apps = {"few": (["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo made"], "resource/pids", {"limit": "5"}),
+            "profile": (["/bin/cat", "/proc/self/attr/apparmor/current"], "os/linux/apparmor-profile", {"profile": "unconfined"}),
+            "noprofile": (["/bin/echo", "ran"], "os/linux/apparmor-profile", {"profile": "no-such-profile"})}
+    isolated = {}
+    for name, (command, isolator, value) in apps.items():
+        one = write_aci(tmp / f"{name}.aci", manifest(f"example.com/{name}", exec=command, isolators=[{"name": isolator, "value": value}]), busybox_rootfs())
+        isolated.update({one.path: f"rkt/{name}.aci", keys("builder").sign(one.path): f"rkt/{name}.aci.asc"})
     above = [[entry(f"layer{i}", str(i)), *([entry(f".wh.layer{i - 1}", "")] if i % 2 else [])] for i in range(LAYERS - 1)]
     oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
-    files = {aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
+    files = {**isolated, aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
     return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS)
 
 
@@ -90,6 +102,20 @@ def test_read_only_volumes_are_so_all_the_way_down(guest):
 def test_limits_are_in_the_cgroup_of_the_app(guest):
     r = guest["limits"]
     assert r.out.splitlines()[:4] == ["memory.max 64000000", "memory.swap.max 0", "cpu.max 50000 100000", "cpu.weight 20"], r
+
+
+def test_private_users_fall_back_to_copies(guest):
+    r = guest["users"]
+    assert (r.code, r.out.split()) == (3, ["0", "65536", "0:0", "0:0", "0::/", "0"]) and "overlays cannot map owners" in r.err, r
+
+
+def test_the_number_of_processes_is_limited(guest):
+    assert guest["processes"].code != 0 and "made" not in guest["processes"].out and "can't fork" in guest["processes"].err, guest["processes"]
+
+
+def test_an_apparmor_profile_is_taken_or_the_app_does_not_start(guest):
+    assert (guest["profile"].code, guest["profile"].out.split()[-1:]) == (0, ["unconfined"]), guest["profile"]
+    assert guest["noprofile"].code == 229 and "ran" not in guest["noprofile"].out and "security context or profile" in guest["noprofile"].err, guest["noprofile"]
 
 
 def test_enter_and_stop(guest):

@@ -48,15 +48,22 @@ class Interpreter {
  public:
   explicit Interpreter(std::string_view path) : path_(path) {}
 
-  void add(const Isolator& isolator) {
+  /// False: there is no isolator of that name.
+  bool add(const Isolator& isolator) {
     const json::Reader in(isolator.value, cat(path_, path_.empty() ? "" : ".", isolator.name), json::Reader::Case::any);
     const std::string& n = isolator.name;
     if (n == "resource/memory") {
       if (const auto limit = resource(in)) out_.memory_limit = limit->value();
     } else if (n == "resource/cpu") {
       if (const auto limit = resource(in)) out_.cpu_milli_limit = limit->milli;
-    } else if (n == "resource/block-bandwidth" || n == "resource/block-iops" || n == "resource/network-bandwidth") {
-      shared_resource(in, n);
+    } else if (n == "resource/pids") {
+      if (const auto limit = resource(in)) out_.pids = positive(in, limit->value());
+    } else if (n == "resource/block-bandwidth") {
+      out_.block_bandwidth = shared_resource(in);
+    } else if (n == "resource/block-iops") {
+      out_.block_iops = shared_resource(in);
+    } else if (n == "resource/network-bandwidth") {
+      out_.network_bandwidth = shared_resource(in);
     } else if (n == "os/linux/capabilities-retain-set") {
       add_set(out_.caps_retain, in);
     } else if (n == "os/linux/capabilities-remove-set") {
@@ -74,13 +81,16 @@ class Interpreter {
     } else if (n == "os/linux/selinux-context") {
       once(n);
       selinux(in);
+    } else if (n == "os/linux/apparmor-profile") {
+      once(n);
+      out_.apparmor_profile = label_text(in, in.at("profile").text());
     } else if (n == "os/unix/sysctl") {
       once(n);
-      in.members();
-      out_.ignored.push_back(n);
+      for (const auto& [name, value] : in.members()) out_.sysctls.emplace_back(name, value.text());
     } else {
-      throw Error(Errc::invalid, cat(in.path(), ": invalid isolator"));
+      return false;
     }
+    return true;
   }
   Isolators take() { return std::move(out_); }
 
@@ -109,11 +119,23 @@ class Interpreter {
     return quantity(in, "limit");
   }
 
-  void shared_resource(const json::Reader& in, const std::string& name) {
+  static std::optional<std::int64_t> shared_resource(const json::Reader& in) {
     if (!in.boolean_or("default", false)) in.fail("default must be true");
     if (in.find("request")) in.fail("request not supported");
-    quantity(in, "limit");
-    out_.ignored.push_back(name);
+    const auto limit = quantity(in, "limit");
+    return limit ? std::optional(positive(in, limit->value())) : std::nullopt;
+  }
+
+  static std::int64_t positive(const json::Reader& in, std::int64_t limit) {
+    if (limit <= 0) in.fail("limit must be positive");
+    return limit;
+  }
+
+  // What is handed to the kernel as a word: no control character, and not empty.
+  static std::string label_text(const json::Reader& in, std::string text) {
+    const bool clean = std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c != 0x7f; });
+    if (text.empty() || !clean) in.fail("must be one word");
+    return text;
   }
 
   static void add_set(std::optional<std::vector<std::string>>& into, const json::Reader& in) {
@@ -185,8 +207,19 @@ Quantity Quantity::parse(std::string_view text) {
 
 Isolators interpret_isolators(const std::vector<Isolator>& isolators, std::string_view path) {
   Interpreter i(path);
-  for (const auto& one : isolators) i.add(one);
+  for (const auto& one : isolators)
+    if (!i.add(one)) throw Error(Errc::invalid, cat(path, path.empty() ? "" : ".", one.name, ": invalid isolator"));
   return i.take();
+}
+
+Isolators interpret_pod_isolators(const std::vector<Isolator>& isolators, std::string_view path) {
+  Interpreter i(path);
+  std::vector<std::string> unknown;
+  for (const auto& one : isolators)
+    if (!i.add(one)) unknown.push_back(one.name);
+  Isolators out = i.take();
+  out.unknown = std::move(unknown);
+  return out;
 }
 
 }  // namespace rkt::appc

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Isolators of apps (appc 0.8.11, reference: pods §5): parsed and validated into one struct; the originals are kept for
-// writing back. An unknown isolator makes a manifest invalid ("invalid isolator").
+// Isolators of apps and pods (appc 0.8.11, reference: pods §5): parsed and validated into one struct; the originals are
+// kept for writing back. An unknown isolator of an app makes a manifest invalid ("invalid isolator"); of a pod it is
+// named in `unknown`.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "json/value.h"
@@ -49,10 +51,17 @@ struct Isolators {
   bool no_new_privs = false;
   std::optional<SeccompSet> seccomp;
   std::optional<SelinuxContext> selinux;
-  std::vector<std::string> ignored;  ///< names that were understood but have no effect here: to be said to the user
+  std::string apparmor_profile;                              ///< "": none asked for
+  std::optional<std::int64_t> pids;                          ///< processes and threads
+  std::optional<std::int64_t> block_bandwidth, block_iops;   ///< a second, of each disk and direction
+  std::optional<std::int64_t> network_bandwidth;             ///< bytes a second
+  std::vector<std::pair<std::string, std::string>> sysctls;  ///< name as written, value
+  std::vector<std::string> unknown;                          ///< of a pod
 };
 
 /// Throws Errc::invalid with the reference's texts; `path` begins every message.
 Isolators interpret_isolators(const std::vector<Isolator>& isolators, std::string_view path);
+/// Those of a pod: unknown ones are named in `unknown`.
+Isolators interpret_pod_isolators(const std::vector<Isolator>& isolators, std::string_view path);
 
 }  // namespace rkt::appc

@@ -137,15 +137,43 @@ TEST(Isolators, DefaultIsWhereItBelongs) {
             "app.resource/block-iops: request not supported");
 }
 
-TEST(Isolators, WhatHasNoEffectIsTold) {
-  const auto i = interpret_isolators(
-      {one("resource/block-iops", R"({"default":true,"limit":"1"})"), one("os/unix/sysctl", R"({"a":"b"})")}, "app");
-  EXPECT_EQ(i.ignored, (Strings{"resource/block-iops", "os/unix/sysctl"}));
+TEST(Isolators, SharedResourcesAreALimitOfEachKind) {
+  const auto i = interpret_isolators({one("resource/block-bandwidth", R"({"default":true,"limit":"1Mi"})"),
+                                      one("resource/block-iops", R"({"default":true,"limit":"100"})"),
+                                      one("resource/network-bandwidth", R"({"default":true,"limit":"1k"})"),
+                                      one("resource/pids", R"({"limit":"32"})")},
+                                     "app");
+  EXPECT_EQ(i.block_bandwidth, 1048576);
+  EXPECT_EQ(i.block_iops, 100);
+  EXPECT_EQ(i.network_bandwidth, 1000);
+  EXPECT_EQ(i.pids, 32);
+  EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"default":true,"limit":"0"})")}),
+            "app.resource/block-iops: limit must be positive");
+}
+
+TEST(Isolators, SysctlsAreNamesWithTexts) {
+  const auto i = interpret_isolators({one("os/unix/sysctl", R"({"net.a":"1","net.b":"2 3"})")}, "");
+  EXPECT_EQ(i.sysctls, (std::vector<std::pair<std::string, std::string>>{{"net.a", "1"}, {"net.b", "2 3"}}));
+  EXPECT_EQ(isolators_error({one("os/unix/sysctl", R"({"net.a":1})")}),
+            "app.os/unix/sysctl.net.a: expected string, got number");
+}
+
+TEST(Isolators, AnApparmorProfileIsOneWord) {
+  EXPECT_EQ(interpret_isolators({one("os/linux/apparmor-profile", R"({"profile":"web"})")}, "").apparmor_profile,
+            "web");
+  for (const char* bad : {R"({"profile":""})", R"({"profile":"a b"})", R"({"profile":"a\nb"})"})
+    EXPECT_EQ(isolators_error({one("os/linux/apparmor-profile", bad)}),
+              "app.os/linux/apparmor-profile: must be one word");
 }
 
 TEST(Isolators, AnUnknownNameMakesTheListInvalid) {
-  EXPECT_EQ(isolators_error({one("os/linux/apparmor-profile", "{}")}),
-            "app.os/linux/apparmor-profile: invalid isolator");
+  EXPECT_EQ(isolators_error({one("os/linux/no-such-thing", "{}")}), "app.os/linux/no-such-thing: invalid isolator");
+}
+
+TEST(Isolators, UnknownOnesOfAPodAreNamed) {
+  const auto i = interpret_pod_isolators({one("x/y", "{}"), one("resource/memory", R"({"limit":"1M"})")}, "isolators");
+  EXPECT_EQ(i.unknown, Strings{"x/y"});
+  EXPECT_EQ(i.memory_limit, 1000000);
 }
 
 }  // namespace

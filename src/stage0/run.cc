@@ -48,8 +48,8 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
   if (options.mutable_pod && !stage1.takes_mutable_pods())
     throw Error(Errc::unsupported, "stage1 does not support mutable pods");
   s.entrypoint = stage1.entrypoint("run");
-  s.call = plan_run_args(stage1, options, s.names.argument(),
-                         s.users ? std::optional(s.users->str()) : std::nullopt, id);
+  s.call =
+      plan_run_args(stage1, options, s.names.argument(), s.users ? std::optional(s.users->str()) : std::nullopt, id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
   return s;

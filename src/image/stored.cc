@@ -61,22 +61,22 @@ void take_aci(const store::Store& store, store::ImageRecord& row) {
   row.size = scan.tar_size;
 }
 
-std::string annotation(const appc::ImageManifest& manifest, std::string_view name) {
+std::string text_of(const appc::ImageManifest& manifest, std::string_view name) {
   for (const auto& a : manifest.annotations)
     if (a.name == name) return a.value;
   return {};
 }
 
 // Where the image came from is in no blob: that is taken from the row's own manifest.
-oci::MappingSource source_of(const store::ImageRecord& row) {
+oci::MappingSource mapping_of(const store::ImageRecord& row) {
   oci::MappingSource out;
   out.manifest_digest = digest_text(row.blobs.at(0));
   out.name = row.name;
   out.tag = row.version;
   const appc::ImageManifest manifest = appc::parse_image_manifest(row.manifest);
-  out.original_name = annotation(manifest, "appc.io/docker/originalname");
-  out.registry_url = annotation(manifest, "appc.io/docker/registryurl");
-  out.repository = annotation(manifest, "appc.io/docker/repository");
+  out.original_name = text_of(manifest, "appc.io/docker/originalname");
+  out.registry_url = text_of(manifest, "appc.io/docker/registryurl");
+  out.repository = text_of(manifest, "appc.io/docker/repository");
   return out;
 }
 
@@ -91,7 +91,7 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
                                         : "application/vnd.oci.image.manifest.v1+json");
   const std::string config_bytes = document(row.blobs.at(1));
   const oci::Config config = oci::parse_config(config_bytes);
-  const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, source_of(row));
+  const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, mapping_of(row));
   row.key = appc::ImageId::from_digest(sha512_hex(bytes)).key();
   row.blobs = {row.blobs[0], blob_of(manifest.config.digest)};
   row.size = bytes.size() + config_bytes.size();

@@ -184,7 +184,7 @@ def test_import_of_a_docker_archive(rkt, style):
     assert {"name": "appc.io/docker/repository", "value": "tools/thing"} in m["annotations"]  # volumes are seeded for such images
     assert m["app"]["mountPoints"][0]["path"] == "/data"
     assert rkt(IMAGE, "image", "import", "--full", "--name=example.com/mine:7", saved, code=0).out.strip() == id
-    assert listed(rkt)[0]["name"] == "example.com/mine:7"
+    assert [i["name"] for i in listed(rkt) if i["id"] == id] == ["example.com/mine:7"]
     assert rkt("store", "check", code=0).out == ""
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -123,7 +124,7 @@ def layer(*extra):
 def pushed(registry, tmp_path, request):
     """An image in a repository of the test's own: Repo with .ref."""
     oci = oci_layout(tmp_path / "oci", [layer()], {"Cmd": ["/bin/echo", "ok"], "Env": ["PATH=/bin"]})
-    name = "team/" + request.node.name.lower().translate({ord(c): "-" for c in "[]_"}).strip("-")
+    name = "team/" + re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     ref = registry.push(f"oci:{oci}:latest", name)
     repo = Repo(registry.host, name)
     repo.ref = ref

@@ -49,6 +49,7 @@ def served(site):
     server = WebServer(site.rkt.tmp / "www")
     aci = site.rkt.aci(key="builder", exec=["/bin/sh", "-c", "stat -c '%a %u %g' /; id -u"])
     aci.url = server.put(aci.path, "x.aci")
+    site("image", "list", code=0)  # makes the data directory
     site("trust", f"--prefix={aci.name}", "--skip-fingerprint-review", site.rkt.keys("builder").public, code=0)
     yield aci
     server.close()

@@ -159,8 +159,8 @@ class Result:
 
     @property
     def complaints(self):
-        """Lines of stderr that are no warning of a check that is off."""
-        return [line for line in self.err.strip().splitlines() if ": warning: " not in line]
+        """Lines of stderr that are no progress, and no warning of a check that is off."""
+        return [line for line in self.err.strip().splitlines() if line and ": warning: " not in line and not line.startswith("Downloading ")]
 
     def __repr__(self):
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"

@@ -37,7 +37,7 @@ rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^ap
               "--mount=volume=data,target=/data --exec=/bin/sh -- -c 'touch /data/x; touch /data/sub/x; grep -c \" /data\" /proc/mounts'; "
               "umount /var/shared/sub",
     "users": "rkt run --private-users --net=none example.com/busybox --exec=/bin/sh -- -c "
-             "'id -u; cut -c21- /proc/self/uid_map; stat -c %u:%g /bin /etc/passwd; cat /proc/self/cgroup; echo x >/new && stat -c %u /new; exit 3'",
+             "'id -u; cut -c23- /proc/self/uid_map; stat -c %u:%g /bin /etc/passwd; cat /proc/self/cgroup; echo x >/new && stat -c %u /new; exit 3'",
     "processes": "rkt fetch /rkt/few.aci && rkt run --net=none example.com/few",
     "profile": "rkt fetch /rkt/profile.aci && rkt run --net=none example.com/profile",
     "noprofile": "rkt fetch /rkt/noprofile.aci && rkt run --net=none example.com/noprofile",

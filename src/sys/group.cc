@@ -35,6 +35,9 @@ DirFd open_data_directory(const std::string& path) {
   if (const auto group = find_group("rkt")) {
     if (::fchown(made.get(), 0, *group) < 0) throw Error::from_errno(cat("set the group of ", quoted(path)));
     if (::fchmod(made.get(), 02750) < 0) throw Error::from_errno(cat("set the mode of ", quoted(path)));
+    // Members may write in the image store, but not make it.
+    const DirFd cas = made.make_sub("cas", 0770);
+    if (::fchmod(cas.get(), 02770) < 0) throw Error::from_errno("set the mode of the image store");
   }
   return made;
 }

@@ -19,7 +19,7 @@ std::optional<gid_t> find_group(std::string_view name);
 std::optional<gid_t> find_group_in(std::string_view file, std::string_view name);
 
 /// The data directory, made when missing: 0750, and 2750 for the group "rkt" where root finds one, so that everything
-/// in it belongs to that group and its members may fetch and list.
+/// in it belongs to that group and its members may fetch and list; with the directory of the image store in it.
 DirFd open_data_directory(const std::string& path);
 
 }  // namespace rkt

@@ -9,7 +9,7 @@
 namespace rkt::cli {
 namespace {
 
-Flag with_check(Flag f, void (*check)(const std::string&)) {
+Flag checked_flag(Flag f, void (*check)(const std::string&)) {
   f.check = check;
   return f;
 }
@@ -69,8 +69,8 @@ void each_pair(const Parsed& in, std::string_view flag, Check&& add) {
 }  // namespace
 
 std::vector<Flag> sandbox_flags() {
-  std::vector<Flag> out = {with_check(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
-                                      [](const std::string& v) { parse_sandbox_port(v); }),
+  std::vector<Flag> out = {checked_flag(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
+                                        [](const std::string& v) { parse_sandbox_port(v); }),
                            list("annotation", "annotation of the pod: NAME=VALUE"),
                            list("user-annotation", "user annotation of the pod: NAME=VALUE"),
                            list("user-label", "user label of the pod: NAME=VALUE"),
@@ -84,8 +84,9 @@ std::vector<Flag> sandbox_flags() {
 }
 
 std::vector<Flag> added_app_flags() {
-  Flag volume = with_check(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
-                           [](const std::string& v) { parse_mounted_volume(v); });
+  Flag volume =
+      checked_flag(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
+                   [](const std::string& v) { parse_mounted_volume(v); });
   volume.per_image = true;
   std::vector<Flag> out = {std::move(volume)};
   for (auto& f : app_flags())

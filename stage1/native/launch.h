@@ -11,6 +11,8 @@
 
 namespace rkt::native {
 
+constexpr int kLaunchFailed = 254;  ///< status of an app of which no process could be started
+
 /// Fault records that children share with this process. One page, for its life.
 class FaultPage {
  public:

@@ -24,7 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxClients = 32;
-constexpr int kLaunchFailed = 254;
 
 bool ready(std::span<const pollfd> events, int fd) {
   return std::ranges::any_of(events, [&](const pollfd& e) { return e.fd == fd && e.revents != 0; });

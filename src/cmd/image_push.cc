@@ -35,7 +35,7 @@ int run_image_push(cli::Env& env, const cli::Parsed& in) {
   image::Destination registry(env.config(), env.globals().insecure, to.substr(kScheme.size()),
                               image::progress_printer(false));
   env.out(cat("pushed ", registry.push(store, record), "\n"));
-  if (const std::string key = in.text("sign-key"); !key.empty()) {
+  if (const std::string& key = in.text("sign-key"); !key.empty()) {
     const auto made = registry.sign(key);
     env.out(cat("signed ", made.digest, " with key ", made.key, "\n"));
   }

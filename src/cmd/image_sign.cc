@@ -25,7 +25,7 @@ void say(cli::Env& env, const image::Destination::Signed& made) {
 
 int run_image_sign(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw cli::UsageWanted{};
-  const std::string key = in.text("key"), output = in.text("output");
+  const std::string &key = in.text("key"), &output = in.text("output");
   if (key.empty()) throw Error(Errc::usage, "--key is needed");
   const auto argument = image::classify(in.args[0], false, image::current_directory(), image::probe_path);
   const bool aci = argument.kind == Kind::file;

@@ -51,7 +51,7 @@ std::optional<Account> read_account(const json::Reader& in) {
 }
 
 void check_helper(const json::Reader& in, const std::string& name) {
-  if (name.find_first_of("/") != std::string::npos || name.find('\0') != std::string::npos)
+  if (name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
     in.fail(cat("no name of a helper: ", quoted(name)));
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "image/stored.h"
 #include "tree/tree.h"
@@ -31,7 +32,7 @@ class Check {
   }
 
  private:
-  void report(Finding finding) {
+  void report(const Finding& finding) {
     ++summary_.findings;
     if (!finding.repaired) ++summary_.unrepaired;
     options_.report(finding);
@@ -47,7 +48,7 @@ class Check {
         finding.problem += cat("; not repaired: ", e.brief());
       }
     }
-    report(std::move(finding));
+    report(finding);
   }
 
   void check_index() {
@@ -168,9 +169,10 @@ class Check {
         store_.add(right);
         return "written again from its blobs";
       }
-    } catch (const Error&) {
-      // they make no image
-    } catch (const std::out_of_range&) {
+    } catch (const Error& e) {
+      log::debug("store", e.brief());  // they make no image
+    } catch (const std::out_of_range& e) {
+      log::debug("store", e.what());
     }
     return forget(row.key);
   }

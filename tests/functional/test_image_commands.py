@@ -5,10 +5,8 @@ import hashlib
 import io
 import json
 import os
-import sqlite3
 import subprocess
 import tarfile
-import time
 
 import pytest
 
@@ -61,22 +59,6 @@ def test_list_shows_the_fields_asked_for(rkt, three):
 def test_list_as_json_has_the_references_members(rkt, three):
     assert [list(i) for i in listed(rkt)] == [["id", "name", "import_time", "last_used_time", "size"]] * 3
     assert rkt("image", "list", "--format=json-pretty", code=0).out.startswith('[\n\t{\n\t\t"id": ')
-
-
-def test_a_thousand_images_are_listed_in_20_ms(rkt, three):
-    db = sqlite3.connect(rkt.data / "cas" / "index.db")
-    columns = db.execute("SELECT * FROM image LIMIT 1").fetchone()
-    db.executemany(f"INSERT INTO image VALUES({','.join('?' * len(columns))})",
-                   [("sha512-" + hashlib.sha256(str(n).encode()).hexdigest(), *columns[1:]) for n in range(997)])
-    db.commit()
-    db.close()
-    times = []
-    for _ in range(15):
-        start = time.perf_counter()
-        r = subprocess.run(rkt.argv("image", "list"), capture_output=True, env=rkt.env)
-        times.append(time.perf_counter() - start)
-        assert r.returncode == 0 and r.stdout.count(b"\n") == 1001
-    assert min(times) <= 0.020, times
 
 
 # --------------------------------------------------------------------------------------------------- what is not there, is there

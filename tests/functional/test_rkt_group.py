@@ -88,7 +88,7 @@ def test_a_member_fetches_lists_and_removes_and_root_runs_it(site, served):
     site.member("list", code=0)
     assert site("store", "check", code=0).stdout == ""
     site.member("image", "rm", served.name, code=0)
-    assert site.member("image", "list", "--format=json", code=0).stdout == "null\n"
+    assert served.name not in site.member("image", "list", "--format=json", code=0).stdout
 
 
 def test_a_member_verifies_what_it_fetches(site, served):

@@ -12,8 +12,8 @@ namespace {
 
 json::Object plugin_object(std::string_view text) { return *json::parse(text).as_object(); }
 
-std::expected<Network, std::string> parsed(std::vector<std::string_view> chain, const std::string& version = "0.4.0",
-                                           const std::string& args = "") {
+std::expected<Network, std::string> parsed(const std::vector<std::string_view>& chain,
+                                           const std::string& version = "0.4.0", const std::string& args = "") {
   std::vector<json::Object> objects;
   for (const auto text : chain) objects.push_back(plugin_object(text));
   return parse_network(objects, "n", version, args);

@@ -27,8 +27,8 @@ constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20;
 DirLock lock_apps(const DirFd& pod) { return DirLock::take(pod.open_file("pod.lck", O_RDONLY), LockMode::exclusive); }
 
 std::optional<int> parent_of(int pid) {
-  const auto status = find_file_text(DirFd::open("/proc"), cat(pid, "/status"), 65536);
-  for (const auto line : split(status.value_or(""), '\n'))
+  const std::string status = find_file_text(DirFd::open("/proc"), cat(pid, "/status"), 65536).value_or("");
+  for (const auto line : split(status, '\n'))
     if (line.starts_with("PPid:")) return parse_int<int>(trim(line.substr(5)));
   return std::nullopt;
 }

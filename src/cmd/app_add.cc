@@ -39,8 +39,9 @@ const cli::Command app_add{
     .name = "app add",
     .args = "UUID IMAGEID [--name=NAME] ... [-- image-args...]",
     .brief = "Add an app to a pod",
-    .description = "Adds an image of the store to a pod that rkt app sandbox made; rkt app start starts it. Arguments replace "
-                   "those of the image.",
+    .description =
+        "Adds an image of the store to a pod that rkt app sandbox made; rkt app start starts it. Arguments replace "
+        "those of the image.",
     .flags = cli::added_app_flags(),
     .args_mode = cli::Command::Args::images,
     .app_args = true,

@@ -16,16 +16,16 @@ int run_app_list(cli::Env& env, const cli::Parsed& in) {
   try {
     const auto pods = pod::Pods::open(env.data_dir());
     const auto pod = open_pod(pods, in.args.front());
-    in_context([] { return std::string("error listing apps"); },
-               [&] {
-                 const auto manifest = pod.manifest();
-                 std::vector<cli::Row> rows;
-                 if (!in.on("no-legend")) rows.push_back({"NAME", "STATE"});
-                 for (const auto& app : manifest.apps)
-                   rows.push_back({app.name.str(),
-                                   pod::look_at_app(pod, app.name.str(), pod::is_mutable(manifest)).state});
-                 env.out(rows.empty() ? "" : cli::table(rows));
-               });
+    in_context(
+        [] { return std::string("error listing apps"); },
+        [&] {
+          const auto manifest = pod.manifest();
+          std::vector<cli::Row> rows;
+          if (!in.on("no-legend")) rows.push_back({"NAME", "STATE"});
+          for (const auto& app : manifest.apps)
+            rows.push_back({app.name.str(), pod::look_at_app(pod, app.name.str(), pod::is_mutable(manifest)).state});
+          env.out(rows.empty() ? "" : cli::table(rows));
+        });
   } catch (Error& e) {
     e.exit_with(1);
     throw;

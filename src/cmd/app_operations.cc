@@ -34,7 +34,8 @@ void require_running(const Target& t) {
 }
 
 store::Store open_store(cli::Env& env) {
-  return in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  return in_context([] { return std::string("cannot open store"); },
+                    [&] { return store::Store::open(env.data_dir()); });
 }
 
 int run_app_start(cli::Env& env, const cli::Parsed& in) {

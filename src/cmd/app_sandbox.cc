@@ -38,8 +38,9 @@ const cli::Command app_sandbox{
     .name = "app sandbox",
     .args = "",
     .brief = "Create an empty pod application sandbox",
-    .description = "Runs a pod without apps in the foreground. Apps are added to it and removed again with rkt app add, "
-                   "start, stop and rm; it ends when it is asked to, not when its apps do.",
+    .description =
+        "Runs a pod without apps in the foreground. Apps are added to it and removed again with rkt app add, "
+        "start, stop and rm; it ends when it is asked to, not when its apps do.",
     .flags = cli::sandbox_flags(),
     .needs_root = true,
     .run = run_sandbox};

@@ -24,8 +24,8 @@ std::string mounts_text(const appc::PodManifest& m, const appc::RuntimeApp& app)
   for (const auto& mount : app.mounts) {
     const auto* volume = mount.app_volume ? &*mount.app_volume : m.find_volume(mount.volume);
     const bool read_only = volume != nullptr && volume->read_only.value_or(false);
-    items.push_back(cat(volume != nullptr ? volume->source : "", ":", mount.path, ":(read_only:",
-                        read_only ? "true" : "false", ")"));
+    items.push_back(cat(volume != nullptr ? volume->source : "", ":", mount.path,
+                        ":(read_only:", read_only ? "true" : "false", ")"));
   }
   return items.empty() ? "" : cat("mounts=\n", join(items, ","), "\n\n");
 }

@@ -35,9 +35,11 @@ void add_mtab(const DirFd& root, const std::string& app) {
     throw Error::from_errno("make the link \"etc/mtab\"");
 }
 
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app) {
+void attach_app(store::Store& store, const tree::Options& trees, const DirFd& pod, const DirFd& root,
+                const std::string& app) {
   const std::string info = cat("appsinfo/", app);
-  const UniqueFd mount = mount_for_pod(open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096)), pod, app);
+  const std::string id = read_file(pod, cat(info, "/treeStoreID"), 4096);
+  const UniqueFd mount = mount_for_pod(open_tree(store, id, trees), pod, app);
   const DirFd place = root.make_path_in_root(stage2(app));
   write_file(place, "manifest", read_file(pod, cat(info, "/manifest")), 0644);
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));

@@ -6,11 +6,13 @@
 
 #include "store/store.h"
 #include "sys/dir.h"
+#include "tree/tree.h"
 
 namespace rkt::stage0 {
 
 /// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says.
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app);
+void attach_app(store::Store& store, const tree::Options& trees, const DirFd& pod, const DirFd& root,
+                const std::string& app);
 
 /// The same without an overlay: a copy of the tree of `image`.
 void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Apps of a running mutable pod (docs/devel/pod-lifecycle.md). stage0 works in the mount namespace that the pod lives in,
-// attaches roots there and replaces the manifest; what is done to processes is stage1's.
+// Apps of a running mutable pod (docs/devel/pod-lifecycle.md). stage0 works in the mount namespace that the pod lives
+// in, attaches roots there and replaces the manifest; what is done to processes is stage1's.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,9 +24,7 @@ constexpr int kNotRunning = 5;  // what stage1's app/stop ends with (pods §2.6)
 constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20;
 
 // One change of a pod at a time.
-DirLock lock_apps(const DirFd& pod) {
-  return DirLock::take(pod.open_file("pod.lck", O_RDONLY), LockMode::exclusive);
-}
+DirLock lock_apps(const DirFd& pod) { return DirLock::take(pod.open_file("pod.lck", O_RDONLY), LockMode::exclusive); }
 
 std::optional<int> parent_of(int pid) {
   const auto status = find_file_text(DirFd::open("/proc"), cat(pid, "/status"), 65536);
@@ -63,7 +61,9 @@ void write_manifest(const DirFd& pod, const appc::PodManifest& manifest) {
   file.commit(AtomicFile::Sync::no);  // a power cut ends the pod anyway
 }
 
-void touch(const DirFd& root, const std::string& name) { write_file(root.make_path_in_root("rkt/status"), name, "", 0644); }
+void touch(const DirFd& root, const std::string& name) {
+  write_file(root.make_path_in_root("rkt/status"), name, "", 0644);
+}
 
 void require_app(const appc::PodManifest& m, const std::string& app) {
   if (m.find_app(app) == nullptr) throw Error(Errc::not_found, cat("error: nonexistent app ", quoted(app)));
@@ -81,8 +81,8 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   auto pod = pod::Pod::open(pods, id);
   const std::string path = pod.path(pods);
   const DirLock lock = lock_apps(pod.dir());
-  auto manifest = in_context([] { return std::string("cannot add application"); },
-                             [&] { return mutable_manifest(pod.dir()); });
+  auto manifest =
+      in_context([] { return std::string("cannot add application"); }, [&] { return mutable_manifest(pod.dir()); });
   appc::RuntimeApp app = plan_app(request, {}, {});
   const std::string name = app.name.str();
   if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
@@ -100,7 +100,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
     write_file(info, "manifest", request.image.manifest, 0640);
     if (pod.uses_overlay()) {
       write_file(info, "treeStoreID", tree, 0640);
-      attach_app(store, inside, root, name);
+      attach_app(store, {}, inside, root, name);
     } else {
       copy_app(store, request.image, root, name);
     }
@@ -108,7 +108,8 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
     manifest.apps.push_back(std::move(app));
     write_manifest(inside, manifest);
     touch(root, cat(name, "-created"));
-    call_crossing(store, pods, pod, {.verb = "app/add", .args = {cat("--uuid=", id.str()), cat("--app=", name)}}, debug);
+    call_crossing(store, pods, pod, {.verb = "app/add", .args = {cat("--uuid=", id.str()), cat("--app=", name)}},
+                  debug);
   } catch (const Error&) {
     forget_app(inside, name);
     remove_app_root(inside, root, name);

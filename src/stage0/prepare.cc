@@ -77,8 +77,8 @@ std::string data_of(const store::Store& store) { return store.path().substr(0, s
 // Where the pod's trees go: overlays are made when it runs, copies now.
 class Writer {
  public:
-  Writer(store::Store& store, const DirFd& pod, bool overlay, std::optional<IdRange> users)
-      : store_(store), pod_(pod), overlay_(overlay), users_(users) {}
+  Writer(store::Store& store, const DirFd& pod, const PrepareRequest& request, std::optional<IdRange> users)
+      : store_(store), pod_(pod), overlay_(request.overlay), trees_(request.trees), users_(users) {}
 
   void add_stage1(const store::ImageRecord& image) {
     log::debug("stage0", "Preparing stage1");
@@ -119,12 +119,13 @@ class Writer {
  private:
   tree::Tree render(const store::ImageRecord& image) {
     store_.touch(image, std::chrono::system_clock::now());
-    return tree::render(store_, image);
+    return tree::render(store_, image, trees_);
   }
 
   store::Store& store_;
   const DirFd& pod_;
   bool overlay_;
+  tree::Options trees_;
   std::optional<IdRange> users_;
   DirFd root_;
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
@@ -176,7 +177,7 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
                std::optional<IdRange> users;
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               Writer writer(store, pod.dir, request.overlay, users);
+               Writer writer(store, pod.dir, request, users);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);
                writer.finish();

@@ -29,6 +29,7 @@ struct Start {
   NameService names;
   std::string stage1_tree;
   bool overlay = false;
+  tree::Options trees;
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -49,6 +50,7 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
                          find_file_text(pod, "private-users-prepared", 64), id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
+  s.trees = options.trees;
   return s;
 }
 
@@ -73,14 +75,14 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
   if (s.overlay)
-    attach(mount_for_pod(open_tree(store, s.stage1_tree), pod, ""), pod.sub("stage1/rootfs").get(),
+    attach(mount_for_pod(open_tree(store, s.stage1_tree, s.trees), pod, ""), pod.sub("stage1/rootfs").get(),
            "the root of stage1");
   const DirFd root = pod.sub("stage1/rootfs");
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
   if (s.overlay && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   for (const auto& app : s.apps) {
-    if (s.overlay) attach_app(store, pod, root, app);
+    if (s.overlay) attach_app(store, s.trees, pod, root, app);
     add_mtab(root, app);
   }
   write_name_files(root, s.names);

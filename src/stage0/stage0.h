@@ -12,6 +12,7 @@
 #include "pod/pod.h"
 #include "schema/appc/pod_manifest.h"
 #include "store/store.h"
+#include "tree/tree.h"
 
 namespace rkt::stage0 {
 
@@ -43,6 +44,7 @@ struct PrepareRequest {
   bool inherit_env = false;
   std::vector<appc::EnvVar> set_env_file, set_env;
   bool overlay = true;  ///< false: --no-overlay, or the data directory cannot
+  tree::Options trees;
   bool private_users = false;
   bool mutable_pod = false;  ///< may be without apps
   std::vector<appc::Annotation> annotations;
@@ -59,6 +61,7 @@ struct RunOptions {
   image::Insecure insecure;
   std::string local_config;
   bool debug = false;
+  tree::Options trees;
 };
 
 /// Pure: the pod manifest that the flags make (pods §3.2). Throws the reference's texts.

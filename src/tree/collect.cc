@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "tree/mount_file.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -58,6 +59,7 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
     remove_remnants(trees, id);
     removed.push_back(id);
   }
+  trees.unlink(kProbe);
   return removed;
 }
 

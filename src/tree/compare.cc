@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/mount.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -84,6 +85,13 @@ std::optional<std::string> differ_entry(const DirFd& a, const DirFd& b, const st
              : std::optional<std::string>("contents");
 }
 
+// The same entries make the same file.
+std::optional<std::string> differ_files(const DirFd& trees, const std::string& old, const std::string& fresh) {
+  const auto path = [](const std::string& id) { return cat(id, "/", kTreeFile); };
+  if (same_contents(trees.open_file(path(old), O_RDONLY), trees.open_file(path(fresh), O_RDONLY))) return std::nullopt;
+  return "wrong contents of the tree's file";
+}
+
 }  // namespace
 
 std::optional<std::string> first_difference(const DirFd& a, const DirFd& b, const std::string& path) {
@@ -106,10 +114,17 @@ std::optional<std::string> verify(store::Store& store, const store::ImageRecord&
   if (!is_ready(trees, steps.back().id))
     throw Error(Errc::not_found, cat("tree ", steps.back().id, " is not rendered"));
   std::optional<std::string> difference;
+  std::optional<PrivateMounts> mounts;  // of the trees below
   for (const auto& step : steps) {
     const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
-    const std::string fresh = render_aside(store, step, image.key);
-    const auto found = first_difference(trees.sub(step.id + "/rootfs"), trees.sub(fresh + "/rootfs"), {});
+    const Backend form = is_file(trees, step.id) ? Backend::erofs : Backend::directory;
+    const Tree below = tree_below(store, step);
+    if (below.has_files() && !mounts) mounts.emplace();
+    mount_files(below);
+    const std::string fresh = render_aside(store, step, image.key, form);
+    const auto found = form == Backend::erofs
+                           ? differ_files(trees, step.id, fresh)
+                           : first_difference(trees.sub(step.id + "/rootfs"), trees.sub(fresh + "/rootfs"), {});
     if (!found) {
       trees.remove_tree(fresh);
       continue;

@@ -67,7 +67,8 @@ void MutableApps::handle(std::span<const pollfd> events) {
   std::erase_if(clients_, [](const UniqueFd& c) { return !c; });
   for (auto& c : asking) serve(std::move(c));
   if (!ready(events, control_.fd())) return;
-  if (UniqueFd client = control_.accept(); client && clients_.size() < kMaxClients) clients_.push_back(std::move(client));
+  if (UniqueFd client = control_.accept(); client && clients_.size() < kMaxClients)
+    clients_.push_back(std::move(client));
 }
 
 std::optional<MutableApps::Time> MutableApps::deadline() const {
@@ -126,7 +127,8 @@ AppPlan MutableApps::plan(const std::string& name) const {
   const Pod pod = load_pod(LoadPod::may_be_empty);
   const auto app = std::ranges::find_if(pod.apps, [&](const PodApp& a) { return a.name() == name; });
   if (app == pod.apps.end()) throw Error(Errc::not_found, cat("nonexistent app ", quoted(name)));
-  AppPlan out = plan_app(pod, *app, pod_.options, [&](std::string_view text) { pod_.relay.note(cat("stage1: ", text)); });
+  AppPlan out =
+      plan_app(pod, *app, pod_.options, [&](std::string_view text) { pod_.relay.note(cat("stage1: ", text)); });
   if (out.fault) throw Error(Errc::invalid, out.fault->text);
   make_backing(pod, out);
   return out;
@@ -249,9 +251,9 @@ void MutableApps::starter_ended(App& app) {
     return answer_all(app.asked_start, {});
   }
   const bool step_failed = fault.step != AppStep::none;
-  const std::string why = !error.empty()  ? error
-                          : step_failed ? cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err))
-                                        : std::string("it was killed while it started");
+  const std::string why = !error.empty() ? error
+                          : step_failed  ? cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err))
+                                         : std::string("it was killed while it started");
   say(app, why);
   if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
@@ -268,7 +270,8 @@ void MutableApps::process_ended(App& app) {
     status = status_of(fault.step);
     const DirFd root = pod_.dir.sub(app_root(app.plan.name));
     say(app, fault.step == AppStep::exec
-                 ? cat(quoted(argv(app).front()), " could not be executed: ", diagnose_exec(root, argv(app).front(), fault.err))
+                 ? cat(quoted(argv(app).front()),
+                       " could not be executed: ", diagnose_exec(root, argv(app).front(), fault.err))
                  : cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err)));
   }
   step_over(app, status);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The apps of a mutable pod, driven by the outer process's event loop: requests on POD/control, the processes that start
-// apps (starter.h) and the apps' own, which are children of this process.
+// The apps of a mutable pod, driven by the outer process's event loop: requests on POD/control, the processes that
+// start apps (starter.h) and the apps' own, which are children of this process.
 //
 //   start -> planned, limited, streams made -> [starter -> process] for each pre-start handler, the app, each post-stop
 //         handler -> status recorded, what is left of it killed
@@ -38,8 +38,8 @@ struct MutablePod {
   cgroup::PodCgroups& cgroups;
   Relay& relay;
   Record& record;
-  UniqueFd self;              ///< pidfd of this process
-  int init;                   ///< of the pod's pid 1
+  UniqueFd self;  ///< pidfd of this process
+  int init;       ///< of the pod's pid 1
   std::function<AppMountPlan(const AppPlan&)> plan_mounts;
 };
 

@@ -17,7 +17,7 @@ void start(const StartInput& in, AppFault& fault) {
   become_unreadable();
   die_with_parent(in.parent);
   leave_session_keyring();
-  ::umask(0);  // modes are meant as they are written; apps get 0022
+  ::umask(0);                               // modes are meant as they are written; apps get 0022
   const DirFd proc = DirFd::open("/proc");  // the host's, where this process is somebody
   const std::vector<AppMountPlan> plans{in.mounts};
   PodMounts mounts(plans, SharedMounts::copy_of("stage1/rootfs"));

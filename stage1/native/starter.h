@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process that becomes an app of a running pod, or one of its event handlers: a clone of the outer process in a
 // mount namespace of its own, which is not in the pod's pid namespace. It assembles the app's root there, takes it, and
-// lets go of everything that the app does not get; then the app's process is cloned into the pod (app_child.h), and is a
-// child of the outer process.
+// lets go of everything that the app does not get; then the app's process is cloned into the pod (app_child.h), and is
+// a child of the outer process.
 #pragma once
 
 #include <string>
@@ -19,11 +19,11 @@ struct StartInput {
   const AppPlan& plan;
   const AppMountPlan& mounts;
   const std::vector<std::string>& argv;
-  bool main;          ///< false: an event handler, which is root
-  int parent;         ///< pidfd of the outer process
-  int init;           ///< of the pod's pid 1
-  int stdio[3];       ///< borrowed; [0] -1: nothing to read
-  int errors;         ///< takes a line when something fails before the app's own steps
+  bool main;     ///< false: an event handler, which is root
+  int parent;    ///< pidfd of the outer process
+  int init;      ///< of the pod's pid 1
+  int stdio[3];  ///< borrowed; [0] -1: nothing to read
+  int errors;    ///< takes a line when something fails before the app's own steps
   cgroup::Entry entry;
 };
 

@@ -29,16 +29,16 @@ constexpr bool kSanitized = false;
 #endif
 constexpr rlim_t kAddressSpace = kSanitized ? RLIM_INFINITY : rlim_t{1} << 30;
 
-constexpr std::array kFileCapabilities = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
-
-constexpr std::uint64_t capability_mask() {
+constexpr std::uint64_t mask_of(std::initializer_list<int> capabilities) {
   std::uint64_t mask = 0;
-  for (const int cap : kFileCapabilities) mask |= std::uint64_t{1} << cap;
+  for (const int cap : capabilities) mask |= std::uint64_t{1} << cap;
   return mask;
 }
+constexpr std::uint64_t kWritesTrees =
+    mask_of({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP});
+constexpr std::uint64_t kReadsTrees = mask_of({CAP_DAC_READ_SEARCH});
 
-void keep_file_capabilities() {
-  constexpr std::uint64_t kept = capability_mask();
+void keep_capabilities(std::uint64_t kept) {
   for (int cap = 0; cap < 64; ++cap)
     if ((kept >> cap & 1) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       throw Error::from_errno("bound capabilities");
@@ -80,7 +80,7 @@ class Filter {
   std::unique_ptr<void, decltype(&::seccomp_release)> ctx_;
 };
 
-void filter_syscalls(bool writes) {
+void filter_syscalls(Access access) {
   Filter filter;
   filter.allow({"read", "pread64", "write", "lseek", "close", "fstat", "newfstatat", "statx", "fcntl", "fadvise64",
                 "memfd_create", "sendmsg", "recvmsg"});
@@ -90,24 +90,24 @@ void filter_syscalls(bool writes) {
                 "restart_syscall"});
   filter.allow_threads();
   if (kSanitized) filter.allow({"pipe", "pipe2", "readlink"});
-  if (writes)
-    filter.allow({"openat",     "openat2",   "pwrite64",   "ftruncate",   "getdents64", "faccessat",
-                  "faccessat2", "mkdirat",   "mknodat",    "symlinkat",   "linkat",     "unlinkat",
-                  "readlinkat", "fchown",    "fchownat",   "fchmod",      "fchmodat",   "utimensat",
-                  "fsetxattr",  "fgetxattr", "flistxattr", "fremovexattr"});
+  if (access != Access::none)
+    filter.allow({"openat", "openat2", "pwrite64", "getdents64", "readlinkat", "fgetxattr", "flistxattr"});
+  if (access == Access::write_trees)
+    filter.allow({"ftruncate", "faccessat", "faccessat2", "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat",
+                  "fchown", "fchownat", "fchmod", "fchmodat", "utimensat", "fsetxattr", "fremovexattr"});
   filter.load();
 }
 
 }  // namespace
 
-void drop_privileges(bool writes) {
+void drop_privileges(Access access) {
   limit_resource(RLIMIT_CORE, 0);
   limit_resource(RLIMIT_AS, kAddressSpace);
-  if (writes && ::geteuid() == 0)
-    keep_file_capabilities();
+  if (access != Access::none && ::geteuid() == 0)
+    keep_capabilities(access == Access::write_trees ? kWritesTrees : kReadsTrees);
   else
     become_unprivileged();
-  filter_syscalls(writes);
+  filter_syscalls(access);
 }
 
 }  // namespace rkt::unpack

@@ -7,7 +7,7 @@
 //   2. new mount, network, IPC and UTS namespaces; mounts made private
 //   3. an empty tmpfs with the copies attached; lower layers merged by overlayfs; pivot_root into it; the old root
 //   detached
-//   4. capabilities dropped to the file ones (none for what only reads), no_new_privs, seccomp, resource limits
+//   4. capabilities dropped to those for files that the request needs, no_new_privs, seccomp, resource limits
 //
 // Marking directories opaque needs CAP_SYS_ADMIN (trusted.* attributes). It is not kept for that: rkt sets the marks
 // itself on descriptors this process sends (protocol.h). A capability that can mount is not worth a filter that tries
@@ -30,7 +30,9 @@ struct Inside {
 /// Steps 1 to 3. Without root privilege only what the kernel grants: no directories are copied then.
 Inside enter_sandbox(UniqueFd target, std::vector<UniqueFd> lowers);
 
-/// Step 4. `writes`: the request writes a tree. After this the process can start threads, but no program.
-void drop_privileges(bool writes);
+/// Step 4. What the request needs of the file system beside its own descriptors: nothing, to read the trees below, or
+/// to write a tree of any owner. After this the process can start threads, but no program.
+enum class Access { none, read_trees, write_trees };
+void drop_privileges(Access access);
 
 }  // namespace rkt::unpack

@@ -247,7 +247,8 @@ Destination::Signed sign_layout(const std::string& path, const std::string& refe
 
 void sign_file(const std::string& path, const std::string& key, const std::string& output) {
   std::string program;
-  for (const auto directory : split(env("PATH").value_or("/usr/local/bin:/usr/bin:/bin"), ':')) {
+  const std::string search = env("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  for (const auto directory : split(search, ':')) {
     const std::string file = cat(directory, "/gpg");
     if (program.empty() && directory.starts_with('/') && ::access(file.c_str(), X_OK) == 0) program = file;
   }

@@ -66,6 +66,20 @@ void become_root_of_users(InitInput& in) {
   die_with_parent(in.parent.get());
 }
 
+// An app that may look into this process must find neither the mounts, which hide nothing, nor the way out for them.
+int serve_mutable_pod(InitInput& in) {
+  in.parent.reset();
+  {
+    const UniqueFd handover(in.handover);
+    const SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size);
+    apply_sysctls(shared.proc.fd(), in.plan.sysctls);
+    hand_over(handover.get(), shared);
+  }
+  receive_mounts_only();
+  take_stage1_root();
+  return reap_until_asked(in.control);
+}
+
 int supervise(InitInput& in) {
   become_unreadable();
   hide_arguments();
@@ -80,15 +94,8 @@ int supervise(InitInput& in) {
   set_hostname(in.plan.hostname.c_str());
   close_streams();
   ::umask(0);  // modes are meant as they are written; apps get 0022
+  if (in.handover >= 0) return serve_mutable_pod(in);
   SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size);
-  if (in.handover >= 0) {
-    in.parent.reset();
-    apply_sysctls(shared.proc.fd(), in.plan.sysctls);
-    hand_over(in.handover, shared);
-    receive_mounts_only();
-    take_stage1_root();
-    return reap_until_asked(in.control);
-  }
   apply_sysctls(shared.proc.fd(), in.plan.sysctls);
   PodMounts mounts(in.mounts, std::move(shared),
                    {.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});

@@ -103,6 +103,16 @@ def test_an_added_app_is_confined_like_any_other(rkt, sandbox):
     assert words[-3:] == ["0", "0022", "4"], out
 
 
+def test_looking_into_pid_1_finds_no_file_system(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"], isolators=[{"name": "os/linux/capabilities-retain-set", "value": {"set": ["CAP_SYS_PTRACE"]}}])
+    _, uuid = start_sandbox(rkt)
+    rkt("app", "add", uuid, "example.com/busybox", "--name=a", code=0)
+    rkt("app", "start", uuid, "--app=a", code=0)
+    look = "ls /proc/1/fd | wc -l; for f in /proc/1/fd/*; do [ -d $f ] && echo $f $(readlink $f); done; exit 0"
+    out = rkt("app", "exec", "--app=a", uuid, "/bin/sh", "-c", look, code=0).out.splitlines()
+    assert int(out[0]) > 3 and out[1:] == [], out
+
+
 def test_limits_and_volumes_of_an_added_app(rkt, sandbox):
     _, uuid = sandbox
     place = rkt.tmp / "volume"

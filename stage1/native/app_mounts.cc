@@ -167,6 +167,13 @@ void PodMounts::share() { shared_.attach_below(""); }
 
 void PodMounts::assembled() const noexcept { SharedMounts::detach(); }
 
+void PodMounts::let_go() noexcept {
+  [[maybe_unused]] const SharedMounts gone = std::move(shared_);
+  nothing_.reset();
+  null_node_.reset();
+  for (auto& app : apps_) app.sources.clear();
+}
+
 std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_root_in_stage1(apps_[app].plan->name)); }
 
 DirFd PodMounts::root_dir(std::size_t app) const { return as_directory(apps_[app].root); }

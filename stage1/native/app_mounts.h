@@ -7,6 +7,7 @@
 //   share()       what all apps have in common is attached. From here on the root of the pod's users is enough
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
 //   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
+//   let_go()      the descriptors of what apps share go too: those file systems hide nothing of the kernel's
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
 //
 // In a mutable pod each app is assembled by a process of its own (starter.h), in a copy of the outer process's mount
@@ -66,6 +67,8 @@ class PodMounts {
   /// Every app is: what they share is no longer to be seen by pid 1.
   void assembled() const noexcept;
   void drop(std::size_t app) noexcept;
+  /// Nothing is assembled any more: every descriptor is closed but those of root_dir().
+  void let_go() noexcept;
 
   /// Path of an app's assembled root, for pid 1.
   std::string root_path(std::size_t app) const;

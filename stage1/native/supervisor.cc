@@ -81,6 +81,7 @@ void Supervisor::start_all() {
 
 void Supervisor::become_harmless() {
   for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.drop(i);
+  in_.mounts.let_go();
   in_.groups.clear();
   drop_capabilities(cap_bit(CAP_KILL));
   gate_.reset();

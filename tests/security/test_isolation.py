@@ -262,6 +262,14 @@ def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt):
     assert {int(line.split()[0], 16) & ~allowed for line in seen} == {0} and {line.split()[1] for line in seen} == {"0"}, seen
 
 
+def test_looking_into_pid_1_finds_no_file_system_of_the_kernels(rkt):
+    """What all apps share is writable and unmasked there: /proc/sys/kernel/core_pattern would lead to the host."""
+    look = "for n in $(ls /proc/1/fd); do for f in sys/kernel block class ptmx; do [ -e /proc/1/fd/$n/$f ] && echo $n/$f; done; done; ls /proc/1/fd | wc -l"
+    with_caps(rkt, "CAP_SYS_PTRACE", exec=["/bin/sh", "-c", look])
+    out = rkt.run("example.com/busybox", code=0).out.split()
+    assert len(out) == 1 and int(out[0]) > 3, out
+
+
 def test_looking_into_pid_1_and_handlers_exclude_each_other(rkt):
     with_caps(rkt, "CAP_SYS_PTRACE", exec=["/bin/true"], eventHandlers=[{"name": "post-stop", "exec": ["/bin/true"]}])
     assert "CAP_SYS_PTRACE and event handlers" in rkt.run("example.com/busybox", code=254).err

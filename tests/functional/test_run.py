@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import signal
-import time
 
 import pytest
 
@@ -39,9 +38,7 @@ def test_status_survives_the_pod_and_is_machine_readable(rkt):
 def test_the_first_app_that_failed_decides_and_ends_the_pod(rkt):
     rkt.image("example.com/fails", exec=["/bin/sh", "-c", "sleep 0.3; exit 9"])
     rkt.image("example.com/waits", exec=["/bin/sleep", "1000"])
-    start = time.monotonic()
     rkt.run("example.com/fails", "example.com/waits", code=9)
-    assert time.monotonic() - start < 30
     (pod,) = rkt.pods()
     status = rkt.status(pod["name"])
     assert status["app-fails"] == "9"

@@ -2,6 +2,7 @@
 #include "stage0/app_root.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -46,7 +47,13 @@ void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const 
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));
 }
 
+void close_app_roots(const DirFd& root) {
+  if (::fchmod(root.make_path_in_root("opt/stage2").get(), 0700) < 0)
+    throw Error::from_errno("set the mode of \"opt/stage2\"");
+}
+
 void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app) {
+  close_app_roots(root);
   const DirFd place = root.make_path_in_root(stage2(app));
   write_file(place, "manifest", image.manifest, 0644);
   tree::copy(tree::render(store, image), place.make_sub("rootfs", 0755));

@@ -18,6 +18,9 @@ void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const 
 /// The same without an overlay: a copy of the tree of `image`.
 void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app);
 
+/// Keeps those who may read the pod from copied roots: apps may have made set-user-ID programs there.
+void close_app_roots(const DirFd& root);
+
 /// etc/mtab in an app that has a directory etc and no mtab.
 void add_mtab(const DirFd& root, const std::string& app);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "pod/name.h"
+#include "stage0/app_root.h"
 #include "stage0/exec.h"
 #include "stage0/ports.h"
 #include "stage0/stage0.h"
@@ -123,6 +124,7 @@ class Writer {
       write_file(info, "treeStoreID", tree.id, 0640);
       return;
     }
+    close_app_roots(root_);
     const DirFd stage2 = root_.make_path_in_root(cat("opt/stage2/", app.name));
     write_file(stage2, "manifest", app.image.manifest, 0644);
     const DirFd rootfs = stage2.make_sub("rootfs", 0755);

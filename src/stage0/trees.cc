@@ -36,7 +36,8 @@ Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& 
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
   DirFd own = overlay.make_sub(tree.id, 0750);
-  give_to_group_of(overlay, own);
+  // An app's files are for root alone: they may be set-user-ID programs that the app made.
+  if (app.empty()) give_to_group_of(overlay, own);
   DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
   if (!app.empty()) {
     upper = upper.make_sub(app, 0755);

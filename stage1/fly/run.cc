@@ -57,7 +57,7 @@ void make_empty_volumes(const FlyPod& pod) {
     if (m.app_volume) volumes.push_back(*m.app_volume);
   for (const auto& v : volumes) {
     if (v.kind != appc::Volume::Kind::empty) continue;
-    const DirFd dir = pod.dir.make_sub("sharedVolumes", 0755).make_sub(v.name.str(), 0770);
+    const DirFd dir = pod.dir.make_sub("sharedVolumes", 0700).make_sub(v.name.str(), 0770);
     if (::fchown(dir.get(), static_cast<uid_t>(v.uid), static_cast<gid_t>(v.gid)) < 0 ||
         ::fchmod(dir.get(), v.mode_bits()) < 0)
       throw Error::from_errno(cat("set up empty volume ", quoted(v.name.str())));

@@ -39,23 +39,24 @@ void fill(const Pod& pod, const AppPlan& app, const VolumeMount& m, const DirFd&
   if (!m.implicit && !is_plain(m.volume)) take_owner(app, m, dir);
 }
 
-void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m) {
+void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m, bool others_run) {
   const std::string path = volume_backing(m, app.name);
   const auto slash = path.rfind('/');
-  const DirFd parent = pod.dir.make_path_in_root(path.substr(0, slash));
+  const DirFd parent = pod.dir.make_path_in_root(path.substr(0, slash), 0700);  // of apps: for root alone
   const std::string name = path.substr(slash + 1);
   const bool made = ::mkdirat(parent.get(), name.c_str(), 0770) == 0;
   if (!made && errno != EEXIST) throw Error::from_errno(cat("make volume ", quoted(name)));
   const DirFd dir = parent.sub(name);
   if (made) take_owner(app, m, dir);
-  if (app.copy_up) fill(pod, app, m, dir);
+  // What was there before may be mounted by an app that runs, which could get between the steps of a copy.
+  if (app.copy_up && (made || !others_run)) fill(pod, app, m, dir);
 }
 
 }  // namespace
 
-void make_backing(const Pod& pod, const AppPlan& app) {
+void make_backing(const Pod& pod, const AppPlan& app, bool others_run) {
   for (const auto& m : app.volumes)
-    if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m);
+    if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m, others_run);
 }
 
 }  // namespace rkt::native

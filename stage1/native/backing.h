@@ -7,7 +7,8 @@
 namespace rkt::native {
 
 /// Makes POD/sharedVolumes/NAME for every empty volume that the app mounts, once a name. Those of Docker images
-/// start with a copy of what the image has there, if nobody has put anything into them.
-void make_backing(const Pod& pod, const AppPlan& app);
+/// start with a copy of what the image has there, if nobody has put anything into them. `others_run`:
+/// apps of the pod, so that only a directory made now is filled: nobody can have it open.
+void make_backing(const Pod& pod, const AppPlan& app, bool others_run = false);
 
 }  // namespace rkt::native

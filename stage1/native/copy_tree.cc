@@ -60,11 +60,20 @@ void copy_xattrs(const DirFd& from, const DirFd& to, const std::string& name) {
   }
 }
 
+// Never through a link: the directory may be one that somebody else can write.
+void set_mode(const DirFd& dir, const std::string& name, mode_t mode) {
+  const UniqueFd file(::openat(dir.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st{};
+  if (!file || ::fstat(file.get(), &st) < 0) throw failed(name);
+  if (S_ISLNK(st.st_mode)) throw Error::from_errno(cat("copy ", quoted(name)), ELOOP);
+  if (::chmod(cat("/proc/self/fd/", file.get()).c_str(), mode & 07777) < 0) throw failed(name);
+}
+
 // Owner before mode and attributes: changing it clears set-user-ID bits and capabilities. Times last.
 void copy_attributes(const DirFd& from, const DirFd& to, const std::string& name, const struct stat& st) {
   const timespec times[2] = {st.st_atim, st.st_mtim};
   if (::fchownat(to.get(), name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
-  if (!S_ISLNK(st.st_mode) && ::fchmodat(to.get(), name.c_str(), st.st_mode & 07777, 0) < 0) throw failed(name);
+  if (!S_ISLNK(st.st_mode)) set_mode(to, name, st.st_mode);
   copy_xattrs(from, to, name);
   if (::utimensat(to.get(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) throw failed(name);
 }

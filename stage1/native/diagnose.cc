@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/strings.h"
+#include "stage1/native/launch.h"
 
 namespace rkt::native {
 namespace {
@@ -70,10 +71,10 @@ std::string diagnose_exec(const DirFd& root, const std::string& exe, int err) {
       if (!next || next->empty()) break;
       path = *next;
     } catch (const Error& e) {
-      return cat("Unable to open ", shown(path), ": ", ::strerrordesc_np(e.sys_errno() != 0 ? e.sys_errno() : err));
+      return cat("Unable to open ", shown(path), ": ", error_text(e.sys_errno() != 0 ? e.sys_errno() : err));
     }
   }
-  return cat("execute ", shown(exe), ": ", ::strerrordesc_np(err));
+  return cat("execute ", shown(exe), ": ", error_text(err));
 }
 
 }  // namespace rkt::native

@@ -184,8 +184,8 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   const int status = end_like(pid);
   const AppFault& fault = faults.slot(0);
   if (fault.step == AppStep::none) return status;
-  const std::string why = fault.step == AppStep::exec ? diagnose_exec(root, argv.front(), fault.err)
-                                                      : cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err));
+  const std::string why =
+      fault.step == AppStep::exec ? diagnose_exec(root, argv.front(), fault.err) : fault_text(fault);
   throw Error(Errc::system, why).exit_with(status_of(fault.step));
 }
 

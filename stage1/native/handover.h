@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mutable pod: apps come and go, and are children of the outer process (mutable_apps.h). The pod's pid 1 makes what only a
-// process in the pod's namespaces can make, hands it out, and is harmless from then on: it holds nothing of the host
-// and reaps orphans.
+// A mutable pod: apps come and go, and are children of the outer process (mutable_apps.h). The pod's pid 1 makes what
+// only a process in the pod's namespaces can make, hands it out, and is harmless from then on: it holds nothing of the
+// host and reaps orphans.
 #pragma once
 
 #include "stage1/native/app_mounts.h"

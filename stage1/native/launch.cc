@@ -33,7 +33,7 @@ std::uint64_t random_number() {
 pid_t wait_for_inside(pid_t pid, const AppFault& fault) {
   while (::waitpid(pid, nullptr, 0) < 0)
     if (errno != EINTR) throw Error::from_errno("wait for a process to start");
-  if (fault.inside != 0) return fault.inside;
+  if (const pid_t inside = fault.inside; inside != 0 && is_own_child(inside)) return inside;
   if (fault.step == AppStep::none) throw Error(Errc::system, "the process was killed while it started");
   throw Error::from_errno(describe(fault.step), fault.err).exit_with(status_of(fault.step));
 }
@@ -51,6 +51,18 @@ FaultPage::~FaultPage() { ::munmap(slots_, size_); }
 ExecStrings::ExecStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {
   for (auto& s : strings_) pointers_.push_back(s.data());
   pointers_.push_back(nullptr);
+}
+
+std::string error_text(int err) {
+  const char* text = ::strerrordesc_np(err);
+  return text != nullptr ? std::string(text) : cat("error ", err);
+}
+
+std::string fault_text(const AppFault& fault) { return cat(describe(fault.step), ": ", error_text(fault.err)); }
+
+bool is_own_child(pid_t pid) {
+  siginfo_t info{};
+  return pid > 0 && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 UniqueFd child_signals() {

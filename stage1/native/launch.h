@@ -65,6 +65,14 @@ pid_t launch(const LaunchRequest& request, AppFault& fault);
 /// The same for this process itself, which is in a mount namespace of its own and in the app's v2 cgroup already.
 [[noreturn]] void become(const LaunchRequest& request, AppFault& fault);
 
+/// "change the root: permission denied". What a process of the pod could write is not believed to be in range.
+std::string fault_text(const AppFault& fault);
+std::string error_text(int err);
+
+/// Whether `pid` is a child of this process that nobody has reaped: what a fault record says about `inside` is only
+/// believed then, since who may look into that process could have written it.
+bool is_own_child(pid_t pid);
+
 /// Readable when a child has ended; SIGCHLD is blocked already.
 UniqueFd child_signals();
 

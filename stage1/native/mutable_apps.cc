@@ -119,6 +119,8 @@ void MutableApps::serve(UniqueFd client) {
     }
   } catch (const Error& e) {
     send_answer(client.get(), {.status = kLaunchFailed, .text = e.brief()});
+  } catch (const std::exception& e) {
+    send_answer(client.get(), {.status = kLaunchFailed, .text = e.what()});
   }
 }
 
@@ -129,7 +131,7 @@ AppPlan MutableApps::plan(const std::string& name) const {
   AppPlan out =
       plan_app(pod, *app, pod_.options, [&](std::string_view text) { pod_.relay.note(cat("stage1: ", text)); });
   if (out.fault) throw Error(Errc::invalid, out.fault->text);
-  make_backing(pod, out);
+  make_backing(pod, out, true);
   return out;
 }
 
@@ -226,6 +228,7 @@ bool MutableApps::launch(App& app) {
                   app.fault.slot(0));
     }
     app.starter = std::move(starter.pidfd);
+    app.starter_pid = starter.pid;
     app.errors = std::move(errors.read_end);
     return true;
   } catch (const Error& e) {
@@ -238,24 +241,33 @@ void MutableApps::starter_ended(App& app) {
   siginfo_t info{};
   ::waitid(P_PIDFD, static_cast<id_t>(app.starter.get()), &info, WEXITED);
   app.starter.reset();
+  app.starter_pid = 0;
   const AppFault& fault = app.fault.slot(0);
   const std::string error = read_line(app.errors.get());
   app.errors.reset();
-  if (auto process = fault.inside != 0 ? open_pidfd(fault.inside) : std::nullopt) {
+  const pid_t inside = fault.inside;  // read once: see is_own_child()
+  if (auto process = is_new_process(inside) ? open_pidfd(inside) : std::nullopt) {
     app.process = std::move(*process);
+    app.pid = inside;
     if (app.phase != Phase::main) return;
-    const int pid = pid_inside(fault.inside);
+    const int pid = pid_inside(inside);
     pod_.relay.set_pid(app.stream, pid);
     pod_.record.started(app.plan, pid);
     return answer_all(app.asked_start, {});
   }
   const bool step_failed = fault.step != AppStep::none;
   const std::string why = !error.empty() ? error
-                          : step_failed  ? cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err))
+                          : step_failed  ? fault_text(fault)
                                          : std::string("it was killed while it started");
   say(app, why);
   if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
+}
+
+// A child of ours that is neither pid 1 of the pod nor known already.
+bool MutableApps::is_new_process(pid_t pid) const {
+  if (!is_own_child(pid) || pid == pod_.init_pid) return false;
+  return std::ranges::none_of(apps_, [&](const App& a) { return (a.process && a.pid == pid) || a.starter_pid == pid; });
 }
 
 void MutableApps::process_ended(App& app) {
@@ -271,7 +283,7 @@ void MutableApps::process_ended(App& app) {
     say(app, fault.step == AppStep::exec
                  ? cat(quoted(argv(app).front()),
                        " could not be executed: ", diagnose_exec(root, argv(app).front(), fault.err))
-                 : cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err)));
+                 : fault_text(fault));
   }
   step_over(app, status);
 }

@@ -40,6 +40,7 @@ struct MutablePod {
   Record& record;
   UniqueFd self;  ///< pidfd of this process
   int init;       ///< of the pod's pid 1
+  pid_t init_pid;
   std::function<AppMountPlan(const AppPlan&)> plan_mounts;
 };
 
@@ -68,7 +69,8 @@ class MutableApps {
     std::size_t handler = 0;
     int status = 0;
     UniqueFd starter, process;  // pidfds; one of them is set until it is over
-    UniqueFd errors;            // what the starter could not do
+    pid_t starter_pid = 0, pid = 0;
+    UniqueFd errors;  // what the starter could not do
     std::optional<Time> kill_at = std::nullopt;
     std::vector<UniqueFd> asked_start = {}, asked_stop = {};  // clients that wait
   };
@@ -82,6 +84,7 @@ class MutableApps {
   void advance(App& app);
   const std::vector<std::string>& argv(const App& app) const;
   bool launch(App& app);
+  bool is_new_process(pid_t pid) const;
   void starter_ended(App& app);
   void process_ended(App& app);
   void step_over(App& app, int status);

@@ -204,7 +204,7 @@ class PodRun {
     Record record(pod_.dir, pod_.stage1, options_.restrictions,
                   [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
     std::unique_ptr<MutableApps> apps;
-    if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init.pidfd.get(), record);
+    if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init, record);
     return supervise_from_outside(
         {.relay = relay_,
          .signals = signals.get(),
@@ -230,7 +230,7 @@ class PodRun {
   }
 
   // What all apps share goes below S1, which nobody in the pod sees. Without it init has failed, and says why.
-  std::unique_ptr<MutableApps> serve_apps(int taker, UniqueFd self, int init, Record& record) {
+  std::unique_ptr<MutableApps> serve_apps(int taker, UniqueFd self, const NewProcess& init, Record& record) {
     const auto shared = take_over(taker, std::move(devpts_));
     if (!shared) return nullptr;
     shared->attach_below("stage1/rootfs");
@@ -241,7 +241,8 @@ class PodRun {
                    .relay = relay_,
                    .record = record,
                    .self = std::move(self),
-                   .init = init,
+                   .init = init.pidfd.get(),
+                   .init_pid = init.pid,
                    .plan_mounts = [this](const AppPlan& app) { return mounts_of(app); }});
   }
 

@@ -206,9 +206,9 @@ int Supervisor::fault_status(std::size_t i, const std::vector<std::string>& argv
   if (fault.step == AppStep::exec)
     why = diagnose_exec(in_.mounts.root_dir(i), argv.front(), fault.err);
   else if (fault.step == AppStep::directory)
-    why = cat(describe(fault.step), " ", quoted(plan.directory), ": ", ::strerrordesc_np(fault.err));
+    why = cat(describe(fault.step), " ", quoted(plan.directory), ": ", error_text(fault.err));
   else
-    why = cat(describe(fault.step), ": ", ::strerrordesc_np(fault.err));
+    why = fault_text(fault);
   say(cat("app ", quoted(plan.name), ": ",
           fault.step == AppStep::exec ? cat(quoted(argv.front()), " could not be executed: ") : "", why));
   return status_of(fault.step);

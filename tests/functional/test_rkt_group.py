@@ -118,3 +118,19 @@ def test_others_are_told_who_may(site, served):
         assert len(r.stderr.strip().splitlines()) == 1
     r = site.member("run", "--net=none", served.name, code=254)
     assert "cannot run as unprivileged user" in r.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-overlay",)])
+def test_a_member_reaches_no_file_of_an_app(site, flags):
+    """An app's root may have made a set-user-ID program there."""
+    site.rkt.aci(key="builder", exec=["/bin/sh", "-c", "cp /bin/busybox /x; cp /bin/busybox /v/x; chmod 4755 /x /v/x; exit 3"])
+    site("trust", "--root", "--skip-fingerprint-review", site.rkt.keys("builder").public, code=0)
+    aci = site.rkt.tmp / "example.com_busybox.aci"
+    site("run", "--net=none", *flags, "--volume=v,kind=empty", aci, "--mount=volume=v,target=/v", code=3)
+    made = [p for p in site.rkt.data.glob("pods/run/**/x") if p.stat().st_mode & 0o4000]
+    assert len(made) == 2, made
+    for path in made:
+        p = subprocess.run(["setpriv", f"--reuid={MEMBER}", f"--regid={MEMBER}", f"--groups={GROUP}", "cat", str(path)], capture_output=True)
+        assert b"Permission denied" in p.stderr, (path, p)
+    (pod,) = [p.name for p in (site.rkt.data / "pods/run").iterdir()]
+    assert "app-busybox=3" in site.member("status", pod, code=0).stdout

@@ -60,7 +60,8 @@ TEST(PlanAddress, LeasedAddressesNeedNoDuplicateDetection) {
   const auto v6 = as_read(plan_address(3, *Cidr::parse("fd00::2/64"), PrefixRoute::yes));
   EXPECT_EQ(v6.body<ifaddrmsg>().ifa_prefixlen, 64);
   EXPECT_EQ(v6.attributes(sizeof(ifaddrmsg)).u32(IFA_FLAGS), std::uint32_t{IFA_F_NODAD});
-  const auto v4 = as_read(plan_address(3, *Cidr::parse("10.0.0.2/24"), PrefixRoute::no)).attributes(sizeof(ifaddrmsg));
+  const auto reply = as_read(plan_address(3, *Cidr::parse("10.0.0.2/24"), PrefixRoute::no));
+  const auto v4 = reply.attributes(sizeof(ifaddrmsg));
   EXPECT_EQ(v4.u32(IFA_FLAGS), std::uint32_t{IFA_F_NOPREFIXROUTE});
   EXPECT_EQ(address_text(v4.find(IFA_BROADCAST)), "10.0.0.255");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage0/exec.h"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -83,6 +84,11 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
   if (::close_range(3 + static_cast<unsigned>(program.listen_fds), ~0U, CLOSE_RANGE_CLOEXEC) < 0)
     throw Error::from_errno("close descriptors");
   if (program.lock_fd >= 0) keep_across_exec(program.lock_fd);
+  if (program.exe) {
+    ::execveat(program.exe.get(), "", argv_pointers.data(), env_pointers.data(), AT_EMPTY_PATH);
+    // What a script's interpreter would be told to open is closed by then.
+    if (errno != ENOENT) throw Error::from_errno(cat("execute ", quoted(program.path)));
+  }
   ::execve(program.path.c_str(), argv_pointers.data(), env_pointers.data());
   throw Error::from_errno(cat("execute ", quoted(program.path)));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sys/dir.h"
+#include "sys/fd.h"
 
 namespace rkt::stage0 {
 
@@ -25,7 +26,8 @@ int listen_fds(const std::vector<std::string>& environment, int pid);
 std::string program_path(const DirFd& root, const std::string& entrypoint);
 
 struct Program {
-  std::string path;  ///< from program_path()
+  UniqueFd exe = {};  ///< the same file, executed rather than `path` where it is no script
+  std::string path;   ///< from program_path()
   std::vector<std::string> argv;
   std::vector<std::string> env;
   int listen_fds = 0;  ///< descriptors 3 … that cross, too

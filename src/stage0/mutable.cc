@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "pod/mounts.h"
+#include "schema/appc/environment.h"
 #include "stage0/app_root.h"
 #include "stage0/apps.h"
 #include "stage0/call.h"
@@ -65,6 +66,16 @@ void touch(const DirFd& root, const std::string& name) {
   write_file(root.make_path_in_root("rkt/status"), name, "", 0644);
 }
 
+// What a stage1 may start the app with (ours reads the manifest).
+void write_environment(const DirFd& root, const std::string& name, const appc::App& app) {
+  auto environment = appc::compose_environment(app.environment);
+  std::erase_if(environment, [](const appc::EnvVar& v) { return v.name == "AC_APP_NAME"; });
+  environment.push_back({"AC_APP_NAME", name});
+  const DirFd dir = root.make_path_in_root("rkt/env");
+  dir.unlink(name);
+  write_file(dir, name, appc::write_env_file(environment), 0644);
+}
+
 void require_app(const appc::PodManifest& m, const std::string& app) {
   if (m.find_app(app) == nullptr) throw Error(Errc::not_found, cat("error: nonexistent app ", quoted(app)));
 }
@@ -107,6 +118,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
     add_mtab(root, name);
     manifest.apps.push_back(std::move(app));
     write_manifest(inside, manifest);
+    write_environment(root, name, *manifest.apps.back().app);
     touch(root, cat(name, "-created"));
     call_crossing(store, pods, pod, {.verb = "app/add", .args = {cat("--uuid=", id.str()), cat("--app=", name)}},
                   debug);

@@ -19,6 +19,7 @@
 #include "stage0/trees.h"
 #include "stage0/users.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -78,6 +79,8 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   if (s.overlay)
     attach(mount_for_pod(open_tree(store, s.stage1_tree), pod, ""), pod.sub("stage1/rootfs").get(),
            "the root of stage1");
+  else  // a mount of its own either way, which stage1 may restrict
+    DetachedMount::copy(pod.get(), "stage1/rootfs").attach(pod.sub("stage1/rootfs").get());
   const DirFd root = pod.sub("stage1/rootfs");
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.

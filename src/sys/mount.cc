@@ -38,6 +38,12 @@ void DetachedMount::restrict(std::uint64_t attributes, Depth depth) const {
     throw Error::from_errno("restrict a mount");
 }
 
+void DetachedMount::permit(std::uint64_t attributes) const {
+  mount_attr attr{};
+  attr.attr_clr = attributes;
+  if (::mount_setattr(fd(), "", AT_EMPTY_PATH, &attr, sizeof attr) < 0) throw Error::from_errno("permit on a mount");
+}
+
 bool DetachedMount::map_owners(int user_namespace, Depth depth) const {
   mount_attr attr{};
   attr.attr_set = MOUNT_ATTR_IDMAP;

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "stage1/common/environment.h"
+#include "schema/appc/environment.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/options.h"
 #include "stage1/fly/pod.h"
@@ -46,7 +46,7 @@ int enter(const std::vector<std::string>& args) {
   if (!options.app.empty() && options.app != app)
     throw Error(Errc::not_found, cat("app ", quoted(options.app), " not found"));
   const Credentials who = credentials_of(pod);
-  auto env_list = stage1::as_strings(stage1::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
+  auto env_list = appc::as_strings(appc::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
   env_list.push_back(cat("TERM=", env("TERM").value_or("vt100")));
   if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
     throw Error::from_errno("enter the app's root");

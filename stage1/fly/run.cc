@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "stage1/common/environment.h"
+#include "schema/appc/environment.h"
 #include "stage1/common/lookup.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/mounts.h"
@@ -129,9 +129,9 @@ int run(const std::vector<std::string>& args) {
   make_mounts(pod);
   make_name_files(pod, options);
   const Credentials who = credentials_of(pod);
-  const auto environment = stage1::compose_environment(spec.environment);
+  const auto environment = appc::compose_environment(spec.environment);
   pod.stage1.make_path_in_root("rkt/env", 0755);
-  write_state_file(pod.stage1, env_file(pod.app().name.str()).c_str(), stage1::write_env_file(environment));
+  write_state_file(pod.stage1, env_file(pod.app().name.str()).c_str(), appc::write_env_file(environment));
   std::vector<std::string> argv = spec.exec;
   argv.front() = in_context([&] { return cat("can't find the absolute executable for ", quoted(spec.exec.front())); },
                             [&] {
@@ -142,7 +142,7 @@ int run(const std::vector<std::string>& args) {
   write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
   close_strays(lock, listen_fds());
-  execute(pod, who, std::move(argv), stage1::as_strings(environment));
+  execute(pod, who, std::move(argv), appc::as_strings(environment));
 }
 
 }  // namespace rkt::fly

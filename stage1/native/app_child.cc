@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -25,6 +24,7 @@
 namespace rkt::native {
 namespace {
 
+constexpr int kGate = 3;                // where it is once everything else is closed
 constexpr int kHighestCapability = 63;  // prctl refuses those that the kernel does not have
 
 [[noreturn]] void die(const AppChildPlan& p, AppStep step) noexcept {
@@ -65,7 +65,9 @@ void reset_signals(const AppChildPlan& p) noexcept {
 
 void pass_gate(const AppChildPlan& p) noexcept {
   char nothing = 0;
-  if (p.gate[0] >= 0 && ::read(p.gate[0], &nothing, 1) < 0) die(p, AppStep::capabilities);
+  if (p.gate[0] < 0) return;
+  if (::read(kGate, &nothing, 1) < 0) die(p, AppStep::capabilities);
+  ::close(kGate);
 }
 
 void find_pid_namespace(const AppChildPlan& p) noexcept {
@@ -98,11 +100,12 @@ void make_session(const AppChildPlan& p) noexcept {
   if (p.controlling_terminal && ::syscall(SYS_ioctl, 0, TIOCSCTTY, p.permit) < 0) die(p, AppStep::session);
 }
 
-// A plain process executes with what is open above 2 closed by exec; nothing may stay open until then in a process that
-// others can look into.
+// Not left to exec: others may look into this process, and exec opens what the image names (the interpreter of a
+// script) before it closes anything.
 void close_descriptors(const AppChildPlan& p) noexcept {
-  const unsigned how = p.pid_namespace >= 0 ? 0 : CLOSE_RANGE_CLOEXEC;
-  if (::syscall(SYS_close_range, 3U, ~0U, how) < 0) die(p, AppStep::descriptors);
+  const bool gate = p.gate[0] >= 0;
+  if (gate && p.gate[0] != kGate && ::dup3(p.gate[0], kGate, O_CLOEXEC) < 0) die(p, AppStep::descriptors);
+  if (::syscall(SYS_close_range, gate ? kGate + 1U : 3U, ~0U, 0) < 0) die(p, AppStep::descriptors);
 }
 
 void write_own(const AppChildPlan& p, const char* file, const char* text, AppStep step) noexcept {
@@ -114,7 +117,9 @@ void write_own(const AppChildPlan& p, const char* file, const char* text, AppSte
 }
 
 // What the image names is never a way through /proc to what this process, or pid 1, has open of the host's (the
-// CVE-2024-21626 class), nor to the program that this process was cloned from (CVE-2019-5736).
+// CVE-2024-21626 class), nor to the program that this process was cloned from (CVE-2019-5736). For the program this
+// gives the clear error; what holds, also when the file is exchanged before exec, is that nothing of the host's is open
+// by then and that the engine's program cannot be executed any more (forbid_own_program in run.cc).
 int open_plain(const char* path, std::uint64_t flags) noexcept {
   open_how how{};
   how.flags = flags | O_PATH | O_CLOEXEC;

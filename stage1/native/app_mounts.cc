@@ -152,6 +152,7 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
             .sources = {}};
     app.root.isolate();
     app.root.restrict(MOUNT_ATTR_NODEV);
+    app.root.permit(MOUNT_ATTR_NOEXEC);  // a directory of S1 has what S1 was restricted to
     for (const auto& op : plan.ops)
       if (op.kind == Kind::bind)
         app.sources.push_back(

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "schema/appc/environment.h"
 #include "stage1/common/accounts.h"
-#include "stage1/common/environment.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/target.h"
@@ -28,10 +28,10 @@ void set(std::vector<appc::EnvVar>& env, std::string name, std::string value) {
 }
 
 void plan_environment(const PodApp& app, AppPlan& out) {
-  auto env = stage1::compose_environment(app.app().environment);
+  auto env = appc::compose_environment(app.app().environment);
   set(env, "AC_APP_NAME", app.name());
   set(env, "container", "rkt");
-  out.env = stage1::as_strings(env);
+  out.env = appc::as_strings(env);
 }
 
 struct Ids {

@@ -59,6 +59,18 @@ void fill_streams() {
       throw Error::from_errno("open \"/dev/null\"");
 }
 
+// The kernel follows links like /proc/self/exe wherever it executes something, as the interpreter of a script, too, and
+// after every check. In a process on its way to be an app they lead to this program: from here on nobody executes it
+// where it was executed. S1 is no mount when stage0 made it none.
+void forbid_own_program(const DirFd& stage1) {
+  try {
+    DetachedMount::adopt(dup_fd(stage1.get())).restrict(MOUNT_ATTR_NOEXEC);
+  } catch (const Error& e) {
+    if (e.sys_errno() != EINVAL) throw;
+    log::debug("stage1", "the root of stage1 is no mount");
+  }
+}
+
 class PodRun {
  public:
   PodRun(const RunOptions& options, UniqueFd lock)
@@ -71,6 +83,7 @@ class PodRun {
 
   int run() {
     const ScopeExit release([this] { clean_up(); });
+    forbid_own_program(pod_.stage1);
     make_cgroups();
     if (options_.net.contained())
       network_ = net::setup({.pod = pod_.dir,

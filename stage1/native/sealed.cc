@@ -2,10 +2,12 @@
 #include "stage1/native/sealed.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -57,13 +59,16 @@ UniqueFd sealed_copy(int program) {
   return copy;
 }
 
-// Nobody can write to it, now or later.
+// Nobody can write to it, now or later: a memory file, the file made above, or one in an overlay without an upper
+// layer, which is how our stage0 executes this program.
 bool is_such_a_copy(int program) {
   if (::fcntl(program, F_GET_SEALS) == kSeals) return true;
   struct stat st{};
   struct statvfs fs{};
-  if (::fstat(program, &st) < 0 || ::fstatvfs(program, &fs) < 0) throw Error::from_errno("look at this program");
-  return st.st_nlink == 0 && (fs.f_flag & ST_RDONLY) != 0;
+  struct statfs kind{};
+  if (::fstat(program, &st) < 0 || ::fstatvfs(program, &fs) < 0 || ::fstatfs(program, &kind) < 0)
+    throw Error::from_errno("look at this program");
+  return (st.st_nlink == 0 || kind.f_type == OVERLAYFS_SUPER_MAGIC) && (fs.f_flag & ST_RDONLY) != 0;
 }
 
 }  // namespace

@@ -58,6 +58,15 @@ def test_an_app_comes_and_goes(rkt, sandbox):
     assert p.wait(20) == 0
 
 
+def test_an_added_app_has_its_environment_in_a_file_for_stage1s_that_read_one(rkt, sandbox):
+    _, uuid = sandbox
+    rkt("app", "add", uuid, "example.com/busybox", "--name=a", "--environment=K=a\nB=c", code=0)
+    files = list(rkt.data.glob(f"pods/run/{uuid}/overlay/*/upper/rkt/env/a"))
+    assert [f.read_text() for f in files] == ["PATH=/bin:/usr/bin\nK=a\\nB=c\nSHELL=/bin/sh\nUSER=root\nLOGNAME=root\nHOME=/root\nAC_APP_NAME=a\n"]
+    rkt("app", "rm", uuid, "--app=a", code=0)
+    assert not files[0].exists()
+
+
 def test_the_pod_outlives_its_apps_and_their_failures(rkt, sandbox):
     p, uuid = sandbox
     rkt("app", "add", uuid, "example.com/busybox", "--name=fails", "--", "-c", "exit 3", code=0)

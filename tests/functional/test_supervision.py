@@ -150,18 +150,23 @@ def test_enter_gives_the_commands_own_end(rkt):
     assert rkt("enter", uuid, "/bin/cat", input="typed", code=0).out == "typed"
 
 
-def test_enter_works_where_memory_files_cannot_be_executed(rkt):
+def test_the_entering_program_cannot_be_written_however_it_was_called(rkt):
+    """Our stage0 executes it where it cannot be; for another one it makes a copy of itself, in memory or, where that cannot be executed, beside."""
     rkt.image(exec=["/bin/sleep", "1000"])
     quoted = " ".join(rkt.argv())
+    attack = "echo x >>/proc/$PPID/exe; exit 11"
     script = f"""
-        echo 2 >/proc/sys/vm/memfd_noexec
         {quoted} run --net=none --uuid-file-save={rkt.tmp}/uuid example.com/busybox & pod=$!
         until {quoted} status --uuid-file={rkt.tmp}/uuid 2>/dev/null | grep -q ^pid=; do :; done
-        {quoted} enter $(cat {rkt.tmp}/uuid) /bin/sh -c 'echo x >>/proc/$PPID/exe; exit 11'; echo $?
+        uuid=$(cat {rkt.tmp}/uuid); cd {rkt.data}/pods/run/$uuid
+        {quoted} enter $uuid /bin/sh -c '{attack}'; echo $?
+        {rkt.data}/cas/tree/*/rootfs/enter --pid=$(cat pid) --appname=busybox -- /bin/sh -c '{attack}'; echo $?
+        echo 2 >/proc/sys/vm/memfd_noexec
+        {rkt.data}/cas/tree/*/rootfs/enter --pid=$(cat pid) --appname=busybox -- /bin/sh -c '{attack}'; echo $?
         {quoted} stop $(cat {rkt.tmp}/uuid); wait $pod"""
     p = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script], env=rkt.env, capture_output=True, text=True,
                        stdin=subprocess.DEVNULL, timeout=60)
-    assert p.stdout.splitlines()[0] == "11", p
+    assert p.stdout.splitlines()[:3] == ["11", "11", "11"], p
 
 
 def test_enter_on_a_terminal_gives_the_command_one(rkt):

@@ -2,7 +2,7 @@
 // passwd and group of an image, and the file that enter rebuilds an app's environment from.
 #include "stage1/common/accounts.h"
 
-#include "stage1/common/environment.h"
+#include "schema/appc/environment.h"
 #include "tests/fuzz/fuzz.h"
 
 void fuzz_one(std::string_view bytes) {
@@ -12,8 +12,8 @@ void fuzz_one(std::string_view bytes) {
     rkt::fuzz::tolerate([&] { rkt::stage1::find_account(bytes, name, 4); });
   }
   rkt::fuzz::tolerate([&] {
-    const auto env = rkt::stage1::parse_env_file(bytes);
-    const auto again = rkt::stage1::parse_env_file(rkt::stage1::write_env_file(env));
+    const auto env = rkt::appc::parse_env_file(bytes);
+    const auto again = rkt::appc::parse_env_file(rkt::appc::write_env_file(env));
     rkt::fuzz::require(again == env);
   });
 }

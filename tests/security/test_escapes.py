@@ -84,6 +84,13 @@ def test_the_engines_own_program_is_not_overwritten(rkt, form):
     assert rkt.run("example.com/first", code=0).out == ""
 
 
+@pytest.mark.parametrize("form", [[], ["--no-overlay"], ["--private-users"]], ids=["overlay", "copies", "users"])
+def test_no_interpreter_is_the_engines_own_program(rkt, form):
+    """No check of the file can see this one: the kernel follows the link when it looks for the interpreter."""
+    r = hostile(rkt, [entry("rootfs/evil", "#!/proc/self/exe\n", mode=0o755)], *form, exec=["/evil"])
+    assert r.code == 203 and "/evil" in r.err, r
+
+
 def test_an_entered_link_to_the_program_is_refused(rkt):
     rkt.image(exec=["/bin/sleep", "1000"], extra=[entry("rootfs/bin/evil", link="/proc/self/exe")])
     _, uuid = rkt.start_pod("example.com/busybox")

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/common/environment.h"
+#include "schema/appc/environment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace rkt::stage1 {
+namespace rkt::appc {
 namespace {
 
 TEST(ComposeEnvironment, AddsDefaultsBehindWhatIsSet) {
@@ -15,11 +15,11 @@ TEST(ComposeEnvironment, AddsDefaultsBehindWhatIsSet) {
 }
 
 TEST(EnvFile, GivesBackEveryValueAndNoVariableMore) {
-  const std::vector<appc::EnvVar> env = {{"A", "one\nB=two"}, {"C", "back\\slash\\n"}, {"D", ""}, {"E", "x=y z\"'$"}};
+  const std::vector<EnvVar> env = {{"A", "one\nB=two"}, {"C", "back\\slash\\n"}, {"D", ""}, {"E", "x=y z\"'$"}};
   EXPECT_EQ(parse_env_file(write_env_file(env)), env);
 }
 
 TEST(EnvFile, HasOnePlainLineForAPlainValue) { EXPECT_EQ(write_env_file({{"K", "V"}, {"L", "W"}}), "K=V\nL=W\n"); }
 
 }  // namespace
-}  // namespace rkt::stage1
+}  // namespace rkt::appc

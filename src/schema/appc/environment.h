@@ -8,17 +8,17 @@
 
 #include "schema/appc/types.h"
 
-namespace rkt::stage1 {
+namespace rkt::appc {
 
 /// `own` as it is, then PATH, SHELL, USER, LOGNAME and HOME where `own` does not set them. Flavors add their own
 /// variables.
-std::vector<appc::EnvVar> compose_environment(const std::vector<appc::EnvVar>& own);
+std::vector<EnvVar> compose_environment(const std::vector<EnvVar>& own);
 
 /// "K=V" each, for exec.
-std::vector<std::string> as_strings(const std::vector<appc::EnvVar>& env);
+std::vector<std::string> as_strings(const std::vector<EnvVar>& env);
 
 /// One K=V a line. A newline or backslash inside a value is written as \n or \\, so that no value can add a variable.
-std::string write_env_file(const std::vector<appc::EnvVar>& env);
-std::vector<appc::EnvVar> parse_env_file(std::string_view text);
+std::string write_env_file(const std::vector<EnvVar>& env);
+std::vector<EnvVar> parse_env_file(std::string_view text);
 
-}  // namespace rkt::stage1
+}  // namespace rkt::appc

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/common/environment.h"
+#include "schema/appc/environment.h"
 
 #include <algorithm>
 
 #include "base/strings.h"
 
-namespace rkt::stage1 {
+namespace rkt::appc {
 
-std::vector<appc::EnvVar> compose_environment(const std::vector<appc::EnvVar>& own) {
+std::vector<EnvVar> compose_environment(const std::vector<EnvVar>& own) {
   static constexpr std::pair<const char*, const char*> kDefaults[] = {
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
       {"SHELL", "/bin/sh"},
@@ -16,17 +16,17 @@ std::vector<appc::EnvVar> compose_environment(const std::vector<appc::EnvVar>& o
       {"HOME", "/root"}};
   auto out = own;
   for (const auto& [name, value] : kDefaults)
-    if (std::ranges::none_of(own, [&](const appc::EnvVar& v) { return v.name == name; })) out.push_back({name, value});
+    if (std::ranges::none_of(own, [&](const EnvVar& v) { return v.name == name; })) out.push_back({name, value});
   return out;
 }
 
-std::vector<std::string> as_strings(const std::vector<appc::EnvVar>& env) {
+std::vector<std::string> as_strings(const std::vector<EnvVar>& env) {
   std::vector<std::string> out;
   for (const auto& v : env) out.push_back(cat(v.name, "=", v.value));
   return out;
 }
 
-std::string write_env_file(const std::vector<appc::EnvVar>& env) {
+std::string write_env_file(const std::vector<EnvVar>& env) {
   std::string out;
   for (const auto& v : env) {
     out += v.name + '=';
@@ -43,12 +43,12 @@ std::string write_env_file(const std::vector<appc::EnvVar>& env) {
   return out;
 }
 
-std::vector<appc::EnvVar> parse_env_file(std::string_view text) {
-  std::vector<appc::EnvVar> out;
+std::vector<EnvVar> parse_env_file(std::string_view text) {
+  std::vector<EnvVar> out;
   for (const auto line : split(text, '\n')) {
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) continue;
-    appc::EnvVar v{.name = std::string(line.substr(0, equals)), .value = {}};
+    EnvVar v{.name = std::string(line.substr(0, equals)), .value = {}};
     for (std::size_t i = equals + 1; i < line.size(); ++i) {
       if (line[i] == '\\' && i + 1 < line.size())
         v.value += line[++i] == 'n' ? '\n' : line[i];
@@ -60,4 +60,4 @@ std::vector<appc::EnvVar> parse_env_file(std::string_view text) {
   return out;
 }
 
-}  // namespace rkt::stage1
+}  // namespace rkt::appc

@@ -149,8 +149,11 @@ std::optional<store::ImageRecord> Finder::Impl::stored_meanwhile(
 void Finder::Impl::record(store::ImageRecord image) {
   if (const auto before = store.find(image.key)) {
     image.tree_size = before->tree_size;
-    // A signature of a Docker/OCI image is for one name, and the same content may be stored under another.
-    if (image.signed_by.empty() && image.name == before->name) image.signed_by = before->signed_by;
+    // A signature of a Docker/OCI image is for one name, and may be for one tag; the same content may be stored under
+    // another.
+    const bool same =
+        image.name == before->name && (image.kind == store::ImageKind::aci || image.version == before->version);
+    if (image.signed_by.empty() && same) image.signed_by = before->signed_by;
   }
   store.add(image);
 }

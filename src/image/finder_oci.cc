@@ -49,7 +49,10 @@ store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Man
   if (config.diff_ids.size() != manifest.layers.size())
     throw Error(Errc::invalid, cat("the image has ", manifest.layers.size(), " layers, but its configuration names ",
                                    config.diff_ids.size()));
-  for (const auto& layer : manifest.layers) (void)oci::layer_compression(layer.media_type);
+  for (const auto& layer : manifest.layers) {
+    (void)oci::layer_compression(layer.media_type);
+    if (layer.size == 0) throw Error(Errc::invalid, cat("layer ", layer.digest, " of the image has size 0"));
+  }
   const appc::ImageManifest mapped = in_context([] { return std::string("error converting docker image to ACI"); },
                                                 [&] { return oci::map_to_appc(manifest, config, source); });
   appc::check_runnable(mapped.labels);
@@ -184,9 +187,13 @@ void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor
 
 }  // namespace
 
-// The same content may be stored under another name by now, whose signature says nothing about this one.
+// The same content may be stored under another name by now, whose signature says nothing about this one; nor does one
+// for another tag, where a policy wants to know.
 bool Finder::Impl::stored_as(const store::ImageRecord& image, const std::string& reference) {
-  const auto named = [&](const oci::Reference& ref) { return image.name == registry_subject(ref, {}, {}).name; };
+  const auto named = [&](const oci::Reference& ref) {
+    const OciSubject subject = registry_subject(ref, {}, {});
+    return image.name == subject.name && (ref.tag == image.version || !trust.policy_demands(subject));
+  };
   if (!trust.required() || named(oci::Reference::parse(reference))) return true;
   const auto meanings = registries.references(reference);
   return std::ranges::any_of(meanings, [&](const auto& text) { return named(oci::Reference::parse(text)); });

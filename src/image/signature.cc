@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/signature.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -22,16 +24,27 @@ TrustCheck::TrustCheck(const keystore::Keystore* keys, const Insecure& insecure)
   if (keys == nullptr && !insecure.image) throw Error(Errc::bug, "verification needs a key store");
 }
 
+// Read once: a policy that changes meanwhile counts for the next command.
+const std::optional<keystore::Policy>& TrustCheck::policy() const {
+  if (!policy_) policy_.emplace(keystore::load_policy());
+  return *policy_;
+}
+
+bool TrustCheck::policy_demands(const OciSubject& subject) const {
+  if (!required() || !policy()) return false;
+  return std::ranges::any_of(policy()->of(subject.transport, subject.scopes), [](const auto& requirement) {
+    return requirement.kind != keystore::Requirement::Kind::anything;
+  });
+}
+
 Standing TrustCheck::standing(const store::ImageRecord& record) const {
   if (!required()) return Standing::accepted;
   if (record.signed_by.empty()) return Standing::unverified;
   const auto signers = split(record.signed_by, ' ');
   Demands demands;
   if (record.kind != store::ImageKind::aci) {
-    // Read once: a policy that changes meanwhile counts for the next command.
-    if (!policy_) policy_.emplace(keystore::load_policy());
     try {
-      if (*policy_) demands = demands_on(stored_subject(record), *policy_);
+      if (policy()) demands = demands_on(stored_subject(record), policy());
     } catch (const Error& e) {
       if (e.code() != Errc::untrusted) throw;
       log::debug("image", e.brief());

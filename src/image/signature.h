@@ -28,6 +28,8 @@ class TrustCheck {
   std::string vouch_for(const OciSubject& subject, SignatureSource& source) const {
     return required() ? verify_image(*keys_, subject, source) : std::string{};
   }
+  /// Whether a policy demands something of it, so that the tag it is asked for by may matter.
+  bool policy_demands(const OciSubject& subject) const;
   /// Cheap: reads the ring's key files, no cryptography.
   Standing standing(const store::ImageRecord& record) const;
   /// Why a record that is not accepted is not usable: names the image, the key and the remedy.
@@ -41,6 +43,7 @@ class TrustCheck {
  private:
   [[noreturn]] void refuse(const Verdict& verdict, const std::string& name) const;
   const keystore::Keystore* keys_;
+  const std::optional<keystore::Policy>& policy() const;
   mutable std::optional<std::optional<keystore::Policy>> policy_;  ///< read when first needed
 };
 

@@ -52,6 +52,15 @@ void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint now, bool
   }
 }
 
+std::optional<DirFd> find_shard(const DirFd& cas, const std::string& blob) {
+  const std::string path = blob_path(blob);
+  return find_below(cas, std::string_view(path).substr(0, path.rfind('/')));
+}
+
+void unlink_blob(const DirFd& cas, const std::string& blob) {
+  if (const auto shard = find_shard(cas, blob)) shard->unlink(blob);
+}
+
 void sweep_locks(const DirFd& locks) {
   for (const auto& name : locks.names()) {
     if (const auto lock = KeyLock::try_take(locks, name, LockMode::exclusive)) locks.unlink(name);
@@ -75,8 +84,18 @@ std::string blob_path(const std::string& name) {
   return cat("blobs/", name.substr(0, 6), "/", name.substr(7, 2), "/", name);
 }
 
+std::optional<DirFd> find_below(const DirFd& dir, std::string_view path) {
+  std::optional<DirFd> at = dir.clone();
+  for (const auto part : split(path, '/'))
+    if (at)
+      at = in_context([&] { return cat("a directory of the image store, ", quoted(path)); },
+                      [&] { return at->find_sub(std::string(part)); });
+  return at;
+}
+
 std::optional<UniqueFd> Store::find_blob(const std::string& name) const {
-  return impl_->cas.find_file(blob_path(name));
+  const auto shard = find_shard(impl_->cas, name);
+  return shard ? shard->find_file(name) : std::nullopt;
 }
 
 UniqueFd Store::open_blob(const std::string& name) const {
@@ -111,7 +130,9 @@ void Store::touch(const ImageRecord& record, TimePoint now) const noexcept {
   const auto ns = now.time_since_epoch().count();
   timespec times[2] = {{0, UTIME_OMIT}, {ns / 1'000'000'000, ns % 1'000'000'000}};
   try {
-    if (::utimensat(impl_->cas.get(), blob_path(record.blobs.front()).c_str(), times, AT_SYMLINK_NOFOLLOW) < 0)
+    const std::string& blob = record.blobs.front();
+    const auto shard = find_shard(impl_->cas, blob);
+    if (!shard || ::utimensat(shard->get(), blob.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0)
       log::debug("store", cat("not noting the use of ", quoted(record.key)));
   } catch (const std::exception& e) {
     log::debug("store", e.what());
@@ -142,7 +163,7 @@ void Store::remove(const std::string& key) {
   }
   const auto shared = words_of(impl_->db.prepare("SELECT blobs FROM image"));
   for (const auto& blob : record->blobs)
-    if (!shared.contains(blob)) impl_->cas.unlink(blob_path(blob));
+    if (!shared.contains(blob)) unlink_blob(impl_->cas, blob);
 }
 
 KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", LockMode::shared); }
@@ -155,7 +176,7 @@ Store::Sweep Store::sweep(TimePoint now) {
   if (idle) {
     const auto named = words_of(impl_->db.prepare("SELECT blobs FROM image"));
     for (const auto alg : kAlgorithms) {
-      const auto dir = impl_->cas.find_sub(cat("blobs/", alg));
+      const auto dir = find_below(impl_->cas, cat("blobs/", alg));
       if (!dir) continue;
       for (const auto& shard_name : dir->names()) {
         if (!is_directory(*dir, shard_name)) continue;  // nobody's: `store check` says so
@@ -175,7 +196,7 @@ Store::Sweep Store::sweep(TimePoint now) {
 
 void Store::discard_blob(const std::string& name) {
   impl_->need_write();
-  impl_->cas.unlink(blob_path(name));
+  unlink_blob(impl_->cas, name);
 }
 
 }  // namespace rkt::store

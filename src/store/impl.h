@@ -27,4 +27,8 @@ DirFd make_group_dir(const DirFd& parent, const std::string& name);
 /// "blobs/ALG/XX/NAME"; throws for a malformed name.
 std::string blob_path(const std::string& name);
 
+/// A directory some levels below, without following a link at any of them: members of the group that owns the store can
+/// put links there. nullopt when missing.
+std::optional<DirFd> find_below(const DirFd& dir, std::string_view path);
+
 }  // namespace rkt::store

@@ -51,7 +51,7 @@ void Store::remove_stray(const std::string& path) {
   if (!path.starts_with("blobs/") || is_place_of_blob(path))
     throw Error(Errc::bug, cat(quoted(path), " is not a stray file"));
   const auto slash = path.rfind('/');
-  impl_->cas.sub(path.substr(0, slash)).remove_tree(path.substr(slash + 1));
+  if (const auto dir = find_below(impl_->cas, path.substr(0, slash))) dir->remove_tree(path.substr(slash + 1));
 }
 
 std::vector<std::string> Store::index_faults() const {

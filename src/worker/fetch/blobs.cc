@@ -25,7 +25,7 @@ ToFile make_file(Session& session, const BlobWant& want, std::size_t index) {
            .have = want.resume_from,
            .validator = {},
            .if_none_match = {},
-           .max_size = 0,
+           .max_size = want.size == 0 ? want.max_size : 0,
            .size = want.size == 0 ? std::nullopt : std::optional(want.size),
            .digest = want.digest},
           [&session, index](std::uint64_t done, std::uint64_t total) { session.progress(index, done, total); },

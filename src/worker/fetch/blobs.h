@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/fetch/protocol.h"
 #include "worker/fetch/registry.h"
 
 namespace rkt::fetch {
@@ -14,7 +15,8 @@ namespace rkt::fetch {
 struct BlobWant {
   Repository where;
   std::string digest;
-  std::uint64_t size = 0;  ///< 0: unknown
+  std::uint64_t size = 0;                    ///< 0: unknown
+  std::uint64_t max_size = kMaxUnsizedBlob;  ///< of one whose size is unknown
   std::uint64_t resume_from = 0;
   int file = -1;  ///< borrowed, readable and writable
 };

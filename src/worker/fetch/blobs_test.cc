@@ -123,5 +123,18 @@ TEST(Blobs, MustHaveTheirSize) {
   EXPECT_THAT(fetch_all({two.want}), HasSubstr("the server announces 1"));
 }
 
+TEST(Blobs, OfUnknownSizeHaveALimit) {
+  TestServer endless([](const std::string&) {
+    return cat("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", kContent);  // without saying how much
+  });
+  Wanted one(endless, kDigest, 0);
+  one.want.max_size = kContent.size();
+  EXPECT_EQ(fetch_all({one.want}), "no error");
+  Wanted two(endless, kDigest, 0);
+  two.want.max_size = 1000;
+  EXPECT_THAT(fetch_all({two.want}), HasSubstr("1000"));
+  EXPECT_LE(two.content().size(), 1000U);
+}
+
 }  // namespace
 }  // namespace rkt::fetch

@@ -24,7 +24,7 @@
 //   {"op":"push_manifest","base_url":T,"host":T,"repository":T,"reference":T,"type":T}
 //       descriptor: the manifest
 //   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
-//       descriptors: a file for each; a size of 0 is an unknown one
+//       descriptors: a file for each; a size of 0 is an unknown one, up to kMaxUnsizedBlob
 // While it works, the worker may say, any number of times:
 //   {"event":"progress","index":I,"done":N,"total":N}
 //   {"event":"done","index":I}                                 a blob is complete
@@ -41,6 +41,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "base/error.h"
@@ -54,7 +55,8 @@ inline constexpr std::size_t kMaxCertificates = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxField = 4096;  ///< a URL or a header field in a message
 inline constexpr std::size_t kMaxKeys = 32;     ///< key locations of one discovery
 inline constexpr std::size_t kMaxBlobs = 50;    ///< blobs of one request, so that it fits a message
-inline constexpr int kMaxDepth = 2;             ///< indexes above a manifest
+inline constexpr std::uint64_t kMaxUnsizedBlob = std::uint64_t{16} << 30;
+inline constexpr int kMaxDepth = 2;  ///< indexes above a manifest
 inline constexpr std::chrono::milliseconds kProgressEvery{100};
 
 /// The name of a failure's code on the channel; what has none of its own is "system".

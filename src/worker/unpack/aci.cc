@@ -201,8 +201,11 @@ Reply extract_aci(int file, const Limits& limits, Staging& to) {
 
 Reply decompress(int file, const Limits& limits, int out) {
   ArchiveStream stream(file, stream_options(limits));
-  for (auto bytes = stream.next(); !bytes.empty(); bytes = stream.next())
+  for (auto bytes = stream.next(); !bytes.empty(); bytes = stream.next()) {
+    if (stream.tar_size() > limits.bytes)
+      throw Error(Errc::invalid, cat("decompresses to more than the limit of ", limits.bytes, " bytes"));
     write_all(out, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "the decompressed image");
+  }
   return {.digest = stream.tar_digest(),
           .compression = compression_name(stream.compression()),
           .tar_size = stream.tar_size()};

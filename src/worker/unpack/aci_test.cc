@@ -56,6 +56,13 @@ TEST(ScanAci, TakesDottedNamesAndTheTopDirectory) {
   EXPECT_EQ(scan_error({dir("./"), file("./manifest", "{}"), dir("./rootfs/")}), "no error");
 }
 
+TEST(Decompress, WritesThePlainTarUpToItsLimit) {
+  const std::vector<test::Member> members = {file("manifest", "{}"), file("rootfs/f", std::string(100'000, 'x'))};
+  const UniqueFd fd = file_of(tar_of(members, "gzip")), out = memory_file("tar", {});
+  EXPECT_EQ(decompress(fd.get(), {}, out.get()).digest, sha512_hex(tar_of(members)));
+  EXPECT_THAT(error_of([&] { decompress(fd.get(), {.bytes = 50'000}, out.get()); }), HasSubstr("the limit of 50000"));
+}
+
 TEST(ScanAci, BoundsTheManifest) {
   const UniqueFd fd =
       file_of(tar_of({file("manifest", std::string((std::size_t{4} << 20) - 8192, 'x'))}).substr(0, 1024));

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of the store: members of its group can put things there that are none of its own."""
+import hashlib
+import json
+
+from rktlib import entry, oci_layout
+
+MARK = "x" * 100
+
+
+def blob_of(rkt):
+    (path,) = [f for f in (rkt.data / "cas" / "blobs").rglob("sha*-*") if f.is_file()]
+    return path
+
+
+def test_links_among_the_directories_of_the_store_are_not_followed(rkt):
+    aci = rkt.aci(extra=[entry("rootfs/marked", MARK)])
+    key = rkt("--insecure-options=image", "fetch", "--full", aci.path, code=0).out.strip()
+    path, elsewhere = blob_of(rkt), rkt.tmp / "elsewhere"
+    path.parent.rename(elsewhere)
+    path.parent.symlink_to(elsewhere)
+    r = rkt("--insecure-options=image", "image", "export", key, rkt.tmp / "out.aci", code=254)
+    assert path.parent.name in r.err and len(r.complaints) == 1
+    rkt("image", "rm", key)
+    rkt("image", "gc")
+    assert (elsewhere / path.name).exists()
+    assert [line.split(" ")[0] for line in rkt("store", "check", code=254).out.splitlines() if "stray" in line] == ["stray"]
+    rkt("store", "check", "--repair", code=0)
+    assert (elsewhere / path.name).exists() and not path.parent.is_symlink()
+    rkt("store", "check", code=0)
+    path.parent.parent.rename(rkt.tmp / "all")
+    path.parent.parent.symlink_to(rkt.tmp / "all")
+    r = rkt("--insecure-options=image", "fetch", aci.path, code=254)
+    assert len(r.complaints) == 1
+
+
+def test_a_layer_of_no_size_is_refused(rkt):
+    layout = oci_layout(rkt.tmp / "oci", [[entry("x", "x")]], {"Cmd": ["/x"]})
+    index = json.load(open(f"{layout}/index.json"))
+    manifest = json.load(open(f"{layout}/blobs/sha256/{index['manifests'][0]['digest'][7:]}"))
+    digest = hashlib.sha256(b"").hexdigest()
+    open(f"{layout}/blobs/sha256/{digest}", "wb").close()
+    manifest["layers"][0].update(digest="sha256:" + digest, size=0)
+    data = json.dumps(manifest).encode()
+    with open(f"{layout}/blobs/sha256/{hashlib.sha256(data).hexdigest()}", "wb") as f:
+        f.write(data)
+    index["manifests"][0].update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+    with open(f"{layout}/index.json", "w") as f:
+        json.dump(index, f)
+    r = rkt("--insecure-options=image", "fetch", f"oci:{layout}", code=254)
+    assert f"layer sha256:{digest} of the image has size 0" in r.err

@@ -2,6 +2,7 @@
 """Fixtures of the black-box tests: the real binary, images made and signed on the spot, real servers, and a check after every
 test that nothing is left on the machine."""
 import os
+import re
 import sys
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "support"), os.path.join(HERE, "functional")]
 
-from rktlib import Machine, Registry, Rkt, WebServer, signing_key, wait_until  # noqa: E402
+from rktlib import Machine, Registry, Rkt, WebServer, oci_layout, signing_key, wait_until  # noqa: E402
+from signlib import PemKey, Repo, layer  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
@@ -86,6 +88,27 @@ def registry(tmp_path):
     server = Registry(tmp_path / "registry")
     yield server
     server.close()
+
+
+@pytest.fixture
+def key(tmp_path):
+    return PemKey(tmp_path, "p256")
+
+
+@pytest.fixture
+def layout(tmp_path):
+    return oci_layout(tmp_path / "oci", [layer()], {"Cmd": ["/bin/echo", "ok"], "Env": ["PATH=/bin"]})
+
+
+@pytest.fixture
+def pushed(registry, tmp_path, request):
+    """An image in a repository of the test's own: Repo with .ref."""
+    oci = oci_layout(tmp_path / "oci", [layer()], {"Cmd": ["/bin/echo", "ok"], "Env": ["PATH=/bin"]})
+    name = "team/" + re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    ref = registry.push(f"oci:{oci}:latest", name)
+    repo = Repo(registry.host, name)
+    repo.ref = ref
+    return repo
 
 
 @pytest.fixture(scope="session")

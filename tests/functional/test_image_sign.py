@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""rkt image sign and push."""
+import base64
+import json
+import subprocess
+
+import pytest
+
+from signlib import COSIGN_LAYER, HTTP, INSECURE, PemKey, cosign, cosign_with, images, payload, policy, sha256, trust
+
+
+@pytest.mark.parametrize("kind", ["p256", "ed25519", "rsa"])
+def test_what_image_sign_makes_is_what_fetch_demands(rkt, pushed, tmp_path, kind):
+    key = PemKey(tmp_path, kind)
+    r = rkt(HTTP, "image", "sign", f"--key={key.private}", pushed.ref, code=0)
+    assert r.out == f"signed {pushed.digest()} with key {key.fingerprint}\n"
+    trust(rkt, key, f"{pushed.host}/team")
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+    # The payload and the signature are cosign's: openssl agrees.
+    manifest = json.loads(pushed.get(pushed.digest().replace(":", "-") + ".sig")[0])
+    assert [layer["mediaType"] for layer in manifest["layers"]] == [COSIGN_LAYER]
+    with pushed.request("GET", f"{pushed.url}/blobs/{manifest['layers'][0]['digest']}") as answer:
+        body = answer.read()
+    assert body == payload(pushed.digest(), f"{pushed.host}/{pushed.name}")
+    (tmp_path / "payload").write_bytes(body)
+    (tmp_path / "sig").write_bytes(base64.b64decode(manifest["layers"][0]["annotations"]["dev.cosignproject.cosign/signature"]))
+    how = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", key.public, "-sigfile", "sig", "-in", "payload"] if kind == "ed25519" else \
+        ["dgst", "-sha256", "-verify", key.public, "-signature", "sig", "payload"]
+    subprocess.run(["openssl", *how], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+
+def test_signatures_are_added_to_those_that_are_there(rkt, pushed, key, tmp_path):
+    other = PemKey(tmp_path, "ed25519", "other")
+    cosign_with(pushed, pushed.digest(), key)
+    for _ in range(2):
+        rkt(HTTP, "image", "sign", f"--key={other.private}", pushed.ref, code=0)
+    manifest = json.loads(pushed.get(pushed.digest().replace(":", "-") + ".sig")[0])
+    assert len(manifest["layers"]) == 2
+    trust(rkt, key)
+    rkt(HTTP, "fetch", pushed.ref, code=0)
+
+
+def test_a_layout_is_signed_in_place(rkt, layout, key, tmp_path):
+    rkt("image", "sign", f"--key={key.private}", f"oci:{layout}", code=0)
+    trust(rkt, key, "oci")
+    assert rkt("run", "--net=none", f"oci:{layout}", code=0).out == "ok\n"
+    subprocess.run(["skopeo", "inspect", f"oci:{layout}:latest"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["tar", "-C", layout, "-cf", str(tmp_path / "oci.tar"), "."], check=True)
+    rkt("fetch", f"oci-archive:{tmp_path}/oci.tar", code=0)
+
+
+def test_an_aci_is_signed_by_gpg(rkt):
+    aci, signer = rkt.aci(), rkt.keys("builder")
+    rkt("image", "sign", f"--key={signer.fingerprint}", aci.path, code=0, env={"GNUPGHOME": signer.home})
+    rkt.trust("builder", aci.name)
+    rkt("fetch", aci.path, code=0)
+
+
+def test_keys_that_cannot_sign_are_refused(rkt, pushed, key, tmp_path):
+    encrypted = tmp_path / "encrypted.pem"
+    subprocess.run(["openssl", "pkey", "-in", key.private, "-aes256", "-passout", "pass:x", "-out", str(encrypted)], check=True)
+    for bad, why in ((encrypted, "is encrypted"), (key.public, "no PEM private key"), (tmp_path / "none", "none"), ("/dev/null", "no PEM private key")):
+        r = rkt(HTTP, "image", "sign", f"--key={bad}", pushed.ref, code=254)
+        assert why in r.err and len(r.complaints) == 1, r
+    assert "--key is needed" in rkt("image", "sign", pushed.ref, code=254).err
+
+
+def test_a_pushed_image_is_the_same_for_others_and_verified_when_fetched(rkt, pushed, key, registry, tmp_path):
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    there = f"docker://{registry.host}/new/place:2.0"
+    r = rkt(HTTP, "image", "push", f"--sign-key={key.private}", pushed.ref, there, code=0)
+    assert r.out == f"pushed {pushed.digest()}\nsigned {pushed.digest()} with key {key.fingerprint}\n"
+    raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", there], check=True, stdout=subprocess.PIPE).stdout
+    assert raw == pushed.get("latest")[0]
+    subprocess.run(["skopeo", "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", there, f"oci:{tmp_path}/copy:latest"], check=True)
+    rkt("image", "rm", images(rkt)[0]["id"], code=0)
+    trust(rkt, key, f"{registry.host}/new")
+    assert rkt(HTTP, "run", "--net=none", there, code=0).out == "ok\n"
+
+
+def test_blobs_that_the_registry_has_are_not_sent_again(rkt, pushed, registry):
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    count = lambda method: sum(f'"{method} /v2/' in line for line in open(registry.log_path, errors="replace"))
+    rkt(HTTP, "image", "push", images(rkt)[0]["id"], f"docker://{registry.host}/mounted/x", code=0)  # mounted from where they are
+    before = count("POST")
+    rkt(HTTP, "image", "push", images(rkt)[0]["id"], f"docker://{registry.host}/mounted/x:again", code=0)
+    assert count("POST") == before
+
+
+def test_a_layout_reaches_a_registry(rkt, layout, registry, key, tmp_path):
+    rkt("--insecure-options=image", "fetch", f"oci:{layout}", code=0)
+    there = f"docker://{registry.host}/from/layout"
+    rkt(HTTP, "image", "push", f"--sign-key={key.private}", "oci", there, code=0)
+    trust(rkt, key)
+    assert rkt(HTTP, "run", "--net=none", there, code=0).out == "ok\n"
+
+
+def test_what_cannot_be_pushed_is_refused(rkt, pushed, registry):
+    rkt.image()
+    assert "is an ACI" in rkt(HTTP, "image", "push", "example.com/busybox", f"docker://{registry.host}/x/y", code=254).err
+    assert "cannot push to" in rkt(HTTP, "image", "push", "example.com/busybox", "oci:/tmp/x", code=254).err
+    assert "not in the store" in rkt(HTTP, "image", "push", "docker://r.example/none", f"docker://{registry.host}/x/y", code=254).err
+    rkt(INSECURE, "fetch", pushed.ref, code=0)
+    assert "under a tag" in rkt(HTTP, "image", "push", pushed.ref, f"docker://{registry.host}/x/y@{pushed.digest()}", code=254).err
+    rkt("image", "push", pushed.ref, f"docker://{registry.host}/x/y", code=254)  # http was not allowed

@@ -5,7 +5,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
+#include "schema/oci/bundle.h"
 #include "sys/file.h"
 #include "worker/fetch/documents.h"
 
@@ -16,6 +18,7 @@ constexpr std::string_view kFileScheme = "file://";
 constexpr std::string_view kReferrersType = "application/vnd.oci.image.index.v1+json";
 constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kSavedSignatures = "dev.cosignproject.cosign/sigs";
+constexpr std::string_view kStatementPayload = "application/vnd.in-toto+json";
 constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.sig.v1+json";
 
 // Another signature may do, so what is wrong with one is only said to who wants to know.
@@ -44,7 +47,7 @@ class Search {
   void look_at_tag(const std::string& digest) {
     const std::string tag = oci::signature_tag(digest);
     tolerate(tag, [&] {
-      if (const auto found = source_.find_tag(tag)) take_manifest(found->bytes, found->media_type);
+      if (const auto tagged = source_.find_tag(tag)) take_manifest(tagged->bytes, tagged->media_type, digest);
     });
   }
 
@@ -55,13 +58,14 @@ class Search {
         if (auto tagged = source_.find_tag(oci::referrers_tag(digest))) index = std::move(tagged->bytes);
       if (!index) return;
       for (const auto& referrer : oci::parse_index(*index, kReferrersType).manifests)
-        if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer); });
+        if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer, digest); });
     });
   }
 
   void look_aside(const std::string& digest) {
     for (auto& message : source_.find_messages(digest))
-      if (!full()) found.push_back({.payload = {}, .signature = std::move(message), .openpgp = true});
+      if (!full())
+        found.push_back({.form = FoundSignature::Form::openpgp, .payload = {}, .signature = std::move(message)});
   }
 
   std::vector<FoundSignature> found;
@@ -69,18 +73,50 @@ class Search {
  private:
   bool full() const { return found.size() >= oci::kMaxAttached; }
 
-  void take_manifest(const std::string& bytes, const std::string& media_type) {
-    for (auto& one : oci::attached_signatures(oci::parse_manifest(bytes, media_type)))
+  // `digest`: what it is attached to.
+  void take_manifest(const std::string& bytes, const std::string& media_type, const std::string& digest) {
+    const oci::Manifest manifest = oci::parse_manifest(bytes, media_type);
+    for (auto& one : oci::attached_signatures(manifest))
       if (!full())
-        tolerate(one.payload.digest,
-                 [&] { found.push_back({.payload = checked(source_, one.payload), .signature = one.signature}); });
+        tolerate(one.payload.digest, [&] {
+          found.push_back(
+              {.payload = checked(source_, one.payload), .signature = one.signature, .certificate = one.certificate});
+        });
+    for (const auto& layer : manifest.layers)
+      if (oci::is_bundle_type(layer.media_type) && !full())
+        tolerate(layer.digest, [&] { take_bundle(oci::parse_bundle(checked(source_, layer)), digest); });
   }
 
-  void take_referrer(const oci::Descriptor& referrer) {
-    const auto kind = referrer.annotations.find("kind");  // `cosign save` marks the entries of a layout with it
-    const bool saved = kind != referrer.annotations.end() && kind->second == kSavedSignatures;
-    if (referrer.artifact_type == kCosignArtifact || saved)
-      take_manifest(checked(source_, referrer), std::string(kManifestType));
+  void take_bundle(oci::Bundle bundle, const std::string& digest) {
+    FoundSignature one{.form = FoundSignature::Form::manifest,
+                       .payload = {},
+                       .signature = std::move(bundle.signature),
+                       .certificate = bundle.certificate};
+    if (bundle.envelope) {
+      if (bundle.payload_type != kStatementPayload)
+        throw Error(Errc::invalid, cat("a signed document of the type ", quoted(printable(bundle.payload_type, 100))));
+      one.form = FoundSignature::Form::statement;
+      one.payload = oci::envelope_bytes(bundle.payload_type, bundle.payload);
+      one.content = std::move(bundle.payload);
+    } else {
+      one.payload = source_.read_manifest(digest);
+      check_digest(digest, one.payload);
+    }
+    found.push_back(std::move(one));
+  }
+
+  void take_referrer(const oci::Descriptor& referrer, const std::string& digest) {
+    const auto annotation = [&](std::string_view name) {
+      const auto it = referrer.annotations.find(std::string(name));
+      return it == referrer.annotations.end() ? std::string_view{} : std::string_view(it->second);
+    };
+    // What an image consists of and how it was made is stated in the same form as a signature.
+    const std::string_view stated = annotation(oci::kPredicateAnnotation);
+    const bool bundle =
+        oci::is_bundle_type(referrer.artifact_type) && (stated.empty() || stated == oci::kSignPredicate);
+    const bool saved = annotation("kind") == kSavedSignatures;  // `cosign save` marks the entries of a layout with it
+    if (referrer.artifact_type == kCosignArtifact || saved || bundle)
+      take_manifest(checked(source_, referrer), std::string(kManifestType), digest);
   }
 
   SignatureSource& source_;
@@ -111,9 +147,14 @@ std::optional<std::string> RegistrySignatures::find_referrers(const std::string&
 }
 
 std::string RegistrySignatures::read(const oci::Descriptor& what) {
-  const bool manifest = oci::is_manifest_type(what.media_type);
-  if (auto found = get(cat(manifest ? "/manifests/" : "/blobs/", what.digest))) return std::move(found->bytes);
+  if (oci::is_manifest_type(what.media_type)) return read_manifest(what.digest);
+  if (auto found = get(cat("/blobs/", what.digest))) return std::move(found->bytes);
   throw Error(Errc::not_found, cat(what.digest, " is not in the registry"));
+}
+
+std::string RegistrySignatures::read_manifest(const std::string& digest) {
+  if (auto found = get(cat("/manifests/", digest))) return std::move(found->bytes);
+  throw Error(Errc::not_found, cat(digest, " is not in the registry"));
 }
 
 std::optional<std::string> RegistrySignatures::find_message(const std::string& url) {

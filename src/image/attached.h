@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signatures that lie beside a Docker/OCI image: the tag sha256-HEX.sig of cosign, and referrers (OCI 1.1: the API, or
-// its fallback tag), in a registry or in a layout; and OpenPGP messages of simple signing, at the place that
-// registries.d names. Documents are checked against the digests that name them; whether a signature is good, and whose
-// it is, is for image_trust to find out.
+// its fallback tag) of cosign's two formats, in a registry or in a layout; and OpenPGP messages of simple signing, at
+// the place that registries.d names. Documents are checked against the digests that name them; whether a signature is
+// good, and whose it is, is for image_trust to find out.
 #pragma once
 
 #include <functional>
@@ -30,6 +30,8 @@ class SignatureSource {
   virtual std::optional<std::string> find_referrers(const std::string& digest) = 0;
   /// A manifest or blob, as it comes; throws when it is missing.
   virtual std::string read(const oci::Descriptor& what) = 0;
+  /// A manifest or index of that digest, as it comes; throws when it is missing.
+  virtual std::string read_manifest(const std::string& digest) = 0;
   /// Messages of simple signing.
   virtual std::vector<std::string> find_messages(const std::string& /*digest*/) { return {}; }
 };
@@ -47,6 +49,7 @@ class RegistrySignatures final : public SignatureSource {
   std::optional<Document> find_tag(const std::string& tag) override;
   std::optional<std::string> find_referrers(const std::string& digest) override;
   std::string read(const oci::Descriptor& what) override;
+  std::string read_manifest(const std::string& digest) override;
   std::vector<std::string> find_messages(const std::string& digest) override;
 
  private:
@@ -63,6 +66,7 @@ class LayoutSignatures final : public SignatureSource {
   std::optional<Document> find_tag(const std::string& tag) override;
   std::optional<std::string> find_referrers(const std::string& digest) override;
   std::string read(const oci::Descriptor& what) override { return layout_.read_blob(what); }
+  std::string read_manifest(const std::string& digest) override { return layout_.read_manifest(digest); }
 
  private:
   const Layout& layout_;
@@ -70,8 +74,16 @@ class LayoutSignatures final : public SignatureSource {
 
 /// A signature and the exact bytes it is over; an OpenPGP message has them inside.
 struct FoundSignature {
+  enum class Form : std::uint8_t {
+    cosign,     ///< over a simple-signing payload
+    openpgp,    ///< a message that holds a simple-signing payload
+    statement,  ///< over `content`, an in-toto statement, in its envelope
+    manifest    ///< over the manifest itself
+  };
+  Form form = Form::cosign;
   std::string payload, signature;
-  bool openpgp = false;
+  std::string content = {};  ///< of a statement
+  bool certificate = false;  ///< comes with one: may be by its key, which is nobody's
 };
 
 /// At most oci::kMaxAttached. What cannot be read is left out with a debug line: another signature may do.

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "base/strings.h"
 #include "image/verify_client.h"
+#include "schema/oci/bundle.h"
 
 namespace rkt::image {
 namespace {
@@ -19,13 +20,15 @@ bool holds(const std::vector<TrustedKey>& keys, std::string_view fingerprint) {
 }
 
 bool meets(const OciSubject& subject, const Demand& demand, const Evidence& evidence) {
-  const auto claimed = keystore::canonical_reference(evidence.reference);
+  if (!evidence.reference) return false;  // whatever a policy demands, it is an identity
+  const auto claimed = keystore::canonical_reference(*evidence.reference);
   return claimed && holds(demand.keys, evidence.key) && keystore::matches(demand.identity, subject.asked, *claimed);
 }
 
 // The best that can be said about signatures that do not count.
 enum class Flaw : std::uint8_t {
   none,
+  certificate,
   unknown_key,
   untrusted_key,
   bad_signature,
@@ -51,13 +54,15 @@ class Verification {
     const MessageVerdict checked = check(found, ring_);
     if (!checked.verdict.good) return blame_key(found, checked.verdict);
     const std::string& key = checked.verdict.fingerprint;
+    if (found.form == FoundSignature::Form::statement) return look_at_statement(found.content, key);
+    // Over the manifest itself: that it is the right one was checked before the signature was.
+    if (found.form == FoundSignature::Form::manifest) return take(key, std::nullopt);
     const oci::Claim claim = oci::parse_claim(checked.content);
-    if (claim.type != (found.openpgp ? oci::kSimpleSigningType : oci::kCosignType))
+    const bool openpgp = found.form == FoundSignature::Form::openpgp;
+    if (claim.type != (openpgp ? oci::kSimpleSigningType : oci::kCosignType))
       throw Error(Errc::invalid, cat("a signature of the wrong type ", quoted(printable(claim.type, 100))));
-    if (std::ranges::find(subject_.digests, claim.digest) == subject_.digests.end())
-      return blame(Flaw::other_digest, key, claim.digest);
-    if (!is_for(subject_, claim.reference)) blame(Flaw::other_identity, key, claim.reference);
-    evidence_.push_back({.key = key, .reference = claim.reference});
+    if (!is_subject(claim.digest)) return blame(Flaw::other_digest, key, claim.digest);
+    take(key, claim.reference);
   }
 
   bool accepted() {
@@ -78,8 +83,31 @@ class Verification {
 
  private:
   static MessageVerdict check(const FoundSignature& found, const std::vector<TrustedKey>& keys) {
-    if (found.openpgp) return verify_message(found.signature, keys);
+    if (found.form == FoundSignature::Form::openpgp) return verify_message(found.signature, keys);
     return {.verdict = verify_plain(found.payload, found.signature, keys), .content = found.payload};
+  }
+
+  bool is_subject(const std::string& digest) const {
+    return std::ranges::find(subject_.digests, digest) != subject_.digests.end();
+  }
+
+  void take(const std::string& key, const std::optional<std::string>& reference) {
+    if (reference && !is_for(subject_, *reference)) blame(Flaw::other_identity, key, *reference);
+    evidence_.push_back({.key = key, .reference = reference});
+  }
+
+  // A statement of anything else (what the image consists of, what was found in it) is no consent to its use.
+  void look_at_statement(const std::string& text, const std::string& key) {
+    const oci::Statement statement = oci::parse_statement(text);
+    if (statement.predicate_type != oci::kSignPredicate)
+      throw Error(Errc::invalid, cat("a statement of the type ", quoted(printable(statement.predicate_type, 100))));
+    std::string other = "nothing";
+    for (const auto& one : statement.subjects)
+      for (const auto& digest : one.digests) {
+        if (is_subject(digest)) return take(key, one.name.empty() ? std::nullopt : std::optional(one.name));
+        other = digest;
+      }
+    blame(Flaw::other_digest, key, other);
   }
 
   void blame(Flaw flaw, const std::string& key, const std::string& detail) {
@@ -91,6 +119,7 @@ class Verification {
 
   // A key that is trusted for other names is worth a word.
   void blame_key(const FoundSignature& found, const Verdict& verdict) {
+    if (found.certificate) return blame(Flaw::certificate, {}, {});
     if (verdict.why != Verdict::Why::unknown_issuer && verdict.why != Verdict::Why::no_signature)
       return blame(Flaw::bad_signature, verdict.fingerprint, refusal(verdict).cause());
     blame(Flaw::unknown_key, verdict.fingerprint, {});
@@ -127,6 +156,9 @@ void Verification::refuse() const {
   switch (flaw_) {
     case Flaw::none:
       throw refuse_it("no signature", cat("a trusted key is needed: ", trust, "KEY.pub"));
+    case Flaw::certificate:
+      throw refuse_it("signed with a certificate (keyless), which cannot be checked",
+                      cat("a signature by a key pair is needed: cosign sign --key, then ", trust, "KEY.pub"));
     case Flaw::unknown_key:
       throw refuse_it(key_.empty() ? std::string("its signature is by no key that is trusted for it")
                                    : cat("signed by key ", key_, ", which is not trusted for it"),
@@ -166,8 +198,9 @@ Finding decide(const OciSubject& subject, const std::vector<Evidence>& evidence,
     if (std::ranges::none_of(evidence, [&](const auto& one) { return meets(subject, demand, one); }))
       return Finding::policy;
   if (!demands.list.empty()) return Finding::accepted;
-  const bool good = std::ranges::any_of(
-      evidence, [&](const auto& one) { return holds(ring, one.key) && is_for(subject, one.reference); });
+  const bool good = std::ranges::any_of(evidence, [&](const auto& one) {
+    return holds(ring, one.key) && (!one.reference || is_for(subject, *one.reference));
+  });
   return good ? Finding::accepted : Finding::other_identity;
 }
 

@@ -2,9 +2,11 @@
 // Whether a Docker/OCI image may be used: looks at the signatures that lie beside it, has the verify worker say which
 // keys made them, and decides whether one of them counts. A signature counts when its key is trusted for the image's
 // name, what it signs is the digest that was resolved (of the index, or of this platform's manifest), and it was made
-// for the repository that was asked for. A policy can demand more, and brings keys for what it demands.
+// for the repository that was asked for, if its format names one. A policy can demand more, and brings keys for what it
+// demands.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,8 @@ namespace rkt::image {
 
 /// A good signature over one of the digests, and what it says.
 struct Evidence {
-  std::string key;  ///< that made it: a fingerprint of the key store or of the policy
-  std::string reference;
+  std::string key;                       ///< that made it: a fingerprint of the key store or of the policy
+  std::optional<std::string> reference;  ///< what it was signed as; nullopt: its format names no image but the digest
 };
 
 /// Whether a signature for `reference` is one for the repository that was asked for. Pure.

@@ -46,6 +46,14 @@ TEST(Decide, TheKeyStoreAloneWithoutDemands) {
   EXPECT_EQ(decide(x, {{kPolicy, "r.example/x"}}, kRing, {}), Finding::other_identity);
 }
 
+TEST(Decide, ASignatureThatNamesNoImageCountsForTheKeysNamesButMeetsNoPolicy) {
+  const OciSubject x = asked("r.example/x:1");
+  EXPECT_EQ(decide(x, {{kTrusted, std::nullopt}}, kRing, {}), Finding::accepted);
+  EXPECT_EQ(decide(x, {{kTrusted, ""}}, kRing, {}), Finding::other_identity);
+  EXPECT_EQ(decide(x, {{kPolicy, std::nullopt}}, kRing, {}), Finding::other_identity);
+  EXPECT_EQ(decide(x, {{kPolicy, std::nullopt}}, kRing, demands()), Finding::policy);
+}
+
 TEST(Decide, ADemandMustBeMetAndIsEnough) {
   const OciSubject x = asked("r.example/x:1");
   EXPECT_EQ(decide(x, {{kTrusted, "r.example/x"}}, kRing, demands()), Finding::policy);

@@ -10,8 +10,8 @@
 #include "base/strings.h"
 #include "json/reader.h"
 #include "schema/oci/signing.h"
-#include "sys/digest.h"
 #include "sys/file.h"
+#include "worker/fetch/documents.h"
 
 namespace rkt::image {
 namespace {
@@ -51,6 +51,12 @@ std::string read_document(const DirFd& dir, const std::string& path) {
   return read_all(open_regular(dir, path, size).get(), path, kMaxDocument);
 }
 
+std::string blob_path(const std::string& digest) {
+  oci::check_digest_syntax(digest);
+  const auto colon = digest.find(':');
+  return cat("blobs/", digest.substr(0, colon), "/", digest.substr(colon + 1));
+}
+
 }  // namespace
 
 std::string ref_name(const oci::Descriptor& entry) {
@@ -84,10 +90,12 @@ const oci::Descriptor& choose_reference(const oci::Index& index, const std::stri
 void check_bytes(const oci::Descriptor& what, std::string_view bytes) {
   if (bytes.size() != what.size)
     throw Error(Errc::invalid, cat(quoted(what.digest), " has ", bytes.size(), " bytes instead of ", what.size));
-  const bool is512 = what.digest.starts_with("sha512:");
-  const std::string found = cat(is512 ? "sha512:" : "sha256:", is512 ? sha512_hex(bytes) : sha256_hex(bytes));
-  if (found != what.digest)
-    throw Error(Errc::invalid, cat("expected digest ", what.digest, ", the content has ", found));
+  check_digest(what.digest, bytes);
+}
+
+void check_digest(const std::string& digest, std::string_view bytes) {
+  if (const std::string found = fetch::digest_like(digest, bytes); found != digest)
+    throw Error(Errc::invalid, cat("expected digest ", digest, ", the content has ", found));
 }
 
 Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
@@ -99,11 +107,8 @@ Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
 }
 
 UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
-  oci::check_digest_syntax(what.digest);
-  const auto colon = what.digest.find(':');
   std::uint64_t size = 0;
-  UniqueFd fd =
-      open_regular(dir_, cat("blobs/", what.digest.substr(0, colon), "/", what.digest.substr(colon + 1)), size);
+  UniqueFd fd = open_regular(dir_, blob_path(what.digest), size);
   if (size != what.size)
     throw Error(Errc::invalid, cat("blob ", what.digest, " has ", size, " bytes instead of ", what.size));
   return fd;
@@ -114,6 +119,12 @@ std::string Layout::read_blob(const oci::Descriptor& what) const {
     throw Error(Errc::invalid, cat(what.digest, " is larger than ", kMaxDocument, " bytes"));
   std::string bytes = read_all(open_blob(what).get(), what.digest, kMaxDocument);
   check_bytes(what, bytes);
+  return bytes;
+}
+
+std::string Layout::read_manifest(const std::string& digest) const {
+  std::string bytes = read_document(dir_, blob_path(digest));
+  check_digest(digest, bytes);
   return bytes;
 }
 

@@ -37,6 +37,8 @@ class Layout {
   UniqueFd open_blob(const oci::Descriptor& what) const;
   /// A small one, checked.
   std::string read_blob(const oci::Descriptor& what) const;
+  /// A manifest or index, of which only the digest is known.
+  std::string read_manifest(const std::string& digest) const;
   std::string index_bytes() const;
   oci::Index index() const;
 
@@ -46,6 +48,7 @@ class Layout {
 
 /// Throws Errc::invalid when `bytes` are not what the descriptor names.
 void check_bytes(const oci::Descriptor& what, std::string_view bytes);
+void check_digest(const std::string& digest, std::string_view bytes);
 
 /// Name and tag under which a layout's image is known: a reference name with a "/" is both; else the base name of
 /// `path` without an archive suffix, and the reference name as the tag.

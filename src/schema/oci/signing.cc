@@ -55,7 +55,9 @@ std::vector<AttachedSignature> attached_signatures(const Manifest& manifest) {
     if (out.size() == kMaxAttached) break;
     const auto text = layer.annotations.find(std::string(kCosignSignature));
     if (layer.media_type != kCosignLayer || text == layer.annotations.end()) continue;
-    if (auto raw = base64_decode(text->second)) out.push_back({.payload = layer, .signature = std::move(*raw)});
+    const bool certificate = layer.annotations.contains(std::string(kCosignCertificate));
+    if (auto raw = base64_decode(text->second))
+      out.push_back({.payload = layer, .signature = std::move(*raw), .certificate = certificate});
   }
   return out;
 }

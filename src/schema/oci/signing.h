@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents of signatures of Docker and OCI images: simple-signing payloads (of OpenPGP and of cosign), the manifests
-// that cosign attaches as the tag sha256-HEX.sig or as a referrer, Sigstore bundles. What is read here is a stranger's
-// until a signature over it was verified; nothing here verifies.
+// that cosign attaches as the tag sha256-HEX.sig or as a referrer; bundle.h has its newer form. What is read here is a
+// stranger's until a signature over it was verified; nothing here verifies.
 #pragma once
 
 #include <optional>
@@ -20,6 +20,7 @@ inline constexpr std::string_view kCosignType = "cosign container image signatur
 inline constexpr std::string_view kSimpleSigningType = "atomic container signature";
 inline constexpr std::string_view kCosignLayer = "application/vnd.dev.cosign.simplesigning.v1+json";
 inline constexpr std::string_view kCosignSignature = "dev.cosignproject.cosign/signature";
+inline constexpr std::string_view kCosignCertificate = "dev.sigstore.cosign/certificate";
 
 /// What a simple-signing payload says.
 struct Claim {
@@ -35,7 +36,8 @@ std::string write_claim(const Claim& claim);
 /// One layer of a cosign signature manifest.
 struct AttachedSignature {
   Descriptor payload;
-  std::string signature;  ///< raw
+  std::string signature;     ///< raw
+  bool certificate = false;  ///< comes with one: may be by its key
 };
 /// Layers that are no cosign payload, or without a signature, are left out; so are those beyond kMaxAttached.
 std::vector<AttachedSignature> attached_signatures(const Manifest& manifest);

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/env.h"
 #include "cmd/pod_argument.h"
+#include "cmd/pod_request.h"
 #include "cmd/registry.h"
 #include "stage0/stage0.h"
 
@@ -17,33 +18,40 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
   const std::string app = choose_app(env, in, pod);
-  std::vector<std::string> command(in.args.begin() + 1, in.args.end());
-  if (command.empty()) {
-    env.err("no command specified, assuming \"/bin/bash\"");
-    command = {"/bin/bash"};
+  stage0::EnterRequest request{.app = app, .command = {in.args.begin() + 1, in.args.end()}, .debug_image = {}};
+  const std::string& image = in.text("debug-image");
+  if (request.command.empty()) {
+    request.command = {image.empty() ? "/bin/bash" : "/bin/sh"};
+    env.err(cat("no command specified, assuming ", quoted(request.command.front())));
   }
-  const auto store =
+  auto store =
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
-  stage0::enter(store, pods, pod.id(), app, command);
+  if (!image.empty()) request.debug_image = find_image(env, store, image);
+  stage0::enter(store, pods, pod.id(), request);
+}
+
+std::vector<cli::Flag> enter_flags() {
+  return {cli::text("app", "", "name of the app to enter within the pod"),
+          cli::text("debug-image", "", "image whose files and programs are used; the app's are below /rkt/app")};
 }
 
 }  // namespace
 
 const cli::Command enter{
     .name = "enter",
-    .args = "[--app=APPNAME] UUID [CMD [ARGS ...]]",
+    .args = "[--app=APPNAME] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
     .brief = "Enter the namespaces of an app within a rkt pod",
     .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
-    .flags = {cli::text("app", "", "name of the app to enter within the pod")},
+    .flags = enter_flags(),
     .args_mode = cli::Command::Args::stop,
     .needs_root = true,
     .run = run_enter};
 
 const cli::Command app_exec{.name = "app exec",
-                            .args = "[--app=APPNAME] UUID [CMD [ARGS ...]]",
+                            .args = "[--app=APPNAME] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
                             .brief = "Execute commands in the given app's namespace",
                             .description = "The same as rkt enter.",
-                            .flags = {cli::text("app", "", "name of the app to enter within the pod")},
+                            .flags = enter_flags(),
                             .args_mode = cli::Command::Args::stop,
                             .needs_root = true,
                             .run = run_enter};

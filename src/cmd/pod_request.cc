@@ -76,6 +76,12 @@ image::FindOptions find_options(cli::Env& env, const std::string& pull_policy) {
   return o;
 }
 
+store::ImageRecord find_image(cli::Env& env, store::Store& store, const std::string& argument) {
+  const keystore::Keystore keys = env.keystore();
+  image::Finder finder(store, &keys, env.config(), find_options(env, "new"));
+  return finder.find({.argument = argument, .signature_file = ""});
+}
+
 store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Parsed& in) {
   const image::Stage1Flags stage1 = stage1_flags(in);
   const keystore::Keystore keys = env.keystore();

@@ -13,6 +13,9 @@ namespace rkt::cmd {
 /// The options that finding images takes from the global flags.
 image::FindOptions find_options(cli::Env& env, const std::string& pull_policy);
 
+/// One image by name, fetched when it is not stored, verified.
+store::ImageRecord find_image(cli::Env& env, store::Store& store, const std::string& argument);
+
 /// The stage1 image that the flags or the configuration name, verified.
 store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Parsed& in);
 

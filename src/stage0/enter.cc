@@ -9,6 +9,8 @@
 #include "stage0/leader.h"
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
+#include "stage0/users.h"
+#include "sys/userns.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -24,10 +26,22 @@ UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
   }
 }
 
+// Rendered and mounted for this one command; where the app's users are private the files are theirs.
+UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd& pod,
+                          const store::ImageRecord& image) {
+  if (!stage1.takes("debug-root")) throw Error(Errc::unsupported, "the pod's stage1 cannot be entered with an image");
+  const KeyLock trees = store::prepare_lock(store.path().substr(0, store.path().rfind('/')), LockMode::shared);
+  store.touch(image, std::chrono::system_clock::now());
+  const auto users = find_range(pod);
+  const UniqueFd user_namespace = users ? make_user_namespace(*users) : UniqueFd();
+  return tree::mount_with_places(tree::render(store, image),
+                                 {"dev/", "proc/", "sys/", "tmp/", "rkt/app/", "etc/hosts", "etc/resolv.conf"},
+                                 users ? user_namespace.get() : -1);
+}
+
 }  // namespace
 
-[[noreturn]] void enter(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app,
-                        const std::vector<std::string>& command) {
+[[noreturn]] void enter(store::Store& store, const pod::Pods& pods, const Uuid& id, const EnterRequest& request) {
   auto pod = pod::Pod::open(pods, id);
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(id.str()), " isn't currently running"));
@@ -35,16 +49,21 @@ UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
                              [&] { return wait_for_leader(pods, pod); });
   in_context([] { return std::string("enter failed"); },
              [&] {
-               const std::string entrypoint = Stage1::of(pod.dir()).entrypoint("enter");
+               const Stage1 stage1 = Stage1::of(pod.dir());
+               const std::string entrypoint = stage1.entrypoint("enter");
+               UniqueFd debug_root;
+               if (request.debug_image) debug_root = mount_debug_root(store, stage1, pod.dir(), *request.debug_image);
                const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
                const std::string path = pod.path(pods);
                if (needs_mount(tree)) enter_private_mounts();
                Program program = plan_program(tree, path, entrypoint);
                program.exe = unwritable(tree, entrypoint);
                program.argv.push_back(cat("--pid=", pid));
-               program.argv.push_back(cat("--appname=", app));
+               program.argv.push_back(cat("--appname=", request.app));
+               if (debug_root) program.argv.push_back(cat("--debug-root=", debug_root.get()));
+               program.passed_fd = debug_root.get();
                program.argv.emplace_back("--");
-               program.argv.insert(program.argv.end(), command.begin(), command.end());
+               program.argv.insert(program.argv.end(), request.command.begin(), request.command.end());
                if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
                exec_program(program);
              });

@@ -31,7 +31,7 @@ struct Program {
   std::vector<std::string> argv;
   std::vector<std::string> env;
   int listen_fds = 0;  ///< descriptors 3 … that cross, too
-  int lock_fd = -1;    ///< crosses as well
+  int passed_fd = -1;  ///< crosses as well
 };
 /// Returns only by throwing.
 [[noreturn]] void exec_program(const Program& program);

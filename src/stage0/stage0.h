@@ -93,9 +93,13 @@ void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 /// waited for).
 [[noreturn]] void run_prepared(store::Store& store, const pod::Pods& pods, const Uuid& id, const RunOptions& options);
 
+struct EnterRequest {
+  std::string app;
+  std::vector<std::string> command;
+  std::optional<store::ImageRecord> debug_image;  ///< its file system is "/", the app's root is at /rkt/app
+};
 /// exec of stage1's enter. Returns only by throwing.
-[[noreturn]] void enter(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app,
-                        const std::vector<std::string>& command);
+[[noreturn]] void enter(store::Store& store, const pod::Pods& pods, const Uuid& id, const EnterRequest& request);
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
 
 /// Apps of a running mutable pod (pods §10). All take POD/pod.lck. Throws `immutable pod`.

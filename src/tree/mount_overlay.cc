@@ -118,11 +118,15 @@ UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, i
   throw Error(Errc::bug, "no form of an overlay is left");
 }
 
+std::string trees_of(const Tree& tree) {
+  const auto& path = tree.lowers.front();
+  return path.substr(0, path.rfind('/', path.rfind('/') - 1));
+}
+
 // An overlay without an upper needs two lowers; a tree of one layer may hold whiteouts, which only an overlay hides.
 UniqueFd mount_single(const Tree& tree, int user_namespace = -1) {
   Tree two = tree;
-  const auto& path = tree.lowers.front();
-  const std::string trees = path.substr(0, path.rfind('/', path.rfind('/') - 1));
+  const std::string trees = trees_of(tree);
   (void)DirFd::open(trees).make_sub(".empty", 0755);
   two.lowers.push_back(trees + "/.empty");
   return mount_layers(two, nullptr, nullptr, user_namespace);
@@ -151,6 +155,19 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
     log::debug("tree", e.what());
     return false;
   }
+}
+
+UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace) {
+  const std::string top = cat(trees_of(tree), "/.places");
+  const DirFd dir = DirFd::open(trees_of(tree)).make_sub(".places", 0755);
+  for (const auto& place : places) {
+    const auto name = place.rfind('/') + 1;
+    const DirFd parent = dir.make_path_in_root(place.substr(0, name));
+    if (name < place.size()) (void)parent.open_file(place.substr(name), O_RDONLY | O_CREAT, 0644);
+  }
+  Tree with = tree;
+  with.lowers.insert(with.lowers.begin(), top);
+  return mount_layers(with, nullptr, nullptr, user_namespace);
 }
 
 UniqueFd mount_read_only(const Tree& tree) {

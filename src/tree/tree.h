@@ -69,5 +69,8 @@ UniqueFd mount_overlay_mapped(const Tree& tree, const DirFd& upper, const DirFd&
 bool can_map_owners(const Tree& tree, int user_namespace);
 /// The same without an upper: read-only.
 UniqueFd mount_read_only(const Tree& tree);
+/// The same with these directories ("a/b/") and empty files ("a/c") in it, whatever the image has there: places to
+/// mount something on. `user_namespace`: whose the files are, -1 the host's.
+UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace = -1);
 
 }  // namespace rkt::tree

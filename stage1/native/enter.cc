@@ -24,6 +24,7 @@
 #include "cgroup/manager.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/commands.h"
+#include "stage1/native/debug_root.h"
 #include "stage1/native/diagnose.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/outer.h"
@@ -207,6 +208,10 @@ int enter(const std::vector<std::string>& args) {
   if (::chdir(path.c_str()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
   Target target = find_target(options, path);
   join_namespaces(target.process.get(), kAppNamespaces);
+  if (options.debug_root >= 0) {
+    take_debug_root(UniqueFd(options.debug_root));
+    target.plan.env = debug_environment(target.plan.env);
+  }
   return run_command(target, relay, proc, options.command);
 }
 

@@ -174,6 +174,11 @@ EnterOptions parse_enter(const std::vector<std::string>& args) {
       out.pid = *pid;
     } else if (words.name() == "appname") {
       out.app = words.value();
+    } else if (words.name() == "debug-root") {
+      const std::string text = words.value();
+      const auto fd = parse_int<int>(text);
+      if (!fd || *fd <= 2) throw words.bad(text);
+      out.debug_root = *fd;
     } else {
       words.unknown();
     }

@@ -39,6 +39,7 @@ struct EnterOptions {
   int pid = 0;      ///< of the pod's pid 1, on the host
   std::string app;  ///< "": stage1 itself, which this flavor does not have
   std::vector<std::string> command;
+  int debug_root = -1;  ///< a mount to have as root, see debug_root.h
 };
 EnterOptions parse_enter(const std::vector<std::string>& args);
 

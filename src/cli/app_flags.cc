@@ -66,6 +66,21 @@ void check_set_env(const std::string& v) {
   if (!appc::valid_env_name(std::string_view(v).substr(0, equals)))
     throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(v.substr(0, equals))));
 }
+void check_stdin(const std::string& v) {
+  if (v != "null" && v != "stream" && v != "tty") throw Error(Errc::usage, cat("invalid stdin mode ", quoted(v)));
+}
+void check_output(std::string_view stream, const std::string& v) {
+  if (v != "log" && v != "null" && v != "stream" && v != "tty")
+    throw Error(Errc::usage, cat("invalid ", stream, " mode ", quoted(v)));
+}
+void check_stdout(const std::string& v) { check_output("stdout", v); }
+void check_stderr(const std::string& v) { check_output("stderr", v); }
+void check_log_size(const std::string& v) {
+  if (appc::Quantity::parse(v).value() < (64 << 10)) throw Error(Errc::usage, "must be at least 64Ki");
+}
+void check_log_files(const std::string& v) {
+  if (parse_int<std::uint32_t>(v).value_or(0) == 0) throw Error(Errc::usage, "must be a number above 0");
+}
 void check_environment(const std::string& v) { parse_pair("environment", v); }
 
 // "%XX" and "+" are decoded, as the reference's query parser does for --mount.
@@ -106,6 +121,11 @@ appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
       it->second = std::move(value);
   }
   return out;
+}
+
+void set_annotation(std::vector<appc::Annotation>& to, const std::string& name, const std::string& value) {
+  std::erase_if(to, [&](const appc::Annotation& a) { return a.name == name; });
+  to.push_back({name, value});
 }
 
 void add_env(std::vector<appc::EnvVar>& to, appc::EnvVar v, const std::string& already_set) {
@@ -167,6 +187,16 @@ std::vector<Flag> app_flags() {
       std::move(readonly),
       image_flag(
           checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
+      image_flag(checked(text("stdin", "", "standard input of the preceding image: null (default), stream, tty"),
+                         check_stdin)),
+      image_flag(checked(text("stdout", "", "standard output of the preceding image: log (default), null, stream, tty"),
+                         check_stdout)),
+      image_flag(checked(text("stderr", "", "standard error of the preceding image: log (default), null, stream, tty"),
+                         check_stderr)),
+      image_flag(
+          checked(text("log-size", "", "size of a file of the preceding image's log; default 10Mi"), check_log_size)),
+      image_flag(checked(text("log-files", "", "how many files of the preceding image's log are kept; default 5"),
+                         check_log_files)),
       image_flag(list("annotation", "annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-label", "user label of the preceding image's app: NAME=VALUE")),
@@ -289,6 +319,8 @@ stage0::AppRequest app_request(const ImageArgs& in) {
   }
   for (const auto& [name, value] : pairs(in, "annotation"))
     r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
+  for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files"})
+    if (const auto v = in.last(flag)) set_annotation(r.annotations, cat("coreos.com/rkt/stage2/", flag), *v);
   r.user_annotations = pairs(in, "user-annotation");
   r.user_labels = pairs(in, "user-label");
   return r;

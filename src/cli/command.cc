@@ -41,6 +41,11 @@ Flag unquoted(Flag flag) {
   return flag;
 }
 
+Flag lettered(char letter, Flag flag) {
+  flag.letter = letter;
+  return flag;
+}
+
 Flag duration(std::string_view name, std::string_view fallback, std::string_view help) {
   return {.name = name, .kind = Flag::Kind::duration, .fallback = fallback, .help = help, .check = check_duration};
 }

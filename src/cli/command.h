@@ -36,6 +36,7 @@ struct Flag {
   bool optional_value = false;  ///< takes its value only with "="
   bool hidden = false;
   bool unquoted = false;        ///< text whose default help shows without quotes
+  char letter = 0;              ///< short form: -f
   std::string_view deprecated;  ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
   bool per_image = false;       ///< belongs to the image before it ("--X must follow an image")
   bool also_before = false;     ///< per_image, but before the first image it counts for all (--mount)
@@ -47,6 +48,7 @@ Flag toggle(std::string_view name, bool fallback, std::string_view help);
 Flag text(std::string_view name, std::string_view fallback, std::string_view help);
 Flag list(std::string_view name, std::string_view help);
 Flag unquoted(Flag flag);
+Flag lettered(char letter, Flag flag);  ///< with a short form; for booleans
 Flag duration(std::string_view name, std::string_view fallback, std::string_view help);
 Flag uuid_file();  ///< --uuid-file of status, stop, rm, cat-manifest
 Flag format();     ///< --format= json | json-pretty

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags are long only. "--name value" and "--name=value"; a flag whose value is optional takes it only with "=". For
-// run, prepare and fetch a second pass begins at the first positional: images, each with its own flags, and app
-// arguments behind "--".
+// Flags are long, a few also one letter. "--name value" and "--name=value"; a flag whose value is optional takes it
+// only with "=". For run, prepare and fetch a second pass begins at the first positional: images, each with its own
+// flags, and app arguments behind "--".
 #include "cli/parser.h"
 
 #include <algorithm>
@@ -59,6 +59,11 @@ bool Parser::take_flag(const std::vector<std::string>& tokens, std::size_t& at) 
   const std::string& token = tokens[at];
   if (token.size() < 2 || token[0] != '-') return false;
   if (token[1] != '-') {
+    const auto it = std::ranges::find_if(spec_.flags, [&](const Flag& f) { return f.letter == token[1]; });
+    if (token.size() == 2 && it != spec_.flags.end()) {
+      apply(*it, std::string(it->bare), token);
+      return true;
+    }
     if (token != "-h") throw usage_error(cat("unknown shorthand flag: '", token[1], "' in ", token));
     help_ = true;
     return true;

@@ -68,6 +68,14 @@ TEST(Parser, ABooleanTakesItsValueOnlyWithEquals) {
   EXPECT_FALSE(parsed(kRun, {"--interactive=false"}).command().on("interactive"));
 }
 
+TEST(Parser, AFewFlagsHaveALetterToo) {
+  const Command logs{.name = "logs", .flags = {lettered('f', toggle("follow", false, ""))}};
+  auto p = parsed(logs, {"-f", "uuid"});
+  EXPECT_TRUE(p.command().on("follow"));
+  EXPECT_THAT(p.command().args, ElementsAre("uuid"));
+  EXPECT_EQ(error_of(logs, {"-fx"}), "unknown shorthand flag: 'f' in -fx");
+}
+
 TEST(Parser, StopModeLeavesTheRestAlone) {
   const Command enter{.name = "enter", .flags = {text("app", "", "")}, .args_mode = Command::Args::stop};
   auto p = parsed(enter, {"--app=x", "uuid", "--app", "-c"});

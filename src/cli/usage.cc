@@ -24,9 +24,8 @@ void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_he
   if (with_help) rows.push_back({"  -h, --help[=false]", "help for this command"});
   for (const Flag* f : sorted) {
     const std::string value = is_quoted(*f) ? quoted(f->fallback) : std::string(f->fallback);
-    rows.push_back(
-        {f->optional_value ? cat("      --", f->name, "[=", value, "]") : cat("      --", f->name, "=", value),
-         std::string(f->help)});
+    const std::string begin = f->letter != 0 ? cat("  -", f->letter, ", --", f->name) : cat("      --", f->name);
+    rows.push_back({f->optional_value ? cat(begin, "[=", value, "]") : cat(begin, "=", value), std::string(f->help)});
   }
 }
 

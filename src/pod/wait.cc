@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/strings.h"
+#include "pod/watch.h"
 
 namespace rkt::pod {
 namespace {
@@ -69,26 +69,6 @@ bool wait_unlocked(const Pod& pod, const Deadline& deadline) {
   }
   return true;  // released with the descriptor
 }
-
-class Watch {
- public:
-  Watch() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-    if (!fd_) throw Error::from_errno("watch a directory");
-  }
-  void add(int dir, std::uint32_t events) const {
-    if (::inotify_add_watch(fd_.get(), cat("/proc/self/fd/", dir).c_str(), events) < 0)
-      throw Error::from_errno("watch a directory");
-  }
-  int fd() const noexcept { return fd_.get(); }
-  void drain() const {
-    char buf[4096];
-    while (::read(fd_.get(), buf, sizeof buf) > 0) {
-    }
-  }
-
- private:
-  UniqueFd fd_;
-};
 
 // Until the pod leaves its place. False: the deadline passed.
 bool wait_moved(const Pods& pods, Pod& pod, const Deadline& deadline) {

@@ -72,7 +72,8 @@ void remove_app_root(const DirFd& pod, const DirFd& root, const std::string& app
     for (const char* layer : {"upper", "work"})
       if (const auto dir = overlay->find_sub(layer)) dir->remove_tree(app);
   remove_records(root, app);
-  if (const auto info = pod.find_sub("appsinfo")) info->remove_tree(app);
+  for (const char* place : {"appsinfo", "logs"})
+    if (const auto dir = pod.find_sub(place)) dir->remove_tree(app);
 }
 
 }  // namespace rkt::stage0

@@ -112,6 +112,8 @@ void SharedMounts::attach_below(const std::string& root) const {
   attach(mqueue, kMqueuePlace);
 }
 
+DirFd open_terminals(const std::string& root) { return DirFd::open(cat(root, kDevptsPlace)); }
+
 void SharedMounts::detach() noexcept {
   for (const char* place : {kProcPlace, kSysPlace, kDevptsPlace, kShmPlace, kMqueuePlace})
     ::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);

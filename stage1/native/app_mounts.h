@@ -46,6 +46,9 @@ struct SharedMounts {
   static void detach() noexcept;
 };
 
+/// The pod's terminals, where attach_below(`root`) put them.
+DirFd open_terminals(const std::string& root);
+
 /// A read-only copy of S1 becomes this process's root. With POD as the working directory.
 void take_stage1_root();
 

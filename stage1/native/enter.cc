@@ -102,8 +102,8 @@ Streams make_streams(Relay& relay, uid_t owner) {
   }
   Pipe in = Pipe::make(), out = Pipe::make(), err = Pipe::make();
   relay.add_input(std::move(in.write_end));
-  relay.add_output(std::move(out.read_end), 1);
-  relay.add_output(std::move(err.read_end), 2);
+  relay.add_output(std::move(out.read_end), {.stream = 1});
+  relay.add_output(std::move(err.read_end), {.stream = 2});
   return {.in = std::move(in.read_end), .out = std::move(out.write_end), .err = std::move(err.write_end)};
 }
 

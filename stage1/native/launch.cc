@@ -74,13 +74,24 @@ UniqueFd child_signals() {
   return fd;
 }
 
+namespace {
+
 // The app's own /dev/null: the host's node would let root in the pod change its mode. Where a volume lies over /dev and
-// has none, an empty pipe reads the same.
-UniqueFd null_input(const std::string& root) {
-  UniqueFd fd(::open(cat(root, "/dev/null").c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+// has none, a pipe without another end does: it is empty, and refuses what is written.
+UniqueFd null_stream(const std::string& root, int flags) {
+  UniqueFd fd(::open(cat(root, "/dev/null").c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat st{};
   if (fd && ::fstat(fd.get(), &st) == 0 && S_ISCHR(st.st_mode)) return fd;
-  return std::move(Pipe::make().read_end);
+  Pipe pipe = Pipe::make();
+  return flags == O_RDONLY ? std::move(pipe.read_end) : std::move(pipe.write_end);
+}
+
+}  // namespace
+
+void fill_with_null(AppStdio& stdio, const std::string& root) {
+  if (!stdio.in) stdio.in = null_stream(root, O_RDONLY);
+  for (UniqueFd* out : {&stdio.out, &stdio.err})
+    if (!*out) *out = null_stream(root, O_WRONLY);
 }
 
 namespace {

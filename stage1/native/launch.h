@@ -8,6 +8,7 @@
 #include "cgroup/manager.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/confinement.h"
+#include "stage1/native/streams.h"
 
 namespace rkt::native {
 
@@ -76,7 +77,7 @@ bool is_own_child(pid_t pid);
 /// Readable when a child has ended; SIGCHLD is blocked already.
 UniqueFd child_signals();
 
-/// What an app without standard input reads, in its assembled root.
-UniqueFd null_input(const std::string& root);
+/// Streams that are empty become the /dev/null of the app's assembled root.
+void fill_with_null(AppStdio& stdio, const std::string& root);
 
 }  // namespace rkt::native

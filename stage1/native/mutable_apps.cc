@@ -146,24 +146,18 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
     app.plan = plan(name);
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);
-    make_streams(app);
+    app.stream = ++streams_;
+    app.stdio = make_stdio(app.plan, {.relay = pod_.relay,
+                                      .pod = pod_.dir,
+                                      .index = app.stream,
+                                      .lines = true,
+                                      .devpts = open_terminals("stage1/rootfs")});
   } catch (const Error&) {
     apps_.pop_back();
     throw;
   }
   app.asked_start.push_back(std::move(client));
   advance(app);
-}
-
-void MutableApps::make_streams(App& app) {
-  app.stream = ++streams_;
-  for (const int stream : {1, 2}) {
-    Pipe pipe = Pipe::make();
-    if (::fchown(pipe.write_end.get(), app.plan.uid, app.plan.gid) < 0)
-      throw Error::from_errno("give the app its standard streams");
-    (stream == 1 ? app.stdio.out : app.stdio.err) = std::move(pipe.write_end);
-    pod_.relay.add_lines(std::move(pipe.read_end), stream, app.stream, app.plan.name);
-  }
 }
 
 void MutableApps::serve_stop(const std::string& name, UniqueFd client) {
@@ -222,7 +216,7 @@ bool MutableApps::launch(App& app) {
                    .main = app.phase == Phase::main,
                    .parent = pod_.self.get(),
                    .init = pod_.init,
-                   .stdio = {-1, app.stdio.out.get(), app.stdio.err.get()},
+                   .stdio = app.stdio,
                    .errors = errors.write_end.get(),
                    .entry = app.group.entry()},
                   app.fault.slot(0));

@@ -80,7 +80,6 @@ class MutableApps {
   void serve_stop(const std::string& name, UniqueFd client);
   ControlAnswer remove(const std::string& name);
   AppPlan plan(const std::string& name) const;
-  void make_streams(App& app);
   void advance(App& app);
   const std::vector<std::string>& argv(const App& app) const;
   bool launch(App& app);

@@ -231,6 +231,7 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.groups = ids.groups;
   out.fault = ids.fault;
   out.users = options.users;
+  out.streams = plan_streams(app.runtime.annotations);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
   if (options.mutable_pod && !out.sysctls.empty())
     throw Error(Errc::unsupported, "isolator os/unix/sysctl: the kernel parameters of a mutable pod are its own")
@@ -279,7 +280,6 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   out.own_ipc = !options.host_ipc;
   out.users = options.users;
   out.protect_paths = options.restrictions.paths;
-  out.with_stdin = options.interactive;
   out.terminal = options.interactive && stdin_is_terminal;
   if (options.mutable_pod && options.users)
     throw Error(Errc::unsupported, "--private-users is not supported by mutable pods");

@@ -13,6 +13,7 @@
 #include "stage1/native/confinement.h"
 #include "stage1/native/options.h"
 #include "stage1/native/pod.h"
+#include "stage1/native/streams.h"
 #include "stage1/native/sysctl.h"
 #include "stage1/native/volumes.h"
 
@@ -38,7 +39,8 @@ struct AppPlan {
   std::vector<VolumeMount> volumes;
   std::optional<IdRange> users;  ///< ids above are those that the pod sees
   Sysctls sysctls;               ///< path below /proc/sys, value
-  bool has_hosts = false;        ///< /etc/hosts is in the image or a volume
+  AppStreams streams;
+  bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
   bool read_only_root = false;
   bool copy_up = false;  ///< empty volumes start with what the image has there (Docker)
   std::vector<std::vector<std::string>> pre_start, post_stop;
@@ -54,7 +56,6 @@ struct PodPlan {
   std::optional<IdRange> users;  ///< ids of apps are those that the pod sees
   bool protect_paths = true;
   bool terminal = false;  ///< --interactive, and rkt's stdin is a terminal
-  bool with_stdin = false;
   std::vector<AppPlan> apps;
   std::vector<net::PortForward> ports;
   std::optional<std::int64_t> shm_size;  ///< of /dev/shm; else half of the memory

@@ -15,7 +15,8 @@
 namespace rkt::native {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{16} << 10;
+constexpr std::size_t kChunk = std::size_t{64} << 10;  // as much as a pipe holds
+constexpr std::size_t kTyped = std::size_t{4} << 10;
 constexpr std::size_t kMaxNotes = std::size_t{64} << 10;
 constexpr std::size_t kMaxTyped = std::size_t{64} << 10;  // of a terminal whose app does not read
 
@@ -41,16 +42,16 @@ const pollfd* find(std::span<const pollfd> events, int fd, short wanted) {
 
 Relay::Relay() = default;
 
-void Relay::add_output(UniqueFd source, int stream) { add_lines(std::move(source), stream, 0, ""); }
-
-void Relay::add_lines(UniqueFd source, int stream, std::size_t index, const std::string& app) {
+void Relay::add_output(UniqueFd source, Target target) {
   set_nonblocking(source.get());
-  outputs_.push_back({.source = std::move(source), .sink = stream == 1 ? &out_ : &err_, .index = index, .app = app});
+  Sink* const sink = !target.console ? nullptr : target.stream == 1 ? &out_ : &err_;
+  std::erase_if(outputs_, [](const Output& o) { return !o.source; });
+  outputs_.push_back({.source = std::move(source), .to = std::move(target), .sink = sink});
 }
 
 void Relay::set_pid(std::size_t index, int pid) {
   for (auto& o : outputs_)
-    if (o.index == index) o.pid = pid;
+    if (o.to.index == index) o.pid = pid;
 }
 
 void Relay::add_input(UniqueFd target) {
@@ -58,11 +59,16 @@ void Relay::add_input(UniqueFd target) {
   input_ = std::move(target);
 }
 
+void Relay::keep_input(std::size_t index, UniqueFd target) {
+  set_nonblocking(target.get());
+  inputs_.push_back({.index = index, .target = std::move(target)});
+}
+
 void Relay::add_terminal(UniqueFd master) {
   terminal_ = true;
   copy_window_size(0, master.get());
   add_input(dup_fd(master.get()));
-  add_output(std::move(master), 1);
+  add_output(std::move(master), {});
   raw_.emplace(0);
 }
 
@@ -78,7 +84,7 @@ void Relay::watch(std::vector<pollfd>& events) const {
   for (const Sink* sink : {&out_, &err_})
     if (!sink->idle()) events.push_back({sink->fd(), POLLOUT, 0});
   for (const auto& o : outputs_)
-    if (o.source && o.sink->idle()) events.push_back({o.source.get(), POLLIN, 0});
+    if (o.may_read()) events.push_back({o.source.get(), POLLIN, 0});
   if (!input_) return;
   // A terminal is always read: its keys may be the way out.
   if (pending_input_.empty() || terminal_) events.push_back({STDIN_FILENO, POLLIN, 0});
@@ -91,8 +97,7 @@ void Relay::handle(std::span<const pollfd> events) {
   for (Sink* sink : {&out_, &err_})
     if (!sink->idle() && find(events, sink->fd(), POLLOUT | POLLERR | POLLHUP) != nullptr) sink->flush();
   for (auto& o : outputs_)
-    if (o.source && o.sink->idle() && find(events, o.source.get(), POLLIN | POLLERR | POLLHUP) != nullptr)
-      read_output(o);
+    if (o.may_read() && find(events, o.source.get(), POLLIN | POLLERR | POLLHUP) != nullptr) read_output(o);
   if (!input_) return;
   if (!pending_input_.empty() && find(events, input_.get(), POLLOUT | POLLERR | POLLHUP) != nullptr) write_input();
   if (!terminal_ && input_ && find(events, input_.get(), POLLERR) != nullptr) close_input();
@@ -100,24 +105,30 @@ void Relay::handle(std::span<const pollfd> events) {
 }
 
 void Relay::read_output(Output& o) {
-  std::array<char, kChunk> buffer;
-  const ssize_t n = ::read(o.source.get(), buffer.data(), buffer.size());
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);  // not on the stack, which never shrinks
+  const ssize_t n = ::read(o.source.get(), buffer.get(), kChunk);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return end_output(o);  // EIO: the last who had the terminal open has gone
-  const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
-  if (o.app.empty()) {
-    o.sink->write(bytes);
-  } else {
-    const auto prefix = line_prefix(since_boot(), o.app, o.pid);
-    std::string text;
-    o.lines.feed(bytes, [&](std::string_view line) { text += cat(prefix, line, "\n"); });
-    o.sink->write(text);
-  }
-  if (o.sink->broken()) o.source.reset();
+  const std::string_view bytes(buffer.get(), static_cast<std::size_t>(n));
+  if (o.to.log) o.to.log->take(o.to.stream, bytes);
+  if (o.sink == nullptr) return;
+  show(o, bytes);
+  if (o.sink->broken()) end_output(o);
+}
+
+void Relay::show(Output& o, std::string_view bytes) {
+  if (o.to.app.empty()) return o.sink->write(bytes);
+  const auto prefix = line_prefix(since_boot(), o.to.app, o.pid);
+  std::string text;
+  o.lines.feed(bytes, [&](std::string_view line) { text += cat(prefix, line, "\n"); });
+  o.sink->write(text);
 }
 
 void Relay::end_output(Output& o) {
-  o.lines.end([&](std::string_view line) { o.sink->write(cat(line_prefix(since_boot(), o.app, o.pid), line, "\n")); });
+  if (o.sink != nullptr)
+    o.lines.end(
+        [&](std::string_view line) { o.sink->write(cat(line_prefix(since_boot(), o.to.app, o.pid), line, "\n")); });
+  if (o.to.log) o.to.log->end(o.to.stream);
   o.source.reset();
   if (!terminal_) return;
   close_input();
@@ -125,7 +136,7 @@ void Relay::end_output(Output& o) {
 }
 
 void Relay::read_input() {
-  std::array<char, kChunk> buffer;
+  std::array<char, kTyped> buffer;
   const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return close_input();
@@ -150,6 +161,7 @@ void Relay::close_input() noexcept {
 
 void Relay::give_up() noexcept {
   outputs_.clear();
+  inputs_.clear();
   close_input();
   if (raw_) raw_->release();
   raw_.reset();

@@ -3,18 +3,20 @@
 // files reaches a pod. Driven by somebody's poll loop; nothing here waits.
 //
 // A reader that is slow holds up only those who write to it. One that has gone closes the app's pipe: the app sees
-// what it would see without rkt in between.
+// what it would see without rkt in between. What is kept in a log is in its file before a reader gets it.
 #pragma once
 
 #include <poll.h>
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "stage1/native/app_log.h"
 #include "stage1/native/escape.h"
 #include "stage1/native/lines.h"
 #include "stage1/native/sink.h"
@@ -26,13 +28,21 @@ namespace rkt::native {
 class Relay {
  public:
   Relay();
-  /// What comes out of `source` goes to stream 1 or 2, as it is.
-  void add_output(UniqueFd source, int stream);
-  /// The same, in lines, each with a prefix that names the app and its process (see set_pid()). `index`: of the app.
-  void add_lines(UniqueFd source, int stream, std::size_t index, const std::string& app);
+  /// Where output goes.
+  struct Target {
+    int stream = 1;         ///< 1 or 2
+    bool console = true;    ///< rkt's own stream of that number
+    std::string app = {};   ///< on the console in lines, each with a prefix that names this; "": as it is
+    std::size_t index = 0;  ///< of the app; see set_pid()
+    std::shared_ptr<AppLog> log = nullptr;  ///< kept there, too
+  };
+  /// What comes out of `source` goes to `target`.
+  void add_output(UniqueFd source, Target target);
   void set_pid(std::size_t index, int pid);
   /// What comes in on stream 0 goes to `target`, a pipe; its end closes it.
   void add_input(UniqueFd target);
+  /// The writing end of an app's own input, kept open for those who attach.
+  void keep_input(std::size_t index, UniqueFd target);
   /// Streams 0 and 1, a terminal, are coupled with the master of another one, which gets its size. Raw until the other
   /// side has gone.
   void add_terminal(UniqueFd master);
@@ -62,20 +72,28 @@ class Relay {
  private:
   struct Output {
     UniqueFd source;
-    Sink* sink = nullptr;
-    std::size_t index = 0;
-    std::string app = {};  // "": untouched
+    Target to;
+    Sink* sink = nullptr;  // nullptr: no console
     int pid = 0;
     LineSplitter lines = {};
+
+    bool may_read() const noexcept { return source && (sink == nullptr || sink->idle()); }
   };
   void read_output(Output& output);
+  void show(Output& output, std::string_view bytes);
   void end_output(Output& output);
   void read_input();
   void write_input();
   void close_input() noexcept;
 
+  struct Input {
+    std::size_t index = 0;
+    UniqueFd target;
+  };
+
   Sink out_{1}, err_{2};
   std::deque<Output> outputs_;
+  std::vector<Input> inputs_;
   UniqueFd input_;  // where stream 0 goes
   std::string pending_input_;
   bool terminal_ = false, escaped_ = false;

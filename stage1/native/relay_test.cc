@@ -52,7 +52,7 @@ TEST_F(RelayTest, BytesArriveAsTheyAre) {
   {
     const Replaced stdout_is(1, out_.get());
     Relay relay;
-    relay.add_output(std::move(pipe_.read_end), 1);
+    relay.add_output(std::move(pipe_.read_end), {});
     write_all(pipe_.write_end.get(), bytes, "pipe");
     pipe_.write_end.reset();
     run(relay);
@@ -64,7 +64,7 @@ TEST_F(RelayTest, LinesSayWhoWroteThem) {
   {
     const Replaced stdout_is(1, out_.get());
     Relay relay;
-    relay.add_lines(std::move(pipe_.read_end), 1, 2, "web");
+    relay.add_output(std::move(pipe_.read_end), {.app = "web", .index = 2});
     relay.set_pid(2, 7);
     write_all(pipe_.write_end.get(), "one\ntwo", "pipe");
     pipe_.write_end.reset();
@@ -80,7 +80,7 @@ TEST_F(RelayTest, AReaderThatHasGoneClosesTheAppsPipe) {
   user.read_end.reset();
   const Replaced stdout_is(1, user.write_end.get());
   Relay relay;
-  relay.add_output(std::move(pipe_.read_end), 1);
+  relay.add_output(std::move(pipe_.read_end), {});
   write_all(pipe_.write_end.get(), "x", "pipe");
   run(relay);
   EXPECT_EQ(::write(pipe_.write_end.get(), "y", 1), -1);
@@ -108,7 +108,7 @@ TEST_F(RelayTest, ASlowReaderHoldsUpTheWriterAndLosesNothing) {
   ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
   const Replaced stdout_is(1, user.write_end.get());
   Relay relay;
-  relay.add_output(std::move(pipe_.read_end), 1);
+  relay.add_output(std::move(pipe_.read_end), {});
   const std::string sent(60'000, 'x');
   write_all(pipe_.write_end.get(), sent, "pipe");
   pipe_.write_end.reset();

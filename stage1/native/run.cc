@@ -146,12 +146,6 @@ class PodRun {
             .read_only_root = app.read_only_root};
   }
 
-  // An app opens /dev/stdout again as the user it is.
-  static void give_to(const AppPlan& app, int fd) {
-    if (::fchown(fd, on_host(app.users, app.uid), on_host(app.users, app.gid)) < 0)
-      throw Error::from_errno("give the app its standard streams");
-  }
-
   void make_streams() {
     if (plan_.terminal) {
       Pty pty = Pty::make(devpts_.fd());
@@ -161,24 +155,30 @@ class PodRun {
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
       return;
     }
-    const bool lines = !options_.interactive && (plan_.apps.size() > 1 || is_terminal(STDOUT_FILENO));
-    for (const auto& app : plan_.apps) {
-      AppStdio& s = stdio_.emplace_back();
-      for (const int stream : {1, 2}) {
-        Pipe pipe = Pipe::make();
-        give_to(app, pipe.write_end.get());
-        (stream == 1 ? s.out : s.err) = std::move(pipe.write_end);
-        if (lines)
-          relay_.add_lines(std::move(pipe.read_end), stream, stdio_.size() - 1, app.name);
-        else
-          relay_.add_output(std::move(pipe.read_end), stream);
-      }
-      if (!plan_.with_stdin) continue;
+    const bool lines = plan_.apps.size() > 1 || is_terminal(STDOUT_FILENO);
+    const DirFd devpts(dup_fd(devpts_.fd()));
+    for (const auto& app : plan_.apps)
+      stdio_.push_back(
+          options_.interactive
+              ? interactive_pipes(app)
+              : make_stdio(
+                    app, {.relay = relay_, .pod = pod_.dir, .index = stdio_.size(), .lines = lines, .devpts = devpts}));
+  }
+
+  // Without a terminal they are as interactive as rkt's own.
+  AppStdio interactive_pipes(const AppPlan& app) {
+    AppStdio out;
+    for (const int stream : {1, 2}) {
       Pipe pipe = Pipe::make();
-      give_to(app, pipe.read_end.get());
-      s.in = std::move(pipe.read_end);
-      relay_.add_input(std::move(pipe.write_end));
+      give_to(app, pipe.write_end.get());
+      (stream == 1 ? out.out : out.err) = std::move(pipe.write_end);
+      relay_.add_output(std::move(pipe.read_end), {.stream = stream});
     }
+    Pipe pipe = Pipe::make();
+    give_to(app, pipe.read_end.get());
+    out.in = std::move(pipe.read_end);
+    relay_.add_input(std::move(pipe.write_end));
+    return out;
   }
 
   // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end

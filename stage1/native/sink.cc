@@ -37,7 +37,8 @@ std::size_t Sink::try_write(std::string_view bytes) {
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return 0;
-    broken_ = true;  // EPIPE; ENOSPC of a file: nobody to tell, and the app must not be held up for it
+    // A full disk: nobody to tell, and the app must be neither held up nor ended for it.
+    broken_ = errno == EPIPE || errno == ECONNRESET;
     return bytes.size();
   }
 }

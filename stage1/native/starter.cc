@@ -25,7 +25,7 @@ void start(const StartInput& in, AppFault& fault) {
   mounts.share();
   mounts.assemble(0);
   const std::string root = mounts.root_path(0);
-  const UniqueFd nothing = in.stdio[0] < 0 ? null_input(root) : UniqueFd();
+  fill_with_null(in.stdio, root);
   join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
   become({.argv = in.argv,
           .env = in.plan.env,
@@ -38,7 +38,8 @@ void start(const StartInput& in, AppFault& fault) {
           .oom_score = in.plan.oom_score ? &*in.plan.oom_score : nullptr,
           .proc = proc.get(),
           .entry = in.entry,
-          .stdio = {nothing ? nothing.get() : in.stdio[0], in.stdio[1], in.stdio[2]},
+          .stdio = {in.stdio.in.get(), in.stdio.out.get(), in.stdio.err.get()},
+          .controlling_terminal = in.plan.streams.in == StreamMode::tty,
           .pid_namespace = in.init},
          fault);
 }

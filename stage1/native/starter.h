@@ -19,11 +19,11 @@ struct StartInput {
   const AppPlan& plan;
   const AppMountPlan& mounts;
   const std::vector<std::string>& argv;
-  bool main;     ///< false: an event handler, which is root
-  int parent;    ///< pidfd of the outer process
-  int init;      ///< of the pod's pid 1
-  int stdio[3];  ///< borrowed; [0] -1: nothing to read
-  int errors;    ///< takes a line when something fails before the app's own steps
+  bool main;        ///< false: an event handler, which is root
+  int parent;       ///< pidfd of the outer process
+  int init;         ///< of the pod's pid 1
+  AppStdio& stdio;  ///< what is empty becomes its /dev/null
+  int errors;       ///< takes a line when something fails before the app's own steps
   cgroup::Entry entry;
 };
 

@@ -63,7 +63,7 @@ int Supervisor::run() {
 void Supervisor::start_all() {
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     in_.mounts.assemble(i);
-    if (!in_.stdio[i].in) in_.stdio[i].in = null_input(in_.mounts.root_path(i));
+    fill_with_null(in_.stdio[i], in_.mounts.root_path(i));
   }
   in_.mounts.assembled();
   if (in_.plan.may_look_into_init() && !in_.plan.has_handlers()) gate_ = Pipe::make();
@@ -139,7 +139,7 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
                            .proc = in_.mounts.proc(),
                            .entry = in_.groups[i].entry(),
                            .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
-                           .controlling_terminal = in_.plan.terminal,
+                           .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,
                            .gate = {gate_ ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
                           faults_.slot(i));
   } catch (const Error& e) {

@@ -24,10 +24,6 @@
 
 namespace rkt::native {
 
-struct AppStdio {
-  UniqueFd in, out, err;  ///< the app's side
-};
-
 struct SupervisorInput {
   const PodPlan& plan;
   PodMounts& mounts;

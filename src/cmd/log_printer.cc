@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/log_printer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::cmd {
+namespace {
+
+constexpr std::size_t kMaxPending = std::size_t{64} << 10;
+
+}  // namespace
+
+void LogPrinter::add(const pod::PodLogs::Entry& entry) {
+  if (holding_) return hold(entry);
+  const auto& r = entry.record;
+  print({.app = entry.app,
+         .stream = r.stream,
+         .time = r.time,
+         .text = std::string(r.text),
+         .whole = r.tag == cri::LogTag::full});
+}
+
+// Lines, not records: a long one counts as one.
+void LogPrinter::hold(const pod::PodLogs::Entry& entry) {
+  const auto& r = entry.record;
+  const bool whole = r.tag == cri::LogTag::full;
+  const auto begun = std::find_if(held_.rbegin(), held_.rend(),
+                                  [&](const Line& l) { return l.app == entry.app && l.stream == r.stream; });
+  if (begun != held_.rend() && !begun->whole) {
+    begun->text += r.text;
+    begun->whole = whole;
+    return;
+  }
+  held_.push_back({.app = entry.app, .stream = r.stream, .time = r.time, .text = std::string(r.text), .whole = whole});
+  if (held_.size() > *holding_) held_.pop_front();
+}
+
+void LogPrinter::end_tail() {
+  if (!holding_) return;
+  holding_.reset();
+  for (const auto& line : held_) print(line);
+  held_.clear();
+  flush();
+}
+
+void LogPrinter::print(const Line& part) {
+  if (part.stream != stream_ || pending_.size() > kMaxPending) flush();
+  stream_ = part.stream;
+  auto& open = open_[part.stream - 1];
+  const bool goes_on = open == part.app;
+  if (open && !goes_on) pending_ += '\n';
+  if (!goes_on) {
+    if (style_.timestamps) pending_ += cat(cri::log_time(part.time), " ");
+    if (style_.apps.size() > 1) pending_ += cat(style_.apps[part.app], ": ");
+  }
+  pending_ += part.text;
+  if (part.whole) pending_ += '\n';
+  open = part.whole ? std::nullopt : std::optional(part.app);
+}
+
+void LogPrinter::say_missed(std::uint64_t files) {
+  flush();
+  env_.err(cat(files, " files of the log were removed before they could be read"));
+}
+
+void LogPrinter::flush() {
+  if (pending_.empty()) return;
+  if (stream_ == 1)
+    env_.out(pending_);
+  else
+    write_all(STDERR_FILENO, pending_, "standard error");
+  pending_.clear();
+}
+
+}  // namespace rkt::cmd

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of logs as lines on the standard stream that they came from, in the order they are added.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/env.h"
+#include "pod/logs.h"
+
+namespace rkt::cmd {
+
+class LogPrinter {
+ public:
+  struct Style {
+    bool timestamps = false;
+    std::vector<std::string> apps;      ///< with several, each line begins with its app's
+    std::optional<std::uint64_t> tail;  ///< only the last lines of what comes before end_tail()
+  };
+  LogPrinter(cli::Env& env, Style style) : env_(env), style_(std::move(style)), holding_(style_.tail) {}
+  void add(const pod::PodLogs::Entry& entry);
+  /// Prints what was held back; from here on every line is printed.
+  void end_tail();
+  void say_missed(std::uint64_t files);
+  void flush();
+
+ private:
+  struct Line {
+    std::size_t app = 0;
+    int stream = 1;
+    cri::LogTime time;
+    std::string text;
+    bool whole = false;
+  };
+  void hold(const pod::PodLogs::Entry& entry);
+  void print(const Line& part);
+
+  cli::Env& env_;
+  Style style_;
+  std::optional<std::uint64_t> holding_;
+  std::deque<Line> held_;
+  std::optional<std::size_t> open_[2];  // whose line the last bytes of a stream are the beginning of
+  int stream_ = 1;                      // of pending_
+  std::string pending_;
+};
+
+}  // namespace rkt::cmd

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pod/watch.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace rkt::pod {
+
+Watch::Watch() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+  if (!fd_) throw Error::from_errno("watch a directory");
+}
+
+void Watch::add(int dir, std::uint32_t events) const {
+  if (::inotify_add_watch(fd_.get(), cat("/proc/self/fd/", dir).c_str(), events) < 0)
+    throw Error::from_errno("watch a directory");
+}
+
+void Watch::drain() const {
+  char buf[4096];
+  while (::read(fd_.get(), buf, sizeof buf) > 0) {
+  }
+}
+
+}  // namespace rkt::pod

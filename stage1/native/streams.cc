@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/streams.h"
+
+#include <unistd.h>
+
+#include <limits>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "stage1/native/plan.h"
+#include "stage1/native/relay.h"
+#include "sys/pty.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr std::string_view kPrefix = "coreos.com/rkt/stage2/";
+
+const std::string* find(const std::vector<appc::Annotation>& annotations, std::string_view name) {
+  return appc::find_annotation(annotations, cat(kPrefix, name));
+}
+
+StreamMode parse_mode(const std::vector<appc::Annotation>& annotations, std::string_view stream, StreamMode usual) {
+  const auto* text = find(annotations, stream);
+  if (text == nullptr) return usual;
+  if (*text == "null") return StreamMode::null;
+  if (*text == "log" && stream != "stdin") return StreamMode::log;
+  if (*text == "stream") return StreamMode::stream;
+  if (*text == "tty") return StreamMode::tty;
+  throw Error(Errc::invalid, cat("invalid ", stream, " mode ", quoted(*text)));
+}
+
+LogLimits parse_limits(const std::vector<appc::Annotation>& annotations) {
+  LogLimits out;
+  if (const auto* text = find(annotations, "log-size")) {
+    const auto size = in_context([] { return std::string("invalid log size"); },
+                                 [&] { return appc::Quantity::parse(*text).value(); });
+    if (size < 0 || static_cast<std::uint64_t>(size) < LogLimits::kLeastSize)
+      throw Error(Errc::invalid, cat("invalid log size ", quoted(*text), ": the least is 64Ki"));
+    out.size = static_cast<std::uint64_t>(size);
+  }
+  if (const auto* text = find(annotations, "log-files")) {
+    const auto files = parse_int<std::uint32_t>(*text);
+    if (!files || *files == 0) throw Error(Errc::invalid, cat("invalid number of log files ", quoted(*text)));
+    out.files = *files;
+  }
+  return out;
+}
+
+class Maker {
+ public:
+  Maker(const AppPlan& app, const StreamContext& context) : app_(app), context_(context) {}
+
+  AppStdio make() {
+    AppStdio out;
+    const AppStreams& s = app_.streams;
+    if (s.has_terminal()) make_terminal(s.out == StreamMode::tty ? 1 : 2);
+    out.in = input(s.in);
+    out.out = output(s.out, 1);
+    out.err = output(s.err, 2);
+    return out;
+  }
+
+ private:
+  void make_terminal(int stream) {
+    Pty pty = Pty::make(context_.devpts.get());
+    constexpr gid_t kTtyGroup = 5;
+    if (::fchown(pty.slave.get(), on_host(app_.users, app_.uid), on_host(app_.users, kTtyGroup)) < 0)
+      throw Error::from_errno("give the app its terminal");
+    slave_ = std::move(pty.slave);
+    context_.relay.add_output(std::move(pty.master), target(stream, false));
+  }
+
+  Relay::Target target(int stream, bool console) {
+    if (!log_)
+      log_ =
+          std::make_shared<AppLog>(context_.pod, app_.name, app_.streams.log,
+                                   [&relay = context_.relay](std::string_view s) { relay.note(cat("stage1: ", s)); });
+    return {.stream = stream,
+            .console = console,
+            .app = context_.lines ? app_.name : "",
+            .index = context_.index,
+            .log = log_};
+  }
+
+  UniqueFd input(StreamMode mode) {
+    if (mode == StreamMode::tty) return dup_fd(slave_.get());
+    if (mode != StreamMode::stream) return {};
+    Pipe pipe = Pipe::make();
+    give_to(app_, pipe.read_end.get());
+    context_.relay.keep_input(context_.index, std::move(pipe.write_end));
+    return std::move(pipe.read_end);
+  }
+
+  UniqueFd output(StreamMode mode, int stream) {
+    if (mode == StreamMode::null) return {};
+    if (mode == StreamMode::tty) return dup_fd(slave_.get());
+    Pipe pipe = Pipe::make();
+    give_to(app_, pipe.write_end.get());
+    context_.relay.add_output(std::move(pipe.read_end), target(stream, mode == StreamMode::log));
+    return std::move(pipe.write_end);
+  }
+
+  const AppPlan& app_;
+  const StreamContext& context_;
+  std::shared_ptr<AppLog> log_;
+  UniqueFd slave_;
+};
+
+}  // namespace
+
+AppStreams plan_streams(const std::vector<appc::Annotation>& annotations) {
+  return {.in = parse_mode(annotations, "stdin", StreamMode::null),
+          .out = parse_mode(annotations, "stdout", StreamMode::log),
+          .err = parse_mode(annotations, "stderr", StreamMode::log),
+          .log = parse_limits(annotations)};
+}
+
+AppStdio make_stdio(const AppPlan& app, const StreamContext& context) { return Maker(app, context).make(); }
+
+void give_to(const AppPlan& app, int fd) {
+  if (::fchown(fd, on_host(app.users, app.uid), on_host(app.users, app.gid)) < 0)
+    throw Error::from_errno("give the app its standard streams");
+}
+
+}  // namespace rkt::native

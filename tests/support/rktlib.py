@@ -211,7 +211,7 @@ class Rkt:
 
     def image(self, name="example.com/busybox", **fields):
         """The same, signed, trusted and fetched: ready to run by name."""
-        aci = self.aci(name, key="builder", **fields)
+        aci = self.aci(name, key="builder", **{"how": "tar", **fields})
         self.trust("builder", name)
         self("fetch", aci.path, code=0)
         return aci

@@ -38,7 +38,7 @@ struct Shift {
 };
 
 struct Limits {
-  std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 1100;
+  std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 250;
 };
 
 struct Request {

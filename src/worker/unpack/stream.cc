@@ -13,7 +13,7 @@
 namespace rkt::unpack {
 namespace {
 
-constexpr std::uint64_t kRatioFree = std::uint64_t{64} << 20;
+constexpr std::uint64_t kRatioFree = std::uint64_t{256} << 20;
 
 std::size_t pread_full(int fd, std::span<std::uint8_t> into, std::uint64_t offset) {
   std::size_t got = 0;

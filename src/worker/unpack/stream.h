@@ -27,7 +27,7 @@ namespace rkt::unpack {
 struct StreamOptions {
   std::string file_algorithm;  ///< digest of the file as it is; "": none
   std::string tar_algorithm;   ///< digest of the decompressed bytes; "": none
-  std::uint64_t ratio = 1100;  ///< decompressed / compressed, looked at after the first 64 MiB
+  std::uint64_t ratio = 250;   ///< decompressed / compressed, looked at after the first 256 MiB
 };
 
 class ArchiveStream {

@@ -23,27 +23,62 @@ std::string unescape(std::string_view s) {
   return out;
 }
 
+bool is_at_or_above(std::string_view point, std::string_view path) {
+  return point == "/" || path == point || (path.starts_with(point) && path.substr(point.size()).starts_with('/'));
+}
+
 bool is_controller(std::string_view option) {
   constexpr std::string_view kKnown[] = {"cpu",     "cpuacct",  "cpuset",     "memory",  "devices", "freezer", "blkio",
                                          "net_cls", "net_prio", "perf_event", "hugetlb", "pids",    "rdma",    "misc"};
   return option.starts_with("name=") || std::ranges::find(kKnown, option) != std::end(kKnown);
 }
 
-// ID PARENT MAJ:MIN ROOT MOUNT_POINT OPTIONS [OPTIONAL…] - FSTYPE SOURCE SUPER_OPTIONS
-std::optional<Hierarchy> parse_mount(std::string_view line) {
-  const auto dash = line.find(" - ");
-  if (dash == std::string_view::npos) return std::nullopt;
-  const auto front = split(line.substr(0, dash), ' ');
-  const auto back = split(line.substr(dash + 3), ' ');
-  if (front.size() < 6 || back.size() < 3) return std::nullopt;
-  if (back[0] != "cgroup" && back[0] != "cgroup2") return std::nullopt;
-  Hierarchy h{.v2 = back[0] == "cgroup2",
-              .controllers = {},
-              .mount_point = unescape(front[4]),
-              .mount_root = unescape(front[3]),
-              .own = {}};
+// One line: ID PARENT MAJ:MIN ROOT MOUNT_POINT OPTIONS [OPTIONAL…] - FSTYPE SOURCE SUPER_OPTIONS
+struct MountLine {
+  std::string_view id, parent;
+  std::string root, point;
+  std::string_view type, super_options;
+};
+
+std::vector<MountLine> parse_mounts(std::string_view mountinfo) {
+  std::vector<MountLine> out;
+  for (const auto line : split(mountinfo, '\n')) {
+    const auto dash = line.find(" - ");
+    if (dash == std::string_view::npos) continue;
+    const auto front = split(line.substr(0, dash), ' ');
+    const auto back = split(line.substr(dash + 3), ' ');
+    if (front.size() < 6 || back.size() < 3) continue;
+    out.push_back({front[0], front[1], unescape(front[3]), unescape(front[4]), back[0], back[2]});
+  }
+  return out;
+}
+
+// Whether a path leads into this mount: nothing lies on it, nor on a directory above it. The order of the lines tells
+// only what is on top at one place: the root may come after what was moved below it.
+bool is_visible(const std::vector<MountLine>& mounts, const MountLine& m) {
+  const auto covers = [](const MountLine& other, const MountLine& what) {
+    if (&other == &what) return false;
+    if (other.parent == what.id) return other.point == what.point;
+    return other.parent == what.parent && is_at_or_above(other.point, what.point) &&
+           (other.point != what.point || &other > &what);
+  };
+  const MountLine* at = &m;
+  for (std::size_t depth = 0; at != nullptr && depth < mounts.size(); ++depth) {
+    for (const auto& other : mounts) {
+      const bool is_way = at != &m && other.parent == at->id;  // on the way to m, or covering it: told below
+      if (!is_way && covers(other, *at)) return false;
+    }
+    const auto parent = std::ranges::find(mounts, at->parent, &MountLine::id);
+    at = parent == mounts.end() || &*parent == at ? nullptr : &*parent;
+  }
+  return true;
+}
+
+std::optional<Hierarchy> read_hierarchy(const MountLine& m) {
+  if (m.type != "cgroup" && m.type != "cgroup2") return std::nullopt;
+  Hierarchy h{.v2 = m.type == "cgroup2", .controllers = {}, .mount_point = m.point, .mount_root = m.root, .own = {}};
   if (!h.v2)
-    for (const auto option : split(back[2], ','))
+    for (const auto option : split(m.super_options, ','))
       if (is_controller(option)) h.controllers.emplace_back(option);
   return h;
 }
@@ -90,14 +125,15 @@ const Hierarchy* Layout::tracking() const {
 
 Layout parse_layout(std::string_view proc_cgroup, std::string_view mountinfo) {
   const auto memberships = parse_memberships(proc_cgroup);
+  const auto mounts = parse_mounts(mountinfo);
   Layout layout;
-  for (const auto line : split(mountinfo, '\n')) {
-    auto h = parse_mount(line);
-    if (!h) continue;
-    // The same hierarchy mounted twice (inside a container's bind mounts, say): the first one serves.
+  for (const auto& m : mounts) {
+    auto h = read_hierarchy(m);
+    if (!h || !is_visible(mounts, m)) continue;
+    // The same hierarchy at two places (inside a container's bind mounts, say): the first one serves.
     const bool seen = std::ranges::any_of(
         layout.hierarchies, [&](const Hierarchy& o) { return o.v2 == h->v2 && o.controllers == h->controllers; });
-    const auto own = std::ranges::find_if(memberships, [&](const Membership& m) { return m.is_of(*h); });
+    const auto own = std::ranges::find_if(memberships, [&](const Membership& member) { return member.is_of(*h); });
     if (seen || own == memberships.end()) continue;
     h->own = own->path;
     layout.hierarchies.push_back(std::move(*h));

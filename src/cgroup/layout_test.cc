@@ -69,6 +69,39 @@ TEST(Layout, KnowsTheUnifiedHierarchyAlone) {
   EXPECT_EQ(layout.unified()->own, "/user.slice/user-0.slice/session-1.scope");
 }
 
+// Recorded: a container that mounts the hierarchies of its own cgroup namespace over those it was given, and one that
+// is covered by something else.
+TEST(Layout, TakesWhatWasMountedLastAtAPlace) {
+  constexpr const char* kCovered =
+      "35 31 0:32 /outer /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
+      "39 31 0:36 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids\n"
+      "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
+      "97 35 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
+      "98 39 0:50 / /sys/fs/cgroup/pids rw,relatime - tmpfs none rw\n";
+  const Layout layout = parse_layout("8:pids:/\n4:memory:/\n0::/\n", kCovered);
+  ASSERT_NE(layout.v1("memory"), nullptr);
+  EXPECT_EQ(layout.v1("memory")->mount_root, "/");
+  EXPECT_EQ(layout.v1("pids"), nullptr);
+  ASSERT_NE(layout.unified(), nullptr);
+}
+
+// Recorded: an initial RAM disk mounted /sys, and moved it into the root file system that it mounted later.
+TEST(Layout, TheRootThatComesLaterHidesNothing) {
+  const Layout layout = parse_layout(kUnifiedCgroup,
+                                     "22 28 0:21 / /sys rw shared:7 - sysfs sysfs rw\n"
+                                     "28 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+                                     "30 22 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n");
+  EXPECT_EQ(layout.mode(), Mode::v2);
+}
+
+TEST(Layout, SeesNothingBelowAMountThatCoversTheDirectory) {
+  const Layout layout = parse_layout("4:memory:/\n",
+                                     "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+                                     "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                     "50 31 0:60 / /sys/fs/cgroup rw - tmpfs none rw\n");
+  EXPECT_TRUE(layout.hierarchies.empty());
+}
+
 TEST(Choice, FindsIoUnderItsOldNameInVersionOne) {
   const Layout v1 = parse_layout("1:blkio:/\n", "39 31 0:36 / /b rw - cgroup cgroup rw,blkio\n");
   const Choice old = choose(v1, {.io = true}, "");

@@ -18,22 +18,31 @@ bool keep(const std::vector<std::string_view>& names, const Flag& f) {
   return std::ranges::find(names, f.name) != names.end();
 }
 
-std::uint16_t port_number(std::string_view text) {
-  const auto n = parse_int<std::uint16_t>(text);
-  if (!n || *n == 0) throw Error(Errc::usage, cat("port ", quoted(text), " must be in 1-65535 range"));
-  return *n;
+std::pair<std::uint16_t, std::uint16_t> port_range(std::string_view text) {
+  try {
+    return appc::parse_port_range(text);
+  } catch (const Error&) {
+    throw Error(Errc::usage, cat("port ", quoted(text), " must be in 1-65535 range"));
+  }
 }
 
-// NAME:PROTO:PODPORT:HOSTIP:HOSTPORT
+// NAME:PROTO:PODPORT[-LAST]:HOSTIP:HOSTPORT[-LAST]; an IPv6 address has colons of its own.
 appc::ExposedPort parse_sandbox_port(const std::string& text) {
-  const auto parts = split(text, ':');
-  if (parts.size() != 5 || (parts[1] != "tcp" && parts[1] != "udp" && parts[1] != "sctp"))
+  auto parts = split(text, ':');
+  if (parts.size() < 5 || (parts[1] != "tcp" && parts[1] != "udp" && parts[1] != "sctp"))
     throw Error(Errc::usage, "must be specified as name:proto:podPort:hostIP:hostPort");
   const auto name = appc::AcName::parse(std::string(parts[0]));
+  const auto [pod_port, pod_count] = port_range(parts[2]);
+  const auto [host_port, host_count] = port_range(parts.back());
+  if (pod_count != host_count)
+    throw Error(Errc::usage, cat("port ranges ", parts[2], " and ", parts.back(), " differ in length"));
+  const std::size_t before = parts[0].size() + parts[1].size() + parts[2].size() + 3;
+  const auto ip = std::string_view(text).substr(before, text.size() - before - parts.back().size() - 1);
   return {.name = name,
-          .host_port = port_number(parts[4]),
-          .host_ip = std::string(parts[3]),
-          .pod_port = appc::Port{.name = name, .protocol = std::string(parts[1]), .port = port_number(parts[2])}};
+          .host_port = host_port,
+          .host_ip = ip.empty() ? std::string() : appc::parse_host_ip(ip),
+          .pod_port = appc::Port{.name = name, .protocol = std::string(parts[1]), .port = pod_port, .count = pod_count},
+          .count = host_count};
 }
 
 // name=N,kind=K,...,target=PATH: a volume in the form of --volume, and where it goes.

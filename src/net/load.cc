@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -43,78 +44,130 @@ constexpr const char* kDefaultRestricted = R"({
 
 bool is_list(std::string_view file) { return file.ends_with(".conflist"); }
 
+// With the plugins that lie beside a list.
+cni::NetworkConfig parse_file(const ConfigFile& file, const std::vector<ConfigFile>& all) {
+  std::vector<std::string> beside;
+  if (is_list(file.name)) {
+    const std::string name = cni::network_name(file.bytes);
+    for (const auto& f : all)
+      if (!f.list.empty() && f.list == name) beside.push_back(f.bytes);
+  }
+  return cni::parse_network(file.bytes, is_list(file.name), beside);
+}
+
 const std::string* args_of(const cni::NetList& wanted, std::string_view name) {
   const auto it = std::ranges::find(wanted.networks, name, &cni::NetRequest::name);
   return it == wanted.networks.end() ? nullptr : &it->args;
 }
 
-struct Candidate {
-  cni::NetworkConfig config;
-  std::string file;
-  bool builtin = false;
-};
+enum class Malformed : std::uint8_t { is_an_error, is_skipped };
 
-// Those of one directory that are asked for, the first of each name.
-std::vector<Candidate> pick(const std::vector<ConfigFile>& files, const cni::NetList& wanted) {
-  std::vector<Candidate> out;
+// The networks of one directory, the first of each name.
+std::vector<Available> parse_all(const std::vector<ConfigFile>& files, Malformed malformed) {
+  std::vector<Available> out;
   for (const auto& f : files) {
-    auto config =
-        in_context([&] { return cat("error loading ", quoted(f.dir.empty() ? f.name : cat(f.dir, "/", f.name))); },
-                   [&] { return cni::parse_network(f.bytes, is_list(f.name)); });
-    if (!wanted.has("all") && !wanted.has(config.name)) continue;
-    if (std::ranges::any_of(out, [&](const Candidate& c) { return c.config.name == config.name; })) {
-      log::note("networking", cat(quoted(config.name), " network already defined, ignoring ", f.name));
+    if (!f.list.empty()) continue;
+    cni::NetworkConfig config;
+    try {
+      config =
+          in_context([&] { return cat("error loading ", quoted(f.dir.empty() ? f.name : cat(f.dir, "/", f.name))); },
+                     [&] { return parse_file(f, files); });
+    } catch (const Error& e) {
+      if (malformed == Malformed::is_an_error) throw;
+      log::debug("networking", cat(e.brief(), ", skipped"));
       continue;
     }
-    out.push_back({.config = std::move(config), .file = f.name, .builtin = f.dir.empty()});
+    const auto same = std::ranges::find(out, config.name, [](const Available& a) { return a.config.name; });
+    if (same == out.end())
+      out.push_back({.config = std::move(config), .file = f.name, .dir = f.dir});
+    else if (malformed == Malformed::is_an_error)
+      log::note("networking", cat(quoted(config.name), " network already defined, ignoring ", f.name));
   }
   return out;
 }
 
-void check_all_found(const std::vector<Candidate>& found, const cni::NetList& wanted) {
+void check_all_found(const std::vector<Available>& found, const cni::NetList& wanted) {
   std::vector<std::string> missing;
   for (const auto& r : wanted.networks)
-    if (r.name != "all" && std::ranges::none_of(found, [&](const Candidate& c) { return c.config.name == r.name; }))
+    if (r.name != "all" && std::ranges::none_of(found, [&](const Available& c) { return c.config.name == r.name; }))
       missing.push_back(r.name);
   if (!missing.empty()) throw Error(Errc::not_found, cat("networks not found: ", join(missing, ", ")));
+}
+
+bool is_configuration(const std::string& name, bool with_json) {
+  return name.ends_with(".conf") || is_list(name) || (with_json && name.ends_with(".json"));
+}
+
+// A link of the administrator's may point anywhere; what it points to must be a file.
+std::vector<ConfigFile> read_files(const std::string& path, bool with_json) {
+  const auto dir = DirFd::find(path);
+  if (!dir) return {};
+  std::vector<ConfigFile> out;
+  for (const auto& name : dir->names()) {
+    const std::string file = cat(path, "/", name);
+    struct stat st{};
+    if (::stat(file.c_str(), &st) < 0) {
+      if (!is_configuration(name, with_json)) continue;
+      throw Error::from_errno(cat("open ", quoted(file)));
+    }
+    if (S_ISREG(st.st_mode) && is_configuration(name, with_json))
+      out.push_back({.name = name, .dir = path, .bytes = read_file(file, kConfigLimit), .list = {}});
+    if (!S_ISDIR(st.st_mode)) continue;
+    for (const auto& plugin : DirFd::open(file).names())
+      if (plugin.ends_with(".conf"))
+        out.push_back(
+            {.name = plugin, .dir = path, .bytes = read_file(cat(file, "/", plugin), kConfigLimit), .list = name});
+  }
+  return out;
 }
 
 }  // namespace
 
 std::vector<ConfigFile> read_config_dir(const std::string& local_config) {
-  if (local_config.empty()) return {};
-  const std::string path = cat(local_config, "/net.d");
-  const auto dir = DirFd::find(path);
-  if (!dir) return {};
-  std::vector<ConfigFile> out;
-  for (const auto& name : dir->names()) {
-    if (!name.ends_with(".conf") && !is_list(name)) continue;
-    // A link of the administrator's may point anywhere; what it points to must be a file.
-    const std::string file = cat(path, "/", name);
-    struct stat st{};
-    if (::stat(file.c_str(), &st) < 0) throw Error::from_errno(cat("open ", quoted(file)));
-    if (S_ISREG(st.st_mode)) out.push_back({.name = name, .dir = path, .bytes = read_file(file, kConfigLimit)});
+  return local_config.empty() ? std::vector<ConfigFile>() : read_files(cat(local_config, "/net.d"), false);
+}
+
+std::vector<ConfigFile> read_shared_dir(const std::string& path) {
+  try {
+    return read_files(path, true);
+  } catch (const Error& e) {
+    log::debug("networking", cat(e.brief(), ", skipped"));  // another engine's: no reason for a pod not to start
+    return {};
   }
-  return out;
+}
+
+Sources Sources::read(const std::string& local_config) {
+  return {.user = read_config_dir(local_config), .builtin = builtin_configs(), .shared = read_shared_dir()};
 }
 
 std::vector<ConfigFile> builtin_configs() {
-  return {{.name = "99-default-restricted.conf", .dir = {}, .bytes = kDefaultRestricted},
-          {.name = "99-default.conf", .dir = {}, .bytes = kDefault}};
+  return {{.name = "99-default-restricted.conf", .dir = {}, .bytes = kDefaultRestricted, .list = {}},
+          {.name = "99-default.conf", .dir = {}, .bytes = kDefault, .list = {}}};
 }
 
-std::vector<Network> select_networks(const std::vector<ConfigFile>& user, const std::vector<ConfigFile>& builtin,
-                                     const cni::NetList& wanted) {
-  auto chosen = pick(user, wanted);
-  for (auto& b : pick(builtin, wanted)) {
-    const auto same = std::ranges::find(chosen, b.config.name, [](const Candidate& c) { return c.config.name; });
-    if (same == chosen.end())
-      chosen.push_back(std::move(b));
-    else
-      log::debug("networking", cat("overriding ", quoted(b.config.name), " network with one from ", same->file));
-  }
+std::vector<Available> list_networks(const Sources& sources) {
+  auto out = parse_all(sources.user, Malformed::is_an_error);
+  const auto add = [&](std::vector<Available> weaker, bool shared) {
+    for (auto& w : weaker) {
+      const auto same = std::ranges::find(out, w.config.name, [](const Available& a) { return a.config.name; });
+      w.shared = shared;
+      if (same == out.end())
+        out.push_back(std::move(w));
+      else
+        log::debug("networking", cat("overriding ", quoted(w.config.name), " network with one from ", same->file));
+    }
+  };
+  add(parse_all(sources.builtin, Malformed::is_an_error), false);
+  add(parse_all(sources.shared, Malformed::is_skipped), true);
+  std::ranges::sort(out, {}, [](const Available& a) { return std::tuple(a.file, a.dir.empty(), a.shared); });
+  return out;
+}
+
+std::vector<Network> select_networks(const Sources& sources, const cni::NetList& wanted) {
+  auto chosen = list_networks(sources);
+  std::erase_if(chosen,
+                [&](const Available& a) { return !wanted.has(a.config.name) && (a.shared || !wanted.has("all")); });
   check_all_found(chosen, wanted);
-  std::ranges::sort(chosen, {}, [](const Candidate& c) { return std::pair(c.file, c.builtin); });
   std::vector<Network> out;
   for (auto& c : chosen) {
     const std::string if_name = cat("eth", out.size());

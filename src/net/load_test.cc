@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 ConfigFile conf(const std::string& file, const std::string& name, const std::string& type = "bridge") {
   return {.name = file,
           .dir = "/etc/rkt/net.d",
-          .bytes = cat("{\"cniVersion\":\"0.4.0\",\"name\":\"", name, "\",\"type\":\"", type, "\"}")};
+          .bytes = cat("{\"cniVersion\":\"0.4.0\",\"name\":\"", name, "\",\"type\":\"", type, "\"}"),
+          .list = {}};
 }
 
 cni::NetList wanted(const std::string& value) { return cni::NetList::parse({value}); }
@@ -31,7 +32,7 @@ std::vector<std::string> names(const std::vector<Network>& networks) {
 
 std::string failure(const std::vector<ConfigFile>& user, const std::string& value) {
   try {
-    select_networks(user, builtin_configs(), wanted(value));
+    select_networks({user, builtin_configs(), {}}, wanted(value));
   } catch (const Error& e) {
     return e.tree();
   }
@@ -40,23 +41,25 @@ std::string failure(const std::vector<ConfigFile>& user, const std::string& valu
 
 TEST(SelectNetworks, NumbersInterfacesByFileNameNotByTheFlag) {
   const auto got =
-      select_networks({conf("10-x.conf", "x"), conf("20-y.conf", "y")}, builtin_configs(), wanted("default,y,x"));
+      select_networks({{conf("10-x.conf", "x"), conf("20-y.conf", "y")}, builtin_configs(), {}}, wanted("default,y,x"));
   EXPECT_THAT(names(got), ::testing::ElementsAre("eth0=x", "eth1=y", "eth2=default"));
 }
 
 TEST(SelectNetworks, GivesOnlyWhatIsNamed) {
-  EXPECT_THAT(names(select_networks({conf("10-x.conf", "x")}, builtin_configs(), wanted("x"))),
+  EXPECT_THAT(names(select_networks({{conf("10-x.conf", "x")}, builtin_configs(), {}}, wanted("x"))),
               ::testing::ElementsAre("eth0=x"));
-  EXPECT_THAT(names(select_networks({}, builtin_configs(), wanted("default"))), ::testing::ElementsAre("eth0=default"));
+  EXPECT_THAT(names(select_networks({{}, builtin_configs(), {}}, wanted("default"))),
+              ::testing::ElementsAre("eth0=default"));
 }
 
 TEST(SelectNetworks, AllIsEveryFileOfBothPlaces) {
-  EXPECT_THAT(names(select_networks({conf("10-x.conf", "x")}, builtin_configs(), wanted("all"))),
+  EXPECT_THAT(names(select_networks({{conf("10-x.conf", "x")}, builtin_configs(), {}}, wanted("all"))),
               ::testing::ElementsAre("eth0=x", "eth1=default-restricted", "eth2=default"));
 }
 
 TEST(SelectNetworks, AnAdministratorsFileOverridesABuiltInNetworkByName) {
-  const auto got = select_networks({conf("50-mine.conf", "default", "macvlan")}, builtin_configs(), wanted("default"));
+  const auto got =
+      select_networks({{conf("50-mine.conf", "default", "macvlan")}, builtin_configs(), {}}, wanted("default"));
   ASSERT_EQ(got.size(), 1U);
   EXPECT_EQ(got[0].file, "50-mine.conf");
   EXPECT_EQ(got[0].config.plugins.at(0).type, "macvlan");
@@ -64,19 +67,19 @@ TEST(SelectNetworks, AnAdministratorsFileOverridesABuiltInNetworkByName) {
 
 TEST(SelectNetworks, TheFirstFileOfANameWins) {
   const auto got =
-      select_networks({conf("10-a.conf", "x", "first"), conf("20-b.conf", "x", "second")}, {}, wanted("x"));
+      select_networks({{conf("10-a.conf", "x", "first"), conf("20-b.conf", "x", "second")}, {}, {}}, wanted("x"));
   ASSERT_EQ(got.size(), 1U);
   EXPECT_EQ(got[0].config.plugins.at(0).type, "first");
 }
 
 TEST(SelectNetworks, HandsTheArgumentsToTheirNetwork) {
-  const auto got = select_networks({conf("10-x.conf", "x")}, builtin_configs(), wanted("x:IP=10.1.2.3,default"));
+  const auto got = select_networks({{conf("10-x.conf", "x")}, builtin_configs(), {}}, wanted("x:IP=10.1.2.3,default"));
   EXPECT_EQ(got.at(0).args, "IP=10.1.2.3");
   EXPECT_EQ(got.at(1).args, "");
 }
 
 TEST(SelectNetworks, KeepsCopiesApartWhenTwoNetworksShareAFileName) {
-  const auto got = select_networks({conf("99-default.conf", "x")}, builtin_configs(), wanted("x,default"));
+  const auto got = select_networks({{conf("99-default.conf", "x")}, builtin_configs(), {}}, wanted("x,default"));
   ASSERT_EQ(got.size(), 2U);
   EXPECT_NE(got[0].file, got[1].file);
 }
@@ -86,7 +89,39 @@ TEST(SelectNetworks, NamesEveryMissingNetwork) {
 }
 
 TEST(SelectNetworks, RefusesAMalformedFileEvenWhenItIsNotAskedFor) {
-  EXPECT_THAT(failure({{.name = "00-bad.conf", .dir = "/d", .bytes = "{"}}, "default"), HasSubstr("/d/00-bad.conf"));
+  EXPECT_THAT(failure({{.name = "00-bad.conf", .dir = "/d", .bytes = "{", .list = {}}}, "default"),
+              HasSubstr("/d/00-bad.conf"));
+}
+
+TEST(SelectNetworks, SharedFilesServeNamesThatNobodyElseHas) {
+  const Sources sources{.user = {conf("10-x.conf", "x", "user")},
+                        .builtin = builtin_configs(),
+                        .shared = {conf("05-x.conf", "x", "shared"),
+                                   conf("50-k8s.conf", "k8s"),
+                                   conf("60-d.conf", "default", "shared"),
+                                   {.name = "00-bad.conf", .dir = "/etc/cni/net.d", .bytes = "{", .list = {}}}};
+  const auto got = select_networks(sources, wanted("x,k8s,default"));
+  EXPECT_THAT(names(got), ::testing::ElementsAre("eth0=x", "eth1=k8s", "eth2=default"));
+  EXPECT_EQ(got[0].config.plugins.at(0).type, "user");
+  EXPECT_EQ(got[2].config.plugins.at(0).type, "ptp");
+  EXPECT_THAT(names(select_networks(sources, wanted("all"))),
+              ::testing::ElementsAre("eth0=x", "eth1=default-restricted", "eth2=default"));
+}
+
+TEST(SelectNetworks, AListTakesPluginsFromTheDirectoryOfItsName) {
+  const auto list = [](const char* more) {
+    return ConfigFile{.name = "10-l.conflist",
+                      .dir = "/d",
+                      .bytes = cat(R"({"cniVersion":"1.1.0","name":"l",)", more, R"("plugins":[{"type":"a"}]})"),
+                      .list = {}};
+  };
+  const ConfigFile beside{.name = "20.conf", .dir = "/d", .bytes = R"({"type":"b"})", .list = "l"};
+  const ConfigFile other{.name = "20.conf", .dir = "/d", .bytes = R"({"type":"c"})", .list = "other"};
+  const auto got = select_networks({{list(""), beside, other}, {}, {}}, wanted("l"));
+  ASSERT_EQ(got.at(0).config.plugins.size(), 2U);
+  EXPECT_EQ(got[0].config.plugins[1].type, "b");
+  const auto inlined = select_networks({{list(R"("loadOnlyInlinedPlugins":true,)"), beside}, {}, {}}, wanted("l"));
+  EXPECT_EQ(inlined.at(0).config.plugins.size(), 1U);
 }
 
 TEST(ReadConfigDir, TakesConfigurationsInByteOrderAndNothingElse) {
@@ -95,11 +130,13 @@ TEST(ReadConfigDir, TakesConfigurationsInByteOrderAndNothingElse) {
   write_file(net, "b.conf", "B", 0644);
   write_file(net, "a.conflist", "A", 0644);
   write_file(net, "c.json", "C", 0644);
-  net.make_sub("d.conf");
+  write_file(net.make_sub("d.conf"), "plugin.conf", "D", 0644);
   const auto got = read_config_dir(tmp.path());
-  ASSERT_EQ(got.size(), 2U);
+  ASSERT_EQ(got.size(), 3U);
   EXPECT_EQ(got[0].name, "a.conflist");
   EXPECT_EQ(got[1].bytes, "B");
+  EXPECT_EQ(got[2].list, "d.conf");
+  EXPECT_EQ(read_shared_dir(cat(tmp.path(), "/net.d")).size(), 4U);  // c.json too
 }
 
 TEST(ReadConfigDir, IsEmptyWithoutADirectory) {

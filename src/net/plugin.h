@@ -3,11 +3,12 @@
 // environment that holds PATH and CNI_* only (reference: networking §3, §14.3).
 #pragma once
 
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/uuid.h"
+#include "schema/cni/network.h"
 
 namespace rkt::net {
 
@@ -18,7 +19,7 @@ std::vector<std::string> plugin_path(const std::string& local_config);
 std::string find_plugin(const std::vector<std::string>& path, const std::string& type);
 
 struct PluginCall {
-  std::string command;  ///< ADD, DEL
+  std::string command;  ///< ADD, DEL, CHECK: with a container; GC, STATUS, VERSION: without
   std::string exe;
   std::string container_id;
   std::string netns;  ///< "" on DEL: the namespace is gone
@@ -31,7 +32,13 @@ struct PluginCall {
 /// The environment of a call, pure but for PATH, which the caller gives.
 std::vector<std::string> plugin_environment(const PluginCall& call, const std::string& path_variable);
 
-/// stdout of a plugin that succeeded. Otherwise throws what the plugin said: "MSG" or "MSG; DETAILS".
+/// stdout of a plugin that succeeded, or what it said. Throws when it could not be run or said nothing that can be
+/// read.
+std::expected<std::string, cni::PluginError> try_plugin(const PluginCall& call);
+/// The same; what the plugin said is thrown: "MSG" or "MSG; DETAILS".
 std::string run_plugin(const PluginCall& call);
+
+/// The versions that a plugin speaks (VERSION); none: it does not say.
+std::vector<std::string> plugin_versions(const std::string& exe);
 
 }  // namespace rkt::net

@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+
+#include <thread>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -51,6 +54,30 @@ TEST_F(Plugin, SeesNothingOfTheCallersEnvironment) {
   ::unsetenv("RKT_LOCK_FD");
   EXPECT_THAT(seen, ::testing::Not(HasSubstr("RKT_LOCK_FD")));
   EXPECT_THAT(seen, HasSubstr("CNI_ARGS=IgnoreUnknown=1;A=1;B=2"));
+}
+
+TEST_F(Plugin, IsWaitedForWhileItIsBeingReplaced) {
+  const PluginCall plugin = call("echo done");
+  UniqueFd writer = tmp_.dir().open_file("plugin", O_WRONLY);
+  std::thread replacing([&] {
+    ::poll(nullptr, 0, 50);
+    writer.reset();
+  });
+  EXPECT_EQ(run_plugin(plugin), "done\n");
+  replacing.join();
+}
+
+TEST_F(Plugin, OfNoContainerSeesNone) {
+  PluginCall plugin = call("env");
+  plugin.command = "GC";
+  plugin.container_id.clear();
+  EXPECT_THAT(run_plugin(plugin), ::testing::Not(HasSubstr("CNI_NETNS")));
+}
+
+TEST_F(Plugin, SaysWhichVersionsItSpeaks) {
+  EXPECT_THAT(plugin_versions(call(R"(echo '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}')").exe),
+              ElementsAre("0.4.0", "1.0.0"));
+  EXPECT_THAT(plugin_versions(call("exit 1").exe), ::testing::IsEmpty());
 }
 
 TEST_F(Plugin, FailsWithItsMessageAndDetails) {

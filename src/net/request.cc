@@ -3,21 +3,15 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/strings.h"
+#include "schema/cni/version.h"
 
 namespace rkt::net {
 namespace {
 
 // The last version before chains existed, and what a converted result says instead.
 constexpr const char* kChainVersion = "0.4.0";
-
-// Major and minor as one number; absent or unreadable is the oldest (networking §14.1).
-int version_number(std::string_view version) {
-  const auto parts = split(version, '.');
-  const auto major = parse_int<int>(parts[0]);
-  const auto minor = parts.size() > 1 ? parse_int<int>(parts[1]) : std::nullopt;
-  return major && minor ? *major * 1000 + *minor : 1;
-}
 
 json::Object without(const json::Object& object, std::string_view name) {
   json::Object out;
@@ -26,11 +20,13 @@ json::Object without(const json::Object& object, std::string_view name) {
   return out;
 }
 
-bool declares_port_mappings(const json::Object& config) {
+constexpr const char* kPortMappings = "portMappings";
+
+bool declares(const json::Object& config, std::string_view capability) {
   const auto* capabilities = config.find("capabilities");
   const auto* object = capabilities != nullptr ? capabilities->as_object() : nullptr;
-  const auto* mapping = object != nullptr ? object->find("portMappings") : nullptr;
-  const bool* on = mapping != nullptr ? mapping->as_bool() : nullptr;
+  const auto* declared = object != nullptr ? object->find(capability) : nullptr;
+  const bool* on = declared != nullptr ? declared->as_bool() : nullptr;
   return on != nullptr && *on;
 }
 
@@ -44,46 +40,76 @@ json::Value port_mappings(const std::vector<PortForward>& ports) {
     if (!p.host_ip.empty()) o.set("hostIP", p.host_ip);
     list.emplace_back(std::move(o));
   }
+  return list;
+}
+
+json::Object runtime_config(const json::Object& plugin, const json::Object& values) {
+  json::Object out;
+  for (const auto& [capability, value] : values.members())
+    if (declares(plugin, capability)) out.set(capability, value);
+  return out;
+}
+
+Step portmap_step(const cni::NetworkConfig& config, const json::Value& mappings) {
+  Step step{.type = "portmap", .config = {}, .bytes = {}};
+  step.config.set("cniVersion", cni::has_chains(config.cni_version) ? config.cni_version : std::string(kChainVersion));
+  step.config.set("name", config.name);
+  step.config.set("type", "portmap");
+  step.config.set("snat", true);
   json::Object runtime;
-  runtime.set("portMappings", std::move(list));
-  return runtime;
+  runtime.set(kPortMappings, mappings);
+  step.config.set("runtimeConfig", std::move(runtime));
+  return step;
+}
+
+bool somebody_declares(const cni::NetworkConfig& config, std::string_view capability) {
+  return std::ranges::any_of(config.plugins,
+                             [&](const cni::Plugin& plugin) { return declares(plugin.config, capability); });
 }
 
 }  // namespace
-
-bool takes_result_on_del(std::string_view cni_version) { return version_number(cni_version) >= 4; }
-bool chains(std::string_view cni_version) { return version_number(cni_version) >= 3; }
 
 std::size_t forwarding_network(const std::vector<bool>& masquerades) {
   const auto it = std::ranges::find(masquerades, true);
   return it != masquerades.end() ? static_cast<std::size_t>(it - masquerades.begin()) : masquerades.size() - 1;
 }
 
-std::vector<Step> plan_steps(const cni::NetworkConfig& config, const std::vector<PortForward>& ports) {
+std::vector<Step> plan_steps(const cni::NetworkConfig& config, const std::vector<PortForward>& ports,
+                             const json::Object& values) {
+  for (const auto& [capability, value] : values.members())
+    if (!somebody_declares(config, capability))
+      throw Error(Errc::usage, cat("no plugin of the network declares the capability ", quoted(capability)))
+          .hint(cat("declare it in the configuration: \"capabilities\": {", quoted(capability), ": true}"));
+  json::Object all = values;
+  if (!ports.empty()) all.set(kPortMappings, port_mappings(ports));
   std::vector<Step> out;
-  bool forwarded = ports.empty();
   for (const auto& plugin : config.plugins) {
     Step step{.type = plugin.type, .config = without(plugin.config, "capabilities"), .bytes = {}};
-    if (config.is_list) {
-      step.config.set("cniVersion", config.cni_version);
-      step.config.set("name", config.name);
-    }
-    const bool maps = !forwarded && declares_port_mappings(plugin.config);
-    if (maps) step.config.set("runtimeConfig", port_mappings(ports));
-    forwarded = forwarded || maps;
-    if (!config.is_list && !maps) step.bytes = config.bytes;
+    const bool negotiated = config.versions.size() > 1;
+    if (config.is_list || negotiated) step.config.set("cniVersion", config.cni_version);
+    if (config.is_list) step.config.set("name", config.name);
+    json::Object runtime = runtime_config(plugin.config, all);
+    if (!config.is_list && !negotiated && runtime.empty()) step.bytes = config.bytes;
+    if (!runtime.empty()) step.config.set("runtimeConfig", std::move(runtime));
     out.push_back(std::move(step));
   }
-  if (!forwarded) {
-    Step step{.type = "portmap", .config = {}, .bytes = {}};
-    step.config.set("cniVersion", chains(config.cni_version) ? config.cni_version : std::string(kChainVersion));
-    step.config.set("name", config.name);
-    step.config.set("type", "portmap");
-    step.config.set("snat", true);
-    step.config.set("runtimeConfig", port_mappings(ports));
-    out.push_back(std::move(step));
-  }
+  if (!ports.empty() && !somebody_declares(config, kPortMappings))
+    out.push_back(portmap_step(config, *all.find(kPortMappings)));
   return out;
+}
+
+std::string gc_input(const Step& step, const std::vector<AttachmentName>& valid) {
+  json::Array list;
+  for (const auto& a : valid) {
+    json::Object o;
+    o.set("containerID", a.container_id);
+    o.set("ifname", a.if_name);
+    list.emplace_back(std::move(o));
+  }
+  json::Object config = step.config;
+  config.set("cni.dev/valid-attachments", list);
+  config.set("cni.dev/attachments", std::move(list));
+  return json::write(json::Value(std::move(config)));
 }
 
 std::string plugin_input(const Step& step, const json::Value* prev_result) {
@@ -95,7 +121,7 @@ std::string plugin_input(const Step& step, const json::Value* prev_result) {
 
 json::Value chained_result(const cni::Result& result, std::string_view cni_version, std::string_view if_name,
                            std::string_view netns) {
-  if (chains(cni_version)) return result.raw;
+  if (cni::has_chains(cni_version)) return result.raw;
   json::Object interface;
   interface.set("name", if_name);
   interface.set("sandbox", netns);
@@ -118,6 +144,21 @@ json::Value chained_result(const cni::Result& result, std::string_view cni_versi
 std::string dotted_mask(int prefix) {
   const std::uint32_t mask = prefix <= 0 ? 0U : ~0U << (32 - std::min(prefix, 32));
   return cat(mask >> 24, ".", (mask >> 16) & 255U, ".", (mask >> 8) & 255U, ".", mask & 255U);
+}
+
+void check_families(const std::vector<PortForward>& ports, const cni::Result& result) {
+  for (const auto& p : ports) {
+    const bool v6 = p.host_ip.find(':') != std::string::npos;
+    const bool there =
+        std::ranges::any_of(result.ips, [&](const cni::Result::Address& a) { return p.host_ip.empty() || a.v6 == v6; });
+    if (!there)
+      throw Error(Errc::invalid, cat("port ", p.protocol, " ", p.host_port, " cannot be forwarded",
+                                     p.host_ip.empty() ? "" : cat(" from ", p.host_ip), ": the pod has no ",
+                                     p.host_ip.empty() ? ""
+                                     : v6              ? "IPv6 "
+                                                       : "IPv4 ",
+                                     "address in this network"));
+  }
 }
 
 cni::NetInfo net_info(const std::string& name, const std::string& file, const std::string& if_name,

@@ -22,9 +22,11 @@ struct Step {
   std::string bytes;  ///< of a .conf whose object is unchanged: handed on exactly as it was read; else ""
 };
 
-/// The steps of a network. `ports` (those of the one network that forwards) go to the plugin of the chain that declares
-/// the portMappings capability, else to a portmap step that is added.
-std::vector<Step> plan_steps(const cni::NetworkConfig& config, const std::vector<PortForward>& ports);
+/// The steps of a network in version config.cni_version. `values` (capability -> value) go to every plugin that
+/// declares the capability; Errc::usage: none does. `ports` (those of the one network that forwards) are the value of
+/// portMappings; when no plugin declares that, a portmap step is added.
+std::vector<Step> plan_steps(const cni::NetworkConfig& config, const std::vector<PortForward>& ports,
+                             const json::Object& values = {});
 
 /// Which network forwards ports: the first that masquerades, else the last. `count` > 0.
 std::size_t forwarding_network(const std::vector<bool>& masquerades);
@@ -32,14 +34,19 @@ std::size_t forwarding_network(const std::vector<bool>& masquerades);
 /// Standard input of one call.
 std::string plugin_input(const Step& step, const json::Value* prev_result);
 
-/// Whether DEL of this version takes the result of ADD (0.4.0 and later), and whether a chain can hand results on
-/// (0.3.0).
-bool takes_result_on_del(std::string_view cni_version);
-bool chains(std::string_view cni_version);
+/// Standard input of GC: the attachments that are still valid, under both names that are in use.
+struct AttachmentName {
+  std::string container_id, if_name;
+  auto operator<=>(const AttachmentName&) const = default;
+};
+std::string gc_input(const Step& step, const std::vector<AttachmentName>& valid);
 
 /// A result in the form that chained plugins of 0.3.0 and later read; from `raw` when it is in it already.
 json::Value chained_result(const cni::Result& result, std::string_view cni_version, std::string_view if_name,
                            std::string_view netns);
+
+/// Throws when a port has an address of the host's of a family that the pod has no address of.
+void check_families(const std::vector<PortForward>& ports, const cni::Result& result);
 
 /// The element of POD/net-info.json: the first IPv4 address, "" when there is none.
 cni::NetInfo net_info(const std::string& name, const std::string& file, const std::string& if_name,

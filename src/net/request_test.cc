@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/error_text.h"
+
 namespace rkt::net {
 namespace {
 
@@ -95,13 +97,46 @@ TEST(ForwardingNetwork, IsTheFirstThatMasqueradesElseTheLast) {
   EXPECT_EQ(forwarding_network({true}), 0U);
 }
 
-TEST(Versions, DecideOnChainsAndResultsOnDel) {
-  EXPECT_FALSE(chains(""));
-  EXPECT_FALSE(chains("0.2.0"));
-  EXPECT_TRUE(chains("0.3.1"));
-  EXPECT_FALSE(takes_result_on_del("0.3.1"));
-  EXPECT_TRUE(takes_result_on_del("0.4.0"));
-  EXPECT_TRUE(takes_result_on_del("1.0.0"));
+TEST(PlanSteps, GivesEveryPluginTheValuesOfTheCapabilitiesThatItDeclares) {
+  const auto list = cni::parse_network(R"({"cniVersion":"1.0.0","name":"l","plugins":[)"
+                                       R"({"type":"a","capabilities":{"mac":true}},{"type":"b","capabilities":{"mac":)"
+                                       R"(true,"bandwidth":true}},{"type":"c","capabilities":{"mac":false}}]})",
+                                       true);
+  json::Object values;
+  values.set("mac", "02:00:00:00:00:01");
+  const auto steps = plan_steps(list, {}, values);
+  EXPECT_EQ(plugin_input(steps[0], nullptr),
+            R"({"type":"a","cniVersion":"1.0.0","name":"l","runtimeConfig":{"mac":"02:00:00:00:00:01"}})");
+  EXPECT_EQ(json::write(*steps[1].config.find("runtimeConfig")), R"({"mac":"02:00:00:00:00:01"})");
+  EXPECT_EQ(steps[2].config.find("runtimeConfig"), nullptr);
+  values.set("aliases", json::Array{});
+  EXPECT_THAT(test::error_text([&] { plan_steps(list, {}, values); }),
+              ::testing::StartsWith("no plugin of the network declares the capability \"aliases\""));
+}
+
+TEST(PlanSteps, SayTheVersionThatWasChosenOutOfSeveral) {
+  auto config = cni::parse_network(R"({"cniVersion":"0.4.0","cniVersions":["1.0.0"],"name":"n","type":"ptp"})", false);
+  EXPECT_EQ(*plan_steps(config, {})[0].config.find("cniVersion")->as_string(), "1.0.0");
+  config.cni_version = "0.4.0";
+  EXPECT_THAT(plugin_input(plan_steps(config, {})[0], nullptr), ::testing::HasSubstr(R"("cniVersion":"0.4.0")"));
+}
+
+TEST(GcInput, NamesTheValidAttachmentsTwice) {
+  Step step{.type = "ptp", .config = {}, .bytes = {}};
+  step.config.set("name", "n");
+  EXPECT_EQ(gc_input(step, {{"id", "eth0"}}),
+            R"({"name":"n","cni.dev/valid-attachments":[{"containerID":"id","ifname":"eth0"}],)"
+            R"("cni.dev/attachments":[{"containerID":"id","ifname":"eth0"}]})");
+}
+
+TEST(CheckFamilies, APortNeedsAnAddressOfItsFamily) {
+  cni::Result v4;
+  v4.ips.push_back({.ip = "10.0.0.2", .prefix = 24, .gateway = "", .v6 = false});
+  check_families(kPorts, v4);
+  EXPECT_EQ(test::error_text([&] { check_families({{"tcp", "fd00::1", 80, 80}}, v4); }),
+            "port tcp 80 cannot be forwarded from fd00::1: the pod has no IPv6 address in this network");
+  EXPECT_EQ(test::error_text([&] { check_families({{"tcp", "", 80, 80}}, {}); }),
+            "port tcp 80 cannot be forwarded: the pod has no address in this network");
 }
 
 TEST(NetInfo, HoldsTheFirstIpv4AddressAndItsDottedMask) {

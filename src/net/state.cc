@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/state.h"
 
-#include <unistd.h>
+#include <algorithm>
 
-#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
 #include "json/reader.h"
 #include "net/builtin/builtin.h"
-#include "net/plugin.h"
 #include "sys/file.h"
 
 namespace rkt::net {
@@ -33,6 +33,8 @@ json::Value to_json(const Attachment& a) {
   o.set("cniVersion", a.cni_version);
   o.set("masquerades", a.masquerades);
   o.set("builtin", a.builtin);
+  if (a.collects) o.set("collects", true);
+  if (!a.checks) o.set("checks", false);
   o.set("steps", std::move(steps));
   if (a.result) o.set("result", *a.result);
   if (a.record) o.set("record", *a.record);
@@ -48,6 +50,8 @@ Attachment read_attachment(const json::Reader& in) {
   a.cni_version = in.text_or("cniVersion", "");
   a.masquerades = in.boolean_or("masquerades", false);
   a.builtin = in.boolean_or("builtin", false);
+  a.collects = in.boolean_or("collects", false);
+  a.checks = in.boolean_or("checks", true);
   for (const auto& step : in.items("steps")) {
     const auto* config = step.at("config").value().as_object();
     if (config == nullptr) step.at("config").fail("expected object");
@@ -57,11 +61,6 @@ Attachment read_attachment(const json::Reader& in) {
   if (const auto result = in.find("result")) a.result = result->value();
   if (const auto record = in.find("record")) a.record = record->value();
   return a;
-}
-
-// The program that did ADD; after an upgrade that moved it, the one of the same type that is there now.
-std::string plugin_for(const Attachment& a, std::size_t i, const std::vector<std::string>& path) {
-  return ::access(a.plugins[i].c_str(), X_OK) == 0 ? a.plugins[i] : find_plugin(path, a.steps[i].type);
 }
 
 }  // namespace
@@ -90,38 +89,31 @@ std::vector<Attachment> load_state(const DirFd& pod) {
   return text ? parse_state(*text) : std::vector<Attachment>();
 }
 
+bool forwards_ports(const Attachment& a) {
+  return std::ranges::any_of(a.steps, [](const Step& step) {
+    const auto* runtime = step.config.find("runtimeConfig");
+    const auto* values = runtime != nullptr ? runtime->as_object() : nullptr;
+    return values != nullptr && values->find("portMappings") != nullptr;
+  });
+}
+
 std::expected<builtin::Network, std::string> plan_builtin(const Attachment& a) {
   std::vector<json::Object> chain;
   for (const auto& step : a.steps) chain.push_back(step.config);
   return builtin::parse_network(chain, a.name, a.cni_version, a.args);
 }
 
-void detach(const Attachment& a, const std::string& container_id, const std::string& netns,
-            const std::vector<std::string>& path) {
-  if (a.builtin) {
-    const auto network = plan_builtin(a);
-    if (!network) throw Error(Errc::unsupported, network.error());
-    builtin::del(*network, {.container_id = container_id, .if_name = a.if_name, .netns = netns},
-                 a.record ? &*a.record : nullptr);
-    return;
-  }
-  std::optional<Error> first;
-  for (std::size_t i = a.steps.size(); i-- > 0;) {
-    try {
-      const bool hand_on = a.result && (takes_result_on_del(a.cni_version) || i > 0);
-      run_plugin({.command = "DEL",
-                  .exe = plugin_for(a, i, path),
-                  .container_id = container_id,
-                  .netns = netns,
-                  .if_name = a.if_name,
-                  .args = a.args,
-                  .path = path,
-                  .stdin_bytes = plugin_input(a.steps[i], hand_on ? &*a.result : nullptr)});
-    } catch (const Error& e) {
-      if (!first) first = e;
-    }
-  }
-  if (first) throw *first;
+bool is_for_builtin(const Attachment& a) {
+  const auto network = plan_builtin(a);
+  std::string why;
+  if (!network)
+    why = network.error();
+  else if (!builtin::can_serve(*network))
+    why = "the kernel has no nftables";
+  else
+    return true;
+  log::debug("networking", cat("network ", quoted(a.name), " is for external plugins: ", why));
+  return false;
 }
 
 }  // namespace rkt::net

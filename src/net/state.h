@@ -22,6 +22,8 @@ struct Attachment {
   bool masquerades = false;  ///< rules on the host may be left when its plugins cannot remove them
   std::vector<Step> steps;
   bool builtin = false;               ///< we did ADD ourselves, and do DEL
+  bool collects = false;              ///< its plugins have GC: membership.h
+  bool checks = true;                 ///< unless the network disables CHECK
   std::vector<std::string> plugins;   ///< else the program of each step
   std::optional<json::Value> result;  ///< of the last step
   std::optional<json::Value> record;  ///< of a built-in one: what its DEL needs
@@ -33,12 +35,12 @@ std::vector<Attachment> parse_state(std::string_view bytes);
 void save_state(const DirFd& pod, const std::vector<Attachment>& attachments);
 std::vector<Attachment> load_state(const DirFd& pod);  ///< none when there is no file
 
+/// Whether ports of the pod are forwarded by it.
+bool forwards_ports(const Attachment& a);
+
 /// The attachment's chain as the built-in plugins read it; or why it is not theirs.
 std::expected<builtin::Network, std::string> plan_builtin(const Attachment& a);
-
-/// DEL of one attachment, its steps in reverse. `netns` is "" when the namespace is gone. Every step is tried; then the
-/// first failure is thrown.
-void detach(const Attachment& a, const std::string& container_id, const std::string& netns,
-            const std::vector<std::string>& path);
+/// Whether they can serve it, on this kernel.
+bool is_for_builtin(const Attachment& a);
 
 }  // namespace rkt::net

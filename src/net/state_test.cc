@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "base/strings.h"
-#include "sys/file.h"
 #include "sys/tempdir.h"
 
 namespace rkt::net {
@@ -44,44 +42,6 @@ TEST(NetState, RefusesADocumentOfAnotherShape) {
 TEST(NetState, IsEmptyWhenThePodHasNone) {
   const TempDir tmp;
   EXPECT_TRUE(load_state(tmp.dir()).empty());
-}
-
-// Plugins that write what they got to a file beside them.
-class Detach : public ::testing::Test {
- protected:
-  Attachment chain(const char* first, const char* second) {
-    Attachment a = attachment();
-    a.steps = {a.steps[0], a.steps[0]};
-    a.plugins = {plugin("one", first), plugin("two", second)};
-    return a;
-  }
-  std::string plugin(const std::string& name, const char* script) {
-    write_file(tmp_.dir(), name,
-               cat("#!/bin/sh\necho \"", name, " $CNI_COMMAND ns=$CNI_NETNS $(cat)\" >> ", tmp_.path(), "/log\n",
-                   script, "\n"),
-               0755);
-    return cat(tmp_.path(), "/", name);
-  }
-  std::string log() { return read_file(tmp_.dir(), "log"); }
-  TempDir tmp_;
-};
-
-TEST_F(Detach, RunsTheChainInReverseWithTheFinalResult) {
-  detach(chain("", ""), "id", "/n", {});
-  EXPECT_EQ(log(), R"(two DEL ns=/n {"type":"ptp","prevResult":{"ips":[]}})"
-                   "\n"
-                   R"(one DEL ns=/n {"type":"ptp","prevResult":{"ips":[]}})"
-                   "\n");
-}
-
-TEST_F(Detach, TriesEveryPluginAndThenReportsTheFirstFailure) {
-  try {
-    detach(chain("", "echo '{\"code\":1,\"msg\":\"broken\"}'; exit 1"), "id", "", {});
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.brief(), "broken");
-  }
-  EXPECT_NE(log().find("one DEL ns= "), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/builtin/builtin.h"
+#include "net/chain.h"
 #include "net/leftovers.h"
 #include "net/netns.h"
 #include "net/network.h"
@@ -35,7 +36,7 @@ bool detach_all(const DirFd& pod, const Uuid& uuid, const std::string& netns, co
     const std::string copy = cat("net/", a.file);
     if (pod.exists(copy)) {
       try {
-        detach(a, uuid.str(), netns, path);
+        detach(a, {.container_id = uuid.str(), .netns = netns, .path = path});
         pod.unlink(copy);
       } catch (const Error& e) {
         report(cat("error deleting ", quoted(a.name), ": ", e.brief()));

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "net/collect.h"
 #include "pod/transition.h"
 
 namespace rkt::stage0 {
@@ -35,7 +36,7 @@ class Collector {
     ok &= pass("failed to empty exitedGarbage", "exited-garbage", [&](pod::Pod& p) { remove(p); });
     ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
     remove_dead_embryos();
-    return ok && !kept_;
+    return ok && !kept_ && collect_networks();
   }
 
  private:
@@ -80,6 +81,24 @@ class Collector {
     options_.out(cat("Garbage collecting pod ", name));
     const Removal how{.local_config = options_.local_config, .debug = options_.debug, .note = options_.err};
     if (delete_pod(store_, pods_, pod, how) == Removed::kept) kept_ = true;
+  }
+
+  // Plugins give back what belongs to no pod: an attachment is a pod's until its files have gone.
+  bool collect_networks() const {
+    const auto owned = [&] {
+      std::vector<net::Owned> out;
+      for (const char* place : {"run", "exited-garbage"})
+        for (const auto& id : pods_.list_place(place))
+          if (const auto dir = pods_.dir(place).find_sub(id.str()))
+            for (auto& o : net::find_owned(*dir, id)) out.push_back(std::move(o));
+      return out;
+    };
+    try {
+      return net::collect(options_.local_config, owned, options_.err);
+    } catch (const Error& e) {
+      options_.err(cat("networks are not collected: ", e.brief()));
+      return false;
+    }
   }
 
   // Whoever makes a pod holds the place while its directory is in it; when nobody does, what is there the dead left.

@@ -18,6 +18,11 @@ GcStep plan_gc_step(pod::State state, pod::TimePoint changed, pod::TimePoint now
 /// A stage1 that cannot release what the pod holds (broken, foreign, or its tree is gone) gets a day to succeed.
 bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now);
 
+/// Calls the pod's stage1 to give back what the pod holds outside of its directory. It has ended, and the caller has
+/// its lock.
+void collect_with_stage1(store::Store& store, const pod::Pods& pods, const pod::Pod& pod,
+                         const std::string& local_config, bool debug);
+
 struct Removal {
   std::string local_config;
   bool debug = false;

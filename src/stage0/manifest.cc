@@ -36,7 +36,6 @@ appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector
     m.apps.push_back(std::move(app));
   }
   m.volumes = request.volumes;
-  m.ports = request.ports;
   m.annotations = request.annotations;
   m.annotations.push_back({"coreos.com/rkt/stage1/mutable", request.mutable_pod ? "true" : "false"});
   m.user_annotations = request.user_annotations;
@@ -44,7 +43,8 @@ appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector
   check_volumes(m);
   std::vector<const appc::App*> apps;
   for (const auto& app : m.apps) apps.push_back(&*app.app);
-  check_ports(m.ports, apps);
+  m.ports = expand_ranges(request.ports, apps);
+  resolve_ports(m.ports, apps);
   return m;
 }
 

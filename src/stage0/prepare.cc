@@ -12,6 +12,7 @@
 #include "pod/name.h"
 #include "stage0/app_root.h"
 #include "stage0/exec.h"
+#include "stage0/port_claim.h"
 #include "stage0/ports.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
@@ -30,6 +31,7 @@ struct PlannedApp {
 struct Plan {
   std::string manifest_bytes;
   std::vector<PlannedApp> apps;
+  std::vector<Forward> forwards;
 };
 
 std::vector<appc::EnvVar> own_variables() {
@@ -42,9 +44,12 @@ std::vector<appc::EnvVar> own_variables() {
 
 Plan plan_from_flags(const PrepareRequest& request) {
   const auto manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{});
-  Plan plan{.manifest_bytes = appc::write(manifest)};
+  Plan plan{.manifest_bytes = appc::write(manifest), .apps = {}, .forwards = {}};
   for (std::size_t i = 0; i < manifest.apps.size(); ++i)
     plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
+  std::vector<const appc::App*> apps;
+  for (const auto& app : manifest.apps) apps.push_back(&*app.app);
+  plan.forwards = resolve_ports(manifest.ports, apps);
   return plan;
 }
 
@@ -79,7 +84,7 @@ appc::App add_planned(const store::Store& store, const appc::PodManifest& manife
 // --pod-manifest: the bytes stay as they are; images must be in the store.
 Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   const auto manifest = appc::parse_pod_manifest(bytes);
-  Plan plan{.manifest_bytes = bytes};
+  Plan plan{.manifest_bytes = bytes, .apps = {}, .forwards = {}};
   std::vector<appc::App> sections;
   for (std::size_t i = 0; i < manifest.apps.size(); ++i) {
     try {
@@ -90,7 +95,7 @@ Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   }
   std::vector<const appc::App*> pointers;
   for (const auto& s : sections) pointers.push_back(&s);
-  check_ports(manifest.ports, pointers);
+  plan.forwards = resolve_ports(manifest.ports, pointers);
   return plan;
 }
 
@@ -204,6 +209,7 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                write_file(pod.dir, "pod.lck", "", 0600);
                log::debug("stage0", "Writing pod manifest");
                write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
+               save_forwards(pod.dir, plan.forwards);
                std::optional<IdRange> users;
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
                const bool overlay = request.overlay && (!users || can_map(store, request.stage1, *users));

@@ -28,20 +28,6 @@ void attach_stage1(const tree::Tree& tree, const std::string& pod_path) {
   attach(mount_for_pod(tree, pod, ""), root->get(), "the root of stage1");
 }
 
-void run_stage1_gc(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const std::string& local_config,
-                   bool debug) {
-  const Stage1 stage1 = Stage1::of(pod.dir());
-  const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
-  const MountScope scope;
-  const std::string path = pod.path(pods);
-  if (needs_mount(tree)) pod.dir().make_sub("stage1/rootfs", 0750);
-  Program program = plan_program(tree, path, stage1.entrypoint("gc"));
-  if (!needs_mount(tree)) attach_stage1(tree, path);
-  const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());
-  program.argv.insert(program.argv.end(), args.begin(), args.end());
-  run_program(program, path, false);
-}
-
 // When stage1 failed for the first time. Beside its manifest, not in the pod's directory: a change there would begin
 // the grace period again.
 pod::TimePoint first_failure(const DirFd& pod) {
@@ -60,7 +46,7 @@ bool release_resources(store::Store& store, const pod::Pods& pods, const pod::Po
     return true;
   }
   try {
-    run_stage1_gc(store, pods, pod, how.local_config, how.debug);
+    collect_with_stage1(store, pods, pod, how.local_config, how.debug);
     return true;
   } catch (const Error& e) {
     how.note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
@@ -78,6 +64,20 @@ void remove_directory(const pod::Pods& pods, const pod::Pod& pod) {
 }
 
 }  // namespace
+
+void collect_with_stage1(store::Store& store, const pod::Pods& pods, const pod::Pod& pod,
+                         const std::string& local_config, bool debug) {
+  const Stage1 stage1 = Stage1::of(pod.dir());
+  const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
+  const MountScope scope;
+  const std::string path = pod.path(pods);
+  if (needs_mount(tree)) pod.dir().make_sub("stage1/rootfs", 0750);
+  Program program = plan_program(tree, path, stage1.entrypoint("gc"));
+  if (!needs_mount(tree)) attach_stage1(tree, path);
+  const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());
+  program.argv.insert(program.argv.end(), args.begin(), args.end());
+  run_program(program, path, false);
+}
 
 Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Removal& how) {
   const std::string name = quoted(pod.id().str());

@@ -15,6 +15,7 @@
 #include "stage0/exec.h"
 #include "stage0/mounts.h"
 #include "stage0/name_service.h"
+#include "stage0/port_claim.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
 #include "stage0/users.h"
@@ -100,8 +101,10 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
                         const RunOptions& options) {
   const Start s = plan_start(pod.dir, pod.id, options);
   const std::string name = pod.id.str();
+  auto ports = claim_ports(store, pods, pod.dir, options);
   in_context([] { return std::string("unable to transition to run"); },
              [&] { pods.dir(from).rename(name, pods.dir("run"), name); });
+  ports.reset();
   for (const auto& warning : s.call.warnings) log::note("stage0", warning);
   const std::string path = cat(pods.path("run"), "/", name);
   log::debug("stage0", "Setting up stage1");

@@ -203,7 +203,10 @@ void plan_pod_isolators(const Pod& pod, const RunOptions& options, PodPlan& out,
 }
 
 net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& port) {
-  return {.protocol = port.protocol, .host_ip = exposed.host_ip, .host_port = exposed.host_port, .pod_port = port.port};
+  return {.protocol = lower(port.protocol),
+          .host_ip = exposed.host_ip,
+          .host_port = exposed.host_port,
+          .pod_port = port.port};
 }
 
 }  // namespace

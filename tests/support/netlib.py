@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network namespaces that play hosts: sockets, servers and clients in them, from this process."""
 import ctypes
+import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import threading
 import uuid
 
+import pytest
 from rktlib import Rkt
 
 CLONE_NEWNET = 0x40000000
@@ -130,3 +134,76 @@ class Lan:
     def close(self):
         self.far.close()
         self.host.close()
+
+
+# ------------------------------------------------------------------------------------------------------------ pods on networks
+
+LEASES = "/var/lib/cni/networks"
+SLEEP = ["/bin/sleep", "1000"]
+
+
+@pytest.fixture
+def lan(rkt):
+    lan = Lan()
+    lan.move(rkt)
+    yield lan
+    rkt.close()
+    del rkt.argv
+    lan.close()
+
+
+@pytest.fixture
+def servers():
+    made = []
+
+    def serve(*args, **kw):
+        made.append(Server(*args, **kw))
+        return made[-1]
+    yield serve
+    for s in made:
+        s.close()
+
+
+def pod_dir(rkt, uuid):
+    return next(d for state in ("run", "exited-garbage", "garbage") if (d := rkt.data / "pods" / state / uuid).exists())
+
+
+def state_of(rkt, uuid):
+    return json.loads((pod_dir(rkt, uuid) / "net-state.json").read_text())
+
+
+def netns_of(rkt, uuid):
+    return (rkt.data / "pods/run" / uuid / "netns").read_text()
+
+
+def addresses(rkt, uuid):
+    return [a["address"].split("/")[0] for a in state_of(rkt, uuid)[0]["record"]["ips"]]
+
+
+def start(rkt, net="default", *args):
+    """A pod that sleeps: (uuid, path of its network namespace, its addresses)."""
+    _, uuid = rkt.start_pod(*args, "example.com/busybox", net=net)
+    return uuid, netns_of(rkt, uuid), addresses(rkt, uuid)
+
+
+def network(rkt, conf, file=None):
+    (rkt.etc / "net.d").mkdir(parents=True, exist_ok=True)
+    kind = "conflist" if "plugins" in conf else "conf"
+    (rkt.etc / "net.d" / (file or f"10-{conf['name']}.{kind}")).write_text(json.dumps(conf))
+
+
+def leases(name):
+    path = f"{LEASES}/{name}"
+    return sorted(n for n in os.listdir(path) if re.fullmatch(r"[0-9a-f.:]+", n)) if os.path.isdir(path) else []
+
+
+def forget_network(name):
+    shutil.rmtree(f"{LEASES}/{name}", ignore_errors=True)
+
+
+def port_image(rkt, exec=None, ports=(("www", "tcp", 8080),)):
+    rkt.image(exec=exec or SLEEP, ports=[{"name": n, "protocol": proto, "port": p} for n, proto, p in ports])
+
+
+def host_local(subnet, **more):
+    return {"type": "host-local", "subnet": subnet, **more}

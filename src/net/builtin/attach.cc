@@ -283,6 +283,20 @@ void detach_link(const Call& call, const std::string& peer) {
     apply(pod, {plan_delete(link->index)}, cat("remove ", quoted(call.if_name)), ENODEV);
 }
 
+void check_link(const Call& call, const std::string& peer, const std::vector<Cidr>& addresses) {
+  const netlink::Socket pod = pod_socket(call.netns);
+  const auto link = find_link(pod, call.if_name);
+  if (!link) throw Error(Errc::network, cat("the pod has no interface ", quoted(call.if_name), " any more"));
+  for (const auto& wanted : addresses) {
+    const auto there = addresses_of(pod, link->index, wanted.ip.v6());
+    if (std::ranges::find(there, wanted) == there.end())
+      throw Error(Errc::network, cat("interface ", quoted(call.if_name), " of the pod has lost ", wanted.str()));
+  }
+  const auto end = find_link(netlink::Socket(NETLINK_ROUTE), peer);
+  if (!link->up || !end || !end->up)
+    throw Error(Errc::network, cat("interface ", quoted(link->up ? peer : call.if_name), " is down or gone"));
+}
+
 void allow_local_source(const std::string& link) { set_sysctl(cat("ipv4/conf/", link, "/route_localnet"), "1"); }
 
 }  // namespace rkt::net::builtin

@@ -19,6 +19,9 @@ Result attach_bridge(const Network& network, const Call& call, const std::vector
 /// when add() did not say: then the pair is removed.
 void detach_link(const Call& call, const std::string& peer);
 
+/// Throws when the pod's link or its end on the host is gone or down, or an address is missing.
+void check_link(const Call& call, const std::string& peer, const std::vector<Cidr>& addresses);
+
 /// Lets connections to 127.0.0.1 that are forwarded leave by this link (route_localnet). The guard chain refuses what
 /// would come in for 127.0.0.0/8.
 void allow_local_source(const std::string& link);

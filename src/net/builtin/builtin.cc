@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/builtin/builtin.h"
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "base/strings.h"
 #include "net/builtin/attach.h"
 #include "net/builtin/firewall.h"
@@ -83,6 +86,18 @@ void del(const Network& network, const Call& call, const json::Value* record) {
   std::vector<Ip> known;
   for (const auto& a : result.ips) known.push_back(a.address.ip);
   if (!known.empty()) release(network.ipam.data_dir, owner_of(call), known);
+}
+
+void check(const Network& network, const Call& call, const json::Value& record) {
+  if (network.kind == Kind::loopback) return;
+  const Result result = read_result(record);
+  check_link(call, host_end(network, result), addresses_of(result));
+  const auto held = find_leases(network.ipam.data_dir, owner_of(call));
+  for (const auto& a : result.ips)
+    if (std::ranges::find(held, a.address.ip) == held.end())
+      throw Error(Errc::network, cat("address ", a.address.ip.str(), " is not reserved for the pod any more"));
+  if (!has_translation(translation(network, call, result)))
+    throw Error(Errc::network, "table \"inet rkt\" of nftables has lost ports or addresses of the pod");
 }
 
 void sweep(const std::string& container_id) {

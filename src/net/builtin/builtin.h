@@ -33,6 +33,8 @@ struct Added {
 Added add(const Network& network, const Call& call);
 /// Can be repeated. `record`: of add(), if it came to its end.
 void del(const Network& network, const Call& call, const json::Value* record);
+/// Throws the first thing that is not (or no longer) as add() made it: leases, links, addresses, translation.
+void check(const Network& network, const Call& call, const json::Value& record);
 /// Everything that a container may have left in lease files below the usual directory and in the firewall, for when
 /// nothing is recorded of it.
 void sweep(const std::string& container_id);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -18,9 +17,7 @@ constexpr std::array kVersions{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0
 // Ends the parse: what is asked for is another program's.
 Error not_ours(std::string why) { return {Errc::unsupported, std::move(why)}; }
 
-using Keys = std::initializer_list<std::string_view>;
-
-void only(const json::Reader& in, Keys keys) {
+void only(const json::Reader& in, const std::vector<std::string_view>& keys) {
   for (const auto& [key, value] : in.members())
     if (std::ranges::find(keys, key) == keys.end() && !value.value().is_null())
       throw not_ours(cat("key ", quoted(key), " of ", in.path()));
@@ -86,6 +83,12 @@ void read_routes(const json::Reader& in, std::vector<Route>& out) {
   }
 }
 
+// What every plugin may have, for the runtime.
+void only_of_plugin(const json::Reader& in, std::vector<std::string_view> keys) {
+  keys.insert(keys.end(), {"cniVersion", "cniVersions", "name", "type", "disableCheck", "disableGC"});
+  only(in, keys);
+}
+
 // CNI_ARGS: the words of other plugins are for them, those that change what we do and that we do not know are not ours.
 void read_args(const std::string& args, Ipam& out) {
   for (const auto item : split(args, ';')) {
@@ -142,14 +145,14 @@ int read_mtu(const json::Reader& in) {
 }
 
 void read_ptp(const json::Reader& in, const std::string& args, Network& out) {
-  only(in, {"cniVersion", "name", "type", "ipMasq", "mtu", "ipam", "dns"});
+  only_of_plugin(in, {"ipMasq", "mtu", "ipam", "dns"});
   out.ipam = read_ipam(in, out);
   read_args(args, out.ipam);
 }
 
 void read_bridge(const json::Reader& in, const std::string& args, Network& out) {
-  only(in, {"cniVersion", "name", "type", "ipMasq", "mtu", "ipam", "dns", "bridge", "isGateway", "isDefaultGateway",
-            "forceAddress", "hairpinMode", "promiscMode"});
+  only_of_plugin(in, {"ipMasq", "mtu", "ipam", "dns", "bridge", "isGateway", "isDefaultGateway", "forceAddress",
+                      "hairpinMode", "promiscMode"});
   out.bridge = in.text_or("bridge", "cni0");
   out.default_gateway = in.boolean_or("isDefaultGateway", false);
   out.gateway = in.boolean_or("isGateway", false) || out.default_gateway;
@@ -176,7 +179,7 @@ PortMapping read_mapping(const json::Reader& in) {
 
 void read_portmap(const json::Reader& in, Network& out) {
   if (out.forwards) throw not_ours("two portmap plugins");
-  only(in, {"cniVersion", "name", "type", "snat", "masqAll", "runtimeConfig"});
+  only_of_plugin(in, {"snat", "masqAll", "runtimeConfig"});
   out.forwards = true;
   out.snat = in.boolean_or("snat", true);
   out.masquerade_all = in.boolean_or("masqAll", false);
@@ -200,7 +203,7 @@ Network read_chain(std::span<const json::Object> chain, const std::string& name,
       continue;
     }
     if (type == "loopback") {
-      only(in, {"cniVersion", "name", "type"});
+      only_of_plugin(in, {});
       out.kind = Kind::loopback;
       continue;
     }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -75,10 +76,11 @@ std::string snat_chain(Snat snat, const Cidr& network) {
   return snat == Snat::all ? "snat_all" : cat("snat_", network_name(network));
 }
 
+bool is_on_all(const PortMapping& port) { return !port.host_ip || port.host_ip->unspecified(); }
 bool reaches(const PortMapping& port, const Ip& pod) { return !port.host_ip || port.host_ip->v6() == pod.v6(); }
 
 Element port_element(const Translation& t, const PortMapping& port, const Ip& pod) {
-  const bool any = !port.host_ip || port.host_ip->unspecified();
+  const bool any = is_on_all(port);
   const std::string key = cat(padded(byte(protocol_number(port.protocol))), port_bytes(port.host_port));
   return {.set = cat(any ? "ports" : "addr_ports", family_of(pod).suffix),
           .key = any ? key : cat(port.host_ip->bytes(), key),
@@ -245,6 +247,7 @@ std::vector<Chain> network_chains(const Translation& t) {
 
 // The comment of each; nullopt: it is not there.
 std::vector<std::optional<std::string>> look_up(const netlink::Socket& socket, const std::vector<Element>& elements) {
+  if (elements.empty()) return {};
   std::vector<Message> asks;
   for (const auto& e : elements) asks.push_back(nft::get_element(kTable, e));
   std::vector<std::optional<std::string>> out;
@@ -280,19 +283,52 @@ int first_error(const netlink::Socket& socket, std::vector<Message> messages) {
 }
 
 std::string port_name(const PortMapping& p) {
-  return cat(p.protocol, "-", p.host_ip ? p.host_ip->str() : "0.0.0.0", ":", p.host_port);
+  const std::string ip = p.host_ip ? p.host_ip->str() : "0.0.0.0";
+  return cat(p.protocol, "-", p.host_ip && p.host_ip->v6() ? cat("[", ip, "]") : ip, ":", p.host_port);
+}
+
+Error port_taken(const PortMapping& port, std::string_view owner) {
+  return {Errc::busy, cat("port ", port_name(port), " is already forwarded to pod ", owner.substr(0, owner.find(' ')))};
 }
 
 Error port_taken(const netlink::Socket& socket, const Translation& t) {
   for (const auto& port : t.ports)
     for (const auto& target : port_targets(t)) {
       if (!reaches(port, target.ip)) continue;
-      const auto owner = look_up(socket, {port_element(t, port, target.ip)}).front();
-      if (owner)
-        return {Errc::busy,
-                cat("port ", port_name(port), " is already forwarded to pod ", owner->substr(0, owner->find(' ')))};
+      if (const auto owner = look_up(socket, {port_element(t, port, target.ip)}).front())
+        return port_taken(port, *owner);
     }
   return {Errc::busy, "a port is already forwarded to another pod"};
+}
+
+// Ports on one address and ports on all are in different maps, where the kernel refuses only equal keys. Looked at
+// after the elements are there: of two pods that come at the same time at least one sees the other.
+void refuse_overlaps(const netlink::Socket& socket, const Translation& t, const Ip& pod) {
+  std::map<std::string, const PortMapping*> on_all;  // by key, which is how the key of a port on one address ends
+  std::vector<const PortMapping*> on_one;
+  std::vector<Element> same_on_all;
+  for (const auto& port : t.ports) {
+    if (!reaches(port, pod)) continue;
+    PortMapping all = port;
+    all.host_ip.reset();
+    Element element = port_element(t, all, pod);
+    if (is_on_all(port)) {
+      on_all.emplace(std::move(element.key), &port);
+    } else {
+      on_one.push_back(&port);
+      same_on_all.push_back(std::move(element));
+    }
+  }
+  const auto owners = look_up(socket, same_on_all);
+  for (std::size_t i = 0; i < owners.size(); ++i)
+    if (owners[i] && *owners[i] != t.owner) throw port_taken(*on_one[i], *owners[i]);
+  if (on_all.empty()) return;
+  const std::string set = cat("addr_ports", family_of(pod).suffix);
+  for (const auto& reply : socket.ask(nft::list_elements(kTable, set), kLooking))
+    for (const auto& e : nft::read_elements(set, reply)) {
+      const auto port = on_all.find(e.key.substr(pod.bytes().size()));
+      if (port != on_all.end() && e.comment != t.owner) throw port_taken(*port->second, e.comment);
+    }
 }
 
 Error no_nftables(int err) {
@@ -381,6 +417,17 @@ void add_translation(const Translation& t) {
   }
   if (err == EEXIST || err == EBUSY) throw port_taken(socket, t);
   if (err != 0) throw no_nftables(err);
+  for (const auto& target : port_targets(t))
+    if (!t.ports.empty()) refuse_overlaps(socket, t, target.ip);
+}
+
+bool has_translation(const Translation& t) {
+  const auto elements = plan_elements(t);
+  if (elements.empty()) return true;
+  const auto owners = look_up(netlink::Socket(NETLINK_NETFILTER), elements);
+  for (std::size_t i = 0; i < elements.size(); ++i)
+    if (owners[i] != elements[i].comment) return false;
+  return true;
 }
 
 void remove_translation(const Translation& t) {

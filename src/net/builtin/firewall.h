@@ -34,6 +34,8 @@ std::vector<netlink::Message> plan_table(const Translation& t);
 bool can_translate();
 /// All or nothing. Throws Errc::busy "port tcp-0.0.0.0:80 is already forwarded to pod UUID".
 void add_translation(const Translation& t);
+/// Whether all its elements are there, and its own.
+bool has_translation(const Translation& t);
 /// Removes those elements that are the owner's. No table, no elements: fine.
 void remove_translation(const Translation& t);
 /// The same for everything of a container, found by looking through the table: for when nothing else is known.

@@ -46,7 +46,8 @@ Link read_link(const netlink::Reply& reply) {
            .name = attributes.text(IFLA_IFNAME).value_or(""),
            .mac = mac_text(attributes.find(IFLA_ADDRESS).value_or("")),
            .kind = {},
-           .master = static_cast<int>(attributes.u32(IFLA_MASTER).value_or(0))};
+           .master = static_cast<int>(attributes.u32(IFLA_MASTER).value_or(0)),
+           .up = (reply.body<ifinfomsg>().ifi_flags & IFF_UP) != 0};
   if (const auto info = attributes.find(IFLA_LINKINFO))
     out.kind = netlink::Attributes(*info).text(IFLA_INFO_KIND).value_or("");
   return out;
@@ -187,6 +188,7 @@ Message plan_route(int index, const RouteSpec& route) {
   body.rtm_table = RT_TABLE_MAIN;
   body.rtm_protocol = RTPROT_BOOT;
   body.rtm_type = RTN_UNICAST;
+  if (route.on_link) body.rtm_flags = RTNH_F_ONLINK;
   body.rtm_scope = route.scope == Scope::host   ? RT_SCOPE_HOST
                    : route.scope == Scope::link ? RT_SCOPE_LINK
                                                 : RT_SCOPE_UNIVERSE;
@@ -212,9 +214,13 @@ std::vector<Message> plan_ptp_routes(int index, const std::vector<Lease>& leases
     out.push_back(plan_route(index, {.dst = {lease.gateway, ip.bits()}, .gw = {}, .source = ip, .scope = Scope::link}));
     out.push_back(plan_route(index, {.dst = lease.address.network(), .gw = lease.gateway, .source = ip}));
   }
-  for (const auto& route : routes)
-    out.push_back(
-        plan_route(index, {.dst = route.dst, .gw = gateway_for(route, leases), .source = {}, .exclusive = false}));
+  // Nothing but the gateway has a route: the plugin adds these while the whole network has one.
+  const auto is_gateway = [&](const Ip& ip) { return std::ranges::find(leases, ip, &Lease::gateway) != leases.end(); };
+  for (const auto& route : routes) {
+    const auto gw = gateway_for(route, leases);
+    out.push_back(plan_route(
+        index, {.dst = route.dst, .gw = gw, .source = {}, .exclusive = false, .on_link = gw && !is_gateway(*gw)}));
+  }
   return out;
 }
 

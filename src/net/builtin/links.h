@@ -19,6 +19,7 @@ struct Link {
   std::string name, mac;
   std::string kind;  ///< "bridge", "veth", …; "" when the kernel names none
   int master = 0;
+  bool up = false;
 };
 
 /// nullopt: no such link.
@@ -48,6 +49,7 @@ struct RouteSpec {
   std::optional<Ip> gw, source;
   Scope scope = Scope::universe;
   bool exclusive = true;  ///< an existing one is an error
+  bool on_link = false;   ///< the gateway is behind the link, whatever other routes say
 };
 netlink::Message plan_route(int index, const RouteSpec& route);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -111,10 +112,30 @@ json::Value app_json(const RuntimeApp& a) {
   return o;
 }
 
+// As inet_ntop(3) writes it, so that equal addresses are equal texts.
+std::string read_host_ip(std::string text) {
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  unsigned char bytes[16];
+  char out[INET6_ADDRSTRLEN];
+  for (const int family : {AF_INET, AF_INET6})
+    if (::inet_pton(family, text.c_str(), bytes) == 1) return ::inet_ntop(family, bytes, out, sizeof out);
+  throw Error(Errc::invalid, cat(quoted(text), " is not a valid IP"));
+}
+
+std::uint16_t read_port_number(std::string_view text) {
+  const auto port = parse_int<std::uint16_t>(text);
+  if (!port || *port == 0) throw Error(Errc::invalid, cat(quoted(text), " is not a valid port number"));
+  return *port;
+}
+
 ExposedPort read_exposed_port(const json::Reader& in) {
   ExposedPort p{.name = read_name(in.at("name"))};
   if (const auto port = in.find("hostPort")) p.host_port = static_cast<std::uint16_t>(port->integer(0, 65535));
-  p.host_ip = in.text_or("hostIP", "");
+  if (const auto ip = in.find("hostIP"); ip && !ip->text().empty()) try {
+      p.host_ip = read_host_ip(ip->text());
+    } catch (const Error& e) {
+      ip->fail(e.cause());
+    }
   if (const auto pod = in.find("podPort")) p.pod_port = parse_port(*pod);
   return p;
 }
@@ -129,11 +150,6 @@ json::Value exposed_port_json(const ExposedPort& p) {
 }
 
 json::Value or_null(json::Array a) { return a.empty() ? json::Value() : json::Value(std::move(a)); }
-
-bool is_ip(const std::string& text) {
-  unsigned char buf[16];
-  return ::inet_pton(AF_INET, text.c_str(), buf) == 1 || ::inet_pton(AF_INET6, text.c_str(), buf) == 1;
-}
 
 std::int64_t parse_id(std::string_view text) {
   const auto n = parse_int<std::int64_t>(text);
@@ -209,16 +225,23 @@ ExposedPort ExposedPort::parse_flag(std::string_view text) {
   }
   ExposedPort p{.name = AcName::parse(name)};
   if (const auto last = rest.find_last_of(':'); last != std::string_view::npos) {
-    p.host_ip = rest.substr(0, last);
-    if (p.host_ip.starts_with('[') && p.host_ip.ends_with(']')) p.host_ip = p.host_ip.substr(1, p.host_ip.size() - 2);
-    if (!is_ip(p.host_ip)) throw Error(Errc::invalid, cat(quoted(p.host_ip), " is not a valid IP"));
+    p.host_ip = read_host_ip(std::string(rest.substr(0, last)));
     rest = rest.substr(last + 1);
   }
-  const auto port = parse_int<std::uint16_t>(rest);
-  if (!port || *port == 0) throw Error(Errc::invalid, cat(quoted(rest), " is not a valid port number"));
-  p.host_port = *port;
+  std::tie(p.host_port, p.count) = parse_port_range(rest);
   return p;
 }
+
+std::pair<std::uint16_t, std::uint16_t> parse_port_range(std::string_view text) {
+  const auto dash = text.find('-');
+  const std::uint16_t first = read_port_number(text.substr(0, dash));
+  if (dash == std::string_view::npos) return {first, 1};
+  const std::uint16_t last = read_port_number(text.substr(dash + 1));
+  if (last < first) throw Error(Errc::invalid, cat(quoted(text), " is not a valid range of ports"));
+  return {first, static_cast<std::uint16_t>(last - first + 1)};
+}
+
+std::string parse_host_ip(std::string_view text) { return read_host_ip(std::string(text)); }
 
 const RuntimeApp* PodManifest::find_app(std::string_view name) const {
   const auto it = std::find_if(apps.begin(), apps.end(), [&](const RuntimeApp& a) { return a.name.str() == name; });

@@ -47,9 +47,15 @@ struct ExposedPort {
   std::uint16_t host_port = 0;
   std::string host_ip;
   std::optional<Port> pod_port;
-  /// NAME:[HOSTIP:]HOSTPORT; throws the reference's texts.
+  std::uint16_t count = 1;  ///< of a flag: as many ports, from host_port on; in a manifest always 1
+  /// NAME:[HOSTIP:]HOSTPORT[-LASTPORT]; an IPv6 address may be in brackets. Throws the reference's texts.
   static ExposedPort parse_flag(std::string_view text);
 };
+
+/// "8000" or "8000-8009": the first, and how many. Throws `"x" is not a valid port number`.
+std::pair<std::uint16_t, std::uint16_t> parse_port_range(std::string_view text);
+/// An address in the form of inet_ntop(3), brackets taken off. Throws `"x" is not a valid IP`.
+std::string parse_host_ip(std::string_view text);
 
 struct PodManifest {
   std::string ac_version;

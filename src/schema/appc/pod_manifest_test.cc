@@ -119,6 +119,9 @@ TEST(PortFlag, ReadsNameAddressAndPort) {
   EXPECT_EQ(plain.host_ip, "");
   EXPECT_EQ(ExposedPort::parse_flag("http:10.0.0.1:80").host_ip, "10.0.0.1");
   EXPECT_EQ(ExposedPort::parse_flag("http:[::1]:80").host_ip, "::1");
+  const auto range = ExposedPort::parse_flag("rtp:fd00:0::1:8000-8009");
+  EXPECT_EQ(range.host_ip, "fd00::1");
+  EXPECT_EQ(std::pair(range.host_port, range.count), std::pair(std::uint16_t{8000}, std::uint16_t{10}));
 }
 
 TEST(PortFlag, RefusesWithTheTextsOfTheReference) {

@@ -4,10 +4,12 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/cni/version.h"
 
 namespace rkt::cni {
 namespace {
@@ -41,23 +43,77 @@ void read_cidr(const json::Reader& in, Result::Address& a) {
 
 bool only_blank(std::string_view s) { return trim(s).empty(); }
 
+// cniVersion and cniVersions: what is newer than we are is for others.
+std::vector<std::string> read_versions(const json::Reader& in) {
+  std::vector<Version> known;
+  std::string newest;
+  const auto add = [&](const json::Reader& text) {
+    const auto v = Version::parse(text.text());
+    if (!v) text.fail(cat(quoted(text.text()), " is no version of CNI"));
+    newest = text.text();
+    if (*v <= kNewestVersion && std::ranges::find(known, *v) == known.end()) known.push_back(*v);
+  };
+  const auto single = in.find("cniVersion");
+  if (single && !single->text().empty()) add(*single);
+  for (const auto& text : in.items("cniVersions")) add(text);
+  if (newest.empty()) return {kOldestVersion.str()};
+  if (known.empty())
+    in.fail(cat("the network needs version ", newest, " of CNI, and ", kNewestVersion.str(), " is spoken here"));
+  std::ranges::sort(known, std::greater());
+  std::vector<std::string> out;
+  for (const auto& v : known) out.push_back(v.str());
+  return out;
+}
+
+// A boolean, or its name in any case.
+bool read_switch(const json::Reader& in, std::string_view member) {
+  const auto found = in.find(member);
+  if (!found) return false;
+  if (found->value().as_string() == nullptr) return found->boolean();
+  const std::string text = lower(found->text());
+  if (text != "true" && text != "false") found->fail("expected true or false");
+  return text == "true";
+}
+
+void read_plugins(const json::Reader& in, const std::vector<std::string>& beside, NetworkConfig& out) {
+  const bool inlined = in.find("plugins").has_value();
+  for (const auto& p : in.items("plugins")) out.plugins.push_back(read_plugin(p));
+  if (inlined && out.plugins.empty()) in.fail("the network list has no plugins");
+  if (!inlined && out.only_inlined) in.fail("loadOnlyInlinedPlugins without plugins");
+  if (out.only_inlined) return;
+  for (const auto& bytes : beside) {
+    const json::Value value = json::parse(bytes, kLimits);
+    out.plugins.push_back(read_plugin(json::Reader(value, cat(out.name, "/"))));
+  }
+  if (out.plugins.empty()) in.fail("the network list has no plugins");
+}
+
 }  // namespace
 
-NetworkConfig parse_network(std::string_view bytes, bool is_list) {
+std::string network_name(std::string_view bytes) {
+  const json::Value value = json::parse(bytes, kLimits);
+  return json::Reader(value).text_or("name", "");
+}
+
+NetworkConfig parse_network(std::string_view bytes, bool is_list, const std::vector<std::string>& beside) {
   const json::Value value = json::parse(bytes, kLimits);
   const json::Reader in(value);
-  NetworkConfig n{.name = in.text_or("name", ""), .cni_version = in.text_or("cniVersion", "0.1.0")};
+  NetworkConfig n{.name = in.text_or("name", "")};
   if (n.name.empty()) in.fail("the network has no name");
   if (n.name.find('/') != std::string::npos || n.name.find_first_of(":,") != std::string::npos || n.name == "." ||
       n.name == "..")
     in.fail(cat("network name ", quoted(n.name), " holds a character that names cannot have"));
+  n.versions = read_versions(in);
+  n.cni_version = n.versions.front();
   n.is_list = is_list;
+  n.bytes = bytes;
+  n.disable_check = read_switch(in, "disableCheck");
+  n.disable_gc = read_switch(in, "disableGC");
   if (is_list) {
-    for (const auto& p : in.items("plugins")) n.plugins.push_back(read_plugin(p));
-    if (n.plugins.empty()) in.fail("the network list has no plugins");
+    n.only_inlined = read_switch(in, "loadOnlyInlinedPlugins");
+    read_plugins(in, beside, n);
   } else {
     n.plugins.push_back(read_plugin(in));
-    n.bytes = bytes;
   }
   const json::Value first(n.plugins.front().config);
   n.ip_masq = json::Reader(first, "plugins[0]").boolean_or("ipMasq", false);
@@ -95,16 +151,23 @@ Result parse_result(std::string_view bytes, std::string_view network) {
                     });
 }
 
-std::optional<std::string> parse_error(std::string_view bytes) {
+std::optional<PluginError> parse_error(std::string_view bytes) {
   try {
     const json::Value value = json::parse(bytes, kLimits);
     const json::Reader in(value);
     const std::string msg = in.text_or("msg", ""), details = in.text_or("details", "");
     if (msg.empty()) return std::nullopt;
-    return details.empty() ? msg : cat(msg, "; ", details);
+    const auto code = in.find("code");
+    return PluginError{.code = code ? static_cast<int>(code->integer(0, 1 << 30)) : 0,
+                       .text = details.empty() ? msg : cat(msg, "; ", details)};
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+std::vector<std::string> parse_versions(std::string_view bytes) {
+  const json::Value value = json::parse(bytes, kLimits);
+  return json::Reader(value, "VERSION").texts("supportedVersions");
 }
 
 bool NetList::has(std::string_view name) const {
@@ -123,12 +186,13 @@ NetList NetList::parse(const std::vector<std::string>& values) {
     for (const auto item : split(value, ',')) {
       const auto parts = split(item, ':');
       if (parts[0].empty()) throw Error(Errc::usage, "netname must not be empty");
-      if (parts.size() > 2) {
+      if (parts.size() > 2 && parts[1].find('=') == std::string_view::npos) {
         std::string rest;
         for (std::size_t i = 1; i < parts.size(); ++i) rest += cat(rest.empty() ? "" : " ", parts[i]);
         throw Error(Errc::usage, cat("network ", quoted(parts[0]), " provided with invalid arguments: [", rest, "]"));
       }
-      NetRequest r{std::string(parts[0]), parts.size() == 2 ? std::string(parts[1]) : ""};
+      const auto args = parts.size() > 1 ? item.substr(parts[0].size() + 1) : std::string_view();
+      NetRequest r{std::string(parts[0]), std::string(args)};
       if (out.has(r.name)) throw Error(Errc::usage, cat("found duplicate netname ", quoted(r.name)));
       if (!r.args.empty() && (r.name == "all" || r.name == "host"))
         throw Error(Errc::usage, cat("arguments are not supported by special netname ", quoted(r.name)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CNI network configuration, result and error documents (spec 0.1.0 to 1.0.0, network configuration lists included),
-// and the
-// --net flag of rkt (networking §1). The file bytes of a plain configuration go to the plugin unmodified.
+// CNI network configuration, result and error documents (spec 0.1.0 to 1.1.0, network configuration lists included),
+// and the --net flag of rkt (networking §1). The file bytes of a plain configuration go to the plugin unmodified.
 #pragma once
 
 #include <optional>
@@ -19,13 +18,20 @@ struct Plugin {
   json::Object config;  ///< its own object; name and cniVersion are added at the call for lists
 };
 struct NetworkConfig {
-  std::string name, cni_version;
-  std::vector<Plugin> plugins;  ///< one for a .conf file
-  std::string bytes;            ///< of the file, for a .conf
+  std::string name;
+  std::string cni_version;            ///< the newest of `versions`
+  std::vector<std::string> versions;  ///< cniVersion and cniVersions, those that are spoken here, newest first
+  std::vector<Plugin> plugins;        ///< one for a .conf file
+  std::string bytes;                  ///< of the file
   bool is_list = false;
   bool ip_masq = false;  ///< of the first plugin: port forwarding prefers such a network
+  bool disable_check = false, disable_gc = false;
+  bool only_inlined = false;  ///< a list without plugins in files beside it
 };
-NetworkConfig parse_network(std::string_view bytes, bool is_list);
+/// `beside`: plugin objects of a list that are in NAME/*.conf beside it, unless it says loadOnlyInlinedPlugins.
+NetworkConfig parse_network(std::string_view bytes, bool is_list, const std::vector<std::string>& beside = {});
+/// The name alone, for finding those files.
+std::string network_name(std::string_view bytes);
 
 /// What rkt keeps of a result, of any version.
 struct Result {
@@ -44,10 +50,18 @@ struct Result {
   json::Value raw;  ///< handed on as prevResult
 };
 Result parse_result(std::string_view bytes, std::string_view network);
-/// "MSG" or "MSG; DETAILS" of a plugin's error document; nullopt when it is none.
-std::optional<std::string> parse_error(std::string_view bytes);
+/// A plugin's error document.
+struct PluginError {
+  static constexpr int kUnknownContainer = 3, kTryLater = 11, kNotAvailable = 50, kDegraded = 51;
+  int code = 0;
+  std::string text;  ///< "MSG" or "MSG; DETAILS"
+};
+std::optional<PluginError> parse_error(std::string_view bytes);  ///< nullopt when it is none
+/// What VERSION answers.
+std::vector<std::string> parse_versions(std::string_view bytes);
 
-/// --net: NAME[:ARGS], comma separated and repeated; texts of networking §1.1.
+/// --net: NAME[:ARGS], comma separated and repeated; texts of networking §1.1. ARGS with a "=" may hold colons: an
+/// address of IPv6, a MAC.
 struct NetRequest {
   std::string name, args;
 };

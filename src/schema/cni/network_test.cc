@@ -95,10 +95,45 @@ TEST(Result, ErrorsNameTheNetwork) {
 }
 
 TEST(PluginError, IsMessageAndDetails) {
-  EXPECT_EQ(parse_error(R"({"code":11,"msg":"no address","details":"pool is full"})"), "no address; pool is full");
-  EXPECT_EQ(parse_error(R"({"msg":"no address"})"), "no address");
-  EXPECT_EQ(parse_error(R"({"ips":[]})"), std::nullopt);
-  EXPECT_EQ(parse_error("panic: oops"), std::nullopt);
+  const auto full = parse_error(R"({"code":11,"msg":"no address","details":"pool is full"})");
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->code, PluginError::kTryLater);
+  EXPECT_EQ(full->text, "no address; pool is full");
+  EXPECT_EQ(parse_error(R"({"msg":"no address"})")->text, "no address");
+  EXPECT_FALSE(parse_error(R"({"ips":[]})"));
+  EXPECT_FALSE(parse_error("panic: oops"));
+}
+
+TEST(NetworkConfig, SpeaksTheVersionsThatItAndWeKnow) {
+  const auto versions = [](const char* text) { return parse_network(text, false).versions; };
+  EXPECT_EQ(versions(R"({"name":"n","type":"t"})"), Strings{"0.1.0"});
+  EXPECT_EQ(versions(R"({"cniVersion":"0.3.1","name":"n","type":"t"})"), Strings{"0.3.1"});
+  EXPECT_EQ(versions(R"({"cniVersion":"0.4.0","cniVersions":["1.1.0","9.0.0","0.4.0","1.0.0"],"name":"n","type":"t"})"),
+            (Strings{"1.1.0", "1.0.0", "0.4.0"}));
+  EXPECT_EQ(conf_error(R"({"cniVersion":"9.0.0","name":"n","type":"t"})"),
+            "the network needs version 9.0.0 of CNI, and 1.1.0 is spoken here");
+  EXPECT_EQ(conf_error(R"({"cniVersion":"new","name":"n","type":"t"})"), "cniVersion: \"new\" is no version of CNI");
+}
+
+TEST(NetworkConfig, SwitchesAreBooleansOrTheirNames) {
+  const auto n = parse_network(R"({"name":"n","type":"t","disableCheck":"TRUE","disableGC":true})", false);
+  EXPECT_TRUE(n.disable_check);
+  EXPECT_TRUE(n.disable_gc);
+  EXPECT_EQ(conf_error(R"({"name":"n","type":"t","disableGC":"yes"})"), "disableGC: expected true or false");
+}
+
+TEST(NetworkConfig, AListMayHaveItsPluginsBesideIt) {
+  const std::vector<std::string> beside = {R"({"type":"b"})"};
+  EXPECT_EQ(parse_network(R"({"name":"n"})", true, beside).plugins.at(0).type, "b");
+  EXPECT_EQ(parse_network(R"({"name":"n","plugins":[{"type":"a"}]})", true, beside).plugins.size(), 2U);
+  EXPECT_EQ(conf_error(R"({"name":"n","loadOnlyInlinedPlugins":true})", true),
+            "loadOnlyInlinedPlugins without plugins");
+  EXPECT_EQ(conf_error(R"({"name":"n"})", true), "the network list has no plugins");
+}
+
+TEST(PluginVersions, AreThoseItSupports) {
+  EXPECT_EQ(parse_versions(R"({"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]})"),
+            (Strings{"0.4.0", "1.0.0"}));
 }
 
 TEST(NetFlag, MergesItemsAndOccurrences) {
@@ -121,6 +156,8 @@ TEST(NetFlag, RefusesWithTheTextsOfTheReference) {
   EXPECT_EQ(net_error({"a", "a"}), "found duplicate netname \"a\"");
   EXPECT_EQ(net_error({"all:x"}), "arguments are not supported by special netname \"all\"");
   EXPECT_EQ(net_error({"host:x"}), "arguments are not supported by special netname \"host\"");
+  EXPECT_EQ(NetList::parse({"a:IP=fd00::1;MAC=02:00:00:00:00:01"}).networks[0].args,
+            "IP=fd00::1;MAC=02:00:00:00:00:01");
   EXPECT_EQ(net_error({"a:b:c"}), "network \"a\" provided with invalid arguments: [b c]");
 }
 

@@ -33,9 +33,7 @@ const std::string& Env::data_dir() {
 }
 
 const config::Config& Env::config() {
-  if (!config_)
-    config_ =
-        in_context([] { return std::string("cannot get configuration"); }, [&] { return config::load(globals_.dirs); });
+  if (!config_) config_ = config::load(globals_.dirs);
   return *config_;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -87,10 +88,11 @@ void print_json(cli::Env& env, const std::vector<store::ImageRecord>& images, bo
 }
 
 // Takes images whose manifest does not parse out of the list; they are reported and the rest is shown.
-void report_unreadable(cli::Env& env, std::vector<store::ImageRecord>& images) {
+void report_unreadable(cli::Env& env, const std::set<std::string>& odd, std::vector<store::ImageRecord>& images) {
   std::vector<std::string> lines;
   std::size_t count = 0;
   std::erase_if(images, [&](const store::ImageRecord& r) {
+    if (!odd.contains(r.key)) return false;
     try {
       (void)appc::parse_image_manifest(r.manifest);
       return false;
@@ -113,7 +115,7 @@ void report_unreadable(cli::Env& env, std::vector<store::ImageRecord>& images) {
 int run_image_list(cli::Env& env, const cli::Parsed& in) {
   const store::Store store = store::Store::open(env.data_dir());
   auto images = store.images();
-  report_unreadable(env, images);
+  report_unreadable(env, store.odd_manifests(), images);
   sort_images(images, in.text("sort"), lower(in.text("order")) == "desc");
   if (const std::string& format = in.text("format"); !format.empty()) {
     print_json(env, images, format == "json-pretty");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/sign.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
@@ -31,6 +33,7 @@ int run_image_sign(cli::Env& env, const cli::Parsed& in) {
   const bool aci = argument.kind == Kind::file;
   if (!output.empty() && !aci)
     throw Error(Errc::usage, "--output is for ACI files: other signatures lie beside their image");
+  if (!aci && ::access(key.c_str(), R_OK) < 0) throw Error::from_errno(cat("open private key ", quoted(key)));
   if (argument.kind == Kind::docker) {
     image::Destination registry(env.config(), env.globals().insecure, argument.text, image::progress_printer(false));
     say(env, registry.sign(key));

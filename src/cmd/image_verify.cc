@@ -10,9 +10,18 @@
 namespace rkt::cmd {
 namespace {
 
+store::ImageRecord stored(store::Store& store, const std::string& arg) {
+  try {
+    return image::lookup(store, arg);
+  } catch (const Error& e) {
+    if (e.code() != Errc::not_found) throw;
+    throw Error(Errc::not_found, "cannot find image").hint(e.cause());
+  }
+}
+
 void verify_one(cli::Env& env, store::Store& store, const std::string& arg) {
   const auto record = in_context([&] { return cat("unable to resolve store key for image ", arg); },
-                                 [&] { return image::lookup(store, arg); });
+                                 [&] { return stored(store, arg); });
   const std::string id = in_context([&] { return cat("unable to get treestoreID for image ", arg); },
                                     [&] { return tree::tree_id(store, record); });
   try {

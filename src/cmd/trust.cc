@@ -38,6 +38,14 @@ void check_scope(const cli::Parsed& in) {
     throw Error(Errc::usage, cat("--prefix must not contain a URL scheme, omit ", scheme, "://"));
 }
 
+void check_prefix(const std::string& prefix) {
+  try {
+    (void)appc::AcIdentifier::parse(prefix);
+  } catch (Error& e) {
+    throw e.hint(cat("the prefix is ", quoted(prefix), "; it covers what is below it, and has no wildcards"));
+  }
+}
+
 int run_trust(cli::Env& env, const cli::Parsed& in) {
   check_scope(in);
   const auto& globals = env.globals();
@@ -47,7 +55,7 @@ int run_trust(cli::Env& env, const cli::Parsed& in) {
                                     .skip_review = in.on("skip-fingerprint-review"),
                                     .trust_https = globals.trust_keys_from_https};
   if (!options.prefix.empty())
-    in_context([] { return std::string("error adding keys"); }, [&] { appc::AcIdentifier::parse(options.prefix); });
+    in_context([] { return std::string("error adding keys"); }, [&] { check_prefix(options.prefix); });
   env.warn_before_fetching();
   // No credentials: neither discovery nor the keys need any here.
   image::FetchClient client({.insecure_tls = globals.insecure.tls, .allow_http = options.allow_http},

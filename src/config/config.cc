@@ -74,7 +74,15 @@ void read_document(Config& config, const SubDirectory& sub, const std::string& d
   if (parse == nullptr)
     throw Error(Errc::invalid,
                 cat("no parser available for configuration of kind ", quoted(kind), " and version ", quoted(version)));
-  in_context([&] { return cat("failed to parse ", quoted(path)); }, [&] { parse(config, document); });
+  in_context([&] { return cat("failed to parse ", quoted(path)); },
+             [&] {
+               try {
+                 parse(config, document);
+               } catch (Error& e) {
+                 if (e.remedy().empty() && e.cause().find(path) == std::string::npos) e.hint(cat("in ", quoted(path)));
+                 throw;
+               }
+             });
 }
 
 // Regular files named *.json, in name order. Links are skipped, also the directory itself when it is one.

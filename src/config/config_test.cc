@@ -36,9 +36,13 @@ class Load : public testing::Test {
     }
     return "";
   }
+  // Without the name of the file, which stands at its end.
   std::string complaint_about(const std::string& sub, std::string_view text) {
     put(cat("local/", sub, "/x.json"), text);
-    return complaint();
+    std::string out = complaint();
+    const std::string in = cat("; in ", "\"", tmp_.path(), "/local/", sub, "/x.json\"");
+    if (out.ends_with(in)) out.resize(out.size() - in.size());
+    return out;
   }
   TempDir tmp_;
 };
@@ -141,7 +145,8 @@ TEST_F(Load, ShowsEveryFrameOfAParseError) {
     load_all();
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(e.brief(), "cannot get configuration: data directory must be an absolute path");
+    EXPECT_EQ(e.brief(), cat("cannot get configuration: data directory must be an absolute path; in \"", tmp_.path(),
+                             "/local/paths.d/x.json\""));
     EXPECT_THAT(e.tree(), HasSubstr(cat("failed to parse \"", tmp_.path(), "/local/paths.d/x.json\"")));
   }
 }

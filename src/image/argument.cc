@@ -23,7 +23,8 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 [[noreturn]] void bad_image_string(std::string_view text) {
-  throw Error(Errc::invalid, cat("invalid image string ", quoted(text)));
+  throw Error(Errc::invalid, cat("invalid image string ", quoted(text)))
+      .hint("the names of ACI files and URLs end in .aci; an OCI layout has a file oci-layout");
 }
 
 // The scheme as RFC 3986 and the reference's URL parser see it; nullopt: none.
@@ -69,19 +70,15 @@ Argument name_argument(std::string_view text) {
   try {
     (void)appc::AppString::parse(text);
   } catch (const Error& e) {
-    throw Error(Errc::invalid, cat("invalid appc image string ", quoted(text), ": ", e.cause()));
+    const std::string beginning = cat("invalid appc image string ", quoted(text));  // some causes have it already
+    throw e.cause().starts_with(beginning) ? e : Error(Errc::invalid, cat(beginning, ": ", e.cause()));
   }
   return {Argument::Kind::name, std::string(text), {}};
 }
 
-Argument docker_argument(std::string_view text, std::string_view rest) {
+Argument docker_argument(std::string_view rest) {
   if (rest.starts_with("//")) rest.remove_prefix(2);
-  try {
-    (void)oci::Reference::parse(rest);
-  } catch (const Error& e) {
-    throw Error(Errc::invalid,
-                cat("docker distribution creation error: bad docker URL ", quoted(text), ": ", e.cause()));
-  }
+  (void)oci::Reference::parse(rest);
   return {Argument::Kind::docker, std::string(rest), {}};
 }
 
@@ -124,7 +121,7 @@ Argument cimd_argument(std::string_view text) {
   if (parts.size() < 4 || parts[2] != "v=0") bad_image_string(text);
   const std::string_view kind = parts[1];
   const std::string_view rest = text.substr(parts[0].size() + kind.size() + parts[2].size() + 3);
-  if (kind == "docker") return docker_argument(text, rest);
+  if (kind == "docker") return docker_argument(rest);
   if (kind == "aci-archive") {
     const auto url = unescape(rest, true);
     const auto scheme = url ? scheme_of(*url) : std::nullopt;
@@ -154,7 +151,7 @@ Argument classify(std::string_view text, bool ids, const std::string& cwd, const
   if (const auto scheme = scheme_of(text)) {
     const std::string_view rest = text.substr(scheme->size() + 1);
     if (*scheme == "file" || *scheme == "http" || *scheme == "https") return url_argument(text, *scheme);
-    if (*scheme == "docker") return docker_argument(text, rest);
+    if (*scheme == "docker") return docker_argument(rest);
     if (*scheme == "oci" || *scheme == "oci-archive") return layout_argument(text, rest, cwd, probe);
     if (*scheme == "cimd") return cimd_argument(text);
     return name_argument(text);

@@ -78,17 +78,28 @@ TEST(Classify, AnIdIsAnyOtherNameForFetch) { EXPECT_EQ(arg("sha512-aa", false).k
 
 TEST(Classify, RefusesWithTheReferencesTexts) {
   EXPECT_THAT(refused("foo_bar:1.0"), HasSubstr("first path segment in URL cannot contain colon"));
-  EXPECT_EQ(refused("https://e.com/a.tar"), "invalid image string \"https://e.com/a.tar\"");
-  EXPECT_EQ(refused("busybox"), "invalid image string \"file:///cwd/busybox\"")
+  EXPECT_EQ(
+      refused("https://e.com/a.tar"),
+      "invalid image string \"https://e.com/a.tar\"; the names of ACI files and URLs end in .aci; an OCI layout has a "
+      "file oci-layout");
+  EXPECT_THAT(refused("busybox"), HasSubstr("invalid image string \"file:///cwd/busybox\""))
       << "a file of that name hides the image";
-  EXPECT_EQ(refused("/dir"), "invalid image string \"file:///dir\"");
-  EXPECT_THAT(refused("a:b:c"), HasSubstr("invalid appc image string \"a:b:c\": malformed app string"));
-  EXPECT_THAT(refused("docker://BAD/Name"), HasSubstr("docker distribution creation error: "));
+  EXPECT_THAT(refused("/dir"), HasSubstr("invalid image string \"file:///dir\""));
+  EXPECT_EQ(refused("a:b:c"),
+            "invalid appc image string \"a:b:c\": malformed app string - colon may appear at most once");
+  EXPECT_EQ(
+      refused("a b,c=d"),
+      "invalid appc image string \"a b,c=d\": ACIdentifier must contain only lower case alphanumeric characters plus "
+      "\"-._~/\"");
+  EXPECT_EQ(
+      refused("docker://BAD/Name"),
+      "docker distribution creation error: bad docker URL \"docker://BAD/Name\": invalid reference format: repository "
+      "name must be lowercase");
   EXPECT_THAT(refused("oci:none"), HasSubstr("no OCI layout"));
   EXPECT_THAT(refused(":x"), HasSubstr("missing protocol scheme"));
   EXPECT_THAT(refused("cimd:aci-archive:v=0:ftp%3A%2F%2Fe.com%2Fa.aci"),
               HasSubstr("an unsupported URL scheme \"ftp\""));
-  EXPECT_EQ(refused("file:///bad%zz.aci"), "invalid image string \"file:///bad%zz.aci\"");
+  EXPECT_THAT(refused("file:///bad%zz.aci"), HasSubstr("invalid image string \"file:///bad%zz.aci\""));
 }
 
 }  // namespace

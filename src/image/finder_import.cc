@@ -38,7 +38,14 @@ store::ImageRecord Finder::import(const std::string& source, const std::string& 
     named = parse_layout_name(name);
     (void)appc::AcIdentifier::sanitize(named->name);
   }
-  const Argument a = classify(cat("oci:", without_kind(source)), false, current_directory(), probe_path);
+  const std::string place = without_kind(source);
+  Argument a;
+  try {
+    a = classify(cat("oci:", place), false, current_directory(), probe_path);
+  } catch (const Error& e) {
+    if (e.code() == Errc::not_found) throw Error(Errc::not_found, cat("no file or directory ", quoted(place)));
+    throw;
+  }
   impl_->last_file_size = 0;
   if (a.kind == Argument::Kind::layout_archive) return impl_->find_layout_archive(a.text, a.reference, named);
   const DirFd dir = DirFd::open(a.text);

@@ -154,7 +154,15 @@ void add_keys(const keystore::Keystore& keys, FetchClient& client, const std::ve
               const TrustOptions& options, const Say& say) {
   for (const auto& location : locations)
     in_context([&] { return cat("error accessing the key ", location); },
-               [&] { add_key(keys, client, location, options, say); });
+               [&] {
+                 try {
+                   add_key(keys, client, location, options, say);
+                 } catch (Error& e) {
+                   if (e.remedy().empty() && e.cause().find(location) == std::string::npos)
+                     e.hint(cat("the key is ", quoted(location)));
+                   throw;
+                 }
+               });
 }
 
 void trust_discovered_keys(const keystore::Keystore& keys, FetchClient& client, const std::string& name,

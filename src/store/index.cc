@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -93,7 +95,7 @@ std::vector<ImageRecord> Store::images() const {
 }
 
 std::vector<ImageRecord> Store::images(std::vector<std::string>& unreadable) const {
-  Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image ORDER BY imported, key"));
+  Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image"));
   std::vector<ImageRecord> out;
   while (s.step()) {
     if (auto r = try_read_row(s, impl_->cas))
@@ -101,6 +103,18 @@ std::vector<ImageRecord> Store::images(std::vector<std::string>& unreadable) con
     else
       unreadable.push_back(s.text(0));
   }
+  // Not by the query: its sorter carries whole rows, and writes them to a file when they are many.
+  std::ranges::sort(out, {}, [](const auto& r) { return std::tie(r.imported, r.key); });
+  return out;
+}
+
+std::set<std::string> Store::odd_manifests() const {
+  Statement s = impl_->db.prepare(
+      "SELECT key FROM image WHERE "
+      "CASE WHEN json_valid(manifest) THEN json_extract(manifest, '$.name') IS NOT name "
+      "OR json_extract(manifest, '$.acKind') IS NOT 'ImageManifest' ELSE 1 END");
+  std::set<std::string> out;
+  while (s.step()) out.insert(s.text(0));
   return out;
 }
 

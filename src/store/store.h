@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ class Store {
   std::optional<ImageRecord> find(const std::string& key) const;
   /// The same; keys of rows that cannot be understood go to `unreadable`, and are skipped without it.
   std::vector<ImageRecord> images(std::vector<std::string>& unreadable) const;
+  /// Keys of rows whose manifest does not look like one of that name: to be parsed before it is believed. All others
+  /// were written by add(), and are not parsed to be listed.
+  std::set<std::string> odd_manifests() const;
   /// By name and labels: every requested label must match; `latest` rows beat others when no version was asked for,
   /// then the newest import (images §7.6).
   std::optional<ImageRecord> find(const std::string& name, const std::map<std::string, std::string>& labels) const;

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import tarfile
 
@@ -61,6 +62,19 @@ def test_list_as_json_has_the_references_members(rkt, three):
     assert rkt("image", "list", "--format=json-pretty", code=0).out.startswith('[\n\t{\n\t\t"id": ')
 
 
+def test_an_image_whose_manifest_cannot_be_read_is_reported_and_the_others_are_listed(rkt, three):
+    db = sqlite3.connect(rkt.data / "cas" / "index.db")
+    db.execute("UPDATE image SET manifest='{' WHERE name='example.com/a'")
+    db.execute("UPDATE image SET manifest=json_remove(manifest, '$.acVersion', '$.name') WHERE name='example.com/b'")
+    db.commit()
+    db.close()
+    r = rkt("image", "list", "--fields=name", "--no-legend", code=0)
+    assert r.out.startswith("example.com/c") and r.out.count("\n") == 1
+    for text in ("list: 2 error(s) encountered when listing images:", "Unable to load manifest of image example.com/a because it is invalid:",
+                 f"  {three['b'].key}"):
+        assert text in r.err, r
+
+
 # --------------------------------------------------------------------------------------------------- what is not there, is there
 
 @pytest.mark.parametrize("command", ["cat-manifest", "export", "extract", "render", "verify"])
@@ -81,6 +95,7 @@ def test_rm_reports_what_it_cannot_find_and_goes_on(rkt, three):
     assert rkt("image", "rm", "example.com/no", code=0).out == ""
     assert "must provide at least one image ID" in rkt("image", "rm", code=254).err
     assert "must provide at least one image ID" in rkt("image", "verify", code=254).err
+    assert "verify: unable to resolve store key for image example.com/no: cannot find image; " in rkt("image", "verify", "example.com/no", code=254).err
 
 
 def test_cat_manifest_both_ways(rkt, three):
@@ -208,7 +223,7 @@ def test_import_refuses_what_is_no_image(rkt):
     empty.mkdir()
     note = rkt.tmp / "note.tar"
     note.write_bytes(tar_bytes([entry("note", "x")]))
-    for source, text in ((empty, "not an OCI layout"), (note, "no docker archive"), (rkt.tmp / "missing", "no OCI layout at")):
+    for source, text in ((empty, "not an OCI layout"), (note, "no docker archive"), (rkt.tmp / "missing", "no file or directory \"")):
         r = rkt(IMAGE, "image", "import", source, code=254)
         assert text in r.err and len(r.err.strip().splitlines()) <= 2, r
     evil = rkt.tmp / "evil.tar"

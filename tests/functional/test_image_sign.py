@@ -63,6 +63,8 @@ def test_keys_that_cannot_sign_are_refused(rkt, pushed, key, tmp_path):
         r = rkt(HTTP, "image", "sign", f"--key={bad}", pushed.ref, code=254)
         assert why in r.err and len(r.complaints) == 1, r
     assert "--key is needed" in rkt("image", "sign", pushed.ref, code=254).err
+    r = rkt("image", "sign", f"--key={tmp_path}/none", "docker://127.0.0.1:1/x", code=254)  # before anybody is asked
+    assert r.err == f'sign: open private key "{tmp_path}/none": no such file or directory\n'
 
 
 def test_a_pushed_image_is_the_same_for_others_and_verified_when_fetched(rkt, pushed, key, registry, tmp_path):

@@ -123,6 +123,9 @@ def test_trust_shows_the_fingerprint_and_needs_a_tty_to_ask(rkt):
 def test_trust_refuses_an_implicit_root_key(rkt):
     r = rkt("trust", rkt.keys("builder").public, code=254)
     assert "aborting due to implicit unbounded trust (root domain)" in r.err
+    assert 'the prefix is "example.com/*"' in rkt("trust", "--prefix=example.com/*", rkt.keys("builder").public, code=254).err
+    (rkt.tmp / "junk").write_text("x")
+    assert f'no armored data found; the key is "{rkt.tmp}/junk"' in rkt("trust", "--root", rkt.tmp / "junk", code=254).err
     assert "mutually exclusive" in rkt("trust", "--root", "--prefix=example.com/x", rkt.keys("builder").public, code=254).err
 
 

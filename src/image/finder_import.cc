@@ -8,7 +8,7 @@
 #include "base/strings.h"
 #include "image/finder_impl.h"
 #include "image/local_file.h"
-#include "image/pack.h"
+#include "image/unpack_client.h"
 #include "sys/file.h"
 
 namespace rkt::image {
@@ -74,7 +74,8 @@ store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::o
     ::unlinkat(store.locks().get(), staging.c_str(), 0);
   });
   const UniqueFd file = store.partial().open_file(staging, O_RDWR | O_CREAT | O_EXCL, 0600);
-  pack_aci(appc::write(manifest), rootfs, file.get());
+  pack_aci({.trees = {&rootfs}, .manifest = appc::write(manifest)}, file.get(),
+           [](std::string_view line) { log::note("image", line); });
   return import_aci(file.get(), staging, std::nullopt, {});
 }
 

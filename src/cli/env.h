@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "image/insecure.h"
 #include "keystore/keystore.h"
+#include "tree/tree.h"
 
 namespace rkt::cli {
 
@@ -19,6 +20,7 @@ struct Globals {
   config::Directories dirs;  ///< absolute
   image::Insecure insecure;
   bool trust_keys_from_https = false;
+  tree::Options trees;
 };
 
 class Env {

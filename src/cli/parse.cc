@@ -40,6 +40,7 @@ Globals read_globals(const Parsed& in) {
             .user = absolute(in.text("user-config"))};
   g.insecure = image::Insecure::parse(in.text("insecure-options"));
   g.trust_keys_from_https = in.on("trust-keys-from-https");
+  g.trees = {.backend = tree::parse_backend(in.text("tree-backend")), .check = !g.insecure.ondisk};
   return g;
 }
 
@@ -149,6 +150,7 @@ Flag with_check(Flag flag, void (*check)(const std::string&)) {
   return flag;
 }
 void check_insecure(const std::string& v) { image::Insecure::parse(v); }
+void check_backend(const std::string& v) { tree::parse_backend(v); }
 void check_directory(const std::string& v) {
   if (v.empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
 }
@@ -172,6 +174,10 @@ std::span<const Flag> global_flags() {
                      "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\"")),
                  check_insecure),
       toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
+      with_check(
+          unquoted(text("tree-backend", "auto",
+                        "how images are unpacked: \"erofs\" (one file a layer), \"dir\" (directories) or \"auto\"")),
+          check_backend),
   };
   return flags;
 }

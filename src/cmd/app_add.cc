@@ -21,6 +21,7 @@ int run_app_add(cli::Env& env, const cli::Parsed& in) {
   store::Store store =
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   stage0::AppRequest request = cli::added_app_request(in.images[1]);
+  request.trees = env.globals().trees;
   in_context([] { return std::string("error finding images"); },
              [&] {
                const keystore::Keystore keys = env.keystore();

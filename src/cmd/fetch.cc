@@ -41,7 +41,7 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
     cli::app_request(image);  // a flag given twice is an error before anything is downloaded
     const auto record = finder.find({.argument = image.image, .signature_file = image.last("signature").value_or("")});
     // Only root can make trees as the image wants them; for others the first run does it.
-    if (::geteuid() == 0) tree::render(store, record);
+    if (::geteuid() == 0) tree::render(store, record, env.globals().trees);
     const auto id = appc::ImageId::parse(record.key);
     ids += cat(in.on("full") || !id ? record.key : id->short_fetch(), "\n");
   }

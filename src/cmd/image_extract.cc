@@ -22,7 +22,7 @@ int run_image_extract(cli::Env& env, const cli::Parsed& in) {
     image::extract_aci(store.open_blob(record.blobs.at(0)).get(), out.dir(), image::UnpackLimits{});
   } else {
     // As stored is as layers; what one wants to look at is their sum.
-    tree::copy(tree::render(store, record), out.dir().make_sub("rootfs"));
+    tree::copy(tree::render(store, record, env.globals().trees), out.dir().make_sub("rootfs"));
     write_file(out.dir(), "manifest", record.manifest, 0644);
   }
   out.finish(in.on("rootfs-only") ? "rootfs" : "");

@@ -17,7 +17,7 @@ int run_image_render(cli::Env& env, const cli::Parsed& in) {
   store::Store store = store::Store::open(env.data_dir());
   const auto record = image::lookup(store, in.args[0]);
   OutputDirectory out(in.args[1], in.on("overwrite"));
-  tree::copy(tree::render(store, record), out.dir().make_sub("rootfs"));
+  tree::copy(tree::render(store, record, env.globals().trees), out.dir().make_sub("rootfs"));
   write_file(out.dir(), "manifest", record.manifest, 0700);
   out.finish(in.on("rootfs-only") ? "rootfs" : "");
   return 0;

@@ -25,6 +25,7 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   find_images(env, store, in, request, "error finding images");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
+  request.trees = env.globals().trees;
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, "", in.text("pod-name"));
   const std::string uuid = pod.id.str();

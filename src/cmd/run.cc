@@ -23,6 +23,7 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   options.insecure = env.globals().insecure;
   options.local_config = env.globals().dirs.local;
   options.debug = env.globals().debug;
+  options.trees = env.globals().trees;
   cli::pull_policy(in);
   stage0::check_run_options(options, !request.ports.empty());
   if (options.interactive && in.images.size() > 1)
@@ -34,6 +35,7 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   find_images(env, store, in, request, "");
   request.overlay = request.overlay && overlay_usable(env.data_dir());
   env.warn_before_running();
+  request.trees = env.globals().trees;
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
   stage0::prepare(store, pod, request);

@@ -14,6 +14,7 @@ int run_prepared_pod(cli::Env& env, const cli::Parsed& in) {
   options.insecure = env.globals().insecure;
   options.local_config = env.globals().dirs.local;
   options.debug = env.globals().debug;
+  options.trees = env.globals().trees;
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   const Uuid id =
       in_context([] { return std::string("problem retrieving pod"); }, [&] { return pods.resolve(in.args.front()); });

@@ -64,6 +64,19 @@ Answer run_worker(const unpack::Request& request, const std::vector<int>& fds, c
                                 : cat("unpack worker ended with status ", status.code, " and without an answer"));
 }
 
+void add_target(const TreeTarget& target, unpack::Request& request, std::vector<int>& fds) {
+  if (target.directory != nullptr) return fds.push_back(target.directory->get());
+  request.form = unpack::Form::erofs;
+  request.uuid = target.uuid;
+  fds.push_back(target.image);
+  fds.push_back(target.scratch);
+}
+
+UnpackStats stats_of(const Reply& reply) {
+  return {
+      .bytes = reply.bytes, .entries = reply.entries, .tree_digest = reply.tree_digest, .tree_size = reply.tree_size};
+}
+
 }  // namespace
 
 AciScan scan_aci(int file) {
@@ -78,12 +91,12 @@ AciScan scan_aci(int file) {
 }
 
 std::string digest_of(int file, const std::string& expected) {
-  unpack::Request request{.operation = Operation::digest, .archives = {{}}};
+  unpack::Request request{.operation = Operation::digest, .uuid = {}, .archives = {{}}};
   request.archives[0].digest = expected;
   return run_worker(request, {file}).reply.digest;
 }
 
-std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits) {
+UnpackStats unpack_acis(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits) {
   unpack::Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
   std::vector<int> fds;
   for (const auto& l : layers) {
@@ -91,23 +104,21 @@ std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root
         {.digest = l.digest, .diff_id = "", .whitelist = l.whitelist, .upper_whitelist = l.upper_whitelist});
     fds.push_back(l.file);
   }
-  fds.push_back(root.get());
-  return run_worker(request, fds).reply.bytes;
+  add_target(target, request, fds);
+  return stats_of(run_worker(request, fds).reply);
 }
 
-UnpackStats unpack_oci_layer(const OciLayer& layer, const DirFd& root, const UnpackLimits& limits) {
+UnpackStats unpack_oci_layer(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits) {
   if (layer.media_type.ends_with("+encrypted"))
     throw Error(Errc::unsupported, cat("layer of type ", quoted(layer.media_type), " is encrypted"));
-  std::vector<int> fds = {layer.file, root.get()};
+  unpack::Request request{
+      .operation = Operation::unpack_layer,
+      .limits = worker_limits(limits),
+      .archives = {{.digest = layer.digest, .diff_id = layer.diff_id, .whitelist = {}, .upper_whitelist = {}}}};
+  std::vector<int> fds = {layer.file};
+  add_target(target, request, fds);
   for (const DirFd* lower : layer.lowers) fds.push_back(lower->get());
-  const Reply reply =
-      run_worker(
-          {.operation = Operation::unpack_layer,
-           .limits = worker_limits(limits),
-           .archives = {{.digest = layer.digest, .diff_id = layer.diff_id, .whitelist = {}, .upper_whitelist = {}}}},
-          fds)
-          .reply;
-  return {.bytes = reply.bytes, .entries = reply.entries};
+  return stats_of(run_worker(request, fds).reply);
 }
 
 void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits) {

@@ -41,10 +41,23 @@ struct AciLayer {
   std::vector<std::string> whitelist;        ///< the image's own pathWhitelist
   std::vector<std::string> upper_whitelist;  ///< the one an upper image imposes
 };
-/// `layers`: top image first, as the reference renders. Throws; `root` then holds garbage that the caller removes.
-std::uint64_t unpack_acis(const std::vector<AciLayer>& layers, const DirFd& root, const UnpackLimits& limits);
+/// Where a tree goes: into an empty directory, or as one EROFS file into `image`. Both of its files are empty and
+/// borrowed; `scratch` is of no use afterwards.
+struct TreeTarget {
+  const DirFd* directory = nullptr;
+  int image = -1, scratch = -1;
+  std::string uuid;  ///< 32 hex digits
+};
+struct UnpackStats {
+  std::uint64_t bytes = 0, entries = 0;
+  std::string tree_digest;      ///< as a file: fs-verity's digest, "sha256:…"
+  std::uint64_t tree_size = 0;  ///< and its size
+};
+/// `layers`: top image first, as the reference renders. Throws; the target then holds garbage that the caller removes.
+/// Errc::unsupported for what an EROFS file cannot hold.
+UnpackStats unpack_acis(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits);
 
-/// One Docker/OCI layer -> one overlayfs lower directory: whiteouts become character devices 0:0, opaque directories
+/// One Docker/OCI layer -> one overlayfs lower: whiteouts become character devices 0:0, opaque directories
 /// trusted.overlay.opaque=y. Nothing is synced. A wrong digest is Errc::untrusted, every other fault Errc::invalid.
 struct OciLayer {
   int file = -1;  ///< borrowed; positioned anywhere
@@ -53,10 +66,7 @@ struct OciLayer {
   std::string diff_id;               ///< of the uncompressed tar; checked in the same pass unless ""
   std::vector<const DirFd*> lowers;  ///< trees below, top first: targets of hard links, attributes of omitted parents
 };
-struct UnpackStats {
-  std::uint64_t bytes = 0, entries = 0;
-};
-UnpackStats unpack_oci_layer(const OciLayer& layer, const DirFd& root, const UnpackLimits& limits);
+UnpackStats unpack_oci_layer(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits);
 
 /// An OCI layout as one (possibly compressed) tar file -> a layout directory: index.json, oci-layout and blobs/ only.
 void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage0/mounts.h"
+#include "stage0/stage0.h"
 #include "stage0/trees.h"
 #include "sys/file.h"
 
@@ -37,11 +38,11 @@ void add_mtab(const DirFd& root, const std::string& app) {
 }
 
 void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app,
-                const PrivateUsers* users) {
+                const RootForm& form) {
   const std::string info = cat("appsinfo/", app);
-  const auto tree = open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096));
+  const auto tree = open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096), form.trees);
   const UniqueFd mount =
-      users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users) : mount_for_pod(tree, pod, app);
+      form.users != nullptr ? mount_for_pod_mapped(tree, pod, app, *form.users) : mount_for_pod(tree, pod, app);
   const DirFd place = root.make_path_in_root(stage2(app));
   write_file(place, "manifest", read_file(pod, cat(info, "/manifest")), 0644);
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));
@@ -52,11 +53,11 @@ void close_app_roots(const DirFd& root) {
     throw Error::from_errno("set the mode of \"opt/stage2\"");
 }
 
-void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app) {
+void copy_app(store::Store& store, const AppRequest& request, const DirFd& root, const std::string& app) {
   close_app_roots(root);
   const DirFd place = root.make_path_in_root(stage2(app));
-  write_file(place, "manifest", image.manifest, 0644);
-  tree::copy(tree::render(store, image), place.make_sub("rootfs", 0755));
+  write_file(place, "manifest", request.image.manifest, 0644);
+  tree::copy(tree::render(store, request.image, request.trees), place.make_sub("rootfs", 0755));
 }
 
 void remove_app_root(const DirFd& pod, const DirFd& root, const std::string& app) {

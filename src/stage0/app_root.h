@@ -7,16 +7,21 @@
 #include "stage0/trees.h"
 #include "store/store.h"
 #include "sys/dir.h"
+#include "tree/tree.h"
 
 namespace rkt::stage0 {
 
-/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says. `users`:
-/// whose the app's files appear to be; nullptr: the host's.
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app,
-                const PrivateUsers* users = nullptr);
+/// How an app's root is made: from trees of which form, and whose the files appear to be (nullptr: the host's).
+struct RootForm {
+  tree::Options trees;
+  const PrivateUsers* users = nullptr;
+};
+/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says.
+void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app, const RootForm& form);
 
-/// The same without an overlay: a copy of the tree of `image`.
-void copy_app(store::Store& store, const store::ImageRecord& image, const DirFd& root, const std::string& app);
+struct AppRequest;
+/// The same without an overlay: a copy of the tree of the image.
+void copy_app(store::Store& store, const AppRequest& request, const DirFd& root, const std::string& app);
 
 /// Keeps those who may read the pod from copied roots: apps may have made set-user-ID programs there.
 void close_app_roots(const DirFd& root);

@@ -18,11 +18,12 @@ constexpr std::size_t kMaxOutput = std::size_t{1} << 16;
 
 }  // namespace
 
-bool needs_mount(const tree::Tree& tree) { return tree.lowers.size() > 1; }
+bool needs_mount(const tree::Tree& tree) { return tree.lowers.size() > 1 || !tree::files_mounted(tree); }
 
 Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint) {
   std::string root = tree.lowers.front();
-  if (needs_mount(tree)) {
+  tree::mount_files(tree);
+  if (tree.lowers.size() > 1) {
     root = cat(pod_path, "/stage1/rootfs");
     attach(tree::mount_read_only(tree), DirFd::open(root).get(), "the tree of stage1");
   }

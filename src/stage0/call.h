@@ -13,9 +13,9 @@
 
 namespace rkt::stage0 {
 
-/// The program `entrypoint` of the tree, ready for exec: a tree of one directory is used where it is. One of several
-/// layers is mounted, read-only, at POD/stage1/rootfs; the caller must be in a private mount namespace then (see
-/// needs_mount()).
+/// The program `entrypoint` of the tree, ready for exec: a tree of one layer is used where it is, mounted there when it
+/// is a file. One of several layers is mounted, read-only, at POD/stage1/rootfs. The caller must be in a private mount
+/// namespace when needs_mount().
 Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint);
 bool needs_mount(const tree::Tree& tree);
 

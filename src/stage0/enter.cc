@@ -10,6 +10,7 @@
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
 #include "stage0/users.h"
+#include "sys/mount.h"
 #include "sys/userns.h"
 
 namespace rkt::stage0 {
@@ -34,8 +35,11 @@ UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd
   store.touch(image, std::chrono::system_clock::now());
   const auto users = find_range(pod);
   const UniqueFd user_namespace = users ? make_user_namespace(*users) : UniqueFd();
-  return tree::mount_with_places(tree::render(store, image),
-                                 {"dev/", "proc/", "sys/", "tmp/", "rkt/app/", "etc/hosts", "etc/resolv.conf"},
+  const auto tree = tree::render(store, image);
+  std::optional<PrivateMounts> mounts;
+  if (tree.has_files()) mounts.emplace();
+  tree::mount_files(tree);
+  return tree::mount_with_places(tree, {"dev/", "proc/", "sys/", "tmp/", "rkt/app/", "etc/hosts", "etc/resolv.conf"},
                                  users ? user_namespace.get() : -1);
 }
 

@@ -8,6 +8,7 @@
 #include "stage0/trees.h"
 #include "stage0/users.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -22,12 +23,16 @@ std::string exported_manifest(const pod::Pod& pod, const std::string& app) {
   return appc::write(manifest);
 }
 
-// Top first.
-std::vector<DirFd> overlay_layers(store::Store& store, const pod::Pod& pod, const std::string& app) {
+// Top first. Files of trees are mounted in `mounts`, which have to live as long as the directories are used.
+std::vector<DirFd> overlay_layers(store::Store& store, const pod::Pod& pod, const std::string& app,
+                                  std::optional<PrivateMounts>& mounts) {
   const std::string id(trim(read_file(pod.dir(), cat("appsinfo/", app, "/treeStoreID"), 4096)));
   std::vector<DirFd> out;
   if (auto upper = pod.dir().find_sub(cat("overlay/", id, "/upper/", app))) out.push_back(std::move(*upper));
-  for (const auto& path : open_tree(store, id).lowers) out.push_back(DirFd::open(path));
+  const auto tree = open_tree(store, id);
+  if (tree.has_files()) mounts.emplace();
+  tree::mount_files(tree);
+  for (const auto& path : tree.lowers) out.push_back(DirFd::open(path));
   return out;
 }
 
@@ -49,7 +54,8 @@ void export_app(store::Store& store, const pod::Pods& pods, const pod::Pod& pod,
   const auto lock = DirLock::try_take(pod.dir().sub(".").release(), LockMode::shared);
   if (!lock || (pod.state() != pod::State::exited && pod.state() != pod::State::exited_garbage))
     throw Error(Errc::invalid, "pod is not exited. Only exited pods can be exported");
-  const auto layers = pod.uses_overlay() ? overlay_layers(store, pod, app) : copied_root(pods, pod, app);
+  std::optional<PrivateMounts> mounts;
+  const auto layers = pod.uses_overlay() ? overlay_layers(store, pod, app, mounts) : copied_root(pods, pod, app);
   image::PackedTree tree{.trees = {}, .manifest = exported_manifest(pod, app)};
   for (const auto& layer : layers) tree.trees.push_back(&layer);
   if (const auto range = find_range(pod.dir())) {

@@ -62,28 +62,8 @@ void enter_private_mounts() {
   attach_at(netns.get(), AT_FDCWD, kNetns, 0, kNetns);
 }
 
-MountScope::MountScope(Remember)
-    : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
-      root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
-      cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!home_ || !root_ || !cwd_) throw Error::from_errno("remember the mount namespace");
-}
-
-MountScope::MountScope(int process) : MountScope(Remember{}) {
+MountScope::MountScope(int process) {
   if (::setns(process, CLONE_NEWNS) < 0) throw Error::from_errno("join the mount namespace of the pod");
-}
-
-MountScope::MountScope() : MountScope(Remember{}) { enter_private_mounts(); }
-
-MountScope::~MountScope() { leave(); }
-
-void MountScope::leave() const noexcept {
-  // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
-  if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
-      ::fchdir(cwd_.get()) == 0)
-    return;
-  log::note("stage0", "cannot return to the mount namespace of the host");
-  ::_exit(254);  // going on would do the host's work behind a pod's mounts
 }
 
 void attach(const UniqueFd& mount, int dir, std::string_view what) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sys/fd.h"
+#include "sys/mount.h"
 
 namespace rkt::stage0 {
 
@@ -14,21 +15,15 @@ namespace rkt::stage0 {
 /// one: nothing can be mounted through them.
 void enter_private_mounts();
 
-/// The same for a while: the destructor returns to where it was. Working directory and root are those of the process
-/// before. Leaving cannot be allowed to fail: the process ends if the kernel refuses.
+/// The same for a while: the destructor returns to where it was.
 class MountScope {
  public:
-  MountScope();
+  MountScope() { enter_private_mounts(); }
   /// The mount namespace of another process (a pidfd).
   explicit MountScope(int process);
-  ~MountScope();
-  MountScope(MountScope&&) = delete;
 
  private:
-  struct Remember {};
-  explicit MountScope(Remember);
-  void leave() const noexcept;
-  UniqueFd home_, root_, cwd_;
+  MountHome home_;
 };
 
 /// Attaches a detached mount to the directory `dir`, which must have been opened in this mount namespace.

@@ -98,7 +98,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   const std::string name = app.name.str();
   if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
   const KeyLock trees = store::prepare_lock(store.path().substr(0, store.path().rfind('/')), LockMode::shared);
-  const std::string tree = tree::render(store, request.image).id;
+  const std::string tree = tree::render(store, request.image, request.trees).id;
   store.touch(request.image, std::chrono::system_clock::now());
 
   const UniqueFd process = find_mounts(pod, path);
@@ -111,9 +111,9 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
     write_file(info, "manifest", request.image.manifest, 0640);
     if (pod.uses_overlay()) {
       write_file(info, "treeStoreID", tree, 0640);
-      attach_app(store, inside, root, name);
+      attach_app(store, inside, root, name, {.trees = request.trees});
     } else {
-      copy_app(store, request.image, root, name);
+      copy_app(store, request, root, name);
     }
     add_mtab(root, name);
     manifest.apps.push_back(std::move(app));

@@ -104,8 +104,8 @@ std::string data_of(const store::Store& store) { return store.path().substr(0, s
 // Where the pod's trees go: overlays are made when it runs, copies now.
 class Writer {
  public:
-  Writer(store::Store& store, const DirFd& pod, bool overlay, std::optional<IdRange> users)
-      : store_(store), pod_(pod), overlay_(overlay), users_(users) {}
+  Writer(store::Store& store, const DirFd& pod, const tree::Options& trees, bool overlay, std::optional<IdRange> users)
+      : store_(store), pod_(pod), overlay_(overlay), trees_(trees), users_(users) {}
 
   void add_stage1(const store::ImageRecord& image) {
     log::debug("stage0", "Preparing stage1");
@@ -147,20 +147,22 @@ class Writer {
  private:
   tree::Tree render(const store::ImageRecord& image) {
     store_.touch(image, std::chrono::system_clock::now());
-    return tree::render(store_, image);
+    return tree::render(store_, image, trees_);
   }
 
   store::Store& store_;
   const DirFd& pod_;
   bool overlay_;
+  tree::Options trees_;
   std::optional<IdRange> users_;
   DirFd root_;
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
 
 // Trees that cannot be shown with other owners are copied, and the copies' owners moved.
-bool can_map(store::Store& store, const store::ImageRecord& stage1, const IdRange& users) {
-  if (tree::can_map_owners(tree::render(store, stage1), make_user_namespace(users).get())) return true;
+bool can_map(store::Store& store, const PrepareRequest& request, const IdRange& users) {
+  const auto stage1 = tree::render(store, request.stage1, request.trees);
+  if (tree::can_map_owners(stage1, make_user_namespace(users).get())) return true;
   log::note("stage0", "warning: private users need copies of the images here: overlays cannot map owners");
   return false;
 }
@@ -212,8 +214,8 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                save_forwards(pod.dir, plan.forwards);
                std::optional<IdRange> users;
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               const bool overlay = request.overlay && (!users || can_map(store, request.stage1, *users));
-               Writer writer(store, pod.dir, overlay, users);
+               const bool overlay = request.overlay && (!users || can_map(store, request, *users));
+               Writer writer(store, pod.dir, request.trees, overlay, users);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);
                writer.finish();

@@ -71,9 +71,10 @@ void collect_with_stage1(store::Store& store, const pod::Pods& pods, const pod::
   const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
   const MountScope scope;
   const std::string path = pod.path(pods);
-  if (needs_mount(tree)) pod.dir().make_sub("stage1/rootfs", 0750);
+  const bool at_rootfs = tree.lowers.size() > 1;  // that is where the program's tree is mounted then
+  if (at_rootfs) pod.dir().make_sub("stage1/rootfs", 0750);
   Program program = plan_program(tree, path, stage1.entrypoint("gc"));
-  if (!needs_mount(tree)) attach_stage1(tree, path);
+  if (!at_rootfs) attach_stage1(tree, path);
   const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());
   program.argv.insert(program.argv.end(), args.begin(), args.end());
   run_program(program, path, false);

@@ -33,6 +33,7 @@ struct Start {
   std::string stage1_tree;
   bool overlay = false;
   std::optional<IdRange> users;
+  tree::Options trees;
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -54,6 +55,7 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
       plan_run_args(stage1, options, s.names.argument(), s.users ? std::optional(s.users->str()) : std::nullopt, id);
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
+  s.trees = options.trees;
   return s;
 }
 
@@ -78,7 +80,7 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
   if (s.overlay)
-    attach(mount_for_pod(open_tree(store, s.stage1_tree), pod, ""), pod.sub("stage1/rootfs").get(),
+    attach(mount_for_pod(open_tree(store, s.stage1_tree, s.trees), pod, ""), pod.sub("stage1/rootfs").get(),
            "the root of stage1");
   else  // a mount of its own either way, which stage1 may restrict
     DetachedMount::copy(pod.get(), "stage1/rootfs").attach(pod.sub("stage1/rootfs").get());
@@ -89,7 +91,7 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   std::optional<PrivateUsers> users;
   if (s.overlay && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
   for (const auto& app : s.apps) {
-    if (s.overlay) attach_app(store, pod, root, app, users ? &*users : nullptr);
+    if (s.overlay) attach_app(store, pod, root, app, {.trees = s.trees, .users = users ? &*users : nullptr});
     const FileOwner owner(s.users ? s.users->shift : 0);
     add_mtab(root, app);
   }

@@ -12,6 +12,7 @@
 #include "pod/pod.h"
 #include "schema/appc/pod_manifest.h"
 #include "store/store.h"
+#include "tree/tree.h"
 
 namespace rkt::stage0 {
 
@@ -31,6 +32,7 @@ struct AppRequest {
   std::vector<appc::EnvVar> environment;  ///< --environment
   std::vector<appc::Annotation> annotations;
   appc::StringPairs user_annotations, user_labels;
+  tree::Options trees;  ///< of `app add`; a whole pod has PrepareRequest's
 };
 
 struct PrepareRequest {
@@ -43,6 +45,7 @@ struct PrepareRequest {
   bool inherit_env = false;
   std::vector<appc::EnvVar> set_env_file, set_env;
   bool overlay = true;  ///< false: --no-overlay, or the data directory cannot
+  tree::Options trees;
   bool private_users = false;
   bool mutable_pod = false;  ///< may be without apps
   std::vector<appc::Annotation> annotations;
@@ -60,6 +63,7 @@ struct RunOptions {
   image::Insecure insecure;
   std::string local_config;
   bool debug = false;
+  tree::Options trees;
 };
 
 /// Pure: the pod manifest that the flags make (pods §3.2). Throws the reference's texts.

@@ -32,6 +32,7 @@ struct Layers {
 };
 
 Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
+  tree::mount_files(tree);
   const DirFd overlay = pod.make_sub("overlay", 0750);
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
@@ -49,14 +50,15 @@ Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& 
 
 }  // namespace
 
-tree::Tree open_tree(store::Store& store, const std::string& id) {
+tree::Tree open_tree(store::Store& store, const std::string& id, const tree::Options& options) {
   try {
-    return tree::open(store, id);
+    tree::Tree tree = tree::open(store, id, options);
+    if (options.backend != tree::Backend::directory || !tree.has_files()) return tree;
   } catch (const Error& e) {
-    if (e.code() != Errc::not_found) throw;
+    if (e.code() != Errc::not_found && e.code() != Errc::untrusted) throw;
   }
   for (const auto& image : store.images())
-    if (tree::tree_id(store, image) == id) return tree::render(store, image);
+    if (tree::tree_id(store, image) == id) return tree::render(store, image, options);
   throw Error(Errc::not_found, cat("tree ", quoted(id), " of the pod is not in the store"));
 }
 

@@ -12,7 +12,7 @@
 namespace rkt::stage0 {
 
 /// The tree, rendered again from its blobs when a power cut or somebody's hand removed it.
-tree::Tree open_tree(store::Store& store, const std::string& id);
+tree::Tree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {});
 
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
 /// ("" for stage1). `pod` must have been opened in this mount namespace.

@@ -2,9 +2,11 @@
 #include "sys/mount.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace rkt {
@@ -64,6 +66,27 @@ void DetachedMount::isolate() const {
 void DetachedMount::attach(int target) const {
   if (::move_mount(fd(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
     throw Error::from_errno("attach a mount");
+}
+
+MountHome::MountHome()
+    : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+      root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!home_ || !root_ || !cwd_) throw Error::from_errno("remember the mount namespace");
+}
+
+MountHome::~MountHome() {
+  // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
+  if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
+      ::fchdir(cwd_.get()) == 0)
+    return;
+  log::note("mounts", "cannot return to the mount namespace of the host");
+  ::_exit(254);  // going on would do the host's work behind other mounts
+}
+
+PrivateMounts::PrivateMounts() {
+  if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
+  receive_mounts_only();
 }
 
 void receive_mounts_only() {

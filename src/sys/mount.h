@@ -47,6 +47,29 @@ class DetachedMount {
   UniqueFd fd_;
 };
 
+/// Remembers the mount namespace, root and working directory of this process; the destructor returns to them. Leaving a
+/// namespace cannot be allowed to fail: the process ends if the kernel refuses. Single-threaded programs only.
+class MountHome {
+ public:
+  MountHome();
+  ~MountHome();
+  MountHome(MountHome&&) = delete;
+
+ private:
+  UniqueFd home_, root_, cwd_;
+};
+
+/// A mount namespace of its own while it lives: what is mounted in it is seen by this process and its children alone,
+/// and is gone afterwards. Descriptors of directories that were opened before belong to the old one: nothing can be
+/// mounted through them.
+class PrivateMounts {
+ public:
+  PrivateMounts();
+
+ private:
+  MountHome home_;
+};
+
 /// Mounts below "/" of this mount namespace receive what is mounted on the host later, and give nothing back.
 void receive_mounts_only();
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "tree/mount_file.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -41,7 +42,8 @@ bool is_id(const std::string& name) {
 std::vector<std::string> stray_names(const store::Store& store) {
   std::vector<std::string> out;
   for (const auto& name : store.trees().names())
-    if (!is_id(name) && !is_id(owner_of(name))) out.push_back(name);
+    if (!is_id(name) && !is_id(owner_of(name)) && name != kProbe && name != kEmpty && name != kPlaces)
+      out.push_back(name);
   return out;
 }
 
@@ -71,6 +73,7 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
     remove_remnants(trees, id);
     removed.push_back(id);
   }
+  trees.unlink(kProbe);
   return removed;
 }
 

@@ -17,6 +17,8 @@
 #include "base/strings.h"
 #include "sys/descent.h"
 #include "sys/file.h"
+#include "sys/mount.h"
+#include "tree/record.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -134,13 +136,25 @@ bool is_boot_id(std::string_view text) {
   return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
 
+// The same entries make the same file.
+std::optional<std::string> differ_files(const DirFd& trees, const std::string& old, const std::string& fresh) {
+  const auto path = [](const std::string& id) { return cat(id, "/", kTreeFile); };
+  if (!same_contents(trees.open_file(path(old), O_RDONLY), trees.open_file(path(fresh), O_RDONLY)))
+    return "wrong contents of the tree's file";
+  if (recorded_digest(trees, old) != recorded_digest(trees, fresh) || !record_holds(trees, old))
+    return "wrong note \"digest\"";
+  return std::nullopt;
+}
+
 // Two complete trees as directories below cas/tree. Not compared: for which image it was rendered, and when.
-std::optional<std::string> differ_trees(const DirFd& a, const DirFd& b) {
+std::optional<std::string> differ_trees(const DirFd& trees, const std::string& old, const std::string& fresh) {
+  const DirFd a = trees.sub(old), b = trees.sub(fresh);
   if (a.names() != b.names()) return "wrong names in the tree's directory";
   for (const char* note : {"lower", "size"})
     if (auto what = differ_note(a, b, note)) return what;
   const auto image = find_file_text(a, "image", kMaxNote);
   if (!image || !appc::ImageId::parse(*image)) return "wrong note \"image\"";
+  if (is_file(trees, fresh)) return differ_files(trees, old, fresh);
   if (const auto what = differ_entry(a, b, "rootfs")) return cat("wrong ", *what, " of \"/\"");
   return first_difference(a.sub("rootfs"), b.sub("rootfs"), {});
 }
@@ -162,16 +176,19 @@ void replace_tree(const DirFd& trees, const std::string& id, const std::string& 
   trees.exchange(id, aside);
 }
 
+// The caller is in a mount namespace of its own when trees below are files.
 std::optional<Damage> inspect_step(store::Store& store, const Step& step, const std::string& key, bool replace) {
   const DirFd& trees = store.trees();
   const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
   const Standing standing = standing_of(trees, step.id);
   if (standing == Standing::absent || standing == Standing::unfinished) return std::nullopt;
-  const std::string fresh = render_aside(store, step, key);
+  mount_files(tree_below(store, step));
+  const Backend form = is_file(trees, step.id) ? Backend::erofs : Backend::directory;
+  const std::string fresh = render_aside(store, step, key, form);
   std::optional<std::string> what;
   try {
     what = standing == Standing::broken ? std::optional<std::string>("wrong note \"rendered\"")
-                                        : differ_trees(trees.sub(step.id), trees.sub(fresh));
+                                        : differ_trees(trees, step.id, fresh);
   } catch (const Error& e) {
     what = e.brief();  // not even readable
   }
@@ -195,10 +212,13 @@ std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image
                     [&] {
                       const KeyLock prepare = store::prepare_lock(data_of(store), LockMode::shared);
                       std::vector<Damage> out;
+                      std::optional<PrivateMounts> mounts;  // of the trees below
                       for (const auto& step : plan(store, image)) {
                         if (!seen.insert(step.id).second) continue;
+                        if (!mounts && tree_below(store, step).has_files()) mounts.emplace();
                         if (auto damage = inspect_step(store, step, image.key, replace))
                           out.push_back(std::move(*damage));
+                        if (!out.empty() && !replace) break;  // what lies above rests on it
                       }
                       return out;
                     });

@@ -17,6 +17,7 @@
 #include "base/strings.h"
 #include "sys/descent.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {
@@ -177,6 +178,9 @@ class Copier {
 void copy_directory(const DirFd& from, const DirFd& into) { Copier(from, into).all(); }
 
 void copy(const Tree& tree, const DirFd& into) {
+  std::optional<PrivateMounts> mounts;
+  if (tree.has_files()) mounts.emplace();
+  mount_files(tree);
   if (tree.lowers.size() == 1 && tree.id.starts_with("deps-"))
     return copy_directory(DirFd::open(tree.lowers.front()), into);
   const DirFd merged(mount_read_only(tree));

@@ -17,6 +17,8 @@
 #include "base/strings.h"
 #include "sys/mount.h"
 #include "sys/userns.h"
+#include "tree/mount_file.h"
+#include "tree/render.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {
@@ -127,8 +129,8 @@ std::string trees_of(const Tree& tree) {
 UniqueFd mount_single(const Tree& tree, int user_namespace = -1) {
   Tree two = tree;
   const std::string trees = trees_of(tree);
-  (void)DirFd::open(trees).make_sub(".empty", 0755);
-  two.lowers.push_back(trees + "/.empty");
+  (void)DirFd::open(trees).make_sub(kEmpty, 0755);
+  two.lowers.push_back(cat(trees, "/", kEmpty));
   return mount_layers(two, nullptr, nullptr, user_namespace);
 }
 
@@ -150,7 +152,7 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
     Tree top = tree;
     top.lowers.resize(1);
     mount_single(top, user_namespace);
-    return true;
+    return tree.files.front().empty() || can_map_file(tree.files.front(), user_namespace);
   } catch (const Error& e) {
     log::debug("tree", e.what());
     return false;
@@ -158,8 +160,8 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
 }
 
 UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace) {
-  const std::string top = cat(trees_of(tree), "/.places");
-  const DirFd dir = DirFd::open(trees_of(tree)).make_sub(".places", 0755);
+  const std::string top = cat(trees_of(tree), "/", kPlaces);
+  const DirFd dir = DirFd::open(trees_of(tree)).make_sub(kPlaces, 0755);
   for (const auto& place : places) {
     const auto name = place.rfind('/') + 1;
     const DirFd parent = dir.make_path_in_root(place.substr(0, name));

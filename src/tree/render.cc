@@ -7,12 +7,15 @@
 #include <list>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "image/dependencies.h"
 #include "image/local_file.h"
 #include "image/unpack_client.h"
 #include "schema/oci/image.h"
 #include "sys/file.h"
+#include "tree/mount_file.h"
+#include "tree/record.h"
 
 namespace rkt::tree {
 namespace {
@@ -63,7 +66,7 @@ std::vector<Step> plan_layers(const store::Store& store, const store::ImageRecor
   return steps;
 }
 
-std::uint64_t render_acis(const store::Store& store, const Step& step, const DirFd& root) {
+image::UnpackStats render_acis(const store::Store& store, const Step& step, const image::TreeTarget& target) {
   std::list<UniqueFd> blobs;
   std::vector<image::AciLayer> layers;
   for (std::size_t i = 0; i < step.acis.size(); ++i) {
@@ -72,15 +75,16 @@ std::uint64_t render_acis(const store::Store& store, const Step& step, const Dir
     blobs.push_back(store.open_blob(blob));
     layers.push_back({blobs.back().get(), blob.substr(7), flat.manifest.path_whitelist, upper_whitelist(step.acis, i)});
   }
-  return image::unpack_acis(layers, root, image::UnpackLimits{});
+  return image::unpack_acis(layers, target, image::UnpackLimits{});
 }
 
-std::uint64_t render_layer(const store::Store& store, const Step& step, const DirFd& root) {
+image::UnpackStats render_layer(const store::Store& store, const Step& step, const image::TreeTarget& target) {
   const UniqueFd blob = store.open_blob(step.blob);
   std::list<DirFd> dirs;
   image::OciLayer layer;
   for (const auto& id : step.below) {
-    dirs.push_back(store.trees().sub(id + "/rootfs"));
+    // By path: the store's descriptor does not lead to what is mounted in this namespace.
+    dirs.push_back(DirFd::open(cat(store.path(), "/tree/", id, "/rootfs")));
     layer.lowers.push_back(&dirs.back());
   }
   layer.file = blob.get();
@@ -88,7 +92,46 @@ std::uint64_t render_layer(const store::Store& store, const Step& step, const Di
   layer.digest = step.blob;
   layer.digest[6] = ':';  // "sha256-HEX" -> "sha256:HEX"
   layer.diff_id = step.diff_id;
-  return image::unpack_oci_layer(layer, root, image::UnpackLimits{}).bytes;
+  return image::unpack_oci_layer(layer, target, image::UnpackLimits{});
+}
+
+image::UnpackStats render_to(const store::Store& store, const Step& step, const image::TreeTarget& target) {
+  return step.acis.empty() ? render_layer(store, step, target) : render_acis(store, step, target);
+}
+
+// The file system's UUID: from the tree's id, so that the same tree is the same file everywhere.
+std::string uuid_of(const std::string& id) { return id.substr(id.rfind('-') + 1).substr(0, 32); }
+
+UniqueFd scratch_file(const DirFd& dir) {
+  UniqueFd scratch = dir.open_file("scratch", O_RDWR | O_CREAT | O_EXCL, 0600);
+  dir.unlink("scratch");
+  return scratch;
+}
+
+std::uint64_t render_file(const store::Store& store, const Step& step, const DirFd& dir) {
+  UniqueFd image = dir.open_file(kTreeFile, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  const UniqueFd scratch = scratch_file(dir);
+  const auto stats = render_to(store, step, {.image = image.get(), .scratch = scratch.get(), .uuid = uuid_of(step.id)});
+  image.reset();
+  write_record(dir, stats.tree_digest);
+  return stats.tree_size;
+}
+
+// Returns the size on disk.
+std::uint64_t render_in_form(const store::Store& store, const Step& step, const DirFd& dir, const DirFd& root,
+                             Backend backend) {
+  if (wants_file(store, backend)) {
+    try {
+      const std::uint64_t size = render_file(store, step, dir);
+      if (backend == Backend::erofs || can_mount(store, dir)) return size;
+    } catch (const Error& e) {
+      if (e.code() != Errc::unsupported) throw;
+      log::debug("tree", cat("tree ", step.id, " becomes directories: ", e.brief()));
+    }
+    dir.unlink(kTreeFile);
+    dir.unlink("digest");
+  }
+  return render_to(store, step, {.directory = &root, .uuid = {}}).bytes;
 }
 
 }  // namespace
@@ -131,19 +174,23 @@ void remove_remnants(const DirFd& trees, const std::string& id) {
     if (name.starts_with(prefix)) trees.remove_tree(name);
 }
 
-std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key) {
+bool is_file(const DirFd& trees, const std::string& id) {
+  return trees.exists(cat(id, "/", kTreeFile)) || trees.exists(cat(id, "/", kRecord));
+}
+
+std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend) {
   const DirFd& trees = store.trees();
   const std::string name = cat(".", step.id, ".", image::unique_name("new"));
   const DirFd dir = trees.make_sub(name, 0755);
   try {
     const DirFd root = dir.make_sub("rootfs", 0755);
     if (::fchmod(root.get(), 0755) < 0) throw Error::from_errno("set the mode of a tree");
-    const std::uint64_t bytes = step.acis.empty() ? render_layer(store, step, root) : render_acis(store, step, root);
+    const std::uint64_t size = render_in_form(store, step, dir, root, backend);
     std::string lower;
     for (const auto& id : step.below) lower += cat(id, "\n");
     if (step.acis.empty()) write_file(dir, "lower", lower, 0644);
     write_file(dir, "image", image_key, 0644);
-    write_file(dir, "size", cat(bytes), 0644);
+    write_file(dir, "size", cat(size), 0644);
     write_file(dir, "rendered", boot_id(), 0644);
   } catch (const Error&) {
     trees.remove_tree(name);

@@ -28,11 +28,24 @@ std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRe
 std::string chain_tree_id(const std::string& chain_id);
 
 /// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The
-/// trees below must be there. Under the step's tree lock.
-std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key);
+/// trees below must be there, and mounted (mount_files). Under the step's tree lock. What one file cannot hold becomes
+/// directories.
+std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend);
 
 /// Whether the tree is complete: rendered in this boot, or known to be on disk.
 bool is_ready(const DirFd& trees, const std::string& id);
+
+/// The trees that a step goes on top of; empty for the lowest.
+Tree tree_below(const store::Store& store, const Step& step);
+
+/// Whether the tree is one file, or was one before somebody removed that.
+inline constexpr const char* kTreeFile = "rootfs.erofs";
+bool is_file(const DirFd& trees, const std::string& id);
+
+/// In cas/tree: an empty directory, a lower where an overlay needs one more.
+inline constexpr const char* kEmpty = ".empty";
+/// And a lower that holds places to mount something on.
+inline constexpr const char* kPlaces = ".places";
 
 /// Removes what killed processes left of this tree, and the tree itself when it is there. Under its lock.
 void remove_remnants(const DirFd& trees, const std::string& id);

@@ -4,18 +4,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/mount.h"
+#include "tree/record.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
 namespace {
-
-std::string rootfs_path(const store::Store& store, const std::string& id) {
-  return cat(store.path(), "/tree/", id, "/rootfs");
-}
 
 void check_id(const std::string& id) {
   const bool known = id.starts_with("deps-sha512-") || id.starts_with("chain-sha");
@@ -24,8 +24,14 @@ void check_id(const std::string& id) {
 }
 
 Tree tree_of(const store::Store& store, const std::string& id, const std::vector<std::string>& below) {
-  Tree tree{id, {rootfs_path(store, id)}};
-  for (const auto& lower : below) tree.lowers.push_back(rootfs_path(store, lower));
+  Tree tree{.id = id, .lowers = {}, .files = {}};
+  const auto add = [&](const std::string& one) {
+    tree.lowers.push_back(cat(store.path(), "/tree/", one, "/rootfs"));
+    tree.files.push_back(is_file(store.trees(), one) ? cat(store.path(), "/tree/", one, "/", kTreeFile)
+                                                     : std::string());
+  };
+  add(id);
+  for (const auto& lower : below) add(lower);
   return tree;
 }
 
@@ -50,36 +56,89 @@ void note_size(store::Store& store, const store::ImageRecord& image, const std::
 
 }  // namespace
 
+bool Tree::has_files() const {
+  return std::ranges::any_of(files, [](const std::string& f) { return !f.empty(); });
+}
+
+Backend parse_backend(std::string_view text) {
+  if (text == "auto") return Backend::automatic;
+  if (text == "erofs") return Backend::erofs;
+  if (text == "dir") return Backend::directory;
+  throw Error(Errc::usage, cat("unknown form of trees ", quoted(text), ", must be \"auto\", \"erofs\" or \"dir\""));
+}
+
 std::string tree_id(const store::Store& store, const store::ImageRecord& image) {
   if (image.kind != store::ImageKind::aci && !image.chain.empty()) return chain_tree_id(image.chain.back());
   return plan(store, image).back().id;
 }
 
-Tree render(store::Store& store, const store::ImageRecord& image) {
+namespace {
+
+bool has_right_form(const Tree& tree, const Options& options) {
+  return options.backend != Backend::directory || !tree.has_files();
+}
+
+// Of the tree alone, not of those below it.
+bool usable(const store::Store& store, const std::string& id, const Options& options) {
+  if (!is_ready(store.trees(), id) || !has_right_form(tree_of(store, id, {}), options)) return false;
+  if (!options.check || record_holds(store.trees(), id)) return true;
+  log::note("tree", cat("warning: tree ", id, " was changed on disk, rendering it again"));
+  return false;
+}
+
+bool all_hold(const store::Store& store, const std::string& top, const std::vector<std::string>& below) {
+  return record_holds(store.trees(), top) &&
+         std::ranges::all_of(below, [&](const std::string& id) { return record_holds(store.trees(), id); });
+}
+
+Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
+  const DirFd& trees = store.trees();
+  const KeyLock prepare =
+      store::prepare_lock(data_of(store), LockMode::shared);  // nothing below is collected meanwhile
+  const std::vector<Step> steps = plan(store, image);
+  std::optional<PrivateMounts> mounts;  // of the trees below
+  for (const auto& step : steps) {
+    if (usable(store, step.id, options)) continue;
+    const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
+    // Somebody else may have made it while this one waited.
+    if (is_ready(trees, step.id) && has_right_form(tree_of(store, step.id, {}), options) &&
+        (!options.check || record_holds(trees, step.id)))
+      continue;
+    const Tree below = tree_below(store, step);
+    if (below.has_files() && !mounts) mounts.emplace();
+    mount_files(below);
+    remove_remnants(trees, step.id);
+    trees.rename(render_aside(store, step, image.key, options.backend), trees, step.id);
+    log::debug("tree", cat("rendered tree ", step.id, is_file(trees, step.id) ? " as a file" : ""));
+  }
+  note_size(store, image, steps);
+  return tree_of(store, steps.back().id, steps.back().below);
+}
+
+}  // namespace
+
+Tree render(store::Store& store, const store::ImageRecord& image, const Options& options) {
   return in_context([&] { return cat("render image ", quoted(image.name)); },
                     [&] {
                       // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
                       // the top one tells for all.
                       const std::string top = tree_id(store, image);
-                      const DirFd& trees = store.trees();
-                      if (is_ready(trees, top)) return tree_of(store, top, ids_below_top(image));
-                      const KeyLock prepare = store::prepare_lock(
-                          data_of(store), LockMode::shared);  // nothing below is collected meanwhile
-                      const std::vector<Step> steps = plan(store, image);
-                      for (const auto& step : steps) {
-                        if (is_ready(trees, step.id)) continue;
-                        const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
-                        if (is_ready(trees, step.id)) continue;
-                        remove_remnants(trees, step.id);
-                        trees.rename(render_aside(store, step, image.key), trees, step.id);
-                        log::debug("tree", cat("rendered tree ", step.id));
+                      if (is_ready(store.trees(), top)) {
+                        const auto below = ids_below_top(image);
+                        Tree tree = tree_of(store, top, below);
+                        if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below)))
+                          return tree;
                       }
-                      note_size(store, image, steps);
-                      return tree_of(store, steps.back().id, steps.back().below);
+                      return render_steps(store, image, options);
                     });
 }
 
-Tree open(const store::Store& store, const std::string& id) {
+Tree tree_below(const store::Store& store, const Step& step) {
+  if (step.below.empty()) return {};
+  return tree_of(store, step.below.front(), {step.below.begin() + 1, step.below.end()});
+}
+
+Tree open(const store::Store& store, const std::string& id, const Options& options) {
   check_id(id);
   const DirFd& trees = store.trees();
   if (!is_ready(trees, id)) throw Error(Errc::not_found, cat("tree ", quoted(id), " is not rendered"));
@@ -91,6 +150,9 @@ Tree open(const store::Store& store, const std::string& id) {
       check_id(below.back());
     }
   }
+  if (options.check && !all_hold(store, id, below))
+    throw Error(Errc::untrusted, cat("tree ", quoted(id), " was changed on disk"))
+        .hint("rkt image verify makes it again");
   return tree_of(store, id, below);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rendered trees below DATA/cas/tree, ready to be overlay lowers: one directory per ACI chain or per Docker/OCI layer.
-// Rendering is done once however many processes ask (tree lock); a tree exists complete or not at all
-// (on-disk-format.md).
+// Rendered trees below DATA/cas/tree, ready to be overlay lowers: one per ACI chain or per Docker/OCI layer, either as
+// a directory or as one EROFS file that is mounted where it is needed, in a mount namespace of its own. Rendering is
+// done once however many processes ask (tree lock); a tree exists complete or not at all (on-disk-format.md).
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,31 @@ namespace rkt::tree {
 struct Tree {
   std::string id;                   ///< treeStoreID: "deps-sha512-…" (ACI) or "chain-sha256-…" (Docker/OCI, top layer)
   std::vector<std::string> lowers;  ///< rootfs directories, top first, absolute paths below DATA/cas/tree
+  std::vector<std::string> files;   ///< for each: the EROFS file that is its content, or "". See mount_files()
+  bool has_files() const;
+};
+
+/// --tree-backend: the form of trees that are made.
+enum class Backend {
+  automatic,  ///< one file where this kernel mounts such files, else directories
+  erofs,      ///< one file; where it cannot be mounted that is an error
+  directory,  ///< directories; a tree that is one file is made again
+};
+Backend parse_backend(std::string_view text);  ///< "auto", "erofs", "dir"; throws Errc::usage
+
+struct Options {
+  Backend backend = Backend::automatic;
+  bool check = true;  ///< a tree whose record no longer holds (record.h) is not used; false: --insecure-options=ondisk
 };
 
 /// Renders what is missing (needs root) and returns the tree. Fast when rendered: one small file is read. Does not wait
-/// for the disk: a tree that a power cut may have cut short is rendered again.
-Tree render(store::Store& store, const store::ImageRecord& image);
+/// for the disk: a tree that a power cut may have cut short is rendered again, and so is one that was changed on disk,
+/// with a warning.
+Tree render(store::Store& store, const store::ImageRecord& image, const Options& options = {});
 /// The id that render() would return, from the index alone.
 std::string tree_id(const store::Store& store, const store::ImageRecord& image);
-/// Only looks: throws Errc::not_found when it is not rendered.
-Tree open(const store::Store& store, const std::string& tree_id);
+/// Only looks: throws Errc::not_found when it is not rendered, Errc::untrusted when it was changed on disk.
+Tree open(const store::Store& store, const std::string& tree_id, const Options& options = {});
 /// Writes the file system of the trees back and marks them as on disk for good (`prepare`).
 void sync(const store::Store& store);
 
@@ -49,6 +65,11 @@ std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image
 /// Names below cas/tree that are no tree and nobody's work in progress.
 std::vector<std::string> stray_names(const store::Store& store);
 
+/// Mounts the files of a tree at its `lowers`, read-only, where that is not done yet. The caller is in a mount
+/// namespace of its own; all members below that take a Tree need it to have been called there when the tree has files,
+/// but copy(), which makes one for itself, and can_map_owners().
+void mount_files(const Tree& tree);
+bool files_mounted(const Tree& tree);  ///< whether that has been done in this mount namespace
 /// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes,
 /// times, xattrs, hard links, devices, holes.
 void copy(const Tree& tree, const DirFd& into);

@@ -164,7 +164,7 @@ def test_a_flipped_bit_in_a_tree_is_found_and_rendered_again(rkt, request, kind)
     image = request.getfixturevalue("aci_url" if kind == "aci" else "docker_ref")
     flip_in_trees(rkt)
     found = check(rkt, code=254)
-    assert len(found) == 1 and found[0].startswith("tree ") and "marked" in found[0], found
+    assert len(found) == 1 and found[0].startswith("tree ") and ("marked" in found[0] or "of the tree's file" in found[0]), found
     found = check(rkt, "--repair", code=0)
     assert found[0].endswith("; rendered again")
     assert check(rkt, code=0) == []
@@ -184,7 +184,7 @@ def test_pods_go_on_while_their_damaged_tree_is_replaced(rkt):
     rkt("status", "--wait=30s", uuid)
     rkt("gc", "--grace-period=0s", code=0)
     rkt("image", "gc", "--grace-period=0s", code=0)
-    assert list((rkt.data / "cas" / "tree").iterdir()) == []
+    assert [f.name for f in (rkt.data / "cas" / "tree").iterdir() if f.name != ".empty"] == []
 
 
 def test_rows_that_lie_are_written_again_from_their_blobs(rkt, docker_ref, aci_url):
@@ -237,7 +237,7 @@ def test_any_bit_anywhere_is_found(rkt, docker_ref):
     seed = int(os.environ.get("RKT_SEED", random.randrange(1 << 30)))
     rng = random.Random(seed)
     files = [f for where in ("blobs", "tree") for f in sorted((rkt.data / "cas" / where).rglob("*"))
-             if f.is_file() and not f.is_symlink() and f.stat().st_size > 0 and f.name not in ("rendered", "image")]
+             if f.is_file() and not f.is_symlink() and f.stat().st_size > 0 and f.name not in ("rendered", "image", ".erofs")]
     for _ in range(12):
         path = rng.choice(files)
         size = path.stat().st_size
@@ -252,6 +252,8 @@ def test_any_bit_anywhere_is_found(rkt, docker_ref):
         with open(path, "r+b") as f:
             f.seek(at)
             f.write(bytes([byte]))
+        if path.name == "rootfs.erofs":  # its times changed
+            check(rkt, "--repair", code=0)
     assert check(rkt, code=0) == [], seed
 
 

@@ -7,6 +7,7 @@
 #include "sys/tempdir.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/unpack/aci.h"
+#include "worker/unpack/directory_tree.h"
 #include "worker/unpack/oci.h"
 
 namespace {
@@ -29,8 +30,8 @@ struct Place {
   void check(unpack::Staging::Kind kind, Unpack&& body) {
     {
       const bool layer = kind == unpack::Staging::Kind::layer;
-      unpack::Staging tree(top.make_sub("tree"), kind, unpack::Below(layer ? lower.clone() : DirFd()),
-                           ::geteuid() == 0);
+      unpack::DirectoryTree directory(top.make_sub("tree"), ::geteuid() == 0);
+      unpack::Staging tree(directory, kind, unpack::Below(layer ? lower.clone() : DirFd()));
       fuzz::tolerate([&] { body(tree); });
     }
     require(out.names().empty());

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RKT_BUILD", os.path.join(REPO, "build"))
+TREES = [f"--tree-backend={form}" for form in os.environ.get("RKT_TREES", "").split()]  # all tests, on one form of trees
 ARCH = {"x86_64": "amd64"}.get(platform.machine(), platform.machine())
 BUSYBOX_TOOLS = ("sh cat echo env false grep head hostname id kill ls mkdir mount mv nc ps pwd readlink rm seq sleep sort stat sync "
                  "tail tee test touch tr true umount uname wc wget yes ip ping stty tty dd chmod chown mknod ln cp find sed awk "
@@ -178,7 +179,7 @@ class Rkt:
         self.children = []
 
     def argv(self, *args):
-        return [self.bin, f"--dir={self.data}", f"--local-config={self.etc}", f"--system-config={self.sys}", *map(str, args)]
+        return [self.bin, f"--dir={self.data}", f"--local-config={self.etc}", f"--system-config={self.sys}", *TREES, *map(str, args)]
 
     def __call__(self, *args, code=None, input=None, timeout=120, env=None, cwd=None, **popen):
         """Runs to the end. `code`: the exit status it must have."""

@@ -24,7 +24,7 @@ export PATH=/rkt/bin:/bin HOME=/root
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir /sys/fs/cgroup/tests; echo $$ >/sys/fs/cgroup/tests/cgroup.procs
-for m in /lib/modules/*.ko; do insmod $m; done
+for again in 1 2; do for m in /lib/modules/*.ko; do insmod $m 2>/dev/null; done; done  # whatever order they need
 ip link set lo up
 exec 3>/dev/ttyS1; stty -F /dev/ttyS1 raw
 for step in /scripts/[0-9]*; do

@@ -9,6 +9,7 @@
 #include "sys/file.h"
 #include "sys/tempdir.h"
 #include "worker/unpack/archive_for_test.h"
+#include "worker/unpack/tree_for_test.h"
 
 namespace rkt::unpack {
 namespace {
@@ -70,7 +71,7 @@ TEST(ScanAci, BoundsTheManifest) {
   EXPECT_THAT(error_of([&] { scan_aci(fd.get(), {}, manifest); }), HasSubstr("tarball"));
 }
 
-class RenderAcis : public testing::Test {
+class RenderAcis : public testing::TestWithParam<Form> {
  protected:
   struct Image {
     std::vector<test::Member> members;
@@ -87,71 +88,67 @@ class RenderAcis : public testing::Test {
       request.archives.push_back({.digest = sha512_hex(tar), .whitelist = i.whitelist, .upper_whitelist = i.upper});
       files.push_back(owned.emplace_back(file_of(tar)).get());
     }
-    Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+    Staging staging(*tree, Staging::Kind::plain, Below());
     return error_of([&] { unpack_acis(request, files, staging); });
   }
-  std::string text(const std::string& name) { return read_file(root.dir(), name); }
-  ino_t inode(const std::string& name) {
-    struct stat st{};
-    EXPECT_EQ(::fstatat(root.dir().get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW), 0) << name;
-    return st.st_ino;
-  }
-  TempDir root;
+  std::string text(const std::string& name) { return tree.text(name); }
+  test::TreeForTest tree{GetParam()};
 };
+INSTANTIATE_TEST_SUITE_P(Forms, RenderAcis, testing::Values(Form::directory, Form::erofs), test::form_name);
 
-TEST_F(RenderAcis, UpperFilesWinAndLowerOnesFillIn) {
+TEST_P(RenderAcis, UpperFilesWinAndLowerOnesFillIn) {
   ASSERT_EQ(render({{{file("rootfs/a", "upper")}}, {{file("rootfs/a", "lower"), file("rootfs/b", "lower")}}}),
             "no error");
   EXPECT_EQ(text("a"), "upper");
   EXPECT_EQ(text("b"), "lower");
-  EXPECT_FALSE(root.dir().exists("manifest"));
+  EXPECT_FALSE(tree.exists("manifest"));
 }
 
-TEST_F(RenderAcis, TheLastDuplicateWinsWhole) {
+TEST_P(RenderAcis, TheLastDuplicateWinsWhole) {
   ASSERT_EQ(render({{{file("rootfs/a", "a long first copy"), file("rootfs/a", "short")}}}), "no error");
   EXPECT_EQ(text("a"), "short");
 }
 
-TEST_F(RenderAcis, EntriesBelowALinkAreSkipped) {
+TEST_P(RenderAcis, EntriesBelowALinkAreSkipped) {
   ASSERT_EQ(render({{{symlink("rootfs/out", "/tmp"), file("rootfs/out/rkt-unpack-escape", "x")}}}), "no error");
   EXPECT_NE(::access("/tmp/rkt-unpack-escape", F_OK), 0);
 }
 
-TEST_F(RenderAcis, AnotherDigestIsRefused) {
+TEST_P(RenderAcis, AnotherDigestIsRefused) {
   const UniqueFd fd = file_of(tar_of({file("manifest", "{}"), dir("rootfs")}));
   const Request request{.operation = Operation::unpack_acis, .archives = {{.digest = std::string(128, '0')}}};
-  Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+  Staging staging(*tree, Staging::Kind::plain, Below());
   EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }),
               HasSubstr("image hash does not match expected"));
 }
 
-TEST_F(RenderAcis, AHardLinkGetsItsOwnImagesContentWhenAnUpperImageReplacedTheTarget) {
+TEST_P(RenderAcis, AHardLinkGetsItsOwnImagesContentWhenAnUpperImageReplacedTheTarget) {
   ASSERT_EQ(render({{{file("rootfs/a", "upper")}}, {{file("rootfs/a", "lower"), hard_link("rootfs/b", "rootfs/a")}}}),
             "no error");
   EXPECT_EQ(text("a"), "upper");
   EXPECT_EQ(text("b"), "lower");
 }
 
-TEST_F(RenderAcis, HardLinksToAFileThatIsNotWhitelistedShareItsContent) {
+TEST_P(RenderAcis, HardLinksToAFileThatIsNotWhitelistedShareItsContent) {
   ASSERT_EQ(
       render({{{file("rootfs/a", "content"), hard_link("rootfs/b", "rootfs/a"), hard_link("rootfs/c", "rootfs/b")},
                {"/b", "/c"}}}),
       "no error");
-  EXPECT_FALSE(root.dir().exists("a"));
+  EXPECT_FALSE(tree.exists("a"));
   EXPECT_EQ(text("b"), "content");
-  EXPECT_EQ(inode("b"), inode("c"));
+  EXPECT_EQ(tree.look("b").inode, tree.look("c").inode);
 }
 
-TEST_F(RenderAcis, AHardLinkToNothingIsRefused) {
+TEST_P(RenderAcis, AHardLinkToNothingIsRefused) {
   EXPECT_THAT(render({{{hard_link("rootfs/b", "rootfs/a")}}}), HasSubstr("which the image lacks"));
   EXPECT_THAT(render({{{hard_link("rootfs/b", "manifest")}}}), HasSubstr("outside rootfs"));
 }
 
-TEST_F(RenderAcis, LimitsHold) {
+TEST_P(RenderAcis, LimitsHold) {
   const std::string tar = tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", std::string(1000, 'x'))});
   const UniqueFd fd = file_of(tar);
   Request request{.operation = Operation::unpack_acis, .limits = {.bytes = 999}, .archives = {{}}};
-  Staging staging(root.dir().clone(), Staging::Kind::plain, Below(), false);
+  Staging staging(*tree, Staging::Kind::plain, Below());
   EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }), HasSubstr("more than 999 bytes"));
   request.limits = {.entries = 2};
   EXPECT_THAT(error_of([&] { unpack_acis(request, {fd.get()}, staging); }), HasSubstr("more than 2 entries"));
@@ -161,14 +158,16 @@ TEST(ExtractAci, WritesManifestAndRootfsAndRefusesChildrenOfLinks) {
   const TempDir to;
   const UniqueFd good = file_of(
       tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", "x"), hard_link("rootfs/b", "rootfs/a")}));
-  Staging staging(to.dir().clone(), Staging::Kind::plain, Below(), false);
+  DirectoryTree tree(to.dir().clone(), false);
+  Staging staging(tree, Staging::Kind::plain, Below());
   extract_aci(good.get(), {}, staging);
   EXPECT_EQ(read_file(to.dir(), "manifest"), "{}");
   EXPECT_EQ(read_file(to.dir(), "rootfs/b"), "x");
   const TempDir other;
   const UniqueFd bad =
       file_of(tar_of({file("manifest", "{}"), dir("rootfs"), symlink("rootfs/l", "/tmp"), file("rootfs/l/x", "")}));
-  Staging second(other.dir().clone(), Staging::Kind::plain, Below(), false);
+  DirectoryTree second_tree(other.dir().clone(), false);
+  Staging second(second_tree, Staging::Kind::plain, Below());
   EXPECT_THAT(error_of([&] { extract_aci(bad.get(), {}, second); }), HasSubstr("is a symbolic link"));
 }
 

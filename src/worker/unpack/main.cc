@@ -13,6 +13,8 @@
 #include "sys/channel.h"
 #include "sys/file.h"
 #include "worker/unpack/aci.h"
+#include "worker/unpack/directory_tree.h"
+#include "worker/unpack/erofs_tree.h"
 #include "worker/unpack/hasher.h"
 #include "worker/unpack/oci.h"
 #include "worker/unpack/pack.h"
@@ -27,8 +29,7 @@ constexpr std::size_t kMaxRequest = std::size_t{256} << 20;
 // A request with its descriptors sorted into their roles.
 struct Job {
   Request request;
-  std::vector<UniqueFd> files, lowers;
-  UniqueFd target;
+  std::vector<UniqueFd> files, targets, lowers;
 };
 
 Job receive(Channel& channel) {
@@ -38,34 +39,58 @@ Job receive(Channel& channel) {
   auto& fds = message->fds;
   Job job{.request = parse_request(read_all(fds.front().get(), "unpack request", kMaxRequest)),
           .files = {},
-          .lowers = {},
-          .target = {}};
+          .targets = {},
+          .lowers = {}};
   const std::size_t files = job.request.archives.size();
-  const std::size_t targets = target_of(job.request.operation) == Target::none ? 0 : 1;
+  const Target target = target_of(job.request);
+  const std::size_t targets = target == Target::none ? 0 : target == Target::tree_file ? 2 : 1;
   if (fds.size() < 1 + files + targets) throw Error(Errc::invalid, "unpack request lacks descriptors");
   auto next = fds.begin() + 1;
   for (std::size_t i = 0; i < files; ++i) job.files.push_back(std::move(*next++));
-  if (targets == 1) job.target = std::move(*next++);
+  for (std::size_t i = 0; i < targets; ++i) job.targets.push_back(std::move(*next++));
   for (; next != fds.end(); ++next) job.lowers.push_back(std::move(*next));
   return job;
 }
 
-void send_opaque_marks(Channel& channel, const Staging& staging) {
-  for (const auto& path : staging.opaque_paths()) {
-    const DirFd dir = staging.open_directory(path);
+void send_opaque_marks(Channel& channel, const DirectoryTree& tree) {
+  for (const auto& path : tree.opaque_paths()) {
+    const DirFd dir = tree.open_directory(path);
     channel.send(kOpaqueMessage, {dir.get()});
   }
 }
 
-Reply unpack_tree(Channel& channel, const Job& job, Inside inside, const std::vector<int>& files) {
-  const bool layer = job.request.operation == Operation::unpack_layer;
-  Staging staging(std::move(inside.target), layer ? Staging::Kind::layer : Staging::Kind::plain,
-                  Below(std::move(inside.below)), ::geteuid() == 0);
-  if (job.request.operation == Operation::unpack_acis) return unpack_acis(job.request, files, staging);
-  if (job.request.operation == Operation::unpack_layout) return unpack_layout(files.at(0), job.request.limits, staging);
-  if (job.request.operation == Operation::extract_aci) return extract_aci(files.at(0), job.request.limits, staging);
-  const Reply reply = unpack_layer(files.at(0), job.request.archives.at(0), job.request.limits, staging);
-  send_opaque_marks(channel, staging);
+Reply unpack_into(NewTree& tree, const Request& request, DirFd below, const std::vector<int>& files) {
+  const bool layer = request.operation == Operation::unpack_layer;
+  Staging staging(tree, layer ? Staging::Kind::layer : Staging::Kind::plain, Below(std::move(below)));
+  if (request.operation == Operation::unpack_acis) return unpack_acis(request, files, staging);
+  if (request.operation == Operation::unpack_layout) return unpack_layout(files.at(0), request.limits, staging);
+  if (request.operation == Operation::extract_aci) return extract_aci(files.at(0), request.limits, staging);
+  return unpack_layer(files.at(0), request.archives.at(0), request.limits, staging);
+}
+
+Reply make_directory_tree(Channel& channel, const Request& request, Inside inside, const std::vector<int>& files) {
+  DirectoryTree tree(std::move(inside.target), ::geteuid() == 0);
+  Reply reply = unpack_into(tree, request, std::move(inside.below), files);
+  send_opaque_marks(channel, tree);
+  return reply;
+}
+
+ErofsTree::Uuid uuid_of(const Request& request) {
+  ErofsTree::Uuid uuid{};
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    const auto byte =
+        parse_int<std::uint8_t>(std::string_view(request.uuid).substr(std::min(i * 2, request.uuid.size()), 2), 16);
+    if (!byte) throw Error(Errc::invalid, "unpack request has a bad UUID");
+    uuid[i] = *byte;
+  }
+  return uuid;
+}
+
+Reply make_tree_file(const Job& job, Inside inside, const std::vector<int>& files) {
+  ErofsTree tree(job.targets.at(0).get(), job.targets.at(1).get(), uuid_of(job.request));
+  Reply reply = unpack_into(tree, job.request, std::move(inside.below), files);
+  reply.tree_digest = tree.digest();
+  reply.tree_size = tree.bytes();
   return reply;
 }
 
@@ -73,29 +98,39 @@ Reply unpack_tree(Channel& channel, const Job& job, Inside inside, const std::ve
 Reply pack(Channel& channel, const Job& job, const Inside& inside) {
   if (!inside.below) throw Error(Errc::invalid, "nothing to pack");
   const std::string manifest = read_all(job.files.at(0).get(), "manifest", kMaxManifest);
-  return pack_aci(inside.below, manifest, job.request.shift, job.target.get(),
+  return pack_aci(inside.below, manifest, job.request.shift, job.targets.at(0).get(),
                   [&](std::string_view line) { channel.send(cat(kNotePrefix, line)); });
 }
 
-Powers powers_for(Operation op) {
-  if (op == Operation::pack_aci) return Powers::read_tree;
-  return target_of(op) == Target::directory ? Powers::write_tree : Powers::none;
+Powers powers_for(const Request& request) {
+  if (request.operation == Operation::pack_aci) return Powers::read_tree;
+  switch (target_of(request)) {
+    case Target::directory:
+      return Powers::write_tree;
+    case Target::tree_file:
+      return Powers::read_tree;
+    case Target::file:
+    case Target::none:
+      return Powers::none;
+  }
+  return Powers::none;
 }
 
 void serve(Channel& channel) {
   Job job = receive(channel);
-  const bool writes = target_of(job.request.operation) == Target::directory;
-  const Inside inside = enter_sandbox(writes ? std::move(job.target) : UniqueFd(), std::move(job.lowers));
-  drop_privileges(powers_for(job.request.operation));
+  const Target target = target_of(job.request);
+  Inside inside =
+      enter_sandbox(target == Target::directory ? std::move(job.targets.at(0)) : UniqueFd(), std::move(job.lowers));
+  drop_privileges(powers_for(job.request));
   if (job.request.operation == Operation::pack_aci) return channel.send(encode(pack(channel, job, inside)));
   std::vector<int> files;
   files.reserve(job.files.size());
   for (const auto& f : job.files) files.push_back(f.get());
-  if (writes)
-    return channel.send(encode(
-        unpack_tree(channel, job, {inside.target.clone(), inside.below ? inside.below.clone() : DirFd()}, files)));
+  if (target == Target::directory)
+    return channel.send(encode(make_directory_tree(channel, job.request, std::move(inside), files)));
+  if (target == Target::tree_file) return channel.send(encode(make_tree_file(job, std::move(inside), files)));
   if (job.request.operation == Operation::decompress)
-    return channel.send(encode(decompress(files.at(0), job.request.limits, job.target.get())));
+    return channel.send(encode(decompress(files.at(0), job.request.limits, job.targets.at(0).get())));
   if (job.request.operation == Operation::digest)
     return channel.send(
         encode(Reply{.digest = file_digest(files.at(0), Digest::parse(job.request.archives.at(0).digest))}));

@@ -10,6 +10,7 @@
 #include "sys/file.h"
 #include "sys/tempdir.h"
 #include "worker/unpack/archive_for_test.h"
+#include "worker/unpack/tree_for_test.h"
 
 namespace rkt::unpack {
 namespace {
@@ -24,7 +25,7 @@ using test::tar_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class UnpackLayer : public testing::Test {
+class UnpackLayer : public testing::TestWithParam<Form> {
  protected:
   std::string unpack(const std::vector<test::Member>& members) {
     const std::string tar = tar_of(members), packed = tar_of(members, "gzip");
@@ -32,18 +33,17 @@ class UnpackLayer : public testing::Test {
   }
   std::string unpack(const std::string& bytes, const Request::Archive& archive) {
     const UniqueFd fd = file_of(bytes);
-    Staging staging(root.dir().clone(), Staging::Kind::layer, Below(lower.dir().clone()), false);
-    return error_of([&] {
-      unpack_layer(fd.get(), archive, {}, staging);
-      opaque.assign(staging.opaque_paths().begin(), staging.opaque_paths().end());
-    });
+    tree = std::make_unique<test::TreeForTest>(GetParam());
+    Staging staging(**tree, Staging::Kind::layer, Below(lower.dir().clone()));
+    return error_of([&] { unpack_layer(fd.get(), archive, {}, staging); });
   }
-  std::string text(const std::string& name) { return read_file(root.dir(), name); }
-  TempDir root, lower;
-  std::vector<std::string> opaque;
+  std::string text(const std::string& name) { return tree->text(name); }
+  TempDir lower;
+  std::unique_ptr<test::TreeForTest> tree;
 };
+INSTANTIATE_TEST_SUITE_P(Forms, UnpackLayer, testing::Values(Form::directory, Form::erofs), test::form_name);
 
-TEST_F(UnpackLayer, ChecksBothDigests) {
+TEST_P(UnpackLayer, ChecksBothDigests) {
   const std::vector<test::Member> members = {file("f", "x")};
   const std::string tar = tar_of(members), packed = tar_of(members, "gzip");
   const std::string digest = "sha256:" + sha256_hex(packed), diff = "sha256:" + sha256_hex(tar);
@@ -57,74 +57,73 @@ TEST_F(UnpackLayer, ChecksBothDigests) {
   EXPECT_THAT(unpack(packed, {.digest = "sha256", .diff_id = diff}), HasSubstr("malformed"));
 }
 
-TEST_F(UnpackLayer, HashesWhatFollowsTheTarsEnd) {
+TEST_P(UnpackLayer, HashesWhatFollowsTheTarsEnd) {
   const std::string tar = tar_of({file("f", "x")}) + std::string(5000, '\0') + "trailing garbage";
   EXPECT_EQ(unpack(tar, {.digest = "sha256:" + sha256_hex(tar), .diff_id = "sha512:" + sha512_hex(tar)}), "no error");
 }
 
-TEST_F(UnpackLayer, ADamagedFileIsAWrongDigestFirst) {
+TEST_P(UnpackLayer, ADamagedFileIsAWrongDigestFirst) {
   std::string packed = tar_of({file("f", "x")}, "gzip");
   const std::string digest = "sha256:" + sha256_hex(packed);
   packed[packed.size() / 2] = static_cast<char>(~packed[packed.size() / 2]);
   EXPECT_THAT(unpack(packed, {.digest = digest, .diff_id = ""}), HasSubstr("layer digest does not match"));
 }
 
-TEST_F(UnpackLayer, WhatIsNoTarIsAnErrorNotAnEmptyLayer) {
+TEST_P(UnpackLayer, WhatIsNoTarIsAnErrorNotAnEmptyLayer) {
   const std::string text = "#!/bin/sh\n";
   EXPECT_EQ(unpack(text, {.digest = "sha256:" + sha256_hex(text), .diff_id = ""}),
             "no type returned from DetectFileType?");
 }
 
-TEST_F(UnpackLayer, SiblingsOfTheSameLayerSurviveAnOpaqueMarkWhereverItStands) {
+TEST_P(UnpackLayer, SiblingsOfTheSameLayerSurviveAnOpaqueMarkWhereverItStands) {
   EXPECT_EQ(unpack({file("d/before", "1"), file("d/.wh..wh..opq", ""), file("d/after", "2")}), "no error");
   EXPECT_EQ(text("d/before"), "1");
   EXPECT_EQ(text("d/after"), "2");
-  EXPECT_THAT(opaque, ElementsAre("d"));
-  EXPECT_FALSE(root.dir().exists("d/.wh..wh..opq"));
+  EXPECT_THAT(tree->opaque(), ElementsAre("d"));
+  EXPECT_FALSE(tree->exists("d/.wh..wh..opq"));
 }
 
-TEST_F(UnpackLayer, AWhiteoutDoesNotHideTheFileOfItsOwnLayerInEitherOrder) {
+TEST_P(UnpackLayer, AWhiteoutDoesNotHideTheFileOfItsOwnLayerInEitherOrder) {
   EXPECT_EQ(unpack({file("a", "1"), file(".wh.a", "")}), "no error");
   EXPECT_EQ(text("a"), "1");
 }
 
-TEST_F(UnpackLayer, BookkeepingIsSkippedAndBareWhiteoutsAreRefused) {
+TEST_P(UnpackLayer, BookkeepingIsSkippedAndBareWhiteoutsAreRefused) {
   EXPECT_EQ(unpack({dir(".wh..wh.plnk"), file(".wh..wh.plnk/1.2", ""), file(".wh..wh.aufs", "")}), "no error");
-  EXPECT_TRUE(root.dir().names().empty());
+  EXPECT_TRUE(tree->names().empty());
   EXPECT_THAT(unpack({file("d/.wh.", "")}), HasSubstr("names no file"));
   EXPECT_THAT(unpack({file("d/.wh...", "")}), HasSubstr("names no file"));
 }
 
-TEST_F(UnpackLayer, HardLinksIntoLowerLayersCopyTheFileUp) {
+TEST_P(UnpackLayer, HardLinksIntoLowerLayersCopyTheFileUp) {
   lower.dir().make_sub("bin", 0711);
   write_file(lower.dir(), "bin/tool", "the tool", 0751);
   EXPECT_EQ(unpack({hard_link("bin/alias", "/bin/tool")}), "no error");
   EXPECT_EQ(text("bin/tool"), "the tool");
-  struct stat tool{}, alias{}, bin{};
-  ::fstatat(root.dir().get(), "bin/tool", &tool, 0);
-  ::fstatat(root.dir().get(), "bin/alias", &alias, 0);
-  ::fstatat(root.dir().get(), "bin", &bin, 0);
-  EXPECT_EQ(tool.st_ino, alias.st_ino);
-  EXPECT_EQ(tool.st_mode & 07777, 0751U);
-  EXPECT_EQ(bin.st_mode & 07777, 0711U);
+  EXPECT_EQ(tree->look("bin/tool").inode, tree->look("bin/alias").inode);
+  EXPECT_EQ(tree->look("bin/tool").links, 2U);
+  EXPECT_EQ(tree->look("bin/tool").mode & 07777, 0751U);
+  EXPECT_EQ(tree->look("bin").mode & 07777, 0711U);
 }
 
-TEST_F(UnpackLayer, HardLinksToWhatIsHiddenOrMissingAreRefused) {
+TEST_P(UnpackLayer, HardLinksToWhatIsHiddenOrMissingAreRefused) {
   lower.dir().make_sub("d");
   write_file(lower.dir(), "d/f", "", 0644);
   EXPECT_THAT(unpack({file("d/.wh..wh..opq", ""), hard_link("x", "d/f")}), HasSubstr("does not exist"));
   EXPECT_THAT(unpack({hard_link("x", "nowhere")}), HasSubstr("does not exist"));
   EXPECT_THAT(unpack({hard_link("x", "../../etc/passwd")}), HasSubstr("\"..\""));
   EXPECT_THAT(unpack({file("y", ""), hard_link("y", "y")}), HasSubstr("hard link to itself"));
+  EXPECT_THAT(unpack({dir("z"), hard_link("w", "z")}), HasSubstr("which is a directory"));
+  EXPECT_THAT(unpack({file("v/f", ""), hard_link("v", "v/f")}), HasSubstr("in place of its own target"));
 }
 
-TEST_F(UnpackLayer, LinksInTheWayNeverLeadOutside) {
+TEST_P(UnpackLayer, LinksInTheWayNeverLeadOutside) {
   EXPECT_EQ(unpack({symlink("out", "/tmp"), file("out/rkt-unpack-escape", "x")}), "no error");
   EXPECT_NE(::access("/tmp/rkt-unpack-escape", F_OK), 0);
   EXPECT_EQ(text("tmp/rkt-unpack-escape"), "x");
 }
 
-TEST_F(UnpackLayer, AFileOverALinkReplacesTheLinkAndNotItsTarget) {
+TEST_P(UnpackLayer, AFileOverALinkReplacesTheLinkAndNotItsTarget) {
   EXPECT_EQ(unpack({file("target", "kept"), symlink("l", "target"), file("l", "new")}), "no error");
   EXPECT_EQ(text("target"), "kept");
   EXPECT_EQ(text("l"), "new");
@@ -143,7 +142,8 @@ TEST(PlaceInLayout, TakesOnlyWhatALayoutConsistsOf) {
 TEST(UnpackLayout, RefusesAnArchiveWithoutIndex) {
   const TempDir to;
   const UniqueFd fd = file_of(tar_of({file("oci-layout", "{}")}));
-  Staging staging(to.dir().clone(), Staging::Kind::plain, Below(), false);
+  DirectoryTree tree(to.dir().clone(), false);
+  Staging staging(tree, Staging::Kind::plain, Below());
   EXPECT_THAT(error_of([&] { unpack_layout(fd.get(), {}, staging); }), HasSubstr("no OCI image layout"));
 }
 

@@ -29,17 +29,16 @@ constexpr bool kSanitized = false;
 #endif
 constexpr rlim_t kAddressSpace = kSanitized ? RLIM_INFINITY : rlim_t{1} << 30;
 
-constexpr std::array kFileCapabilities = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP};
-
-std::uint64_t capability_mask(Powers powers) {
-  if (powers == Powers::read_tree) return std::uint64_t{1} << CAP_DAC_READ_SEARCH;
+constexpr std::uint64_t mask_of(std::initializer_list<int> capabilities) {
   std::uint64_t mask = 0;
-  for (const int cap : kFileCapabilities) mask |= std::uint64_t{1} << cap;
+  for (const int cap : capabilities) mask |= std::uint64_t{1} << cap;
   return mask;
 }
+constexpr std::uint64_t kWritesTrees =
+    mask_of({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP});
+constexpr std::uint64_t kReadsTrees = mask_of({CAP_DAC_READ_SEARCH});
 
-void keep_file_capabilities(Powers powers) {
-  const std::uint64_t kept = capability_mask(powers);
+void keep_capabilities(std::uint64_t kept) {
   for (int cap = 0; cap < 64; ++cap)
     if ((kept >> cap & 1) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       throw Error::from_errno("bound capabilities");
@@ -91,12 +90,11 @@ void filter_syscalls(Powers powers) {
                 "restart_syscall"});
   filter.allow_threads();
   if (kSanitized) filter.allow({"pipe", "pipe2", "readlink"});
-  if (powers == Powers::read_tree) filter.allow({"openat", "getdents64", "readlinkat", "fgetxattr", "flistxattr"});
+  if (powers != Powers::none)
+    filter.allow({"openat", "openat2", "pwrite64", "getdents64", "readlinkat", "fgetxattr", "flistxattr"});
   if (powers == Powers::write_tree)
-    filter.allow({"openat",     "openat2",   "pwrite64",   "ftruncate",   "getdents64", "faccessat",
-                  "faccessat2", "mkdirat",   "mknodat",    "symlinkat",   "linkat",     "unlinkat",
-                  "readlinkat", "fchown",    "fchownat",   "fchmod",      "fchmodat",   "utimensat",
-                  "fsetxattr",  "fgetxattr", "flistxattr", "fremovexattr"});
+    filter.allow({"ftruncate", "faccessat", "faccessat2", "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat",
+                  "fchown", "fchownat", "fchmod", "fchmodat", "utimensat", "fsetxattr", "fremovexattr"});
   filter.load();
 }
 
@@ -106,7 +104,7 @@ void drop_privileges(Powers powers) {
   limit_resource(RLIMIT_CORE, 0);
   limit_resource(RLIMIT_AS, kAddressSpace);
   if (powers != Powers::none && ::geteuid() == 0)
-    keep_file_capabilities(powers);
+    keep_capabilities(powers == Powers::write_tree ? kWritesTrees : kReadsTrees);
   else
     become_unprivileged();
   filter_syscalls(powers);

@@ -14,6 +14,7 @@ namespace {
 constexpr json::Limits kRequestLimits{.bytes = std::size_t{256} << 20, .depth = 8};
 constexpr std::array kOperations = {"scan-aci",   "unpack-acis", "unpack-layer", "unpack-layout",
                                     "decompress", "extract-aci", "digest",       "pack-aci"};
+constexpr std::array kForms = {"directory", "erofs"};
 constexpr std::array kCodes = {"usage",       "not-found", "busy",    "invalid", "untrusted",
                                "unsupported", "denied",    "network", "system",  "bug"};
 
@@ -50,8 +51,8 @@ std::string printable(std::string_view s) {
 
 }  // namespace
 
-Target target_of(Operation op) {
-  switch (op) {
+Target target_of(const Request& request) {
+  switch (request.operation) {
     case Operation::scan_aci:
     case Operation::digest:
       return Target::none;
@@ -60,6 +61,7 @@ Target target_of(Operation op) {
       return Target::file;
     case Operation::unpack_acis:
     case Operation::unpack_layer:
+      return request.form == Form::erofs ? Target::tree_file : Target::directory;
     case Operation::unpack_layout:
     case Operation::extract_aci:
       return Target::directory;
@@ -79,6 +81,8 @@ std::string encode(const Request& request) {
   }
   json::Object top;
   top.set("operation", kOperations.at(static_cast<std::size_t>(request.operation)));
+  top.set("form", kForms.at(static_cast<std::size_t>(request.form)));
+  top.set("uuid", request.uuid);
   top.set("bytes", request.limits.bytes);
   top.set("entries", request.limits.entries);
   top.set("ratio", request.limits.ratio);
@@ -93,6 +97,8 @@ Request parse_request(std::string_view text) {
   const json::Reader top(value, "unpack request");
   Request out;
   out.operation = static_cast<Operation>(index_of(kOperations, top.at("operation")));
+  out.form = static_cast<Form>(index_of(kForms, top.at("form")));
+  out.uuid = top.at("uuid").text();
   out.limits = {.bytes = count(top, "bytes"), .entries = count(top, "entries"), .ratio = count(top, "ratio")};
   out.shift = {.first = static_cast<std::uint32_t>(top.at("shift").integer(0, UINT32_MAX)),
                .count = static_cast<std::uint32_t>(top.at("shiftCount").integer(0, UINT32_MAX))};
@@ -114,6 +120,8 @@ std::string encode(const Reply& reply) {
   top.set("tarSize", reply.tar_size);
   top.set("bytes", reply.bytes);
   top.set("entries", reply.entries);
+  top.set("treeDigest", reply.tree_digest);
+  top.set("treeSize", reply.tree_size);
   return json::write(std::move(top));
 }
 
@@ -134,7 +142,9 @@ Reply parse_reply(std::string_view text) {
           .compression = top.at("compression").text(),
           .tar_size = count(top, "tarSize"),
           .bytes = count(top, "bytes"),
-          .entries = count(top, "entries")};
+          .entries = count(top, "entries"),
+          .tree_digest = top.at("treeDigest").text(),
+          .tree_size = count(top, "treeSize")};
 }
 
 }  // namespace rkt::unpack

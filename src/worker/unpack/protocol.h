@@ -2,8 +2,8 @@
 // What rkt (src/image/unpack_client) and libexec/rkt/unpack say to each other. One request a process:
 //
 //   rkt    -> worker  "request" + descriptors: a memory file with the request, the archive files in order, then as the
-//                     operation needs the target (a directory, or the output file) and the directories below it, top
-//                     first
+//                     operation needs the targets (a directory, the output file, or for a tree as one file that file
+//                     and an empty one as scratch space) and the directories below it, top first
 //   worker -> rkt     "opaque"  + one directory descriptor: mark it opaque for overlayfs. Any number of these; the
 //   worker has not
 //                     the privilege, and rkt sets nothing but this one attribute on what it is handed
@@ -28,9 +28,8 @@ inline constexpr std::size_t kMaxManifest = std::size_t{4} << 20;
 
 enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decompress, extract_aci, digest, pack_aci };
 
-/// Which descriptor a request carries behind its files.
-enum class Target { none, file, directory };
-Target target_of(Operation op);
+/// What becomes of a tree: a directory with its files, or one EROFS file.
+enum class Form { directory, erofs };
 
 /// Owners of a pod's user namespace on the host: `count` of them from `first` on are 0, 1, … inside. None: count 0.
 struct Shift {
@@ -43,6 +42,8 @@ struct Limits {
 
 struct Request {
   Operation operation = Operation::scan_aci;
+  Form form = Form::directory;  ///< of unpack_acis and unpack_layer
+  std::string uuid;             ///< erofs: of the file system, 32 hex digits
   Limits limits;
   Shift shift;  ///< pack_aci
   /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers and for
@@ -54,9 +55,15 @@ struct Request {
   std::vector<Archive> archives;
 };
 
+/// Which descriptors a request carries behind its files.
+enum class Target { none, file, directory, tree_file };
+Target target_of(const Request& request);
+
 struct Reply {
   std::string digest, compression;
   std::uint64_t tar_size = 0, bytes = 0, entries = 0;
+  std::string tree_digest;      ///< erofs: fs-verity's digest of the file, "sha256:…"
+  std::uint64_t tree_size = 0;  ///< and its size
 };
 
 std::string encode(const Request& request);

@@ -7,8 +7,7 @@
 //   2. new mount, network, IPC and UTS namespaces; mounts made private
 //   3. an empty tmpfs with the copies attached; lower layers merged by overlayfs; pivot_root into it; the old root
 //   detached
-//   4. capabilities dropped to the file ones (to reading for what packs a tree, none for what only reads archives),
-//   no_new_privs, seccomp, resource limits
+//   4. capabilities dropped to those for files that the request needs, no_new_privs, seccomp, resource limits
 //
 // Marking directories opaque needs CAP_SYS_ADMIN (trusted.* attributes). It is not kept for that: rkt sets the marks
 // itself on descriptors this process sends (protocol.h). A capability that can mount is not worth a filter that tries
@@ -31,8 +30,9 @@ struct Inside {
 /// Steps 1 to 3. Without root privilege only what the kernel grants: no directories are copied then.
 Inside enter_sandbox(UniqueFd target, std::vector<UniqueFd> lowers);
 
-/// What a request has to do with trees.
-enum class Powers { none, write_tree, read_tree };
+/// What a request has to do with trees beside its own descriptors: nothing, read those below, or write one of any
+/// owner.
+enum class Powers { none, read_tree, write_tree };
 
 /// Step 4. After this the process can start threads, but no program.
 void drop_privileges(Powers powers);

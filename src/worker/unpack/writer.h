@@ -34,18 +34,15 @@ class Writer {
   void write(const std::string& path, const Entry& entry, TarReader& tar);
   /// A second name for `target` (clean). In a layer the target may lie in the layers below: then it is copied up first.
   void link(const std::string& path, const std::string& target);
-  void regular(const std::string& path, const Attributes& attributes, std::string_view bytes);
 
  private:
   using Place = Staging::Place;
   void regular(const Place& at, const Entry& entry, TarReader& tar);
   void special(const Place& at, const Entry& entry);
   void copy_up(const Place& at, const struct stat& st);
-  void copy_content(int from, int to, std::uint64_t size);
-  UniqueFd create(const Place& at, mode_t mode);
+  std::unique_ptr<NewFile> create(const Place& at, const Attributes& attributes);
   template <class Make>
-  void make(const Place& at, std::string_view doing, Make&& syscall);
-  void finish_file(int fd, const Place& at, const Attributes& attributes);
+  void make(const Place& at, Make&& make_it);
 
   Staging& staging_;
   Meter& meter_;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/record.h"
+
+#include <fcntl.h>
+#include <linux/fsverity.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+#include "tree/render.h"
+
+namespace rkt::tree {
+namespace {
+
+constexpr std::size_t kSha256 = 32, kMaxRecord = 512;
+
+std::string stat_line(int file) {
+  struct stat st{};
+  if (::fstat(file, &st) < 0) throw Error::from_errno("stat a tree");
+  const auto ns = [](const timespec& t) { return cat(t.tv_sec, ".", t.tv_nsec); };
+  return cat("stat ", st.st_size, " ", ns(st.st_mtim), " ", ns(st.st_ctim), " ", st.st_ino);
+}
+
+// "" where the file has no digest that is enforced.
+std::string measure(int file) {
+  std::array<std::uint8_t, sizeof(fsverity_digest) + kSha256> answer{};
+  fsverity_digest head{.digest_algorithm = 0, .digest_size = kSha256};
+  std::memcpy(answer.data(), &head, sizeof head);
+  if (::ioctl(file, FS_IOC_MEASURE_VERITY, answer.data()) < 0) return {};
+  std::memcpy(&head, answer.data(), sizeof head);
+  if (head.digest_algorithm != FS_VERITY_HASH_ALG_SHA256) return {};
+  return cat("sha256:", to_hex(std::span<const std::uint8_t>(answer).subspan(sizeof head)));
+}
+
+std::string record_of(std::string_view digest, std::string_view how) { return cat(digest, "\n", how, "\n"); }
+
+bool enable_verity(int file) {
+  fsverity_enable_arg how{};
+  how.version = 1;
+  how.hash_algorithm = FS_VERITY_HASH_ALG_SHA256;
+  how.block_size = 4096;
+  return ::ioctl(file, FS_IOC_ENABLE_VERITY, &how) == 0;
+}
+
+}  // namespace
+
+void write_record(const DirFd& dir, const std::string& digest) {
+  const UniqueFd file = dir.open_file(kTreeFile, O_RDONLY);
+  std::string how;
+  if (enable_verity(file.get())) {
+    if (measure(file.get()) != digest) throw Error(Errc::system, "the tree on disk is not what was written");
+    how = "verity";
+  } else {
+    how = stat_line(file.get());
+  }
+  write_file(dir, kRecord, record_of(digest, how), 0644);
+}
+
+std::string recorded_digest(const DirFd& trees, const std::string& id) {
+  const std::string record = find_file_text(trees, cat(id, "/", kRecord), kMaxRecord).value_or("");
+  return record.substr(0, record.find('\n'));
+}
+
+bool record_holds(const DirFd& trees, const std::string& id) {
+  const auto file = trees.find_file(cat(id, "/", kTreeFile));
+  if (!file) return !trees.exists(cat(id, "/", kRecord));
+  const std::string record = find_file_text(trees, cat(id, "/", kRecord), kMaxRecord).value_or("");
+  const std::string digest = record.substr(0, record.find('\n'));
+  if (record == record_of(digest, "verity")) return measure(file->get()) == digest;
+  return record == record_of(digest, stat_line(file->get()));
+}
+
+}  // namespace rkt::tree

@@ -3,12 +3,9 @@
 would have done the same."""
 import json
 import os
-import random
 import re
-import shutil
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -231,51 +228,3 @@ def test_who_did_add_does_del(rkt, lan):
     rkt("gc", "--grace-period=0s", code=0)
     assert uuid not in lan.host("iptables-save -t nat")
     assert "invalid value" in rkt.run("--net-plugins=mine", "example.com/busybox", code=254).err
-
-
-@pytest.mark.slow
-def test_many_pods_at_once_with_kills(rkt, lan):
-    """No address twice, none lost, nothing left."""
-    rkt.image(exec=["/bin/sh", "-c", "ip -o -4 addr show eth0 | awk '{print $4}'; [ $1 = 0 ] || exec sleep 1000", "sh"])
-    forget_network("many")
-    network(rkt, {"name": "many", "cniVersion": "0.4.0", "type": "ptp", "ipMasq": True, "ipam": host_local("10.98.0.0/16")})
-    chance, lock, held, twice = random.Random(7), threading.Lock(), set(), []
-
-    def one(kill_after):
-        p = rkt.start("run", "--net=many", "example.com/busybox", "--", "1" if kill_after is not None else "0", text=True)
-        ip = p.stdout.readline().strip()
-        if kill_after is None:
-            p.wait()
-            return
-        if ip:
-            with lock:
-                if ip in held:
-                    twice.append(ip)
-                held.add(ip)
-        p.kill()
-        p.wait()
-
-    def early(seconds):
-        p = rkt.start("run", "--net=many", "example.com/busybox", "--", "1")
-        try:
-            p.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            p.kill()
-        p.wait()
-
-    for _ in range(10):
-        threads = [threading.Thread(target=early, args=(chance.uniform(0.005, 0.2),)) for _ in range(4)]
-        threads += [threading.Thread(target=one, args=(kill,)) for kill in (1, None, 1, None, 1, 1)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    assert twice == []
-    for pod in rkt.pods():
-        if pod["state"] == "running":
-            rkt("status", "--wait=30s", pod["name"])
-    rkt("gc", "--grace-period=0s", code=0)
-    rkt("gc", "--grace-period=0s", code=0)
-    assert leases("many") == []
-    assert lan.elements() == []
-    wait_until(lambda: "veth" not in lan.host("ip link"), "all links to be gone")

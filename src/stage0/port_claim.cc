@@ -11,8 +11,8 @@
 namespace rkt::stage0 {
 namespace {
 
-constexpr const char* kFile = "ports";
-constexpr std::size_t kLimit = std::size_t{16} << 20;
+constexpr const char* kPortsFile = "ports";
+constexpr std::size_t kPortsLimit = std::size_t{16} << 20;
 
 // A network's configuration is copied here before anything of it is made, and removed after everything of it is gone.
 bool holds_networks(const DirFd& pod) {
@@ -40,11 +40,11 @@ void take_back(store::Store& store, const pod::Pods& pods, pod::Pod& owner, cons
 }  // namespace
 
 void save_forwards(const DirFd& pod, const std::vector<Forward>& forwards) {
-  if (!forwards.empty()) write_file(pod, kFile, write_forwards(forwards), 0640);
+  if (!forwards.empty()) write_file(pod, kPortsFile, write_forwards(forwards), 0640);
 }
 
 std::vector<Forward> load_forwards(const DirFd& pod) {
-  return parse_forwards(find_file_text(pod, kFile, kLimit).value_or(""));
+  return parse_forwards(find_file_text(pod, kPortsFile, kPortsLimit).value_or(""));
 }
 
 std::optional<KeyLock> claim_ports(store::Store& store, const pod::Pods& pods, const DirFd& pod,

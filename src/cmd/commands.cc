@@ -11,13 +11,15 @@ std::span<const cli::Command> all_commands() {
   // Copied on first use, when every command object exists; the order is the reference's.
   static const std::vector<cli::Command> commands = [] {
     const cli::Command* const all[] = {
-        &app_add,      &app_exec,      &app_list,     &app_rm,       &app_sandbox,
-        &app_start,    &app_status,    &app_stop,     &cat_manifest, &config,
-        &enter,        &export_pod,    &fetch,        &gc,           &image_cat_manifest,
-        &image_export, &image_extract, &image_gc,     &image_import, &image_list,
-        &image_push,   &image_render,  &image_rm,     &image_sign,   &image_verify,
-        &list,         &logs,          &net_list,     &net_status,   &prepare,
-        &rm,           &run,           &run_prepared, &status,       &stop,
+        &app_add,      &app_exec,      &app_list,     &app_rm,
+        &app_sandbox,  &app_start,     &app_status,   &app_stop,
+        &attach,       &cat_manifest,  &config,       &enter,
+        &export_pod,   &fetch,         &gc,           &image_cat_manifest,
+        &image_export, &image_extract, &image_gc,     &image_import,
+        &image_list,   &image_push,    &image_render, &image_rm,
+        &image_sign,   &image_verify,  &list,         &logs,
+        &net_list,     &net_status,    &prepare,      &rm,
+        &run,          &run_prepared,  &status,       &stop,
         &store_check,  &trust,         &version,
     };
     std::vector<cli::Command> out;

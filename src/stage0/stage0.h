@@ -104,6 +104,9 @@ struct EnterRequest {
 };
 /// exec of stage1's enter. Returns only by throwing.
 [[noreturn]] void enter(store::Store& store, const pod::Pods& pods, const Uuid& id, const EnterRequest& request);
+/// exec of stage1's attach with these arguments. Returns only by throwing.
+[[noreturn]] void attach(const store::Store& store, const pod::Pods& pods, const Uuid& id,
+                         const std::vector<std::string>& args);
 void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
 
 /// Apps of a running mutable pod (pods §10). All take POD/pod.lck. Throws `immutable pod`.

@@ -10,6 +10,7 @@ namespace rkt::native {
 
 int run(const std::vector<std::string>& args);
 int enter(const std::vector<std::string>& args);
+int attach(const std::vector<std::string>& args);
 int stop(const std::vector<std::string>& args);
 int gc(const std::vector<std::string>& args);
 /// `verb`: add, start, stop or rm.

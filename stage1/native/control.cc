@@ -15,7 +15,6 @@
 namespace rkt::native {
 namespace {
 
-constexpr const char* kName = "control";
 constexpr std::size_t kMaxRequest = 512, kMaxAnswer = 4096;
 
 UniqueFd make_socket(int flags) {
@@ -25,15 +24,17 @@ UniqueFd make_socket(int flags) {
 }
 
 // A pod's path may be longer than a socket's address.
-sockaddr_un address(const DirFd& pod) {
+sockaddr_un address(const DirFd& pod, const char* name) {
   sockaddr_un out{};
   out.sun_family = AF_UNIX;
-  const std::string path = cat("/proc/self/fd/", pod.get(), "/", kName);
+  const std::string path = cat("/proc/self/fd/", pod.get(), "/", name);
   std::memcpy(out.sun_path, path.data(), path.size());
   return out;
 }
 
-std::optional<std::string> receive(int fd, std::size_t limit) {
+}  // namespace
+
+std::optional<std::string> receive_text(int fd, std::size_t limit) {
   std::string buffer(limit, '\0');
   ssize_t n = 0;
   while ((n = ::recv(fd, buffer.data(), buffer.size(), 0)) < 0 && errno == EINTR) {
@@ -43,17 +44,15 @@ std::optional<std::string> receive(int fd, std::size_t limit) {
   return buffer;
 }
 
-}  // namespace
-
-ControlSocket::ControlSocket(const DirFd& pod) : fd_(make_socket(SOCK_NONBLOCK)) {
-  pod.unlink(kName);
-  const sockaddr_un where = address(pod);
+ControlSocket::ControlSocket(const DirFd& pod, const char* name) : fd_(make_socket(SOCK_NONBLOCK)) {
+  pod.unlink(name);
+  const sockaddr_un where = address(pod, name);
   const mode_t before = ::umask(0177);
   const int bound = ::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where);
   const int err = errno;
   ::umask(before);
-  if (bound < 0) throw Error::from_errno(cat("make ", quoted(kName)), err);
-  if (::listen(fd_.get(), 16) < 0) throw Error::from_errno(cat("listen on ", quoted(kName)));
+  if (bound < 0) throw Error::from_errno(cat("make ", quoted(name)), err);
+  if (::listen(fd_.get(), 16) < 0) throw Error::from_errno(cat("listen on ", quoted(name)));
 }
 
 UniqueFd ControlSocket::accept() const {
@@ -66,7 +65,7 @@ UniqueFd ControlSocket::accept() const {
 }
 
 std::optional<ControlRequest> receive_request(int client) {
-  const auto text = receive(client, kMaxRequest);
+  const auto text = receive_text(client, kMaxRequest);
   const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
   if (words.size() != 2 || words[1].empty()) return std::nullopt;
   return ControlRequest{.verb = std::string(words[0]), .app = std::string(words[1])};
@@ -77,19 +76,26 @@ void send_answer(int client, const ControlAnswer& answer) {
   (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
-ControlAnswer ask(const DirFd& pod, const ControlRequest& request) {
-  const UniqueFd fd = make_socket(0);
-  const sockaddr_un where = address(pod);
+UniqueFd connect_to(const DirFd& pod, const char* name) {
+  UniqueFd fd = make_socket(0);
+  const sockaddr_un where = address(pod, name);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) < 0)
     throw Error::from_errno("reach the pod");
-  const std::string text = cat(request.verb, " ", request.app);
-  if (::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0) throw Error::from_errno("ask the pod");
-  const auto answer = receive(fd.get(), kMaxAnswer);
+  return fd;
+}
+
+ControlAnswer ask(int server, std::string_view request) {
+  if (::send(server, request.data(), request.size(), MSG_NOSIGNAL) < 0) throw Error::from_errno("ask the pod");
+  const auto answer = receive_text(server, kMaxAnswer);
   if (!answer) throw Error(Errc::system, "the pod has ended before it could answer");
   const auto space = answer->find(' ');
   const auto status = parse_int<int>(std::string_view(*answer).substr(0, space));
   if (space == std::string::npos || !status) throw Error(Errc::invalid, "the pod's answer makes no sense");
   return {.status = *status, .text = answer->substr(space + 1)};
+}
+
+ControlAnswer ask(const DirFd& pod, const ControlRequest& request) {
+  return ask(connect_to(pod, kControlSocket).get(), cat(request.verb, " ", request.app));
 }
 
 }  // namespace rkt::native

@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sys/dir.h"
 #include "sys/fd.h"
@@ -29,8 +30,8 @@ constexpr int kNotRunning = 5;  ///< reference: pods §2.6
 
 class ControlSocket {
  public:
-  /// Makes POD/control anew.
-  explicit ControlSocket(const DirFd& pod);
+  /// Makes POD/NAME anew.
+  ControlSocket(const DirFd& pod, const char* name);
   int fd() const noexcept { return fd_.get(); }
   /// The next client, non-blocking; empty: none that may ask.
   UniqueFd accept() const;
@@ -39,12 +40,19 @@ class ControlSocket {
   UniqueFd fd_;
 };
 
+constexpr const char* kControlSocket = "control";
+
+/// One message; nullopt: the other side has gone, or sent nothing.
+std::optional<std::string> receive_text(int fd, std::size_t limit);
+
 /// nullopt: no request, but something else, or nothing at all.
 std::optional<ControlRequest> receive_request(int client);
 /// A client that has gone does not matter.
 void send_answer(int client, const ControlAnswer& answer);
 
-/// The asking side. Throws when the pod's outer process cannot be reached.
+/// The asking side. These throw when the pod's outer process cannot be reached, or does not answer.
+UniqueFd connect_to(const DirFd& pod, const char* name);
+ControlAnswer ask(int server, std::string_view request);
 ControlAnswer ask(const DirFd& pod, const ControlRequest& request);
 
 }  // namespace rkt::native

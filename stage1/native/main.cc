@@ -14,10 +14,11 @@ namespace {
 int dispatch(std::string_view name, const std::vector<std::string>& args) {
   if (name == "init") return rkt::native::run(args);
   if (name == "enter") return rkt::native::enter(args);
+  if (name == "attach") return rkt::native::attach(args);
   if (name == "stop") return rkt::native::stop(args);
   if (name == "gc") return rkt::native::gc(args);
   if (name.starts_with("app_")) return rkt::native::operate(std::string(name.substr(4)), args);
-  throw rkt::Error(rkt::Errc::usage, "stage1-native is executed as init, enter, stop, gc or app_*");
+  throw rkt::Error(rkt::Errc::usage, "stage1-native is executed as init, enter, attach, stop, gc or app_*");
 }
 
 }  // namespace

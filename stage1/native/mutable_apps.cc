@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "stage1/native/backing.h"
 #include "stage1/native/diagnose.h"
+#include "stage1/native/events.h"
 #include "stage1/native/running.h"
 #include "stage1/native/starter.h"
 #include "sys/ns.h"
@@ -25,9 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxClients = 32;
 
-bool ready(std::span<const pollfd> events, int fd) {
-  return std::ranges::any_of(events, [&](const pollfd& e) { return e.fd == fd && e.revents != 0; });
-}
+bool ready(std::span<const pollfd> events, int fd) { return revents_of(events, fd) != 0; }
 
 void answer_all(std::vector<UniqueFd>& clients, const ControlAnswer& answer) {
   for (const auto& c : clients) send_answer(c.get(), answer);
@@ -43,7 +42,7 @@ std::string read_line(int fd) {
 
 }  // namespace
 
-MutableApps::MutableApps(MutablePod pod) : pod_(std::move(pod)), control_(pod_.dir) {}
+MutableApps::MutableApps(MutablePod pod) : pod_(std::move(pod)), control_(pod_.dir, kControlSocket) {}
 
 void MutableApps::watch(std::vector<pollfd>& events) const {
   events.push_back({control_.fd(), POLLIN, 0});
@@ -306,6 +305,7 @@ void MutableApps::step_over(App& app, int status) {
 void MutableApps::finish(App& app) {
   app.phase = Phase::over;
   app.stdio = {};
+  pod_.relay.attachments().app_ended(app.stream);
   app.kill_at.reset();
   pod_.record.oom_killed(app.plan.name, pod_.cgroups.oom_kills(app.plan.name));
   pod_.record.ended(app.plan.name, app.status);

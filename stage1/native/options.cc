@@ -218,6 +218,31 @@ AppOptions parse_app(const std::vector<std::string>& args) {
   return out;
 }
 
+AttachOptions parse_attach(const std::vector<std::string>& args) {
+  AttachOptions out;
+  Words words(args);
+  std::string action, streams;
+  while (words.next_flag()) {
+    const std::string& name = words.name();
+    if (name == "action")
+      action = words.value();
+    else if (name == "app")
+      out.app = words.value();
+    else if (name == "stdin" || name == "stdout" || name == "stderr" || name == "tty-in" || name == "tty-out")
+      streams += words.on() ? cat(streams.empty() ? "" : ",", name) : "";
+    else if (name != "debug")
+      words.unknown();
+  }
+  if (out.app.empty() || out.app.find(' ') != std::string::npos) throw Error(Errc::usage, "--app needs a name");
+  out.list = action == "list";
+  if (action == "custom-attach")
+    out.streams = streams;
+  else if (action != "auto-attach" && action != "list")
+    throw Error(Errc::usage, "--action must be list, auto-attach or custom-attach");
+  if (out.streams.empty()) throw Error(Errc::usage, "no stream to attach to");
+  return out;
+}
+
 GcOptions parse_gc(const std::vector<std::string>& args) {
   GcOptions out;
   out.local_config = kDefaultLocalConfig;

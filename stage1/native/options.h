@@ -56,6 +56,13 @@ struct AppOptions {
 };
 AppOptions parse_app(const std::vector<std::string>& args);
 
+struct AttachOptions {
+  std::string app;
+  bool list = false;
+  std::string streams = "auto";  ///< or "stdin,stdout", "tty", …
+};
+AttachOptions parse_attach(const std::vector<std::string>& args);
+
 struct GcOptions {
   bool debug = false;
   std::string local_config;

@@ -42,7 +42,7 @@ class Outer {
     const int n = poll_lean(events, timeout_ms());
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) return;
-    given_up_ = n == 0 && ended_;
+    given_up_ = n == 0 && ended_ && !over_;
     const std::span<const pollfd> all(events);
     // Messages first: a line of output wants to know its process.
     if (all[relayed + 1].revents != 0) take_message();
@@ -51,6 +51,7 @@ class Outer {
     if ((all[relayed].revents & POLLIN) != 0) take_signal();
     if (all[relayed + 2].revents != 0) {
       ended_ = true;
+      in_.relay.attachments().all_ended();
       while (open_ && !over_) take_message();
     }
     if (in_.apps != nullptr) look_after_apps(all.subspan(relayed + 3));
@@ -67,7 +68,9 @@ class Outer {
 
   int timeout_ms() const {
     if (ended_ && !over_) return kLastOutputMs;
-    const auto deadline = in_.apps != nullptr ? in_.apps->deadline() : std::nullopt;
+    auto deadline = in_.relay.deadline();
+    if (const auto other = in_.apps != nullptr ? in_.apps->deadline() : std::nullopt)
+      deadline = deadline ? std::min(*deadline, *other) : *other;
     if (!deadline) return -1;
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();

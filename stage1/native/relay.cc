@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/events.h"
 
 namespace rkt::native {
 namespace {
@@ -26,19 +27,14 @@ std::chrono::microseconds since_boot() {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_nsec / 1000);
 }
 
-// The descriptor is this process's own end: nobody else sees the flag.
+bool happened(std::span<const pollfd> events, int fd, int wanted) { return (revents_of(events, fd) & wanted) != 0; }
+
+}  // namespace
+
 void set_nonblocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) throw Error::from_errno("set up a pipe");
 }
-
-const pollfd* find(std::span<const pollfd> events, int fd, short wanted) {
-  const auto it =
-      std::ranges::find_if(events, [&](const pollfd& e) { return e.fd == fd && (e.revents & wanted) != 0; });
-  return it == events.end() ? nullptr : &*it;
-}
-
-}  // namespace
 
 Relay::Relay() = default;
 
@@ -59,11 +55,6 @@ void Relay::add_input(UniqueFd target) {
   input_ = std::move(target);
 }
 
-void Relay::keep_input(std::size_t index, UniqueFd target) {
-  set_nonblocking(target.get());
-  inputs_.push_back({.index = index, .target = std::move(target)});
-}
-
 void Relay::add_terminal(UniqueFd master) {
   terminal_ = true;
   copy_window_size(0, master.get());
@@ -81,6 +72,7 @@ void Relay::note(std::string_view text) {
 }
 
 void Relay::watch(std::vector<pollfd>& events) const {
+  attachments_.watch(events);
   for (const Sink* sink : {&out_, &err_})
     if (!sink->idle()) events.push_back({sink->fd(), POLLOUT, 0});
   for (const auto& o : outputs_)
@@ -94,14 +86,15 @@ void Relay::watch(std::vector<pollfd>& events) const {
 }
 
 void Relay::handle(std::span<const pollfd> events) {
+  attachments_.handle(events, std::chrono::steady_clock::now());
   for (Sink* sink : {&out_, &err_})
-    if (!sink->idle() && find(events, sink->fd(), POLLOUT | POLLERR | POLLHUP) != nullptr) sink->flush();
+    if (!sink->idle() && happened(events, sink->fd(), POLLOUT | POLLERR | POLLHUP)) sink->flush();
   for (auto& o : outputs_)
-    if (o.may_read() && find(events, o.source.get(), POLLIN | POLLERR | POLLHUP) != nullptr) read_output(o);
+    if (o.may_read() && happened(events, o.source.get(), POLLIN | POLLERR | POLLHUP)) read_output(o);
   if (!input_) return;
-  if (!pending_input_.empty() && find(events, input_.get(), POLLOUT | POLLERR | POLLHUP) != nullptr) write_input();
-  if (!terminal_ && input_ && find(events, input_.get(), POLLERR) != nullptr) close_input();
-  if (input_ && find(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP) != nullptr) read_input();
+  if (!pending_input_.empty() && happened(events, input_.get(), POLLOUT | POLLERR | POLLHUP)) write_input();
+  if (!terminal_ && input_ && happened(events, input_.get(), POLLERR)) close_input();
+  if (input_ && happened(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP)) read_input();
 }
 
 void Relay::read_output(Output& o) {
@@ -111,6 +104,7 @@ void Relay::read_output(Output& o) {
   if (n <= 0) return end_output(o);  // EIO: the last who had the terminal open has gone
   const std::string_view bytes(buffer.get(), static_cast<std::size_t>(n));
   if (o.to.log) o.to.log->take(o.to.stream, bytes);
+  if (o.to.point) o.to.point->give(o.to.end, bytes, std::chrono::steady_clock::now());
   if (o.sink == nullptr) return;
   show(o, bytes);
   if (o.sink->broken()) end_output(o);
@@ -129,6 +123,7 @@ void Relay::end_output(Output& o) {
     o.lines.end(
         [&](std::string_view line) { o.sink->write(cat(line_prefix(since_boot(), o.to.app, o.pid), line, "\n")); });
   if (o.to.log) o.to.log->end(o.to.stream);
+  if (o.to.point) o.to.point->output_ended(o.to.end);
   o.source.reset();
   if (!terminal_) return;
   close_input();
@@ -161,14 +156,15 @@ void Relay::close_input() noexcept {
 
 void Relay::give_up() noexcept {
   outputs_.clear();
-  inputs_.clear();
+  attachments_.give_up();
   close_input();
   if (raw_) raw_->release();
   raw_.reset();
 }
 
 bool Relay::active() const noexcept {
-  return !flushed() || std::ranges::any_of(outputs_, [](const Output& o) { return bool(o.source); });
+  return !flushed() || !attachments_.idle() ||
+         std::ranges::any_of(outputs_, [](const Output& o) { return bool(o.source); });
 }
 
 }  // namespace rkt::native

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "stage1/native/app_log.h"
+#include "stage1/native/attach.h"
 #include "stage1/native/escape.h"
 #include "stage1/native/lines.h"
 #include "stage1/native/sink.h"
@@ -24,6 +25,9 @@
 #include "sys/pty.h"
 
 namespace rkt::native {
+
+/// For a descriptor that is this process's own end: nobody else sees the flag.
+void set_nonblocking(int fd);
 
 class Relay {
  public:
@@ -35,14 +39,14 @@ class Relay {
     std::string app = {};   ///< on the console in lines, each with a prefix that names this; "": as it is
     std::size_t index = 0;  ///< of the app; see set_pid()
     std::shared_ptr<AppLog> log = nullptr;  ///< kept there, too
+    std::shared_ptr<AttachPoint> point = nullptr;
+    AttachEnd end = kStdout;  ///< whose clients get it
   };
   /// What comes out of `source` goes to `target`.
   void add_output(UniqueFd source, Target target);
   void set_pid(std::size_t index, int pid);
   /// What comes in on stream 0 goes to `target`, a pipe; its end closes it.
   void add_input(UniqueFd target);
-  /// The writing end of an app's own input, kept open for those who attach.
-  void keep_input(std::size_t index, UniqueFd target);
   /// Streams 0 and 1, a terminal, are coupled with the master of another one, which gets its size. Raw until the other
   /// side has gone.
   void add_terminal(UniqueFd master);
@@ -52,8 +56,13 @@ class Relay {
   /// before it.
   void note(std::string_view text);
 
+  /// Who is attached to apps' streams: part of this loop.
+  Attachments& attachments() noexcept { return attachments_; }
+
   /// Appends what to wait for.
   void watch(std::vector<pollfd>& events) const;
+  /// When handle() has something to do even if nothing happens.
+  std::optional<std::chrono::steady_clock::time_point> deadline() const { return attachments_.deadline(); }
   /// Copies what is there; `events` is what watch() appended, polled.
   void handle(std::span<const pollfd> events);
 
@@ -77,7 +86,9 @@ class Relay {
     int pid = 0;
     LineSplitter lines = {};
 
-    bool may_read() const noexcept { return source && (sink == nullptr || sink->idle()); }
+    bool may_read() const noexcept {
+      return source && (sink == nullptr || sink->idle()) && (!to.point || !to.point->holds_up(to.end));
+    }
   };
   void read_output(Output& output);
   void show(Output& output, std::string_view bytes);
@@ -86,14 +97,9 @@ class Relay {
   void write_input();
   void close_input() noexcept;
 
-  struct Input {
-    std::size_t index = 0;
-    UniqueFd target;
-  };
-
   Sink out_{1}, err_{2};
   std::deque<Output> outputs_;
-  std::vector<Input> inputs_;
+  Attachments attachments_;
   UniqueFd input_;  // where stream 0 goes
   std::string pending_input_;
   bool terminal_ = false, escaped_ = false;

@@ -230,6 +230,7 @@ class PodRun {
                const std::string& name = plan_.apps.at(app).name;
                if (cgroups_) record.oom_killed(name, cgroups_->oom_kills(name));
                record.ended(name, status);
+               relay_.attachments().app_ended(app);
                end_leftovers(app);
              },
          .apps = apps.get()});

@@ -54,7 +54,11 @@ class Maker {
   AppStdio make() {
     AppStdio out;
     const AppStreams& s = app_.streams;
-    if (s.has_terminal()) make_terminal(s.out == StreamMode::tty ? 1 : 2);
+    if (s.attachable()) {
+      context_.relay.attachments().listen(context_.pod);
+      point_ = context_.relay.attachments().make_point(app_.name, context_.index);
+    }
+    if (s.has_terminal()) make_terminal();
     out.in = input(s.in);
     out.out = output(s.out, 1);
     out.err = output(s.err, 2);
@@ -62,25 +66,31 @@ class Maker {
   }
 
  private:
-  void make_terminal(int stream) {
+  void make_terminal() {
     Pty pty = Pty::make(context_.devpts.get());
     constexpr gid_t kTtyGroup = 5;
     if (::fchown(pty.slave.get(), on_host(app_.users, app_.uid), on_host(app_.users, kTtyGroup)) < 0)
       throw Error::from_errno("give the app its terminal");
     slave_ = std::move(pty.slave);
-    context_.relay.add_output(std::move(pty.master), target(stream, false));
+    set_nonblocking(pty.master.get());
+    point_->offer_input(kTtyIn, dup_fd(pty.master.get()));
+    add(std::move(pty.master), 1, StreamMode::tty);
   }
 
-  Relay::Target target(int stream, bool console) {
+  void add(UniqueFd source, int stream, StreamMode mode) {
     if (!log_)
       log_ =
           std::make_shared<AppLog>(context_.pod, app_.name, app_.streams.log,
                                    [&relay = context_.relay](std::string_view s) { relay.note(cat("stage1: ", s)); });
-    return {.stream = stream,
-            .console = console,
-            .app = context_.lines ? app_.name : "",
-            .index = context_.index,
-            .log = log_};
+    const AttachEnd end = mode == StreamMode::tty ? kTtyOut : stream == 1 ? kStdout : kStderr;
+    if (mode != StreamMode::log) point_->offer_output(end);
+    context_.relay.add_output(std::move(source), {.stream = stream,
+                                                  .console = mode == StreamMode::log,
+                                                  .app = context_.lines ? app_.name : "",
+                                                  .index = context_.index,
+                                                  .log = log_,
+                                                  .point = mode == StreamMode::log ? nullptr : point_,
+                                                  .end = end});
   }
 
   UniqueFd input(StreamMode mode) {
@@ -88,7 +98,8 @@ class Maker {
     if (mode != StreamMode::stream) return {};
     Pipe pipe = Pipe::make();
     give_to(app_, pipe.read_end.get());
-    context_.relay.keep_input(context_.index, std::move(pipe.write_end));
+    set_nonblocking(pipe.write_end.get());
+    point_->offer_input(kStdin, std::move(pipe.write_end));
     return std::move(pipe.read_end);
   }
 
@@ -97,13 +108,14 @@ class Maker {
     if (mode == StreamMode::tty) return dup_fd(slave_.get());
     Pipe pipe = Pipe::make();
     give_to(app_, pipe.write_end.get());
-    context_.relay.add_output(std::move(pipe.read_end), target(stream, mode == StreamMode::log));
+    add(std::move(pipe.read_end), stream, mode);
     return std::move(pipe.write_end);
   }
 
   const AppPlan& app_;
   const StreamContext& context_;
   std::shared_ptr<AppLog> log_;
+  std::shared_ptr<AttachPoint> point_;
   UniqueFd slave_;
 };
 

@@ -29,6 +29,7 @@ enum class StreamMode : std::uint8_t { null, log, stream, tty };
 struct AppStreams {
   StreamMode in = StreamMode::null, out = StreamMode::log, err = StreamMode::log;
   LogLimits log;
+  bool attachable() const { return in != StreamMode::null || out > StreamMode::log || err > StreamMode::log; }
   bool has_terminal() const { return in == StreamMode::tty || out == StreamMode::tty || err == StreamMode::tty; }
 };
 

@@ -167,6 +167,7 @@ def test_a_mutable_pod_keeps_what_its_apps_write(rkt):
     rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36, "the pod's UUID")
     uuid = uuid_file.read_text()
+    wait_until(lambda: rkt("status", uuid).code == 0, "the pod")  # the file is there before the pod has left embryo/
     rkt("status", "--wait-ready=20s", uuid, code=0)
     rkt("app", "add", uuid, image, "--name=web", code=0)
     for times in (1, 2):

@@ -22,6 +22,7 @@ def start_sandbox(rkt, *flags):
     wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36 or p.poll() is not None, "the sandbox")
     assert p.poll() is None, p.stderr.read()
     uuid = uuid_file.read_text()
+    wait_until(lambda: rkt("status", uuid).code == 0, "the pod")  # the file is there before the pod has left embryo/
     rkt("status", "--wait-ready=20s", uuid, code=0)
     return p, uuid
 

@@ -38,7 +38,10 @@ class Outer {
     events.push_back({in_.signals, POLLIN, 0});
     events.push_back({open_ ? in_.control : -1, POLLIN, 0});
     events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
+    const std::size_t app_events = events.size();
     if (in_.apps != nullptr) in_.apps->watch(events);
+    const std::size_t notifications = events.size();
+    if (in_.readiness != nullptr) in_.readiness->watch(events);
     const int n = poll_lean(events, timeout_ms());
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) return;
@@ -54,7 +57,8 @@ class Outer {
       in_.relay.attachments().all_ended();
       while (open_ && !over_) take_message();
     }
-    if (in_.apps != nullptr) look_after_apps(all.subspan(relayed + 3));
+    if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(notifications));
+    if (in_.apps != nullptr) look_after_apps(all.subspan(app_events));
   }
 
   bool apps_run() const { return in_.apps != nullptr && !in_.apps->idle(); }
@@ -116,6 +120,7 @@ class Outer {
     } else if (info.ssi_signo == SIGINT) {
       kill_init();
     }
+    if (!asked_) notify_manager("STOPPING=1");
     asked_ = true;
   }
 
@@ -143,10 +148,14 @@ class Outer {
 UniqueFd take_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGPIPE, SIGCHLD, SIGQUIT, SIGTTOU}) sigaddset(&set, s);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGPIPE, SIGCHLD, SIGQUIT, SIGTTOU, SIGXFSZ})
+    sigaddset(&set, s);
+  struct sigaction hangup{};
+  if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler == SIG_IGN) sigdelset(&set, SIGHUP);
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw Error::from_errno("block signals");
   sigdelset(&set, SIGCHLD);
   sigdelset(&set, SIGPIPE);
+  sigdelset(&set, SIGXFSZ);
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) throw Error::from_errno("watch for signals");
   return fd;

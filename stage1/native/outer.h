@@ -2,7 +2,8 @@
 // The event loop of the process that was `rkt run`: copies output and input, passes signals on as a request to end,
 // takes init's messages, and learns how the pod ended.
 //
-//   SIGTERM, SIGHUP, SIGINT   the pod is asked to end; asking again changes nothing, but a second SIGINT kills it, and
+//   SIGTERM, SIGHUP, SIGINT   the pod is asked to end (by SIGHUP not when it was ignored, as nohup does); asking again
+//   changes nothing, but a second SIGINT kills it, and
 //                             so does ^] three times on its terminal
 //   SIGWINCH                  the terminal's size is passed on
 //
@@ -14,6 +15,7 @@
 #include "stage1/native/message.h"
 #include "stage1/native/mutable_apps.h"
 #include "stage1/native/plan.h"
+#include "stage1/native/readiness.h"
 #include "stage1/native/relay.h"
 #include "sys/fd.h"
 
@@ -31,6 +33,7 @@ struct OuterInput {
   std::function<void()> on_ready;
   std::function<void(std::size_t app, int status)> on_ended;  ///< has recorded it when it returns
   MutableApps* apps = nullptr;                                ///< of a mutable pod
+  Readiness* readiness = nullptr;
 };
 
 /// To the end of the pod and of its output; the pod's exit status. Init is left as a zombie: while the pod's lock is

@@ -14,6 +14,7 @@
 #include "stage1/common/accounts.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
+#include "stage1/native/readiness.h"
 #include "stage1/native/target.h"
 #include "sys/file.h"
 
@@ -135,6 +136,15 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
   }
 }
 
+void plan_notification(const PodApp& app, AppPlan& out) {
+  const auto* text = appc::find_annotation(app.image.annotations, "appc.io/executor/supports-systemd-notify");
+  out.notifies = text != nullptr && parse_bool(*text).value_or(false);
+  if (!out.notifies) return;
+  constexpr std::string_view kVariable = "NOTIFY_SOCKET=";
+  std::erase_if(out.env, [&](const std::string& v) { return v.starts_with(kVariable); });
+  out.env.push_back(cat(kVariable, kAppNotifySocket));
+}
+
 // A target that is a link of the image's counts as where it leads to: what is mounted above it comes before.
 std::vector<VolumeMount> order_volumes(const DirFd& root, std::vector<VolumeMount> volumes, const Warn& warn) {
   std::vector<std::pair<std::size_t, VolumeMount>> placed;
@@ -235,6 +245,7 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.fault = ids.fault;
   out.users = options.users;
   out.streams = plan_streams(app.runtime.annotations);
+  if (!options.mutable_pod) plan_notification(app, out);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
   if (options.mutable_pod && !out.sysctls.empty())
     throw Error(Errc::unsupported, "isolator os/unix/sysctl: the kernel parameters of a mutable pod are its own")

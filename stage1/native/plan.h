@@ -39,6 +39,7 @@ struct AppPlan {
   std::vector<VolumeMount> volumes;
   std::optional<IdRange> users;  ///< ids above are those that the pod sees
   Sysctls sysctls;               ///< path below /proc/sys, value
+  bool notifies = false;         ///< speaks sd_notify: readiness.h
   AppStreams streams;
   bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
   bool read_only_root = false;

@@ -46,13 +46,16 @@ void Record::ended(const std::string& app, int status) {
   if (ready_ && ran && !state_.apps.empty()) publish();
 }
 
-void Record::ready(pid_t init) {
+void Record::started_all(pid_t init) {
   ready_ = true;
   publish();
-  attempt("the pod's process", [&] {
+  attempt("the pod's process", [&] { replace_file(pod_, "pid", cat(init, "\n")); });
+}
+
+void Record::ready() {
+  attempt("that the pod is ready", [&] {
     if (::symlinkat("ready", stage1_.get(), "rkt/supervisor-status") < 0 && errno != EEXIST)
       throw Error::from_errno("make a link");
-    replace_file(pod_, "pid", cat(init, "\n"));
   });
 }
 

@@ -25,8 +25,10 @@ class Record {
   void oom_killed(const std::string& app, std::uint64_t processes);
   /// rkt/status/APP; then the app is no longer to be entered.
   void ended(const std::string& app, int status);
-  /// From here on the pod can be entered: state, rkt/supervisor-status, POD/pid.
-  void ready(pid_t init);
+  /// From here on the pod can be entered: state, POD/pid.
+  void started_all(pid_t init);
+  /// rkt/supervisor-status.
+  void ready();
 
  private:
   void publish();

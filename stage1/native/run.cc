@@ -28,6 +28,7 @@
 #include "stage1/native/init.h"
 #include "stage1/native/mutable_apps.h"
 #include "stage1/native/outer.h"
+#include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "sys/file.h"
 #include "sys/ns.h"
@@ -137,12 +138,18 @@ class PodRun {
                         .hosts = options_.hosts,
                         .generated_resolv = resolv_,
                         .app_has_hosts = app.has_hosts};
+    auto files = plan_etc(etc);
+    if (app.notifies)
+      files.push_back({.kind = MountOp::Kind::bind,
+                       .target = kAppNotifySocket,
+                       .source = notify_source(app.name),
+                       .writable = true});
     return {.name = app.name,
             .ops = plan_mounts({.volumes = app.volumes,
                                 .app = app.name,
                                 .protect_paths = plan_.protect_paths,
                                 .console = plan_.terminal,
-                                .files = plan_etc(etc)}),
+                                .files = std::move(files)}),
             .read_only_root = app.read_only_root};
   }
 
@@ -184,6 +191,9 @@ class PodRun {
   // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end
   // of the other one, and a directory of the host is nothing that a pod's process should hold.
   int start() {
+    Readiness readiness([this] { tell_ready(); });
+    for (std::size_t i = 0; i < plan_.apps.size(); ++i)
+      if (plan_.apps[i].notifies) readiness.expect(pod_.dir, plan_.apps[i].name, i);
     auto [ours, theirs] = socket_pair();
     auto [taker, giver] = options_.mutable_pod ? socket_pair() : std::pair<UniqueFd, UniqueFd>();
     const UniqueFd signals = take_signals();
@@ -195,6 +205,7 @@ class PodRun {
       ours.reset();
       taker.reset();
       relay_.give_up();
+      readiness.give_up();
       lock_.reset();
       cgroups_.reset();
       pod_.dir = DirFd();
@@ -214,8 +225,8 @@ class PodRun {
     theirs.reset();
     giver.reset();
     stdio_.clear();
-    Record record(pod_.dir, pod_.stage1, options_.restrictions,
-                  [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
+    Record& record = record_.emplace(pod_.dir, pod_.stage1, options_.restrictions,
+                                     [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
     std::unique_ptr<MutableApps> apps;
     if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init, record);
     return supervise_from_outside(
@@ -224,16 +235,27 @@ class PodRun {
          .init = init.pidfd.get(),
          .control = ours.get(),
          .on_started = [&](std::size_t app, int pid) { record.started(plan_.apps.at(app), pid); },
-         .on_ready = [&] { record.ready(init.pid); },
+         .on_ready =
+             [&] {
+               record.started_all(init.pid);
+               readiness.launched();
+             },
          .on_ended =
              [&](std::size_t app, int status) {
                const std::string& name = plan_.apps.at(app).name;
                if (cgroups_) record.oom_killed(name, cgroups_->oom_kills(name));
                record.ended(name, status);
                relay_.attachments().app_ended(app);
+               readiness.app_ended(app);
                end_leftovers(app);
              },
-         .apps = apps.get()});
+         .apps = apps.get(),
+         .readiness = &readiness});
+  }
+
+  void tell_ready() {
+    record_->ready();
+    notify_manager(cat("READY=1\nSTATUS=The pod runs.\nMAINPID=", ::getpid()));
   }
 
   static std::pair<UniqueFd, UniqueFd> socket_pair() {
@@ -303,6 +325,7 @@ class PodRun {
   bool resolv_ = false;  // S1 has a generated resolv.conf
   std::vector<AppMountPlan> mounts_;
   Relay relay_;
+  std::optional<Record> record_;
   std::vector<AppStdio> stdio_;
 };
 

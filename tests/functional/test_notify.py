@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a service manager that started rkt is told, and signals that it leaves alone."""
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+from rktlib import wait_until
+
+
+@pytest.fixture
+def manager(rkt):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    path = str(rkt.tmp / "manager")
+    s.bind(path)
+    s.settimeout(20)
+    yield s, {"NOTIFY_SOCKET": path}
+    s.close()
+
+
+def test_a_pod_whose_apps_run_is_ready(rkt, manager):
+    s, env = manager
+    rkt.image(exec=["/bin/sh", "-c", "echo ${NOTIFY_SOCKET:-none}; exec sleep 1000"])
+    p, uuid = rkt.start_pod("example.com/busybox", env=env)
+    assert s.recv(4096).decode().splitlines() == ["READY=1", "STATUS=The pod runs.", f"MAINPID={p.pid}"]
+    assert p.stdout.readline() == b"none\n"
+    rkt("stop", uuid, code=0)
+    assert s.recv(4096) == b"STOPPING=1"
+    p.wait(20)
+
+
+def test_an_app_that_notifies_is_waited_for(rkt, manager):
+    s, env = manager
+    script = "[ -S $NOTIFY_SOCKET ] && [ -w $NOTIFY_SOCKET ] && echo $NOTIFY_SOCKET; exec sleep 1000"
+    rkt.image(exec=["/bin/sh", "-c", script], user="1000", group="1000",
+              annotations=[{"name": "appc.io/executor/supports-systemd-notify", "value": "true"}])
+    p, uuid = rkt.start_pod("example.com/busybox", env=env)
+    assert p.stdout.readline() == b"/run/systemd/notify\n"
+    assert rkt("status", "--wait-ready=100ms", uuid).code == 254
+    s.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        s.recv(4096)
+    s.settimeout(20)
+    app = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    directory = os.open(rkt.data / "pods/run" / uuid / "notify", os.O_PATH)
+    for text in (os.urandom(3000), b"STATUS=soon\nREADY=1"):
+        app.sendto(text, f"/proc/self/fd/{directory}/busybox")
+    os.close(directory)
+    app.close()
+    assert s.recv(4096).startswith(b"READY=1\n")
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+
+
+def test_an_app_that_ends_before_it_was_ready_holds_nothing_up(rkt, manager):
+    s, env = manager
+    rkt.image(exec=["/bin/true"], annotations=[{"name": "appc.io/executor/supports-systemd-notify", "value": "true"}])
+    assert rkt.run("example.com/busybox", code=0, env=env).out == ""
+    assert s.recv(4096).startswith(b"READY=1\n")
+
+
+def test_a_hangup_of_the_terminal_ends_no_pod_under_nohup(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "trap 'echo hup' HUP; kill -HUP 1; echo up; while :; do sleep 0.02; done"])
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    p, uuid = rkt.start_pod("example.com/busybox", **ignore)
+    assert p.stdout.readline() == b"up\n"
+    p.send_signal(signal.SIGHUP)
+    rkt("enter", uuid, "/bin/true", code=0)
+    assert rkt("stop", uuid, code=0) and p.wait(20) == 0
+    p, uuid = rkt.start_pod("example.com/busybox")
+    assert p.stdout.readline() == b"up\n"
+    p.send_signal(signal.SIGHUP)
+    assert p.wait(20) == 0

@@ -3,25 +3,11 @@
 
 #include <algorithm>
 
+#include "base/escapes.h"
 #include "base/strings.h"
 
 namespace rkt::cgroup {
 namespace {
-
-// mountinfo writes blank, tab, newline and backslash as \ooo.
-std::string unescape(std::string_view s) {
-  std::string out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const auto code = s[i] == '\\' && i + 3 < s.size() ? parse_int<unsigned>(s.substr(i + 1, 3), 8) : std::nullopt;
-    if (code && *code < 256) {
-      out.push_back(static_cast<char>(*code));
-      i += 3;
-    } else {
-      out.push_back(s[i]);
-    }
-  }
-  return out;
-}
 
 bool is_at_or_above(std::string_view point, std::string_view path) {
   return point == "/" || path == point || (path.starts_with(point) && path.substr(point.size()).starts_with('/'));
@@ -48,7 +34,7 @@ std::vector<MountLine> parse_mounts(std::string_view mountinfo) {
     const auto front = split(line.substr(0, dash), ' ');
     const auto back = split(line.substr(dash + 3), ' ');
     if (front.size() < 6 || back.size() < 3) continue;
-    out.push_back({front[0], front[1], unescape(front[3]), unescape(front[4]), back[0], back[2]});
+    out.push_back({front[0], front[1], octal_decode(front[3]), octal_decode(front[4]), back[0], back[2]});
   }
   return out;
 }

@@ -10,7 +10,7 @@
 namespace rkt::cmd {
 namespace {
 
-store::ImageRecord stored(store::Store& store, const std::string& arg) {
+store::ImageRecord looked_up(store::Store& store, const std::string& arg) {
   try {
     return image::lookup(store, arg);
   } catch (const Error& e) {
@@ -21,7 +21,7 @@ store::ImageRecord stored(store::Store& store, const std::string& arg) {
 
 void verify_one(cli::Env& env, store::Store& store, const std::string& arg) {
   const auto record = in_context([&] { return cat("unable to resolve store key for image ", arg); },
-                                 [&] { return stored(store, arg); });
+                                 [&] { return looked_up(store, arg); });
   const std::string id = in_context([&] { return cat("unable to get treestoreID for image ", arg); },
                                     [&] { return tree::tree_id(store, record); });
   try {

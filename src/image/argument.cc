@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <optional>
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "schema/appc/types.h"
 #include "schema/oci/image.h"
@@ -48,22 +50,11 @@ std::string absolute(std::string_view path, const std::string& cwd) {
   return path.starts_with('/') ? std::string(path) : cat(cwd, "/", path);
 }
 
-// %XX and, in query components, "+". nullopt for a malformed escape.
-std::optional<std::string> unescape(std::string_view text, bool query) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && query) {
-      out.push_back(' ');
-    } else if (text[i] != '%') {
-      out.push_back(text[i]);
-    } else {
-      const auto byte = parse_int<unsigned>(text.substr(i + 1, 2), 16);
-      if (!byte || i + 2 >= text.size()) return std::nullopt;
-      out.push_back(static_cast<char>(*byte));
-      i += 2;
-    }
-  }
-  return out;
+// In queries a blank may be written as "+".
+std::optional<std::string> query_decode(std::string_view text) {
+  std::string plain(text);
+  std::ranges::replace(plain, '+', ' ');
+  return percent_decode(plain);
 }
 
 Argument name_argument(std::string_view text) {
@@ -110,7 +101,7 @@ Argument url_argument(std::string_view text, const std::string& scheme) {
   std::string_view path = bare.substr(scheme.size() + 1);
   if (path.starts_with("//")) path.remove_prefix(2);
   if (path.starts_with("localhost/")) path.remove_prefix(9);
-  const auto plain = unescape(path, false);
+  const auto plain = percent_decode(path);
   if (!plain || !plain->starts_with('/')) bad_image_string(text);
   return {Argument::Kind::file, *plain, {}};
 }
@@ -123,7 +114,7 @@ Argument cimd_argument(std::string_view text) {
   const std::string_view rest = text.substr(parts[0].size() + kind.size() + parts[2].size() + 3);
   if (kind == "docker") return docker_argument(rest);
   if (kind == "aci-archive") {
-    const auto url = unescape(rest, true);
+    const auto url = query_decode(rest);
     const auto scheme = url ? scheme_of(*url) : std::nullopt;
     if (!scheme || (*scheme != "http" && *scheme != "https" && *scheme != "file"))
       throw Error(Errc::unsupported,
@@ -136,7 +127,7 @@ Argument cimd_argument(std::string_view text) {
   std::string app(rest.substr(0, question));
   if (question != std::string_view::npos) {
     for (const auto pair : split(rest.substr(question + 1), '&')) {
-      const auto plain = unescape(pair, true);
+      const auto plain = query_decode(pair);
       if (!plain) bad_image_string(text);
       app += cat(",", *plain);
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "sys/dir.h"
 #include "sys/file.h"
@@ -18,21 +19,6 @@ namespace rkt::pod {
 namespace {
 
 constexpr std::size_t kMountinfoLimit = std::size_t{256} << 20;
-
-// The kernel writes blanks, tabs, newlines and backslashes of paths as \ooo.
-std::string unescape(std::string_view s) {
-  std::string out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const auto code = s[i] == '\\' && i + 3 < s.size() ? parse_int<unsigned>(s.substr(i + 1, 3), 8) : std::nullopt;
-    if (code && *code < 256) {
-      out.push_back(static_cast<char>(*code));
-      i += 3;
-    } else {
-      out.push_back(s[i]);
-    }
-  }
-  return out;
-}
 
 // The mount at PATH/BELOW, on top if several are stacked; nothing of what is in between may be a link.
 UniqueFd open_mount(const DirFd& base, std::string_view below) {
@@ -54,7 +40,7 @@ std::vector<std::string> plan_detach(std::string_view mountinfo, std::string_vie
   for (const auto line : split(mountinfo, '\n')) {
     const auto fields = split(line, ' ');
     if (fields.size() < 5) continue;
-    std::string at = unescape(fields[4]);
+    std::string at = octal_decode(fields[4]);
     if (at == path || at.starts_with(below)) out.push_back(std::move(at));
   }
   // A parent's path is a prefix of its children's, so it sorts first.

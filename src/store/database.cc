@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -41,25 +42,6 @@ Errc code_for(int rc) {
   Error e(code_for(rc), cat("image index: ", doing, ": ", why));
   if (e.code() == Errc::invalid) e.hint("move cas/index.db* away; images are then fetched again");
   throw e;
-}
-
-// SQLite's URI form of a path: everything but letters, digits and "/._-" is escaped.
-std::string as_uri(const std::string& path, std::string_view query) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "file:";
-  for (const char c : path) {
-    const auto u = static_cast<unsigned char>(c);
-    if ((u >= '0' && u <= '9') || ((u | 0x20) >= 'a' && (u | 0x20) <= 'z') || c == '/' || c == '.' || c == '_' ||
-        c == '-') {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(kHex[u >> 4]);
-      out.push_back(kHex[u & 15]);
-    }
-  }
-  out.append(query);
-  return out;
 }
 
 sqlite3* connect(const std::string& name, int flags, int& rc) {
@@ -125,7 +107,7 @@ std::optional<Database> Database::open(const std::string& path, Mode mode) {
   if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) fail(raw, rc, "read");
   // A reader that may not make the shared memory file. There is none, so nobody is writing: the file alone is the
   // index.
-  raw = connect(as_uri(path, "?immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, rc);
+  raw = connect(cat("file:", percent_encode(path, "/"), "?immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, rc);
   if (raw == nullptr) fail(nullptr, rc, cat("open ", quoted(path)));
   return Database(raw);
 }

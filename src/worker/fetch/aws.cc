@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "sys/digest.h"
 #include "worker/fetch/url.h"
@@ -28,10 +29,6 @@ std::string hmac(std::string_view key, std::string_view text) {
   return {reinterpret_cast<const char*>(out.data()), size};
 }
 
-std::string hex(std::string_view bytes) {
-  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-}
-
 std::string time_text(std::chrono::system_clock::time_point now, const char* format) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
   std::tm parts{};
@@ -40,24 +37,14 @@ std::string time_text(std::chrono::system_clock::time_point now, const char* for
   return {out.data(), std::strftime(out.data(), out.size(), format, &parts)};
 }
 
-std::string percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = text[i] == '%' ? parse_int<unsigned char>(text.substr(i + 1, 2), 16) : std::nullopt;
-    if (byte && i + 2 < text.size()) {
-      out.push_back(static_cast<char>(*byte));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
+// Each byte encoded in the one way that the signature knows, however the URL wrote it.
+std::string canonical(std::string_view text) {
+  return percent_encode(percent_decode(text).value_or(std::string(text)));
 }
 
-// Each byte encoded in the one way that the signature knows, however the URL wrote it.
 std::string canonical_path(std::string_view path) {
   std::string out;
-  for (const auto part : split(path, '/')) out += cat("/", percent_encode(percent_decode(part)));
+  for (const auto part : split(path, '/')) out += cat("/", canonical(part));
   out.erase(0, 1);
   return out.empty() ? "/" : out;
 }
@@ -68,8 +55,7 @@ std::string canonical_query(std::string_view query) {
     if (pair.empty()) continue;
     const auto equals = pair.find('=');
     const auto value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
-    parameters.emplace_back(percent_encode(percent_decode(pair.substr(0, equals))),
-                            percent_encode(percent_decode(value)));
+    parameters.emplace_back(canonical(pair.substr(0, equals)), canonical(value));
   }
   std::ranges::sort(parameters);
   std::string out;
@@ -129,7 +115,7 @@ std::vector<std::string> aws_headers(const AwsKey& key, std::string_view url, co
       hmac(hmac(hmac(hmac(cat("AWS4", key.secret), day), region), kService), "aws4_request");
   return {cat("x-amz-date: ", moment), cat("x-amz-content-sha256: ", nothing),
           cat("Authorization: AWS4-HMAC-SHA256 Credential=", key.id, "/", scope, ", SignedHeaders=", names,
-              ", Signature=", hex(hmac(signing_key, text)))};
+              ", Signature=", hex_of(hmac(signing_key, text)))};
 }
 
 }  // namespace rkt::fetch

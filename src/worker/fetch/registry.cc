@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "json/reader.h"
 #include "worker/fetch/challenge.h"

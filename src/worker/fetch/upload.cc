@@ -2,6 +2,7 @@
 #include "worker/fetch/upload.h"
 
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "worker/fetch/url.h"
 

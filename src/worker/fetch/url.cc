@@ -61,23 +61,6 @@ std::string shown_url(std::string_view url) {
   return cat(url.substr(0, begin), url.substr(begin + at + 1));
 }
 
-std::string percent_encode(std::string_view text) {
-  static constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (plain || c == '-' || c == '.' || c == '_' || c == '~') {
-      out.push_back(c);
-    } else {
-      out += '%';
-      out += kHex[u >> 4];
-      out += kHex[u & 15];
-    }
-  }
-  return out;
-}
-
 std::string with_query(std::string_view url, std::string_view parameters) {
   const auto fragment = url.find('#');
   const auto base = url.substr(0, fragment);

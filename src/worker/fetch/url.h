@@ -21,8 +21,6 @@ struct Url {
 Url parse_url(std::string_view url);
 /// For messages: without user information, query and fragment, which may hold secrets.
 std::string shown_url(std::string_view url);
-/// Everything but unreserved characters as %XX.
-std::string percent_encode(std::string_view text);
 /// `url` with more parameters behind those it has: "a=b&c=d".
 std::string with_query(std::string_view url, std::string_view parameters);
 

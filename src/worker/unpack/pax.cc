@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "base/base64.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "worker/unpack/tar_header.h"
 
@@ -32,32 +34,10 @@ std::string path_value(std::string_view value) {
 }
 
 // libarchive writes attributes with the name percent-encoded and the value in base64, without padding.
-std::string percent_decoded(std::string_view s) {
-  std::string out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const auto code = s[i] == '%' && i + 2 < s.size() ? parse_int<std::uint8_t>(s.substr(i + 1, 2), 16) : std::nullopt;
-    out.push_back(code ? static_cast<char>(*code) : s[i]);
-    if (code) i += 2;
-  }
-  return out;
-}
-
-std::string base64_decoded(std::string_view s) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  while (s.ends_with('=')) s.remove_suffix(1);
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : s) {
-    const auto digit = kDigits.find(c);
-    if (digit == std::string_view::npos) bad_tar("extended attribute in a pax header is malformed");
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out.push_back(static_cast<char>(bits >> held & 0xff));
-  }
-  return out;
+std::pair<std::string, std::string> libarchive_attribute(std::string_view name, std::string_view value) {
+  auto bytes = base64_decode(value);
+  if (!bytes) bad_tar("extended attribute in a pax header is malformed");
+  return {percent_decode(name).value_or(std::string(name)), std::move(*bytes)};
 }
 
 void read_sparse_map(std::string_view value, std::vector<Extent>& extents) {
@@ -90,7 +70,7 @@ void apply_record(PaxHeader& h, std::string_view key, std::string_view value) {
   if (key.starts_with(kSchily)) {
     h.xattrs.emplace_back(key.substr(kSchily.size()), value);
   } else if (key.starts_with(kLibarchive)) {
-    h.xattrs.emplace_back(percent_decoded(key.substr(kLibarchive.size())), base64_decoded(value));
+    h.xattrs.push_back(libarchive_attribute(key.substr(kLibarchive.size()), value));
   } else if (key.starts_with(kSparse)) {
     if (!h.sparse) h.sparse.emplace();
     apply_sparse(*h.sparse, key.substr(kSparse.size()), value);

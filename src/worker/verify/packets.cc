@@ -5,7 +5,9 @@
 #include <array>
 #include <span>
 
+#include "base/base64.h"
 #include "base/error.h"
+#include "base/escapes.h"
 #include "base/strings.h"
 #include "worker/verify/protocol.h"
 
@@ -13,10 +15,6 @@ namespace rkt::verify {
 namespace {
 
 [[noreturn]] void malformed(std::string_view why) { throw Error(Errc::invalid, cat("openpgp: invalid data: ", why)); }
-
-std::string hex(std::string_view bytes) {
-  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-}
 
 // A cursor that cannot leave its bytes.
 class Bytes {
@@ -44,43 +42,12 @@ class Bytes {
 
 // ---- armor
 
-int base64_digit(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
+// In the standard alphabet only, which base64_decode() is not particular about.
+std::string decode_armor(std::string_view text) {
+  auto bytes = text.find_first_of("-_") == std::string_view::npos ? base64_decode(text) : std::nullopt;
+  if (!bytes) malformed("foreign character in the armor, or it is cut off");
+  return std::move(*bytes);
 }
-
-class Base64 {
- public:
-  void feed(std::string_view line) {
-    for (const char c : line) {
-      if (c == '=') {
-        if (++padding_ > 2) malformed("too much padding in the armor");
-        continue;
-      }
-      const int digit = base64_digit(c);
-      if (digit < 0 || padding_ != 0) malformed("foreign character in the armor");
-      bits_ = bits_ << 6 | static_cast<std::uint32_t>(digit);
-      if (++digits_ % 4 != 0) continue;
-      for (const int shift : {16, 8, 0}) out_.push_back(static_cast<char>(bits_ >> shift & 0xff));
-      bits_ = 0;
-    }
-  }
-  std::string finish() {
-    const std::size_t rest = digits_ % 4;
-    if (rest == 1 || (padding_ != 0 && rest + padding_ != 4)) malformed("the armor is cut off");
-    if (rest >= 2) out_.push_back(static_cast<char>(bits_ << (rest == 2 ? 12 : 6) >> 16 & 0xff));
-    if (rest == 3) out_.push_back(static_cast<char>(bits_ << 6 >> 8 & 0xff));
-    return std::move(out_);
-  }
-
- private:
-  std::string out_;
-  std::uint32_t bits_ = 0;
-  std::size_t digits_ = 0, padding_ = 0;
-};
 
 std::uint32_t crc24(std::string_view bytes) noexcept {
   std::uint32_t crc = 0xb704ce;
@@ -112,12 +79,12 @@ class Lines {
 
 // One block, from the line after BEGIN to its END line.
 std::string read_block(Lines& lines, std::string_view end_line) {
-  Base64 body;
+  std::string body;
   std::optional<std::uint32_t> checksum;
   bool in_headers = true;
   while (const auto line = lines.next()) {
     if (*line == end_line) {
-      std::string bytes = body.finish();
+      std::string bytes = decode_armor(body);
       if (checksum && *checksum != crc24(bytes)) malformed("wrong checksum of the armor");
       return bytes;
     }
@@ -126,11 +93,9 @@ std::string read_block(Lines& lines, std::string_view end_line) {
     if (line->empty()) continue;
     if (checksum) malformed("data after the checksum of the armor");
     if (line->size() == 5 && line->front() == '=') {
-      Base64 sum;
-      sum.feed(line->substr(1));
-      checksum = Bytes(sum.finish()).number(3).value_or(0);
+      checksum = Bytes(decode_armor(line->substr(1))).number(3).value_or(0);
     } else {
-      body.feed(*line);
+      body += *line;
     }
   }
   malformed("the armor is cut off");
@@ -174,8 +139,8 @@ bool read_subpackets(std::string_view area, bool hashed, SignatureFacts& facts) 
     Bytes body(raw->substr(1));
     if (hashed && type == 2 && body.left() == 4) facts.created = *body.number(4);
     if (hashed && type == 3 && body.left() == 4) facts.lifetime = *body.number(4);
-    if (type == 16 && body.left() == 8) facts.key_id = hex(*body.take(8));
-    if (type == 33 && body.left() == 21 && *body.number(1) == 4) facts.fingerprint = hex(*body.take(20));
+    if (type == 16 && body.left() == 8) facts.key_id = hex_of(*body.take(8));
+    if (type == 33 && body.left() == 21 && *body.number(1) == 4) facts.fingerprint = hex_of(*body.take(20));
   }
   return true;
 }

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "image/finder_impl.h"
+#include "image/key_import.h"
 #include "image/local_file.h"
-#include "image/trust.h"
 #include "image/unpack_client.h"
 #include "sys/file.h"
 

@@ -13,7 +13,7 @@
 #include "image/layout.h"
 #include "image/pull_plan.h"
 #include "image/registry_directory.h"
-#include "image/signature.h"
+#include "image/trust_check.h"
 
 namespace rkt::image {
 

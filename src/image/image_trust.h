@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "image/attached.h"
 #include "image/demands.h"
+#include "image/signature_search.h"
 #include "keystore/keystore.h"
 
 namespace rkt::image {

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "image/stored.h"
+#include "image/store_damage.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {

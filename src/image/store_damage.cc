@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/stored.h"
+#include "image/store_damage.h"
 
 #include <set>
 

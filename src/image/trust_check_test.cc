@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/signature.h"
+#include "image/trust_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/attached.h"
+#include "image/signature_search.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/trust.h"
+#include "image/key_import.h"
 
 #include <unistd.h>
 

@@ -18,6 +18,7 @@ class Uuid {
   /// 32 hex digits in any case, dashes anywhere; nullopt otherwise.
   static std::optional<Uuid> parse(std::string_view text);
 
+  const std::array<std::uint8_t, 16>& bytes() const noexcept { return bytes_; }
   std::string str() const;    ///< 36 characters, dashed
   std::string plain() const;  ///< 32 characters, the machine-id form
   auto operator<=>(const Uuid&) const = default;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/network.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -62,6 +64,7 @@ class Builder {
     save_state(request_.pod, attachments_);
     check_families(ports, result);
     take_dns(a.name, result);
+    take_gateway(result);
     setup_.infos.push_back(
         net_info(a.name, network.file, a.if_name, network.args, a.builtin ? std::string() : a.plugins.front(), result));
   }
@@ -86,6 +89,11 @@ class Builder {
     }
     a.collects = !config.disable_gc && cni::has_gc(a.cni_version);
     return a;
+  }
+
+  void take_gateway(const cni::Result& result) {
+    const auto first = std::ranges::find_if(result.ips, [](const auto& a) { return !a.v6 && !a.gateway.empty(); });
+    if (setup_.gateway.empty() && first != result.ips.end()) setup_.gateway = first->gateway;
   }
 
   void take_dns(const std::string& name, const cni::Result& result) {

@@ -33,8 +33,9 @@ class Stage1 {
 
 /// What of a run is passed by argument. `warnings`: options that this stage1 is too old for.
 struct RunCall {
-  std::vector<std::string> args;  ///< without argv[0]
+  std::vector<std::string> args;  ///< without argv[0]; the last is the UUID
   std::vector<std::string> warnings;
+  void add_option(std::string option) { args.insert(args.end() - 1, std::move(option)); }
 };
 RunCall plan_run_args(const Stage1& stage1, const RunOptions& options, const std::optional<std::string>& dns_conf_mode,
                       const std::optional<std::string>& private_users, const Uuid& id);

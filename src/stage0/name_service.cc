@@ -126,14 +126,6 @@ void check_run_options(const RunOptions& options, bool has_ports) {
     throw Error(
         Errc::usage,
         "--mds-register flag does not work with --net=none. Please use 'host', 'default' or an equivalent network");
-  if (options.mds_register) {
-    // No metadata service belongs to this installation, so there is nobody to register with.
-    Error e(Errc::unsupported,
-            "could not reach the metadata service.\nMake sure metadata service is currently running or use\n"
-            "\"rkt run --mds-register=false\" to skip pod registration.");
-    e.push("failed to register the pod");
-    throw e;
-  }
   plan_name_service(options);
 }
 

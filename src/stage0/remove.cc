@@ -10,6 +10,7 @@
 #include "pod/transition.h"
 #include "stage0/call.h"
 #include "stage0/gc.h"
+#include "stage0/metadata.h"
 #include "stage0/mounts.h"
 #include "stage0/trees.h"
 #include "sys/file.h"
@@ -85,6 +86,11 @@ Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, co
   const auto place = pod::state_place(pod.state());
   const auto lock = pod::lock_unless_held(pod.dir());
   if (!lock || !pods.holds(place, pod.id(), pod.dir())) return Removed::busy;
+  try {
+    unregister_metadata(pod.dir(), pod.id());
+  } catch (const Error& e) {
+    how.note(cat("warning: metadata of pod ", name, " is not unregistered: ", e.brief()));
+  }
   if (place == "exited-garbage" && !release_resources(store, pods, pod, how)) return Removed::kept;
   in_context([&] { return cat("GC of leftover mounts for pod ", name, " failed"); },
              [&] { pod::detach_mounts_below(pod.path(pods)); });

@@ -13,6 +13,7 @@
 #include "stage0/app_root.h"
 #include "stage0/entrypoint.h"
 #include "stage0/exec.h"
+#include "stage0/metadata.h"
 #include "stage0/mounts.h"
 #include "stage0/name_service.h"
 #include "stage0/port_claim.h"
@@ -101,7 +102,8 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
 
 [[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod, std::string_view from,
                         const RunOptions& options) {
-  const Start s = plan_start(pod.dir, pod.id, options);
+  Start s = plan_start(pod.dir, pod.id, options);
+  if (options.mds_register) s.call.add_option(cat("--mds-token=", register_metadata(pod.dir, pod.id, s.apps)));
   const std::string name = pod.id.str();
   auto ports = claim_ports(store, pods, pod.dir, options);
   in_context([] { return std::string("unable to transition to run"); },

@@ -142,7 +142,7 @@ RunOptions parse_run(const std::vector<std::string>& args) {
     if (name == "net")
       net.push_back(words.value());
     else if (name == "mds-token")
-      (void)words.value();  // for a metadata service; stage0 says when there is none
+      out.mds_token = words.value();
     else if (name == "local-config")
       out.local_config = words.value();
     else if (name == "hostname")

@@ -25,6 +25,7 @@ struct RunOptions {
   bool mutable_pod = false;  ///< apps come and go while it runs
   cni::NetList net;
   std::string local_config, hostname;  ///< hostname "": rkt-UUID
+  std::string mds_token;               ///< the metadata service knows the pod by it; "": it does not
   ResolvMode resolv = ResolvMode::from_network;
   HostsMode hosts = HostsMode::from_image;
   Restrictions restrictions;

@@ -68,6 +68,9 @@ struct PodPlan {
   bool may_look_into_init() const;
 };
 
+/// A file of POD: what AC_METADATA_URL is for the apps.
+inline constexpr const char* kMetadataUrl = "metadata-url";
+
 using Warn = std::function<void(std::string_view)>;
 
 /// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.

@@ -37,6 +37,8 @@
 namespace rkt::native {
 namespace {
 
+constexpr int kMetadataPort = 18112;
+
 constexpr gid_t kTtyGroup = 5;  // as in the options of devpts below
 
 void warn(std::string_view text) { log::note("stage1", text); }
@@ -94,6 +96,7 @@ class PodRun {
                              .ports = plan_.ports,
                              .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
                              .netns = users_.network ? users_.network.get() : -1});
+    if (!options_.mds_token.empty()) give_metadata_url();
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
     make_streams();
@@ -124,6 +127,17 @@ class PodRun {
     cgroups_->set_owner(on_host(plan_.users, 0));
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
+  }
+
+  // Known only now: the host's address in the pod's network.
+  void give_metadata_url() {
+    const std::string host = options_.net.host() ? "127.0.0.1" : network_.gateway;
+    if (host.empty())
+      throw Error(Errc::unsupported,
+                  "no network of the pod has a gateway through which it could reach the metadata service");
+    const std::string url = cat("http://", host, ":", kMetadataPort, "/", options_.mds_token);
+    write_file(pod_.dir, kMetadataUrl, url, 0600);  // for enter
+    for (auto& app : plan_.apps) app.env.push_back(cat("AC_METADATA_URL=", url));
   }
 
   void plan_app_mounts() {

@@ -82,8 +82,10 @@ def test_a_member_fetches_lists_and_removes_and_root_runs_it(site, served):
     assert json.loads(site.member("image", "list", "--format=json", code=0).stdout)[0]["id"] == served.key
     assert not (site.rkt.data / "cas" / "tree").exists(), "only root renders"
     site.member("image", "cat-manifest", served.name, code=0)
-    r = site("run", "--net=none", served.name, code=0)
+    r = site("run", "--net=none", "--pod-name=it", served.name, code=0)
     assert r.stdout == "755 0 0\n0\n"
+    assert site.member("logs", "it", code=0).stdout == r.stdout
+    assert "permission denied" in site("logs", "it", uid=OTHER, code=254).stderr
     assert mode(site.rkt.data / "cas" / "tree") == ("0o700", 0, 0)
     site.member("list", code=0)
     assert site("store", "check", code=0).stdout == ""

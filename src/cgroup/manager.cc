@@ -164,8 +164,8 @@ bool PodCgroups::add_unified(const Choice::Use& use) {
   auto missing = enable_controllers(*own, wanted);
   if (!missing.empty() && move_aside(use)) missing = enable_controllers(*own, wanted);
   const auto root = missing.empty() ? std::nullopt : h.directory("/");
-  if (root) {
-    const DirFd top = DirFd::open(*root);
+  const DirFd top = root ? DirFd::open(*root) : DirFd();
+  if (root && ::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) == 0) {
     enable_controllers(top, wanted);
     const auto still = enable_controllers(top.make_sub("machine.slice", 0755), wanted);
     if (still.size() < missing.size()) {

@@ -62,8 +62,11 @@ struct Command {
   /// mixed: flags and positionals in any order. stop: flags end at the first positional (enter). images: the second
   /// parser of run, prepare and fetch takes over there.
   enum class Args { mixed, stop, images } args_mode = Args::mixed;
-  bool app_args = false;    ///< images: "--" starts arguments of the app (fetch refuses them)
-  bool needs_root = false;  ///< "cannot run as unprivileged user", checked after parsing
+  bool app_args = false;  ///< images: "--" starts arguments of the app (fetch refuses them)
+  /// What it needs of root's powers. Who is not root has them in a user namespace, over a data directory of his own
+  /// (docs/devel/rootless.md); over another one, `trees` goes on without, the others end with "cannot run as
+  /// unprivileged user". `pod`: the command itself joins the namespace of the pod.
+  enum class Power : std::uint8_t { none, trees, root, pod } power = Power::none;
   bool hidden = false;
   int (*run)(Env& env, const Parsed& in) = nullptr;
 };

@@ -2,6 +2,7 @@
 #include "cli/env.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
@@ -25,11 +26,16 @@ std::string resolved(const std::string& path) {
 
 const std::string& Env::data_dir() {
   if (!data_dir_.empty()) return data_dir_;
-  std::string dir = globals_.dir;
+  std::string dir = globals_.dir.empty() ? globals_.own_data : globals_.dir;
   if (dir.empty()) dir = config().data;
   if (dir.empty()) dir = "/var/lib/rkt";
   data_dir_ = resolved(dir);
   return data_dir_;
+}
+
+bool Env::owns_data() {
+  struct stat st{};
+  return ::stat(data_dir().c_str(), &st) < 0 ? errno == ENOENT : st.st_uid == ::geteuid();
 }
 
 const config::Config& Env::config() {
@@ -38,7 +44,7 @@ const config::Config& Env::config() {
 }
 
 keystore::Keystore Env::keystore() const {
-  return {globals_.dirs.system, globals_.dirs.local, cat(install_prefix(), "/lib/rkt")};
+  return {globals_.dirs.system, globals_.dirs.local, cat(install_prefix(), "/lib/rkt"), globals_.own_keys};
 }
 
 void Env::warn_before_fetching() {

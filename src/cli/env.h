@@ -17,6 +17,8 @@ namespace rkt::cli {
 struct Globals {
   bool debug = false;
   std::string dir;           ///< --dir as given, "" when not
+  std::string own_data;      ///< of who is not root, used instead of the configuration's; "" when not
+  std::string own_keys;      ///< where who is not root trusts keys, besides the host's
   config::Directories dirs;  ///< absolute
   image::Insecure insecure;
   bool trust_keys_from_https = false;
@@ -29,9 +31,12 @@ class Env {
   const Globals& globals() const noexcept { return globals_; }
   const std::string& command() const noexcept { return command_; }  ///< last word: the prefix of messages
 
-  /// --dir, else the paths configuration, else /var/lib/rkt; absolute, links resolved. Reads no configuration with
+  /// --dir, else the caller's own (who is not root), else the paths configuration, else /var/lib/rkt; absolute, links
+  /// resolved. Reads no configuration with
   /// --dir.
   const std::string& data_dir();
+  /// Whether it is the caller's, or is not there yet.
+  bool owns_data();
   const config::Config& config();  ///< loaded once
   keystore::Keystore keystore() const;
 

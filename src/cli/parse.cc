@@ -13,6 +13,7 @@
 #include "cli/parser.h"
 #include "cli/usage.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::cli {
 namespace {
@@ -29,6 +30,19 @@ std::string absolute(const std::string& path) {
   return cat(cwd.get(), "/", path);
 }
 
+// Of who is not root: $XDG_DATA_HOME/rkt, unless the host's directory is open to him (group rkt), and
+// $XDG_CONFIG_HOME/rkt on top of the host's configuration.
+void add_own_places(const Parsed& in, Globals& g) {
+  const auto below = [](const char* variable, const char* fallback) {
+    const std::string dir = env(variable).value_or(""), home = env("HOME").value_or("");
+    if (dir.starts_with('/')) return cat(dir, "/rkt");
+    return home.starts_with('/') ? cat(home, fallback, "/rkt") : std::string();
+  };
+  if (!in.given("user-config")) g.dirs.user = below("XDG_CONFIG_HOME", "/.config");
+  if (::access("/var/lib/rkt/cas", R_OK | X_OK) < 0) g.own_data = below("XDG_DATA_HOME", "/.local/share");
+  if (!in.given("local-config")) g.own_keys = g.dirs.user;
+}
+
 Globals read_globals(const Parsed& in) {
   Globals g;
   g.debug = in.on("debug");
@@ -38,6 +52,7 @@ Globals read_globals(const Parsed& in) {
   g.dirs = {.system = absolute(in.text("system-config")),
             .local = absolute(in.text("local-config")),
             .user = absolute(in.text("user-config"))};
+  if (::geteuid() != 0) add_own_places(in, g);
   g.insecure = image::Insecure::parse(in.text("insecure-options"));
   g.trust_keys_from_https = in.on("trust-keys-from-https");
   g.trees = {.backend = tree::parse_backend(in.text("tree-backend")), .check = !g.insecure.ondisk};
@@ -109,6 +124,18 @@ std::string space_hint(Env& env) {
   }
 }
 
+void take_powers(const Command& command, Env& env) {
+  if (!env.owns_data()) {
+    if (command.power == Command::Power::trees) return;
+    throw Error(Errc::denied, "cannot run as unprivileged user")
+        .hint(cat("the data directory ", quoted(env.data_dir()), " is not yours: use --dir, or root"));
+  }
+  if (command.power == Command::Power::pod) return;
+  const std::string why = become_root_of_own_namespace();
+  if (!why.empty() && command.args_mode == Command::Args::images)
+    env.err(cat("one id only, files of others become yours: ", why));
+}
+
 int run_command(std::span<const Command> commands, const Found& found) {
   const Command& command = *found.command;
   const std::string name = last_word(command.name);
@@ -133,8 +160,8 @@ int run_command(std::span<const Command> commands, const Found& found) {
   try {
     Globals globals = read_globals(parser.globals());
     log::set_debug(globals.debug);
-    if (command.needs_root && ::geteuid() != 0) throw Error(Errc::denied, "cannot run as unprivileged user");
     env.emplace(name, std::move(globals));
+    if (command.power != Command::Power::none && ::geteuid() != 0) take_powers(command, *env);
     return command.run(*env, parser.command());
   } catch (const UsageWanted&) {
     to_stdout(usage(commands, command.name));

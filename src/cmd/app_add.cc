@@ -14,10 +14,11 @@ int run_app_add(cli::Env& env, const cli::Parsed& in) {
   if (in.images.size() < 2) throw Error(Errc::usage, "must provide the pod UUID and an IMAGEID");
   if (in.images.size() > 2) throw Error(Errc::usage, "must give only one app");
   const auto pods = pod::Pods::open(env.data_dir());
-  const auto pod = open_pod(pods, in.images[0].image);
+  auto pod = open_pod(pods, in.images[0].image);
   const std::string id = quoted(pod.id().str());
   if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", id, " isn't currently running"));
   if (!pod.supervisor_ready()) throw Error(Errc::busy, cat("supervisor for pod ", id, " is not yet ready"));
+  stage0::become_root_for(pods, pod);
   store::Store store =
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   stage0::AppRequest request = cli::added_app_request(in.images[1]);
@@ -46,7 +47,7 @@ const cli::Command app_add{
     .flags = cli::added_app_flags(),
     .args_mode = cli::Command::Args::images,
     .app_args = true,
-    .needs_root = true,
+    .power = cli::Command::Power::pod,
     .run = run_app_add};
 
 }  // namespace rkt::cmd

@@ -24,6 +24,7 @@ Target find_target(cli::Env& env, const cli::Parsed& in, std::string_view missin
   auto pod = open_pod(pods, in.args.front());
   const std::string app = in_context([] { return std::string("invalid app name"); },
                                      [&] { return appc::AcName::parse(in.text("app")).str(); });
+  stage0::become_root_for(pods, pod);
   return {.pods = std::move(pods), .pod = std::move(pod), .app = app};
 }
 
@@ -76,21 +77,21 @@ const cli::Command app_start{.name = "app start",
                              .brief = "Start an app in a pod",
                              .description = "An app that has ended is started again.",
                              .flags = {app_flag()},
-                             .needs_root = true,
+                             .power = cli::Command::Power::pod,
                              .run = run_app_start};
 const cli::Command app_stop{.name = "app stop",
                             .args = "UUID --app=NAME",
                             .brief = "Stop an app in a pod",
                             .description = "SIGTERM, and SIGKILL after ten seconds; returns when it has ended.",
                             .flags = {app_flag()},
-                            .needs_root = true,
+                            .power = cli::Command::Power::pod,
                             .run = run_app_stop};
 const cli::Command app_rm{.name = "app rm",
                           .args = "UUID --app=NAME",
                           .brief = "Remove an app from a pod",
                           .description = "Stops it when it runs, and removes its files.",
                           .flags = {app_flag()},
-                          .needs_root = true,
+                          .power = cli::Command::Power::pod,
                           .run = run_app_rm};
 
 }  // namespace rkt::cmd

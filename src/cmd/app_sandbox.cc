@@ -42,7 +42,7 @@ const cli::Command app_sandbox{
         "Runs a pod without apps in the foreground. Apps are added to it and removed again with rkt app add, "
         "start, stop and rm; it ends when it is asked to, not when its apps do.",
     .flags = cli::sandbox_flags(),
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_sandbox};
 
 }  // namespace rkt::cmd

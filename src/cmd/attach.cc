@@ -39,10 +39,11 @@ int run_attach(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw cli::UsageWanted{};
   auto args = parse_mode(in.text("mode"));
   const auto pods = pod::Pods::open(env.data_dir());
-  const auto pod = open_pod(pods, in.args.front());
+  auto pod = open_pod(pods, in.args.front());
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
   args.push_back(cat("--app=", choose_app(env, in, pod)));
+  stage0::become_root_for(pods, pod);
   args.push_back(cat("--debug=", env.globals().debug ? "true" : "false"));
   const auto store =
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
@@ -59,7 +60,7 @@ const cli::Command attach{
         "Connects to streams of an app that was started with --stdin, --stdout or --stderr as stream or tty.",
     .flags = {cli::text("app", "", "name of the app to attach to within the pod"),
               cli::text("mode", "auto", "auto, list, or streams: stdin,stdout,stderr or tty, tty-in, tty-out")},
-    .needs_root = true,
+    .power = cli::Command::Power::pod,
     .run = run_attach};
 
 }  // namespace rkt::cmd

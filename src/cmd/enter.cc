@@ -14,10 +14,11 @@ namespace {
 int run_enter(cli::Env& env, const cli::Parsed& in) {
   if (in.args.empty()) throw cli::UsageWanted{};
   const auto pods = pod::Pods::open(env.data_dir());
-  const auto pod = open_pod(pods, in.args.front());
+  auto pod = open_pod(pods, in.args.front());
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
   const std::string app = choose_app(env, in, pod);
+  stage0::become_root_for(pods, pod);
   stage0::EnterRequest request{.app = app, .command = {in.args.begin() + 1, in.args.end()}, .debug_image = {}};
   const std::string& image = in.text("debug-image");
   if (request.command.empty()) {
@@ -44,7 +45,7 @@ const cli::Command enter{
     .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
     .flags = enter_flags(),
     .args_mode = cli::Command::Args::stop,
-    .needs_root = true,
+    .power = cli::Command::Power::pod,
     .run = run_enter};
 
 const cli::Command app_exec{.name = "app exec",
@@ -53,7 +54,7 @@ const cli::Command app_exec{.name = "app exec",
                             .description = "The same as rkt enter.",
                             .flags = enter_flags(),
                             .args_mode = cli::Command::Args::stop,
-                            .needs_root = true,
+                            .power = cli::Command::Power::pod,
                             .run = run_enter};
 
 }  // namespace rkt::cmd

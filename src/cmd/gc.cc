@@ -33,7 +33,7 @@ const cli::Command gc{
     .flags = {cli::duration("grace-period", "30m0s", "how long a pod stays after it was marked"),
               cli::duration("expire-prepared", "24h0m0s", "how long a prepared pod stays"),
               cli::toggle("mark-only", false, "mark pods that ended, remove nothing")},
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_gc};
 
 }  // namespace rkt::cmd

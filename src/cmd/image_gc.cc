@@ -88,6 +88,7 @@ const cli::Command image_gc{
     .flags = {cli::duration("grace-period", "24h0m0s",
                             "duration to wait since an image was last used before removing it"),
               cli::toggle("unused", false, "remove all images that no pod refers to"), max_size()},
+    .power = cli::Command::Power::trees,
     .run = run_image_gc};
 
 }  // namespace rkt::cmd

@@ -30,6 +30,7 @@ const cli::Command image_render{.name = "image render",
                                 .brief = "Render a stored image to a directory with all its dependencies",
                                 .flags = {cli::toggle("rootfs-only", false, "render rootfs only"),
                                           cli::toggle("overwrite", false, "overwrite output directory")},
+                                .power = cli::Command::Power::trees,
                                 .run = run_image_render};
 
 }  // namespace rkt::cmd

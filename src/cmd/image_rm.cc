@@ -35,6 +35,7 @@ int run_image_rm(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_rm{.name = "image rm",
                             .args = "IMAGE...",
                             .brief = "Remove image(s) with the given ID(s) or name(s) from the local store",
+                            .power = cli::Command::Power::trees,
                             .run = run_image_rm};
 
 }  // namespace rkt::cmd

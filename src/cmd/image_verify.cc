@@ -50,6 +50,7 @@ int run_image_verify(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_verify{.name = "image verify",
                                 .args = "IMAGE...",
                                 .brief = "Verify one or more rendered images in the local store",
+                                .power = cli::Command::Power::trees,
                                 .run = run_image_verify};
 
 }  // namespace rkt::cmd

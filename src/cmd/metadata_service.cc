@@ -128,7 +128,7 @@ const cli::Command metadata_service{
     .brief = "Run metadata service",
     .description = "Tells pods that were started with --mds-register about themselves, and vouches for them.",
     .flags = {cli::text("listen-port", "18112", "TCP port that pods ask on")},
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_metadata_service};
 
 }  // namespace rkt::cmd

@@ -70,7 +70,7 @@ const cli::Command net_status{
         "interfaces are as they were made; ends with status 1 when something is not.",
     .flags = {cli::toggle("full", false, "whole identifiers"), cli::toggle("no-legend", false, "leave out the header"),
               cli::format()},
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_net_status};
 
 }  // namespace rkt::cmd

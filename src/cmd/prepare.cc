@@ -45,7 +45,7 @@ const cli::Command prepare{
     .flags = prepare_flags(),
     .args_mode = cli::Command::Args::images,
     .app_args = true,
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = prepare_pod};
 
 }  // namespace rkt::cmd

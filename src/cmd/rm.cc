@@ -53,7 +53,7 @@ const cli::Command rm{.name = "rm",
                       .brief = "Remove all files and resources associated with an exited pod",
                       .description = "Removes pods that do not run, with everything they left on the host.",
                       .flags = {cli::uuid_file()},
-                      .needs_root = true,
+                      .power = cli::Command::Power::root,
                       .run = run_rm};
 
 }  // namespace rkt::cmd

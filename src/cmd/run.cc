@@ -52,7 +52,7 @@ const cli::Command run{
     .flags = run_flags(),
     .args_mode = cli::Command::Args::images,
     .app_args = true,
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_pod};
 
 }  // namespace rkt::cmd

@@ -38,7 +38,7 @@ const cli::Command run_prepared{.name = "run-prepared",
                                 .brief = "Run a prepared application pod in rkt",
                                 .description = {},
                                 .flags = cli::network_flags(),
-                                .needs_root = true,
+                                .power = cli::Command::Power::root,
                                 .run = run_prepared_pod};
 
 }  // namespace rkt::cmd

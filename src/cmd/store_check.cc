@@ -78,7 +78,7 @@ const cli::Command store_check{
         "Compares every blob with its digest, every image with its blobs, and every rendered file system with\n"
         "what its blobs render to. Prints a line for each problem.",
     .flags = {cli::toggle("repair", false, "fetch or render again what is damaged, and nothing else"), cli::format()},
-    .needs_root = true,
+    .power = cli::Command::Power::root,
     .run = run_store_check};
 
 }  // namespace rkt::cmd

@@ -12,6 +12,7 @@
 #include "sys/channel.h"
 #include "sys/file.h"
 #include "sys/install.h"
+#include "sys/rootless.h"
 #include "sys/spawn.h"
 #include "worker/unpack/protocol.h"
 
@@ -34,8 +35,8 @@ unpack::Limits worker_limits(const UnpackLimits& l) {
 // directories of the tree it writes, and those below through read-only mounts.
 void mark_opaque(const Channel::Message& message) {
   if (message.fds.size() != 1) throw Error(Errc::bug, "unpack worker sent a wrong number of descriptors");
-  if (::fsetxattr(message.fds.front().get(), "trusted.overlay.opaque", "y", 1, 0) < 0)
-    throw Error::from_errno("mark a directory opaque");
+  const char* mark = known_ids() == Ids::all ? "trusted.overlay.opaque" : "user.overlay.opaque";
+  if (::fsetxattr(message.fds.front().get(), mark, "y", 1, 0) < 0) throw Error::from_errno("mark a directory opaque");
 }
 
 using OnNote = std::function<void(std::string_view)>;

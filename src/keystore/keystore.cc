@@ -144,8 +144,11 @@ std::string file_of_key(std::string_view fingerprint) {
   return cat(kPlainFile, fingerprint.substr(kPlainName.size()), kPlainSuffix);
 }
 
-Keystore::Keystore(std::string system_dir, std::string local_dir, std::string builtin_dir)
-    : system_(std::move(system_dir)), local_(std::move(local_dir)), builtin_(std::move(builtin_dir)) {}
+Keystore::Keystore(std::string system_dir, std::string local_dir, std::string builtin_dir, std::string own_dir)
+    : system_(std::move(system_dir)),
+      local_(std::move(local_dir)),
+      builtin_(std::move(builtin_dir)),
+      own_(std::move(own_dir)) {}
 
 std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const {
   std::map<std::string, TrustedKey> ring;
@@ -160,7 +163,7 @@ std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const 
       warn(key.path, e.brief());
     }
   };
-  const std::array<const std::string*, 3> directories = {&builtin_, &system_, &local_};
+  const std::array<const std::string*, 4> directories = {&builtin_, &system_, &local_, &own_};
   for (const auto* base : directories)
     if (!base->empty()) visit_directory(cat(*base, "/trustedkeys/root.d"), true, collect);
   for (const auto* base : directories)
@@ -181,7 +184,7 @@ std::vector<TrustedKey> Keystore::every_key() const {
       warn(key.path, e.brief());
     }
   };
-  for (const auto* base : {&builtin_, &system_, &local_}) {
+  for (const auto* base : {&builtin_, &system_, &local_, &own_}) {
     if (base->empty()) continue;
     visit_directory(cat(*base, "/trustedkeys/root.d"), false, collect);
     visit_tree(cat(*base, "/trustedkeys/prefix.d"), 0, collect);
@@ -197,7 +200,7 @@ bool Keystore::has_prefix_keys(const std::string& image_name) const {
     struct stat st{};
     found = found || (is_fingerprint(key.key) && ::fstat(key.fd.get(), &st) == 0 && st.st_size > 0);
   };
-  for (const auto* base : {&builtin_, &system_, &local_})
+  for (const auto* base : {&builtin_, &system_, &local_, &own_})
     if (!base->empty()) visit_prefixes(*base, image_name, false, look);
   return found;
 }
@@ -213,10 +216,11 @@ std::string Keystore::add(const std::string& prefix, const std::string& fingerpr
     below = cat("trustedkeys/prefix.d/", prefix);
   }
   const std::string file_name = file_of_key(fingerprint);
-  std::string path = cat(local_, "/", below, "/", file_name);
+  const std::string& to = own_.empty() ? local_ : own_;
+  std::string path = cat(to, "/", below, "/", file_name);
   in_context([&] { return cat("store key ", quoted(path)); },
              [&] {
-               DirFd dir = make_dirs(local_, 0755);
+               DirFd dir = make_dirs(to, 0755);
                for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
                AtomicFile file(dir, file_name, 0644);
                write_all(file.fd(), armored, file_name);

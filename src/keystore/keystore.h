@@ -32,8 +32,8 @@ std::string file_of_key(std::string_view fingerprint);
 class Keystore {
  public:
   /// `builtin`: the directory that holds keys shipped with this build (found beside the binary), consulted like the
-  /// system one.
-  Keystore(std::string system_dir, std::string local_dir, std::string builtin_dir = {});
+  /// system one. `own`: of a caller who is not root, consulted after the local one; keys are added there. "": none.
+  Keystore(std::string system_dir, std::string local_dir, std::string builtin_dir = {}, std::string own_dir = {});
   /// The key ring for an image of this name: later directories replace and mask earlier ones, in the order built-in
   /// root, system root, local root, built-in prefix, system prefix, local prefix; within one prefix.d, shorter names
   /// first.
@@ -47,7 +47,7 @@ class Keystore {
   std::string add(const std::string& prefix, const std::string& fingerprint, const std::string& armored) const;
 
  private:
-  std::string system_, local_, builtin_;
+  std::string system_, local_, builtin_, own_;
 };
 
 }  // namespace rkt::keystore

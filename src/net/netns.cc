@@ -3,16 +3,21 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
+#include "sys/ns.h"
+#include "sys/rootless.h"
 
 namespace rkt::net {
 namespace {
@@ -27,6 +32,32 @@ std::string random_name() {
   const std::string hex = to_hex(bytes);
   return cat("cni-", hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-", hex.substr(16, 4), "-",
              hex.substr(20));
+}
+
+// Root of a user namespace could not come back from it into the host's.
+UniqueFd make_unpinned() {
+  Pipe done = Pipe::make(), over = Pipe::make();
+  const NewProcess holder = clone_process(CLONE_NEWNET);
+  if (holder.pid == 0) {
+    char byte = 0;
+    over.write_end.reset();
+    try {
+      set_link_up("lo");
+      (void)!::write(done.write_end.get(), &byte, 1);
+    } catch (const Error& e) {
+      log::note("networking", e.brief());
+    }
+    (void)!::read(over.read_end.get(), &byte, 1);
+    ::_exit(0);
+  }
+  done.write_end.reset();
+  char byte = 0;
+  const bool made = ::read(done.read_end.get(), &byte, 1) == 1;
+  UniqueFd fd(::open(cat("/proc/", holder.pid, "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  over.write_end.reset();
+  ::waitid(P_PIDFD, static_cast<id_t>(holder.pidfd.get()), nullptr, WEXITED);
+  if (!made || !fd) throw Error(Errc::system, "make a network namespace");
+  return fd;
 }
 
 // Pins must be seen in every mount namespace of the host, so the directory is a shared mount of its own.
@@ -44,6 +75,8 @@ void share_directory() {
 }  // namespace
 
 PinnedNetns make_pinned_netns(const DirFd& pod, int made) {
+  // Who is not root of the host cannot pin one there: it lives as long as the pod's processes.
+  if (known_ids() != Ids::all) return {.fd = make_unpinned(), .path = {}};
   share_directory();
   PinnedNetns out{.fd = {}, .path = cat(kDir, "/", random_name())};
   AtomicFile record(pod, "netns", 0644);

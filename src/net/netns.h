@@ -18,7 +18,8 @@ struct PinnedNetns {
 
 /// Writes POD/netns first, then makes and pins the namespace with its loopback up: a crash in between leaves a path
 /// that unpin() knows, never a pin that nobody knows.
-/// `made`: the namespace, when somebody has made it already; else -1.
+/// `made`: the namespace, when somebody has made it already; else -1. Root of a user namespace pins nothing: `path` is
+/// "" then, and there is no POD/netns.
 PinnedNetns make_pinned_netns(const DirFd& pod, int made);
 
 /// The path in POD/netns; nullopt when there is none. Throws when it is no path that make_pinned_netns() could have

@@ -16,6 +16,7 @@
 #include "net/teardown.h"
 #include "schema/cni/version.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::net {
 namespace {
@@ -26,6 +27,8 @@ class Builder {
   explicit Builder(const Request& request) : request_(request), path_(plugin_path(request.local_config)) {}
 
   Setup run() {
+    if (known_ids() != Ids::all && !request_.networks.none())
+      throw Error(Errc::denied, "networks of pods take root of the host").hint("use --net=none or --net=host");
     std::vector<Network> networks;
     if (!request_.networks.none())
       networks = in_context([] { return "error loading network definitions"; },

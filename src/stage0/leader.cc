@@ -4,10 +4,14 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage0/stage0.h"
 #include "sys/file.h"
+#include "sys/ns.h"
+#include "sys/rootless.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -39,6 +43,13 @@ std::optional<int> only_child(std::string_view children, int pid) {
     found = parse_int<int>(word);
   }
   return found;
+}
+
+void become_root_for(const pod::Pods& pods, pod::Pod& pod) {
+  if (::geteuid() == 0) return;
+  if (pod.state() == pod::State::running)
+    if (const auto process = open_pidfd(wait_for_leader(pods, pod))) return become_root_beside(process->get());
+  (void)become_root_of_own_namespace();
 }
 
 int wait_for_leader(const pod::Pods& pods, pod::Pod& pod) {

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "sys/dir.h"
 #include "sys/lock.h"
+#include "sys/rootless.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -50,6 +51,11 @@ void attach_at(int mount, int dir, const char* path, unsigned flags, std::string
 }  // namespace
 
 void enter_private_mounts() {
+  // Root of a user namespace pins nothing on the host; what is mounted there is a slave's in a namespace of his anyway.
+  if (known_ids() != Ids::all) {
+    if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
+    return mount_or_throw(nullptr, "/", MS_SLAVE | MS_REC, "separate mounts from the host's");
+  }
   share_netns_directory();
   if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
   // Taken while it is still a peer of the host's; everything else becomes a slave.

@@ -18,6 +18,7 @@
 #include "stage0/trees.h"
 #include "stage0/users.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -213,6 +214,9 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
                save_forwards(pod.dir, plan.forwards);
                std::optional<IdRange> users;
+               if (request.private_users && known_ids() != Ids::all)
+                 throw Error(Errc::denied,
+                             "--private-users takes root of the host: a user's pods are in a user namespace");
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
                const bool overlay = request.overlay && (!users || can_map(store, request, *users));
                Writer writer(store, pod.dir, request.trees, overlay, users);

@@ -97,6 +97,9 @@ void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 /// waited for).
 [[noreturn]] void run_prepared(store::Store& store, const pod::Pods& pods, const Uuid& id, const RunOptions& options);
 
+/// Who is not root becomes root of the user namespace that the pod runs in, or of a new one when it does not run.
+void become_root_for(const pod::Pods& pods, pod::Pod& pod);
+
 struct EnterRequest {
   std::string app;
   std::vector<std::string> command;

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/rootless.h"
 
 namespace rkt {
 namespace {
@@ -58,7 +59,10 @@ void become_unprivileged() {
   if (::geteuid() == 0) {
     const Account a = unprivileged_account();
     drop_capabilities();
-    if (::setgroups(0, nullptr) < 0 || ::setresgid(a.gid, a.gid, a.gid) < 0 || ::setresuid(a.uid, a.uid, a.uid) < 0)
+    // Root of a user namespace may have no other id: then he stays who he is, without capabilities.
+    const bool there = has_user(a.uid) && has_group(a.gid);
+    if (there &&
+        (::setgroups(0, nullptr) < 0 || ::setresgid(a.gid, a.gid, a.gid) < 0 || ::setresuid(a.uid, a.uid, a.uid) < 0))
       throw Error::from_errno("change to an unprivileged account");
   }
   clear_capabilities();

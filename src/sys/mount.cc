@@ -43,7 +43,8 @@ void DetachedMount::restrict(std::uint64_t attributes, Depth depth) const {
 void DetachedMount::permit(std::uint64_t attributes) const {
   mount_attr attr{};
   attr.attr_clr = attributes;
-  if (::mount_setattr(fd(), "", AT_EMPTY_PATH, &attr, sizeof attr) < 0) throw Error::from_errno("permit on a mount");
+  if (::mount_setattr(fd(), "", AT_EMPTY_PATH, &attr, sizeof attr) < 0 && errno != EPERM)
+    throw Error::from_errno("permit on a mount");
 }
 
 bool DetachedMount::map_owners(int user_namespace, Depth depth) const {

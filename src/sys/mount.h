@@ -32,7 +32,7 @@ class DetachedMount {
   int fd() const noexcept { return fd_.get(); }  ///< serves as a directory descriptor
   /// Sets MOUNT_ATTR_… flags on it, and with Depth::recursive on everything below.
   void restrict(std::uint64_t attributes, Depth depth = Depth::this_mount) const;
-  /// Takes such flags back.
+  /// Takes such flags back, unless they are the host's and this is a user namespace.
   void permit(std::uint64_t attributes) const;
   /// What belongs to id 0 of the file system belongs to the root of that user namespace, and so on; the file system is
   /// not changed. False: it, or one below it with Depth::recursive, cannot do that.

@@ -157,7 +157,7 @@ class Copier {
     if (got < 0) throw Error::from_errno("list extended attributes");
     names.resize(static_cast<std::size_t>(got));
     for (const auto piece : split(names, '\0')) {
-      if (piece.empty() || piece.starts_with("trusted.overlay.")) continue;
+      if (piece.empty() || piece.starts_with("trusted.overlay.") || piece.starts_with("user.overlay.")) continue;
       const std::string name(piece);
       std::string value(XATTR_SIZE_MAX, '\0');
       const ssize_t n = ::getxattr(from.c_str(), name.c_str(), value.data(), value.size());

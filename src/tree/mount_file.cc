@@ -24,6 +24,7 @@
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "sys/mount.h"
+#include "sys/rootless.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -149,7 +150,7 @@ bool can_map_file(const std::string& file, int user_namespace) { return mount_fi
 bool wants_file(const store::Store& store, Backend backend) {
   if (backend == Backend::directory) return false;
   if (backend == Backend::erofs) return true;
-  if (::geteuid() != 0) return false;
+  if (::geteuid() != 0 || known_ids() != Ids::all) return false;  // loop devices are root's of the host
   const auto unusable = find_file_text(store.trees(), kProbe, 128);
   return !unusable || *unusable != boot_id();
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/mount.h"
+#include "sys/rootless.h"
 #include "sys/userns.h"
 #include "tree/mount_file.h"
 #include "tree/render.h"
@@ -76,6 +77,10 @@ UniqueFd open_overlay() {
   UniqueFd fs(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!fs) throw Error::from_errno("open an overlay file system").hint("use --no-overlay");
   fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", "overlay", 0);
+  // Attributes of its own are "user.overlay.…" where "trusted." is not for us. Without the flag opaque directories
+  // would not be.
+  if (known_ids() != Ids::all && fsconfig(fs.get(), FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) < 0)
+    throw Error::from_errno("make an overlay in a user namespace").hint("use --no-overlay");
   return fs;
 }
 

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "stage1/common/accounts.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::fly {
 
@@ -48,7 +49,8 @@ Credentials credentials_of(const FlyPod& pod) {
 }
 
 void take_credentials(const Credentials& who) {
-  if (::setgroups(who.groups.size(), who.groups.data()) < 0) throw Error::from_errno("set the supplementary groups");
+  if (known_ids() != Ids::one && ::setgroups(who.groups.size(), who.groups.data()) < 0)
+    throw Error::from_errno("set the supplementary groups");
   if (::setresgid(who.gid, who.gid, who.gid) < 0) throw Error::from_errno(cat("become group ", who.gid));
   if (::setresuid(who.uid, who.uid, who.uid) < 0) throw Error::from_errno(cat("become user ", who.uid));
 }

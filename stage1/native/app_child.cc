@@ -146,7 +146,8 @@ void take_ids(const AppChildPlan& p) noexcept {
     if ((p.caps >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
       die(p, AppStep::capabilities);
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) die(p, AppStep::capabilities);
-  if (::syscall(SYS_setgroups, p.group_count, p.groups) < 0 || ::syscall(SYS_setresgid, p.gid, p.gid, p.gid) < 0)
+  if ((!p.keeps_groups && ::syscall(SYS_setgroups, p.group_count, p.groups) < 0) ||
+      ::syscall(SYS_setresgid, p.gid, p.gid, p.gid) < 0)
     die(p, AppStep::group);
   // From root to another user the kernel clears the permitted set; root's is bounded by exec.
   if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) < 0) die(p, AppStep::user);

@@ -66,6 +66,7 @@ struct AppChildPlan {
   gid_t gid;
   const gid_t* groups;
   std::size_t group_count;
+  bool keeps_groups;   // a user namespace of one id: nobody in it may change them
   std::uint64_t caps;  // bounding set
   bool no_new_privs;
   const sock_fprog* filter;  // nullptr: none

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "stage1/native/pod.h"
 #include "stage1/native/target.h"
+#include "sys/rootless.h"
 #include "sys/userns.h"
 
 namespace rkt::native {
@@ -45,6 +46,10 @@ mode_t type_of(int fd, std::string_view what) {
 DirFd as_directory(const DetachedMount& mount) { return DirFd(dup_fd(mount.fd())); }
 
 void make_node(const DirFd& dir, const Node& node) {
+  if (known_ids() != Ids::all) {
+    dir.open_file(node.name, O_WRONLY | O_CREAT | O_EXCL, 0644);  // a place for the host's
+    return;
+  }
   if (::mknodat(dir.get(), node.name, S_IFCHR | 0666, ::makedev(node.major, node.minor)) < 0 ||
       ::fchmodat(dir.get(), node.name, 0666, 0) < 0)
     throw Error::from_errno(cat("make node ", quoted(node.name)));
@@ -59,6 +64,14 @@ void make_directory(const DirFd& dir, const char* name, mode_t mode) {
 void make_usual_directories(const DirFd& root) {
   for (const char* name : {"etc", "run"}) ::mkdirat(root.get(), name, 0755);
   if (::mkdirat(root.get(), "tmp", 0755) == 0) (void)!::fchmodat(root.get(), "tmp", 01777, 0);
+}
+
+// Who is root of a user namespace makes no nodes that work: the host's serve.
+std::vector<std::pair<std::string, DetachedMount>> nodes_of_host() {
+  std::vector<std::pair<std::string, DetachedMount>> out;
+  if (known_ids() == Ids::all) return out;
+  for (const Node& node : kNodes) out.emplace_back(node.name, DetachedMount::copy(AT_FDCWD, cat("/dev/", node.name)));
+  return out;
 }
 
 // The nodes live in the same file system as the rest of /dev. Made by the host's root, since nobody else can.
@@ -82,10 +95,27 @@ DetachedMount make_dev(uid_t root) {
 
 }  // namespace
 
+namespace {
+
+// Who has the host's network shows its /sys too, and may be root of a user namespace alone.
+DetachedMount make_sys() {
+  try {
+    return DetachedMount::make("sysfs", {}, kInert);
+  } catch (const Error& e) {
+    if (e.sys_errno() != EPERM || known_ids() == Ids::all) throw;
+  }
+  DetachedMount copy = DetachedMount::copy(AT_FDCWD, "/sys", Depth::recursive);
+  copy.isolate();
+  copy.restrict(kInert, Depth::recursive);
+  return copy;
+}
+
+}  // namespace
+
 SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size) {
   const std::string size = cat(shm_size.value_or(0));
   return {.proc = DetachedMount::make("proc", {}, kInert),
-          .sys = DetachedMount::make("sysfs", {}, kInert),
+          .sys = make_sys(),
           .devpts = std::move(devpts),
           .shm = shm_size ? DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", size.c_str()}}, kInert)
                           : DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert),
@@ -95,7 +125,7 @@ SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::i
 SharedMounts SharedMounts::copy_of(const std::string& root) {
   const auto copy = [&](const char* place) { return DetachedMount::copy(AT_FDCWD, cat(root, place)); };
   return {.proc = copy(kProcPlace),
-          .sys = copy(kSysPlace),
+          .sys = DetachedMount::copy(AT_FDCWD, cat(root, kSysPlace), Depth::recursive),
           .devpts = copy(kDevptsPlace),
           .shm = copy(kShmPlace),
           .mqueue = copy(kMqueuePlace)};
@@ -151,7 +181,8 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
     App app{.plan = &plan,
             .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)),
             .dev = make_dev(owner.root),
-            .sources = {}};
+            .sources = {},
+            .nodes = nodes_of_host()};
     app.root.isolate();
     app.root.restrict(MOUNT_ATTR_NODEV);
     app.root.permit(MOUNT_ATTR_NOEXEC);  // a directory of S1 has what S1 was restricted to
@@ -182,7 +213,7 @@ std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_ro
 DirFd PodMounts::root_dir(std::size_t app) const { return as_directory(apps_[app].root); }
 
 void PodMounts::assemble(std::size_t index) {
-  const App& app = apps_[index];
+  App& app = apps_[index];
   app.root.attach(DirFd::open(root_path(index)).get());
   const DirFd root = as_directory(app.root);
   make_usual_directories(root);
@@ -201,7 +232,7 @@ void PodMounts::assemble(std::size_t index) {
 
 void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
 
-void PodMounts::perform(const App& app, const DirFd& root, const MountOp& op) {
+void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
   const auto on_directory = [&](const DetachedMount& mount) {
     mount.attach(make_target(root, op.target, TargetKind::directory).get());
   };
@@ -210,13 +241,13 @@ void PodMounts::perform(const App& app, const DirFd& root, const MountOp& op) {
       DetachedMount::copy(shared_.proc.fd(), "").attach(make_top_directory(root, "proc", 0755).get());
       return;
     case Kind::sys: {
-      const DetachedMount sys = DetachedMount::copy(shared_.sys.fd(), "");
-      if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY);
+      const DetachedMount sys = DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive);
+      if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY, Depth::recursive);
       sys.attach(make_top_directory(root, "sys", 0755).get());
       return;
     }
     case Kind::dev:
-      attach_dev(root, app.dev);
+      attach_dev(root, app.dev, std::move(app.nodes));
       return;
     case Kind::pts:
       on_directory(DetachedMount::copy(shared_.devpts.fd(), ""));
@@ -252,12 +283,15 @@ void PodMounts::perform(const App& app, const DirFd& root, const MountOp& op) {
 }
 
 // Each node is mounted on itself without "nodev": these six work, and a node that somebody makes beside them does not.
-void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev) {
+void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev,
+                           std::vector<std::pair<std::string, DetachedMount>> given) {
   const DirFd dir = as_directory(dev);
   dev.attach(make_top_directory(root, "dev", 0755).get());
-  std::vector<std::pair<std::string, DetachedMount>> nodes;
-  for (const Node& node : kNodes) nodes.emplace_back(node.name, DetachedMount::copy(dev.fd(), node.name));
-  nodes.emplace_back("net/tun", DetachedMount::copy(dev.fd(), "net/tun"));
+  auto nodes = std::move(given);
+  const bool own = nodes.empty();
+  for (const Node& node : kNodes)
+    if (own) nodes.emplace_back(node.name, DetachedMount::copy(dev.fd(), node.name));
+  if (own) nodes.emplace_back("net/tun", DetachedMount::copy(dev.fd(), "net/tun"));
   dev.restrict(MOUNT_ATTR_NODEV);
   for (const auto& [path, node] : nodes) node.attach(dir.open_file(path, O_PATH).get());
   null_node_ = std::move(nodes.front().second);

@@ -83,11 +83,14 @@ class PodMounts {
   struct App {
     const AppMountPlan* plan;
     DetachedMount root, dev;
-    std::vector<DetachedMount> sources;  // of the bind operations, in order
+    std::vector<DetachedMount> sources;                             // of the bind operations, in order
+    std::vector<std::pair<std::string, DetachedMount>> nodes = {};  // of /dev, where they are the host's
   };
   DetachedMount copy_source(const MountOp& op, const MountOwner& owner);
-  void perform(const App& app, const DirFd& root, const MountOp& op);
-  void attach_dev(const DirFd& root, const DetachedMount& dev);
+  void perform(App& app, const DirFd& root, const MountOp& op);
+  /// `given`: the nodes, where they are the host's.
+  void attach_dev(const DirFd& root, const DetachedMount& dev,
+                  std::vector<std::pair<std::string, DetachedMount>> given);
   void hide(const DirFd& root, const MountOp& op);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "stage1/native/copy_tree.h"
 #include "stage1/native/mount_plan.h"
+#include "sys/rootless.h"
 
 namespace rkt::native {
 namespace {
@@ -25,7 +26,8 @@ void take_owner(const AppPlan& app, const VolumeMount& m, const DirFd& dir) {
                 cat("the owner of volume ", quoted(name), " does not fit into ", app.users->count, " private users"));
   const uid_t uid = on_host(app.users, static_cast<uid_t>(m.volume.uid));
   const gid_t gid = on_host(app.users, static_cast<gid_t>(m.volume.gid));
-  if (::fchown(dir.get(), uid, gid) < 0 || ::fchmod(dir.get(), m.volume.mode_bits()) < 0)
+  const bool known = has_user(uid) && has_group(gid);  // else whoever makes it has it
+  if ((known && ::fchown(dir.get(), uid, gid) < 0) || ::fchmod(dir.get(), m.volume.mode_bits()) < 0)
     throw Error::from_errno(cat("set the owner and mode of volume ", quoted(name)));
 }
 

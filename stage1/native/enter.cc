@@ -34,6 +34,7 @@
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/pty.h"
+#include "sys/rootless.h"
 
 namespace rkt::native {
 namespace {
@@ -198,6 +199,7 @@ int enter(const std::vector<std::string>& args) {
   if (options.app.empty())
     throw Error(Errc::unsupported, "--appname is needed: this stage1 is nothing to enter by itself");
   become_sealed_copy("enter", args);
+  (void)known_ids();  // while /proc is the host's
   become_unreadable();
   leave_session_keyring();
   const std::string path = working_directory();

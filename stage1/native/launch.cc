@@ -16,6 +16,7 @@
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/ns.h"
+#include "sys/rootless.h"
 #include "sys/seccomp.h"
 
 namespace rkt::native {
@@ -123,6 +124,7 @@ class ChildPlan {
              .gid = r.gid,
              .groups = r.groups.data(),
              .group_count = r.groups.size(),
+             .keeps_groups = known_ids() == Ids::one,
              .caps = r.confinement.caps,
              .no_new_privs = r.confinement.no_new_privs,
              .filter = r.confinement.filter ? &filter_ : nullptr,

@@ -17,6 +17,7 @@
 #include "stage1/native/readiness.h"
 #include "stage1/native/target.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::native {
 namespace {
@@ -35,7 +36,7 @@ void plan_environment(const PodApp& app, AppPlan& out) {
   out.env = appc::as_strings(env);
 }
 
-struct Ids {
+struct AppIds {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
@@ -51,12 +52,15 @@ uid_t as_the_pod_sees(uid_t id, const std::string& name, const std::optional<IdR
 }
 
 void check_range(uid_t id, const std::optional<IdRange>& users) {
+  if (!users && id != 0 && !(has_user(id) && has_group(id)))
+    throw Error(Errc::unsupported, cat("ID ", id, " is nobody in this user namespace"))
+        .hint("install newuidmap (package uidmap) and give yourself ranges in /etc/subuid and /etc/subgid");
   if (users && id >= users->count)
     throw Error(Errc::unsupported, cat("ID ", id, " does not fit into ", users->count, " private users"));
 }
 
-Ids find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRange>& users) {
-  Ids out;
+AppIds find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRange>& users) {
+  AppIds out;
   const auto attempt = [&](AppStep step, auto&& body) {
     try {
       body();
@@ -119,7 +123,7 @@ void plan_limits(const appc::Isolators& isolators, const Restrictions& restricti
 void plan_oom_score(const appc::Isolators& isolators, bool private_users, AppPlan& out, const Warn& warn) {
   if (!isolators.oom_score_adj) return;
   const auto own = parse_int<int>(trim(read_file("/proc/self/oom_score_adj"))).value_or(0);
-  const bool may = !private_users && (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) != 0;
+  const bool may = !private_users && known_ids() == Ids::all && (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) != 0;
   if (*isolators.oom_score_adj < own && !may)
     warn(
         cat("warning: app ", quoted(out.name), ": no permission to lower the OOM score to ", *isolators.oom_score_adj));
@@ -234,7 +238,7 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   const appc::App& a = app.app();
   const auto isolators = appc::interpret_isolators(a.isolators, "isolators");
   const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name()));
-  const Ids ids = find_ids(app, root, options.users);
+  const AppIds ids = find_ids(app, root, options.users);
   AppPlan out = plan_process(app, isolators, ids.uid, options.restrictions, options.users.has_value(), warn);
   out.directory = a.working_directory.empty() ? "/" : a.working_directory;
   out.argv = a.exec;

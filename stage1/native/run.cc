@@ -33,13 +33,12 @@
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/pty.h"
+#include "sys/rootless.h"
 
 namespace rkt::native {
 namespace {
 
 constexpr int kMetadataPort = 18112;
-
-constexpr gid_t kTtyGroup = 5;  // as in the options of devpts below
 
 void warn(std::string_view text) { log::note("stage1", text); }
 
@@ -82,7 +81,7 @@ class PodRun {
         pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
-        devpts_(make_devpts(on_host(plan_.users, kTtyGroup))) {}
+        devpts_(make_devpts(tty_group(plan_.users))) {}
 
   int run() {
     const ScopeExit release([this] { clean_up(); });
@@ -116,7 +115,9 @@ class PodRun {
     for (const auto& app : plan_.apps) needs = needs | app.limits.needs();
     if (options_.mutable_pod) needs = cgroup::Needs::all();
     // A controller that is missing matters to the app that is limited by it.
-    const auto say = [quiet = options_.mutable_pod](std::string_view text) {
+    // So it does to who asked for a limit, where a user has no cgroup of his own.
+    const bool quiet = options_.mutable_pod || (known_ids() != Ids::all && needs.names().empty());
+    const auto say = [quiet](std::string_view text) {
       if (!quiet) return warn(text);
       log::debug("stage1", text);
     };
@@ -170,7 +171,7 @@ class PodRun {
   void make_streams() {
     if (plan_.terminal) {
       Pty pty = Pty::make(devpts_.fd());
-      if (::fchown(pty.slave.get(), on_host(plan_.users, plan_.apps.front().uid), on_host(plan_.users, kTtyGroup)) < 0)
+      if (::fchown(pty.slave.get(), on_host(plan_.users, plan_.apps.front().uid), tty_group(plan_.users)) < 0)
         throw Error::from_errno("give the app its terminal");
       relay_.add_terminal(std::move(pty.master));
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});

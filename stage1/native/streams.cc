@@ -10,6 +10,7 @@
 #include "stage1/native/plan.h"
 #include "stage1/native/relay.h"
 #include "sys/pty.h"
+#include "sys/rootless.h"
 
 namespace rkt::native {
 namespace {
@@ -68,8 +69,7 @@ class Maker {
  private:
   void make_terminal() {
     Pty pty = Pty::make(context_.devpts.get());
-    constexpr gid_t kTtyGroup = 5;
-    if (::fchown(pty.slave.get(), on_host(app_.users, app_.uid), on_host(app_.users, kTtyGroup)) < 0)
+    if (!app_.fault && ::fchown(pty.slave.get(), on_host(app_.users, app_.uid), tty_group(app_.users)) < 0)
       throw Error::from_errno("give the app its terminal");
     slave_ = std::move(pty.slave);
     set_nonblocking(pty.master.get());
@@ -130,7 +130,13 @@ AppStreams plan_streams(const std::vector<appc::Annotation>& annotations) {
 
 AppStdio make_stdio(const AppPlan& app, const StreamContext& context) { return Maker(app, context).make(); }
 
+gid_t tty_group(const std::optional<IdRange>& users) {
+  constexpr gid_t kTtyGroup = 5;
+  return has_group(kTtyGroup) ? on_host(users, kTtyGroup) : 0;
+}
+
 void give_to(const AppPlan& app, int fd) {
+  if (app.fault) return;  // it has no user
   if (::fchown(fd, on_host(app.users, app.uid), on_host(app.users, app.gid)) < 0)
     throw Error::from_errno("give the app its standard streams");
 }

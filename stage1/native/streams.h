@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "schema/appc/types.h"
 #include "stage1/native/app_log.h"
 #include "sys/fd.h"
+#include "sys/userns.h"
 
 namespace rkt::native {
 
@@ -45,6 +47,9 @@ struct StreamContext {
 };
 /// Makes them: the app's side is given back, the other one is the relay's.
 AppStdio make_stdio(const AppPlan& app, const StreamContext& context);
+
+/// Whose terminals are, seen from the host.
+gid_t tty_group(const std::optional<IdRange>& users);
 
 /// An app opens /dev/stdout again as the user it is.
 void give_to(const AppPlan& app, int fd);

@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "sys/channel.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 #include "worker/unpack/aci.h"
 #include "worker/unpack/directory_tree.h"
 #include "worker/unpack/erofs_tree.h"
@@ -68,8 +69,11 @@ Reply unpack_into(NewTree& tree, const Request& request, DirFd below, const std:
   return unpack_layer(files.at(0), request.archives.at(0), request.limits, staging);
 }
 
+// Who has one id alone owns everything. Asked for the first time while /proc is there.
+bool keeps_owners() { return ::geteuid() == 0 && known_ids() != Ids::one; }
+
 Reply make_directory_tree(Channel& channel, const Request& request, Inside inside, const std::vector<int>& files) {
-  DirectoryTree tree(std::move(inside.target), ::geteuid() == 0);
+  DirectoryTree tree(std::move(inside.target), keeps_owners());
   Reply reply = unpack_into(tree, request, std::move(inside.below), files);
   send_opaque_marks(channel, tree);
   return reply;
@@ -117,6 +121,7 @@ Powers powers_for(const Request& request) {
 }
 
 void serve(Channel& channel) {
+  (void)keeps_owners();
   Job job = receive(channel);
   const Target target = target_of(job.request);
   Inside inside =

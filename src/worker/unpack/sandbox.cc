@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/rootless.h"
 
 namespace rkt::unpack {
 namespace {
@@ -83,6 +84,7 @@ DirFd merge(std::vector<UniqueFd> copies) {
     attach(std::move(copies[i]), name);
     options += cat(i == 0 ? "" : ":", name);
   }
+  if (known_ids() != Ids::all) options += ",userxattr";
   if (::mkdir("merged", 0700) < 0) throw Error::from_errno("make directory \"merged\"");
   if (::mount("overlay", "merged", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) < 0)
     throw Error::from_errno("merge the layers below with overlayfs");

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods of an ordinary user, who has no privileges, and none of rkt's. The account exists only for the test: /etc/passwd, /etc/subuid and
+/etc/subgid are covered in a mount namespace of each command's own."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from rktlib import Machine, Rkt, busybox_rootfs, entry, oci_layout, wait_until
+
+USER, FIRST = 54400, 700000
+
+
+class User:
+    """rkt as the user; `ranges`: with subordinate ids."""
+
+    def __init__(self, rkt, home, ranges):
+        self.rkt, self.home, self.ranges = rkt, home, ranges
+        self.children = []
+        files = {"passwd": Path("/etc/passwd").read_text() + f"someone:x:{USER}:{USER}::{home}:/bin/sh\n",
+                 "subuid": f"someone:{FIRST}:65536\n" if ranges else "", "subgid": f"someone:{FIRST}:65536\n" if ranges else ""}
+        for name, text in files.items():
+            (rkt.tmp / name).write_text(text)
+
+    def argv(self, *args):
+        cover = "; ".join(f"mount --bind {self.rkt.tmp}/{name} /etc/{name}" for name in ("passwd", "subuid", "subgid"))
+        drop = f"exec setpriv --reuid={USER} --regid={USER} --clear-groups --inh-caps=-all --bounding-set=+all"
+        return ["unshare", "--mount", "sh", "-c", f'{cover}; {drop} "$@"', "sh", *map(str, args)]
+
+    def run(self, *args, code=None, input=None):
+        p = subprocess.run(self.argv(*args), capture_output=True, text=True, env=self.env, timeout=120, cwd="/", input=input,
+                           stdin=subprocess.DEVNULL if input is None else None)
+        assert code is None or p.returncode == code, (args, p.returncode, p.stdout, p.stderr)
+        return p
+
+    @property
+    def env(self):
+        return {**self.rkt.env, "HOME": str(self.home)}
+
+    def __call__(self, *args, **kw):
+        return self.run(self.rkt.bin, f"--system-config={self.rkt.sys}", f"--local-config={self.rkt.etc}", *args, **kw)
+
+    def start_pod(self, *args):
+        file = self.home / f"uuid-{len(self.children)}"
+        p = subprocess.Popen(self.argv(self.rkt.bin, f"--system-config={self.rkt.sys}", f"--local-config={self.rkt.etc}", "run", f"--uuid-file-save={file}", *args),
+                             env=self.env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.children.append(p)
+        wait_until(lambda: p.poll() is not None or file.exists() and "pid=" in self("status", f"--uuid-file={file}").stdout, "the pod to run")
+        assert p.poll() is None, p.communicate()
+        return p, file.read_text()
+
+    def close(self):
+        for p in self.children:
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+            p.wait(20)
+            p.stdout.close(), p.stderr.close()
+        self("gc", "--grace-period=0s", "--expire-prepared=0s", code=0)
+
+
+def site(keys, ranges):
+    top = Path(tempfile.mkdtemp(prefix="rkt-user-"))
+    os.chmod(top, 0o755)
+    home = top / "home"
+    home.mkdir()
+    os.chown(home, USER, USER)
+    return top, User(Rkt(top, keys), home, ranges)
+
+
+@pytest.fixture(params=[True, False], ids=["ranges", "one id"])
+def user(keys, request):
+    before = Machine.look()
+    top, user = site(keys, request.param)
+    yield user
+    user.close()
+    left = Machine.look().since(before)
+    shutil.rmtree(top)
+    assert not left
+
+
+@pytest.fixture
+def mapped(keys):
+    before = Machine.look()
+    top, user = site(keys, True)
+    yield user
+    user.close()
+    left = Machine.look().since(before)
+    shutil.rmtree(top)
+    assert not left
+
+
+def complaints(p):
+    return [line for line in p.stderr.splitlines() if not line.startswith(("image: signature verified", "  builder <"))]
+
+
+def image(user, name="example.com/busybox", trusted=True, **fields):
+    aci = user.rkt.aci(name, key="builder", **fields)
+    os.chmod(aci.path, 0o644)
+    if trusted:
+        user.rkt.trust("builder", name)  # by the administrator
+    return aci
+
+
+def test_a_pod_runs_is_seen_entered_stopped_and_removed(user):
+    aci = image(user, exec=["/bin/sh", "-c", "id -u; echo up; exec sleep 1000"])
+    p, uuid = user.start_pod("--net=none", aci.path)
+    assert [p.stdout.readline() for _ in range(2)] == ["0\n", "up\n"]
+    assert json.loads(user("list", "--format=json", code=0).stdout)[0]["state"] == "running"
+    assert "example.com/busybox" in user("image", "list", "--fields=name", "--no-legend", code=0).stdout
+    inside = user("enter", uuid, "/bin/sh", "-c", "echo $AC_APP_NAME; cat /proc/1/comm; ls /proc | grep -c '^[0-9]'; exit 3", code=3).stdout.split("\n")
+    assert inside[0] == "busybox" and int(inside[2]) < 8
+    pid = dict(line.split("=", 1) for line in user("status", uuid, code=0).stdout.splitlines())["pid"]
+    assert all(u == str(USER) for u in next(line for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")).split()[1:])
+    user("stop", uuid, code=0)
+    assert p.wait(20) == 0
+    assert "exited" in user("status", uuid, code=0).stdout and "app-busybox=143" in user("status", uuid).stdout
+    user("rm", uuid, code=0)
+    assert json.loads(user("list", "--format=json", code=0).stdout or "null") in (None, [])
+    assert (user.home / ".local/share/rkt/cas/index.db").stat().st_uid == USER and not user.rkt.data.exists()
+
+
+@pytest.mark.parametrize("flags", [["--net=none"], ["--net=host"], ["--net=none", "--no-overlay"]], ids=["none", "host", "copies"])
+def test_owners_of_the_image_and_confinement(user, flags):
+    extra = [entry("rootfs/d"), entry("rootfs/d/old", "x"), entry("rootfs/of-worker", "x", uid=1000, gid=1000), entry("rootfs/dev"), entry("rootfs/dev/null0", type=b"3", dev=(1, 3))]
+    script = "stat -c %u /of-worker; grep CapBnd /proc/self/status; grep Seccomp: /proc/self/status; echo x >/dev/null && echo null; cat /proc/kcore /proc/keys 2>/dev/null | wc -c; rm -r /d && mkdir /d && ls /d | wc -l"
+    aci = image(user, exec=["/bin/sh", "-c", script], extra=extra)
+    p = user("run", *flags, aci.path, code=0)
+    out = p.stdout.split("\n")
+    assert out[0] == ("1000" if user.ranges else "0")
+    assert out[1:] == ["CapBnd:\t00000000a80425fb", "Seccomp:\t2", "null", "0", "0", ""], p
+    assert ("one id only" in p.stderr) == (not user.ranges), p.stderr
+
+
+def test_an_app_of_another_user_needs_ranges(user):
+    aci = image(user, exec=["/bin/id", "-u"])
+    p = user("run", "--net=none", aci.path, "--user=1000")
+    if user.ranges:
+        assert (p.returncode, p.stdout) == (0, "1000\n"), p
+    else:
+        assert p.returncode == 217 and "uidmap" in p.stderr and len(complaints(p)) == 2, p.stderr
+
+
+def test_nothing_is_used_without_a_signature(mapped):
+    aci = image(mapped, trusted=False, exec=["/bin/true"])
+    assert mapped("run", "--net=none", aci.path).returncode == 254
+    key = mapped.rkt.keys("builder").public
+    trust = [mapped.rkt.bin, f"--system-config={mapped.rkt.sys}"]
+    shutil.copy(key, mapped.rkt.tmp / "key")
+    os.chmod(mapped.rkt.tmp / "key", 0o644)
+    mapped.run(*trust, "trust", "--prefix=example.com/busybox", "--skip-fingerprint-review", mapped.rkt.tmp / "key", code=0)
+    assert list((mapped.home / ".config/rkt/trustedkeys").rglob("*" + mapped.rkt.keys("builder").fingerprint))
+    mapped.run(*trust, "run", "--net=none", aci.path, code=0)
+
+
+def test_what_takes_root_says_so(mapped):
+    aci = image(mapped, exec=["/bin/true"])
+    mapped.rkt("image", "list", code=0)  # a data directory of root's
+    for args, text in ([["run", aci.path], "use --net=none or --net=host"], [["run", "--net=none", "--private-users", aci.path], "takes root"],
+                       [[f"--dir={mapped.rkt.data}", "run", "--net=none", aci.path], "cannot run as unprivileged user"]):
+        p = mapped(*args, code=254)
+        assert text in p.stderr and len(complaints(p)) == 1, p.stderr
+
+
+def test_mutable_pods_and_what_is_the_users_own(mapped):
+    aci = image(mapped, exec=["/bin/sh", "-c", "echo of the pod >/v/file; exec sleep 1000"])
+    mapped("fetch", aci.path, code=0)
+    mapped.run("mkdir", "-m", "700", mapped.home / "v", code=0)
+    command = ["--net=none", f"--volume=v,kind=host,source={mapped.home}/v"]
+    p, uuid = mapped.start_pod(*command, aci.path, "--mount=volume=v,target=/v")
+    wait_until(lambda: (mapped.home / "v/file").exists() and (mapped.home / "v/file").read_text(), "the app to write")
+    assert (mapped.home / "v/file").stat().st_uid == USER
+    assert mapped("enter", "--debug-image=example.com/busybox", uuid, "/bin/cat", "/rkt/app/v/file", code=0).stdout == "of the pod\n"
+    file = mapped.home / "sandbox"
+    sandbox = subprocess.Popen(mapped.argv(mapped.rkt.bin, f"--system-config={mapped.rkt.sys}", f"--local-config={mapped.rkt.etc}", "app", "sandbox", "--net=none",
+                                           f"--uuid-file-save={file}"), env=mapped.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    mapped.children.append(sandbox)
+    wait_until(lambda: file.exists() and file.stat().st_size == 36, "the sandbox")
+    uuid = file.read_text()
+    mapped("status", "--wait-ready=20s", uuid, code=0)
+    mapped("app", "add", uuid, "example.com/busybox", "--name=one", "--exec=/bin/sleep", "--", "1000", code=0)
+    mapped("app", "start", uuid, "--app=one", code=0)
+    assert mapped("app", "exec", "--app=one", uuid, "/bin/sh", "-c", "echo $AC_APP_NAME", code=0).stdout == "one\n"
+    mapped("app", "stop", uuid, "--app=one", code=0)
+    mapped("app", "rm", uuid, "--app=one", code=0)
+
+
+def test_prepared_and_fly_pods(mapped):
+    aci = image(mapped, exec=["/bin/sh", "-c", "echo $0 $AC_APP_NAME", "hello"])
+    uuid = mapped("prepare", aci.path, code=0).stdout.strip()
+    assert mapped("run-prepared", "--net=none", uuid, code=0).stdout == "hello busybox\n"
+    assert mapped("run", "--net=host", "--stage1-name=coreos.com/rkt/stage1-fly", aci.path, code=0).stdout.startswith("hello")
+    mapped("gc", "--grace-period=0s", code=0)
+    mapped("image", "gc", "--grace-period=0s", code=0)
+    assert mapped("image", "list", "--no-legend", code=0).stdout == ""
+
+
+def test_layers_hide_what_is_below_and_apps_their_own(mapped):
+    """Marks of overlays that a user may set: in the image's layers, and by an app at run time."""
+    first = [(i, b) for i, b in busybox_rootfs([entry("rootfs/d"), entry("rootfs/d/old", "x"), entry("rootfs/gone", "x")])]
+    for i, _ in first:
+        i.name = i.name.removeprefix("rootfs").lstrip("/") or "."
+    second = [entry(".wh.gone", ""), entry("d"), entry("d/.wh..wh..opq", ""), entry("d/new", "y", uid=1000)]
+    layout = oci_layout(mapped.home / "layout", [first, second])
+    mapped.run("chmod", "-R", "a+rX", layout)
+    script = "ls /d; test -e /gone || echo hidden; stat -c %u /d/new; rm -r /d; mkdir /d; ls /d | wc -l"
+    p = mapped("--insecure-options=image", "run", "--net=none", "oci:" + layout, "--exec=/bin/sh", "--", "-c", script, code=0)
+    assert p.stdout.split() == ["new", "hidden", "1000", "0"]

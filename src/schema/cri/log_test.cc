@@ -19,7 +19,8 @@ TEST(CriLog, ARecordIsWrittenAsKubernetesReadsIt) {
 }
 
 TEST(CriLog, WhatWasWrittenIsRead) {
-  const auto r = parse_log_line(log_prefix(kTime, 2, LogTag::partial) + " a  b ");
+  const std::string line = log_prefix(kTime, 2, LogTag::partial) + " a  b ";
+  const auto r = parse_log_line(line);
   ASSERT_TRUE(r);
   EXPECT_EQ(r->time, kTime);
   EXPECT_EQ(r->stream, 2);

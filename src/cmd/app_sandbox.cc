@@ -17,6 +17,7 @@ int run_sandbox(cli::Env& env, const cli::Parsed& in) {
     options.insecure = env.globals().insecure;
     options.local_config = env.globals().dirs.local;
     options.debug = env.globals().debug;
+    options.trees = request.trees = env.globals().trees;
     stage0::check_run_options(options, !request.ports.empty());
     store::Store store =
         in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });

@@ -25,7 +25,7 @@ struct Tree {
 
 /// --tree-backend: the form of trees that are made.
 enum class Backend {
-  automatic,  ///< one file where this kernel mounts such files, else directories
+  automatic,  ///< one file where this kernel mounts such files and the archive is no small one, else directories
   erofs,      ///< one file; where it cannot be mounted that is an error
   directory,  ///< directories; a tree that is one file is made again
 };

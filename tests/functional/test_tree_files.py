@@ -32,6 +32,8 @@ def loop_devices(rkt):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(rkt):
+    """All trees are files, small ones too."""
+    rkt.trees = [EROFS]
     yield
     rkt.close()
     wait_until(lambda: not loop_devices(rkt), "loop devices to go")

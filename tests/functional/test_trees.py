@@ -14,6 +14,7 @@ from treecmp import compare
 
 INSECURE = "--insecure-options=image,http"
 FORMS = ["erofs", "dir"]
+EROFS = "--tree-backend=erofs"
 CAPABILITY = b"\x01\x00\x00\x02\x00\x04" + bytes(14)
 
 
@@ -159,15 +160,15 @@ def test_a_tree_that_was_touched_is_made_again_before_it_runs(rkt, image):
     with open(lower, "r+b") as f:
         f.seek(os.path.getsize(lower) // 2)
         f.write(b"tampered")
-    quiet = rkt("--insecure-options=image,ondisk", "run", "--net=none", key, code=0)
+    quiet = rkt("--insecure-options=image,ondisk", EROFS, "run", "--net=none", key, code=0)
     assert "changed on disk" not in quiet.err
-    r = rkt(INSECURE, "run", "--net=none", key, code=0)
+    r = rkt(INSECURE, EROFS, "run", "--net=none", key, code=0)
     assert r.err.count("was changed on disk, rendering it again") == 1, r
-    assert "changed on disk" not in rkt(INSECURE, "run", "--net=none", key, code=0).err
+    assert "changed on disk" not in rkt(INSECURE, EROFS, "run", "--net=none", key, code=0).err
     check_files(rkt, 3)
-    uuid = rkt(INSECURE, "prepare", key, code=0).out.strip()
+    uuid = rkt(INSECURE, EROFS, "prepare", key, code=0).out.strip()
     os.utime(tree_files(rkt)[0])
-    assert rkt(INSECURE, "run-prepared", "--net=none", uuid, code=0).err.count("was changed on disk") == 1
+    assert rkt(INSECURE, EROFS, "run-prepared", "--net=none", uuid, code=0).err.count("was changed on disk") == 1
 
 
 def test_what_no_file_can_hold_becomes_directories(rkt, tmp_path):
@@ -180,10 +181,17 @@ def test_what_no_file_can_hold_becomes_directories(rkt, tmp_path):
 
 
 def test_removing_an_image_leaves_no_tree(rkt, image):
-    rkt(INSECURE, "fetch", image, code=0)
+    rkt(INSECURE, EROFS, "fetch", image, code=0)
     assert tree_files(rkt)
     rkt("image", "gc", "--grace-period=0s", code=0)
     assert not [name for name in os.listdir(f"{rkt.data}/cas/tree") if not name.startswith(".e")]
+
+
+def test_small_layers_are_directories_unless_asked_for(rkt, image, cache):
+    rkt(INSECURE, "fetch", image, code=0)
+    check_files(rkt, 0)
+    rkt(INSECURE, "fetch", f"oci:{cache}/oci:debian", code=0)
+    check_files(rkt, 1)
 
 
 def test_the_form_is_a_word(rkt):

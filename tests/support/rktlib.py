@@ -177,9 +177,10 @@ class Rkt:
         self.env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LANG": "C.UTF-8",
                     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
         self.children = []
+        self.trees = TREES
 
     def argv(self, *args):
-        return [self.bin, f"--dir={self.data}", f"--local-config={self.etc}", f"--system-config={self.sys}", *TREES, *map(str, args)]
+        return [self.bin, f"--dir={self.data}", f"--local-config={self.etc}", f"--system-config={self.sys}", *self.trees, *map(str, args)]
 
     def __call__(self, *args, code=None, input=None, timeout=120, env=None, cwd=None, **popen):
         """Runs to the end. `code`: the exit status it must have."""

@@ -7,9 +7,9 @@
 #   rkt_static_program(NAME DIR OUTDIR SOURCES … LINK …)      a static program (stage1), links the *_plain libraries
 #   rkt_generated(NAME FILE)                                  the library NAME includes FILE, which a custom command makes
 #
-# The presets asan, fuzz and tidy are unity builds: one translation unit a target, because the headers of the standard library
-# cost more than the sources. So names in unnamed namespaces are unique in a folder. The release preset compiles all but the
-# unit tests file by file, which proves that every file includes what it needs.
+# The presets are unity builds: one translation unit a target, because the headers of the standard library cost more than the
+# sources. So names in unnamed namespaces are unique in a folder. -DCMAKE_UNITY_BUILD=OFF compiles file by file, as
+# "scripts/lint --deep" does, which proves that every file includes what it needs.
 #
 # Under RKT_SANITIZE every library is built twice: NAME with ASan+UBSan, and NAME_plain with trapping UBSan only, because
 # g++ cannot link -static with -fsanitize=address.

@@ -2,6 +2,7 @@
 """Fixtures of the black-box tests: the real binary, images made and signed on the spot, real servers, and a check after every
 test that nothing is left on the machine."""
 import os
+import signal
 import re
 import sys
 
@@ -14,6 +15,7 @@ from rktlib import Machine, Registry, Rkt, WebServer, oci_layout, signing_key, w
 from signlib import PemKey, Repo, layer  # noqa: E402
 
 def pytest_configure(config):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, what tests start would ignore it too
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
 
 

@@ -125,6 +125,12 @@ std::string space_hint(Env& env) {
 }
 
 void take_powers(const Command& command, Env& env) {
+  if (::geteuid() == 0) {
+    // Whose directory it is decides what runs: the stage1 of each pod, too.
+    if (env.owns_data() || known_ids() != Ids::all) return;
+    throw Error(Errc::denied, cat("the data directory ", quoted(env.data_dir()), " belongs to another user"))
+        .hint("run rkt as that user, or use --dir");
+  }
   if (!env.owns_data()) {
     if (command.power == Command::Power::trees) return;
     throw Error(Errc::denied, "cannot run as unprivileged user")
@@ -161,7 +167,7 @@ int run_command(std::span<const Command> commands, const Found& found) {
     Globals globals = read_globals(parser.globals());
     log::set_debug(globals.debug);
     env.emplace(name, std::move(globals));
-    if (command.power != Command::Power::none && ::geteuid() != 0) take_powers(command, *env);
+    if (command.power != Command::Power::none) take_powers(command, *env);
     return command.run(*env, parser.command());
   } catch (const UsageWanted&) {
     to_stdout(usage(commands, command.name));

@@ -11,12 +11,16 @@
 #include "store/impl.h"
 #include "store/schema.h"
 #include "sys/group.h"
+#include "sys/rootless.h"
 
 namespace rkt::store {
 namespace {
 
 constexpr const char* kIndex = "index.db";
 constexpr const char* kNewIndex = "index.db.new";
+
+// The host's root shares the store with the group "rkt"; a user's is his own. What is made in it follows.
+bool is_for_group(mode_t parent) { return (parent & S_IWGRP) != 0 || (::geteuid() == 0 && known_ids() == Ids::all); }
 
 void create_index(const std::string& path, const DirFd& cas) {
   const KeyLock lock = KeyLock::take(make_group_dir(cas, "locks"), "create", LockMode::exclusive);
@@ -25,8 +29,11 @@ void create_index(const std::string& path, const DirFd& cas) {
     cas.unlink(left);
   {
     // The mode of the log and of the shared memory file follow that of the database file.
-    const UniqueFd file = cas.open_file(kNewIndex, O_RDWR | O_CREAT | O_EXCL, 0660);
-    if (::fchmod(file.get(), 0660) < 0) throw Error::from_errno("set the mode of the image index");
+    struct stat st{};
+    if (::fstat(cas.get(), &st) < 0) throw Error::from_errno("stat the image store");
+    const mode_t mode = is_for_group(st.st_mode) ? 0660 : 0600;
+    const UniqueFd file = cas.open_file(kNewIndex, O_RDWR | O_CREAT | O_EXCL, mode);
+    if (::fchmod(file.get(), mode) < 0) throw Error::from_errno("set the mode of the image index");
   }
   Database db = Database::create(cat(path, "/", kNewIndex));
   make_tables(db);
@@ -138,8 +145,10 @@ bool Store::writable() const noexcept { return impl_->writable; }
 
 DirFd make_group_dir(const DirFd& parent, const std::string& name) {
   if (auto there = parent.find_sub(name)) return std::move(*there);
-  DirFd made = parent.make_sub(name, 0770);
   struct stat st{};
+  if (::fstat(parent.get(), &st) < 0) throw Error::from_errno(cat("stat the directory of ", quoted(name)));
+  if (!is_for_group(st.st_mode)) return parent.make_sub(name, 0700);
+  DirFd made = parent.make_sub(name, 0770);
   // The umask may have taken bits away, and the set-group-ID bit that was inherited must survive giving them back.
   if (::fstat(made.get(), &st) == 0 && st.st_uid == ::geteuid() &&
       ::fchmod(made.get(), (st.st_mode & 07000) | 0770) < 0)

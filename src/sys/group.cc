@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt {
 
@@ -30,8 +31,9 @@ std::optional<gid_t> find_group(std::string_view name) {
 
 DirFd open_data_directory(const std::string& path) {
   if (auto there = DirFd::find(path)) return std::move(*there);
+  // The group of a user's is nobody he chose: others may be in it.
+  if (::geteuid() != 0 || known_ids() != Ids::all) return make_dirs(path, 0700);
   DirFd made = make_dirs(path, 0750);
-  if (::geteuid() != 0) return made;
   if (const auto group = find_group("rkt")) {
     if (::fchown(made.get(), 0, *group) < 0) throw Error::from_errno(cat("set the group of ", quoted(path)));
     if (::fchmod(made.get(), 02750) < 0) throw Error::from_errno(cat("set the mode of ", quoted(path)));

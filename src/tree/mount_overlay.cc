@@ -6,6 +6,7 @@
 // their numbers, relative to /proc/self/fd, so that a hundred layers fit into one string.
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "sys/mount.h"
 #include "sys/rootless.h"
@@ -166,6 +168,9 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
 
 UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace) {
   const std::string top = cat(trees_of(tree), "/", kPlaces);
+  // The modes of "/" and "/etc" for whoever is inside, now and the next time.
+  const mode_t mask = ::umask(022);
+  const ScopeExit restore([&] { ::umask(mask); });
   const DirFd dir = DirFd::open(trees_of(tree)).make_sub(kPlaces, 0755);
   for (const auto& place : places) {
     const auto name = place.rfind('/') + 1;

@@ -6,6 +6,7 @@
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
 // each written before what it names is made.
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
@@ -73,6 +74,15 @@ void forbid_own_program(const DirFd& stage1) {
   }
 }
 
+// Whether this host has that IPv4 address.
+bool is_own_address(const std::string& text) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  if (::inet_pton(AF_INET, text.c_str(), &address.sin_addr) != 1) return false;
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 class PodRun {
  public:
   PodRun(const RunOptions& options, UniqueFd lock)
@@ -133,9 +143,10 @@ class PodRun {
   // Known only now: the host's address in the pod's network.
   void give_metadata_url() {
     const std::string host = options_.net.host() ? "127.0.0.1" : network_.gateway;
-    if (host.empty())
-      throw Error(Errc::unsupported,
-                  "no network of the pod has a gateway through which it could reach the metadata service");
+    if (!is_own_address(host))  // another machine would be told the token
+      throw Error(
+          Errc::unsupported,
+          "no network of the pod has this host as its gateway, so that the pod could reach the metadata service");
     const std::string url = cat("http://", host, ":", kMetadataPort, "/", options_.mds_token);
     write_file(pod_.dir, kMetadataUrl, url, 0600);  // for enter
     for (auto& app : plan_.apps) app.env.push_back(cat("AC_METADATA_URL=", url));

@@ -126,6 +126,16 @@ def test_a_prepared_pod_stays_prepared_without_a_service(rkt):
     assert "--mds-register flag does not work with --net=none" in rkt.run("--mds-register", "example.com/busybox", code=254).err
 
 
+def test_no_other_machine_is_told_the_token(rkt, service):
+    (rkt.etc / "net.d").mkdir(parents=True)
+    (rkt.etc / "net.d" / "lan.conf").write_text(json.dumps(
+        {"cniVersion": "1.0.0", "name": "lan", "type": "bridge", "bridge": "rkt-lan0", "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}))
+    rkt.image()
+    r = rkt.run("--mds-register", "example.com/busybox", net="lan", code=254)
+    assert "no network of the pod has this host as its gateway" in r.err
+    subprocess.run(["ip", "link", "del", "rkt-lan0"], check=True)
+
+
 def test_two_services_do_not_share_a_socket(rkt, service):
     r = rkt("metadata-service", "--listen-port=18113", code=254)
     assert "another metadata service is running" in r.err and os.path.exists(SOCKET)

@@ -121,7 +121,12 @@ def test_a_pod_runs_is_seen_entered_stopped_and_removed(user):
     assert "exited" in user("status", uuid, code=0).stdout and "app-busybox=143" in user("status", uuid).stdout
     user("rm", uuid, code=0)
     assert json.loads(user("list", "--format=json", code=0).stdout or "null") in (None, [])
-    assert (user.home / ".local/share/rkt/cas/index.db").stat().st_uid == USER and not user.rkt.data.exists()
+    data = user.home / ".local/share/rkt"
+    assert (data / "cas/index.db").stat().st_uid == USER and not user.rkt.data.exists()
+    open_to_others = [p for p in (data, data / "cas", *(data / "cas").iterdir()) if p.lstat().st_mode & 0o022]
+    assert not open_to_others
+    refusal = subprocess.run([user.rkt.bin, f"--dir={data}", "gc"], capture_output=True, text=True)
+    assert refusal.returncode == 254 and "belongs to another user" in refusal.stderr
 
 
 @pytest.mark.parametrize("flags", [["--net=none"], ["--net=host"], ["--net=none", "--no-overlay"]], ids=["none", "host", "copies"])

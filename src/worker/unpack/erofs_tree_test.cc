@@ -162,6 +162,18 @@ TEST_F(ErofsTreeTest, LinksOfAnyLengthAreKept) {
     EXPECT_EQ(read.node(cat(n)).content.size(), n);
 }
 
+TEST_F(ErofsTreeTest, AShortLinkIsInTheBlockOfItsInode) {
+  for (std::size_t i = 0; i < 200; ++i)
+    root()->special(
+        cat(i), {.type = Entry::Type::symlink, .target = std::string(1 + i % 150, 't'), .attributes = {.xattrs = {}}});
+  const auto read = finish();
+  for (const auto& [name, node] : read.nodes()) {
+    if (!S_ISLNK(node.type())) continue;
+    EXPECT_LE(node.nid * erofs::kSlot % erofs::kBlock + sizeof(erofs::Inode) + node.content.size(), erofs::kBlock)
+        << name;
+  }
+}
+
 TEST_F(ErofsTreeTest, OpaqueMarksStandBesideOtherAttributes) {
   root()->make("d", {.xattrs = {{"user.x", std::string(5000, 'v')}}});
   root()->make("e", {.xattrs = {}});

@@ -54,7 +54,7 @@ UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd
   in_context([] { return std::string("enter failed"); },
              [&] {
                const Stage1 stage1 = Stage1::of(pod.dir());
-               const std::string entrypoint = stage1.entrypoint("enter");
+               const std::string& entrypoint = stage1.entrypoint("enter");
                UniqueFd debug_root;
                if (request.debug_image) debug_root = mount_debug_root(store, stage1, pod.dir(), *request.debug_image);
                const auto tree = tree::open(store, pod.stage1_tree().value_or(""));

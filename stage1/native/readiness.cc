@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "stage1/native/events.h"
 #include "sys/file.h"
@@ -87,7 +88,8 @@ void notify_manager(std::string_view text) noexcept {
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + place->size());
     (void)!::sendto(datagram_socket().get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                     reinterpret_cast<const sockaddr*>(&where), size);
-  } catch (const std::exception&) {  // nobody to tell
+  } catch (const std::exception& e) {
+    log::debug("stage1", e.what());
   }
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/strings.h"
 #include "worker/unpack/erofs_format.h"
 
 namespace rkt::unpack::test {
@@ -103,7 +104,7 @@ class ErofsReader {
 
   std::uint64_t read_xattrs(Node& node, std::uint64_t place) const {
     require(node.inode.xattr_units > 1, "empty attributes");
-    const std::uint64_t end = place + sizeof(erofs::XattrHeader) + (node.inode.xattr_units - 1U) * 4;
+    const std::uint64_t end = place + sizeof(erofs::XattrHeader) + std::uint64_t{node.inode.xattr_units - 1U} * 4;
     const auto header = at<erofs::XattrHeader>(place);
     require(header.shared == 0 && header.name_filter == 0, "attribute header");
     for (std::uint64_t i = place + sizeof header; i < end;) {
@@ -171,7 +172,7 @@ class ErofsReader {
         }
         require(name.find('/') == std::string::npos && name.find('\0') == std::string::npos, "name in " + path);
         if (entry.type == 2) ++subdirectories_[path];
-        walk(entry.nid, nid, path.empty() ? name : path + "/" + name, entry.type);
+        walk(entry.nid, nid, path.empty() ? name : cat(path, "/", name), entry.type);
       }
     }
     require(dots == 2, "dots are missing in " + path);

@@ -380,7 +380,8 @@ void ErofsTree::add_name(std::uint32_t parent, const std::string& name, std::uin
   names_.add(parent, name, type, target);
   // The order of names, made at the end, takes four bytes each.
   const std::size_t memory = names_.memory() + names_.size() * sizeof(std::uint32_t) + dirs_.size() * sizeof(Dir) +
-                             dir_xattrs_.size() * sizeof(dir_xattrs_[0]) + dir_xattrs_size_ + links_.size() * 48;
+                             dir_xattrs_.size() * sizeof(decltype(dir_xattrs_)::value_type) + dir_xattrs_size_ +
+                             links_.size() * 48;
   if (memory > kMemory) throw Error(Errc::unsupported, "the tree has too many names for one file");
 }
 

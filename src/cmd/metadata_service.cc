@@ -97,7 +97,7 @@ bool is_activated() {
 ExitStatus serve(int registration, int pods, int signals) {
   Child worker = Child::spawn({.exe = cat(install_prefix(), "/libexec/rkt/metadata-service"),
                                .argv = {"metadata-service"},
-                               .env = {},
+                               .env = pick_env({"ASAN_OPTIONS", "UBSAN_OPTIONS"}),
                                .fds = {registration, pods}});
   pollfd fds[] = {{signals, POLLIN, 0}, {worker.pidfd(), POLLIN, 0}};
   while (::poll(fds, 2, -1) < 0)

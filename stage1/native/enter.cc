@@ -119,10 +119,19 @@ void pass_signal(int signals, int process, Relay& relay) {
     (void)::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0);
 }
 
+int reap(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) throw Error::from_errno("wait for the command");
+  return status;
+}
+
 // Until the command has ended and what it wrote is copied. What it left running may keep its streams, and write on:
-// nobody waits for that. A signal that comes after the end gives up on a reader that does not read.
-void copy_streams(Relay& relay, int signals, int process) {
+// nobody waits for that. A signal that comes after the end gives up on a reader that does not read. Returns how the
+// command ended; it is reaped at once, since the pod cannot end before.
+int copy_streams(Relay& relay, int signals, int process, pid_t pid) {
   bool ended = false;
+  int status = 0;
   for (int rounds = 0; !ended || rounds < kLastRounds || !relay.flushed(); rounds += ended ? 1 : 0) {
     std::vector<pollfd> events;
     relay.watch(events);
@@ -131,21 +140,22 @@ void copy_streams(Relay& relay, int signals, int process) {
     events.push_back({ended ? -1 : process, POLLIN, 0});
     const int n = ::poll(events.data(), events.size(), ended && relay.flushed() ? 0 : -1);
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
-    if (n == 0) return;
+    if (n == 0) return status;
     if (n < 0) continue;
     relay.handle(std::span<const pollfd>(events).first(relayed));
-    if (events[relayed].revents != 0 && ended) return;
+    if (events[relayed].revents != 0 && ended) return status;
     if (events[relayed].revents != 0) pass_signal(signals, process, relay);
-    ended = ended || events[relayed + 1].revents != 0;
+    if (!ended && events[relayed + 1].revents != 0) {
+      status = reap(pid);
+      ended = true;
+    }
     if (ended) relay.end_input();
   }
+  return status;
 }
 
 // As the command ended: with its code, or by its signal.
-int end_like(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR) throw Error::from_errno("wait for the command");
+int end_like(int status) {
   if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
   const int number = WTERMSIG(status);
   sigset_t all;
@@ -183,8 +193,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   const auto process = open_pidfd(pid);
   streams = {};
   if (!process) throw Error(Errc::system, "the command cannot be found");
-  copy_streams(relay, signals.get(), process->get());
-  const int status = end_like(pid);
+  const int status = end_like(copy_streams(relay, signals.get(), process->get(), pid));
   const AppFault& fault = faults.slot(0);
   if (fault.step == AppStep::none) return status;
   const std::string why =

@@ -81,8 +81,10 @@ def test_a_reader_that_does_not_read_holds_no_pod_up(rkt):
     for how in ("stop", "enter"):
         p, uuid = rkt.start_pod("example.com/busybox")
         entered = rkt.start("enter", uuid, "/bin/yes") if how == "enter" else None
+        if entered:
+            wait_until(lambda: subprocess.run(["pgrep", "-P", str(entered.pid), "-x", "yes"], capture_output=True).stdout, "the command to run")
         rkt("stop", "--force", uuid, code=0)
-        assert p.wait(10) == 137
+        assert p.wait(60) == 137
         if entered:
             wait_until(lambda: rkt.status(uuid)["state"] == "exited", "the pod to be exited")
             entered.send_signal(signal.SIGTERM)

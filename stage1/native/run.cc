@@ -214,8 +214,17 @@ class PodRun {
     return out;
   }
 
-  // Clones init. The child's half gives up what belongs to this side: a pipe's end that init kept would hide the end
-  // of the other one, and a directory of the host is nothing that a pod's process should hold.
+  // What init must not keep: a pipe's end would hide the end of the other one, and a directory of the host is nothing
+  // that a pod's process should hold.
+  void give_up() {
+    relay_.give_up();
+    lock_.reset();
+    cgroups_.reset();
+    pod_.dir = DirFd();
+    pod_.stage1 = DirFd();
+  }
+
+  // Clones init.
   int start() {
     Readiness readiness([this] { tell_ready(); });
     for (std::size_t i = 0; i < plan_.apps.size(); ++i)
@@ -230,12 +239,8 @@ class PodRun {
     if (init.pid == 0) {
       ours.reset();
       taker.reset();
-      relay_.give_up();
       readiness.give_up();
-      lock_.reset();
-      cgroups_.reset();
-      pod_.dir = DirFd();
-      pod_.stage1 = DirFd();
+      give_up();
       run_init({.plan = plan_,
                 .mounts = mounts_,
                 .devpts = std::move(devpts_),

@@ -88,6 +88,10 @@ bool is_activated() {
   if (std::ranges::none_of(environment, [](const std::string& v) { return v.starts_with("LISTEN_PID="); }))
     environment.push_back(cat("LISTEN_PID=", ::getpid()));
   if (stage0::listen_fds(environment, ::getpid()) == 0) return false;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens == 0)
+    throw Error(Errc::usage, "LISTEN_FDS is set, but descriptor 3 is no listening socket");
   if (const int flags = ::fcntl(3, F_GETFL); flags < 0 || ::fcntl(3, F_SETFL, flags | O_NONBLOCK) < 0)
     throw Error::from_errno("use the socket that was passed");
   return true;
@@ -108,8 +112,8 @@ ExitStatus serve(int registration, int pods, int signals) {
 
 int run_metadata_service(cli::Env& env, const cli::Parsed& in) {
   env.err("metadata service starting...");
+  const bool activated = is_activated();  // before anything else takes descriptor 3
   const UniqueFd signals = end_signals();
-  const bool activated = is_activated();
   const UniqueFd pods = listen_for_pods(in.text("listen-port"));
   const UniqueFd registration = activated ? UniqueFd(3) : listen_for_rkt();
   const ScopeExit remove([&] {

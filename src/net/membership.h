@@ -2,8 +2,10 @@
 // Who is attached to a network whose plugins collect (GC, since CNI 1.1.0): what a list of valid attachments must not
 // leave out, whichever data directory a pod is of.
 //
-//   /run/rkt/networks/NAME/lock       flock: shared while an attachment is made or removed, exclusive while plugins
-//   collect /run/rkt/networks/NAME/ID IFNAME  its content: the path of the pod's network namespace
+//   /run/rkt/networks/NAME/lock
+//       flock: shared while an attachment is made or removed, exclusive while plugins collect
+//   /run/rkt/networks/NAME/ID IFNAME
+//       its content: the path of the pod's network namespace
 //
 // Nothing of it outlives a reboot, as no attachment does.
 #pragma once

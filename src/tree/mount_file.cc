@@ -132,6 +132,11 @@ std::string path_of(int dir) {
   return path;
 }
 
+// What another moment may not have: memory, descriptors, loop devices.
+bool may_pass(int error) {
+  return error == ENOMEM || error == EMFILE || error == ENFILE || error == EBUSY || error == EAGAIN || error == ENOSPC;
+}
+
 }  // namespace
 
 void mount_files(const Tree& tree) {
@@ -168,6 +173,7 @@ bool can_mount(const store::Store& store, const DirFd& dir) {
     can = true;
   } catch (const Error& e) {
     log::debug("tree", cat("trees become directories: ", e.brief()));
+    if (may_pass(e.sys_errno())) return false;
   }
   write_file(store.trees(), kProbe, can ? usable : boot, 0644);
   return can;

@@ -73,8 +73,7 @@ void AttachPoint::output_ended(AttachEnd end) {
   offered_ &= ~end;
   for (auto& c : clients_) {
     c.ends &= ~end;
-    // An input that nothing comes back from ends with the app.
-    if ((c.ends & (kStdout | kStderr | kTtyOut)) == 0) c.ended = true;
+    if (c.ends == 0) c.ended = true;  // an input ends with the app, which may read it still
   }
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <optional>
 
 #include "base/error.h"
@@ -30,29 +31,35 @@ constexpr unsigned kTerminal = kTtyIn | kTtyOut;
 class AttachSession {
  public:
   AttachSession(UniqueFd pod, unsigned ends) : pod_(std::move(pod)), ends_(ends) {
+    input_ = (ends_ & (kStdin | kTtyIn)) != 0;
     if ((ends_ & kTerminal) == 0 || !is_terminal(STDIN_FILENO)) return;
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGWINCH);
+    for (const int number : {SIGWINCH, SIGTERM, SIGHUP}) sigaddset(&set, number);
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw Error::from_errno("block signals");
-    resized_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     tell_size();
     if ((ends_ & kTtyIn) != 0) raw_.emplace(STDIN_FILENO);
   }
 
-  void run() {
-    bool input = (ends_ & (kStdin | kTtyIn)) != 0;
+  /// Returns the exit status.
+  int run() {
     while (!over_) {
-      std::array<pollfd, 3> events = {
-          {{pod_.get(), POLLIN, 0}, {input ? STDIN_FILENO : -1, POLLIN, 0}, {resized_.get(), POLLIN, 0}}};
+      // Output is taken while input waits: an app that does not get rid of its output takes no input.
+      const bool waiting = !untold_.empty();
+      std::array<pollfd, 3> events = {{{pod_.get(), static_cast<short>(POLLIN | (waiting ? POLLOUT : 0)), 0},
+                                       {input_ && !waiting ? STDIN_FILENO : -1, POLLIN, 0},
+                                       {signals_.get(), POLLIN, 0}}};
       if (::poll(events.data(), events.size(), -1) < 0) {
         if (errno == EINTR) continue;
         throw Error::from_errno("wait for the app");
       }
-      if (events[0].revents != 0) take_output();
-      if (events[1].revents != 0) input = pass_input();
-      if (events[2].revents != 0) tell_size();
+      if ((events[0].revents & ~POLLOUT) != 0) take_output();
+      if ((events[0].revents & POLLOUT) != 0) flush();
+      if (events[1].revents != 0) pass_input();
+      if (events[2].revents != 0) take_signals();
     }
+    return status_;
   }
 
  private:
@@ -62,43 +69,70 @@ class AttachSession {
       throw Error(Errc::system, "the pod has gone, or has given up on a reader that took nothing for 10 seconds");
     const std::string_view body = std::string_view(*message).substr(1);
     if (message->front() == 'x') over_ = true;
-    if (message->front() == 'o') write_all(STDOUT_FILENO, body, "standard output");
-    if (message->front() == 'e') write_all(STDERR_FILENO, body, "standard error");
+    try {
+      if (message->front() == 'o') write_all(STDOUT_FILENO, body, "standard output");
+      if (message->front() == 'e') write_all(STDERR_FILENO, body, "standard error");
+    } catch (const Error& e) {
+      if (e.sys_errno() != EPIPE) throw;
+      over_ = true;  // `rkt attach … | head` has seen enough
+      status_ = 128 + SIGPIPE;
+    }
   }
 
-  // False at its end.
-  bool pass_input() {
+  void pass_input() {
     std::array<char, 4096> buffer;
     const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) return true;
+    if (n < 0 && errno == EINTR) return;
     if (n <= 0) {  // the pod says when it has passed everything on
       (void)!::shutdown(pod_.get(), SHUT_WR);
-      return false;
+      input_ = false;
+      return;
     }
     const std::string_view typed(buffer.data(), static_cast<std::size_t>(n));
     if (raw_ && escape_.feed(typed, std::chrono::steady_clock::now()))
       over_ = true;
     else
       tell(cat('i', typed));
-    return true;
+  }
+
+  void take_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo == SIGWINCH) continue;
+      over_ = true;
+      status_ = 128 + static_cast<int>(info.ssi_signo);
+    }
+    tell_size();
   }
 
   void tell_size() {
-    signalfd_siginfo info{};
-    while (resized_ && ::read(resized_.get(), &info, sizeof info) == sizeof info) {
-    }
     winsize size{};
     if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) tell(cat('w', size.ws_row, ' ', size.ws_col));
   }
 
-  void tell(const std::string& message) const {
-    while (::send(pod_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  void tell(std::string message) {
+    untold_.push_back(std::move(message));
+    flush();
+  }
+
+  void flush() {
+    while (!untold_.empty()) {
+      const std::string& m = untold_.front();
+      if (::send(pod_.get(), m.data(), m.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN) return;
+        untold_.clear();  // the pod has gone, which is said where its output is taken
+        return;
+      }
+      untold_.pop_front();
     }
   }
 
-  UniqueFd pod_, resized_;
+  UniqueFd pod_, signals_;
   unsigned ends_;
-  bool over_ = false;
+  bool input_ = false, over_ = false;
+  int status_ = 0;
+  std::deque<std::string> untold_;  // messages that the pod could not take yet
   EscapeSequence escape_;
   std::optional<RawMode> raw_;
 };
@@ -129,8 +163,8 @@ int attach(const std::vector<std::string>& args) {
     return 0;
   }
   auto [pod, answer] = request(cat("attach ", options.app, " ", options.streams));
-  AttachSession(std::move(pod), parse_ends(answer.text).value_or(0)).run();
-  return 0;
+  ::signal(SIGPIPE, SIG_IGN);  // the terminal is given back first
+  return AttachSession(std::move(pod), parse_ends(answer.text).value_or(0)).run();
 }
 
 }  // namespace rkt::native

@@ -100,6 +100,21 @@ TEST_F(AttachTest, ClientsLearnThatTheStreamHasEnded) {
   EXPECT_TRUE(attachments_.idle());
 }
 
+TEST_F(AttachTest, AnInputEndsWithTheAppNotWithItsOutput) {
+  const UniqueFd one = request("attach web auto");
+  received(one);
+  point_->output_ended(kStdout);
+  step();
+  EXPECT_EQ(received(one), "nothing");
+  type(one, "istill");
+  step();
+  char buffer[16];
+  EXPECT_EQ(::read(stdin_.read_end.get(), buffer, sizeof buffer), 5);
+  attachments_.app_ended(0);
+  step();
+  EXPECT_EQ(received(one), "x");
+}
+
 TEST_F(AttachTest, AClientThatShutsItsSideDownGoesOnReading) {
   const UniqueFd one = request("attach web auto"), typist = request("attach web stdin");
   received(one);

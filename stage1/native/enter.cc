@@ -79,7 +79,7 @@ Target find_target(const EnterOptions& options, const std::string& path) {
              .group = group ? std::move(*group) : cgroup::Group(),
              .users = users};
   out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
-  if (const auto url = find_file_text(pod.dir, kMetadataUrl)) out.plan.env.push_back(cat("AC_METADATA_URL=", *url));
+  if (const auto url = find_file_text(pod.dir, kMetadataUrl)) set_variable(out.plan.env, "AC_METADATA_URL", *url);
   out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
   out.plan.directory = "/";
   return out;

@@ -144,9 +144,7 @@ void plan_notification(const PodApp& app, AppPlan& out) {
   const auto* text = appc::find_annotation(app.image.annotations, "appc.io/executor/supports-systemd-notify");
   out.notifies = text != nullptr && parse_bool(*text).value_or(false);
   if (!out.notifies) return;
-  constexpr std::string_view kVariable = "NOTIFY_SOCKET=";
-  std::erase_if(out.env, [&](const std::string& v) { return v.starts_with(kVariable); });
-  out.env.push_back(cat(kVariable, kAppNotifySocket));
+  set_variable(out.env, "NOTIFY_SOCKET", kAppNotifySocket);
 }
 
 // A target that is a link of the image's counts as where it leads to: what is mounted above it comes before.
@@ -224,6 +222,12 @@ net::PortForward forward(const appc::ExposedPort& exposed, const appc::Port& por
 }
 
 }  // namespace
+
+void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value) {
+  const std::string begin = cat(name, "=");
+  std::erase_if(env, [&](const std::string& v) { return v.starts_with(begin); });
+  env.push_back(cat(begin, value));
+}
 
 bool PodPlan::has_handlers() const {
   return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });

@@ -68,6 +68,9 @@ struct PodPlan {
   bool may_look_into_init() const;
 };
 
+/// Sets a variable of K=V strings, instead of what the image or the manifest says.
+void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value);
+
 /// A file of POD: what AC_METADATA_URL is for the apps.
 inline constexpr const char* kMetadataUrl = "metadata-url";
 

@@ -74,13 +74,18 @@ void forbid_own_program(const DirFd& stage1) {
   }
 }
 
-// Whether this host has that IPv4 address.
+// Whether this host has that IPv4 address: what is sent to it comes from it. Binding would not tell where the host may
+// bind any address.
 bool is_own_address(const std::string& text) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  if (::inet_pton(AF_INET, text.c_str(), &address.sin_addr) != 1) return false;
+  sockaddr_in there{}, here{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(kMetadataPort);
+  if (::inet_pton(AF_INET, text.c_str(), &there.sin_addr) != 1) return false;
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  socklen_t size = sizeof here;
+  return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
+         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
+         here.sin_addr.s_addr == there.sin_addr.s_addr;
 }
 
 class PodRun {
@@ -149,7 +154,7 @@ class PodRun {
           "no network of the pod has this host as its gateway, so that the pod could reach the metadata service");
     const std::string url = cat("http://", host, ":", kMetadataPort, "/", options_.mds_token);
     write_file(pod_.dir, kMetadataUrl, url, 0600);  // for enter
-    for (auto& app : plan_.apps) app.env.push_back(cat("AC_METADATA_URL=", url));
+    for (auto& app : plan_.apps) set_variable(app.env, "AC_METADATA_URL", url);
   }
 
   void plan_app_mounts() {

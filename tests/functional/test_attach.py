@@ -102,6 +102,31 @@ def test_a_terminal_is_attached_with_its_size_and_left_with_keys(rkt):
     assert p.poll() is None and "got words" in rkt("logs", uuid, code=0).out
 
 
+@pytest.mark.parametrize("how", ["closed output", "SIGTERM"])
+def test_a_terminal_is_given_back_however_it_ends(rkt, how):
+    rkt.image(exec=sh("while :; do read line && echo got $line; done"))
+    _, uuid = rkt.start_pod("example.com/busybox", "--stdin=tty", "--stdout=tty", "--stderr=tty")
+    master, slave = pty.openpty()
+    a = subprocess.Popen(rkt.argv("attach", uuid), stdin=slave, stdout=subprocess.PIPE, env=rkt.env, start_new_session=True)
+    wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "the raw terminal")
+    if how == "SIGTERM":
+        a.terminate()
+    a.stdout.close()
+    os.write(master, b"words\n")
+    assert a.wait(20) == (143 if how == "SIGTERM" else 141)
+    assert termios.tcgetattr(slave)[3] & termios.ECHO
+    os.close(slave)
+    os.close(master)
+
+
+def test_more_output_than_input_is_no_deadlock(rkt):
+    rkt.image(exec=sh("v=x; while [ ${#v} -lt 16000 ]; do v=$v$v; done; while read line; do [ $line = end ] && exit 0; echo $v; done"))
+    p, uuid = rkt.start_pod("example.com/busybox", "--stdin=stream", "--stdout=stream")
+    out = rkt("attach", "--mode=stdin,stdout", uuid, input=("l" * 1000 + "\n") * 600 + "end\n", code=0).out
+    assert len(out) == 600 * 16385
+    assert p.wait(20) == 0
+
+
 def test_a_socket_full_of_garbage_does_not_matter(rkt, echo):
     import socket
     p, uuid = echo

@@ -24,10 +24,11 @@ constexpr int kRegistration = 3, kPublic = 4;  // as spawned
 constexpr std::size_t kManifestBytes = std::size_t{8} << 20, kFormBytes = std::size_t{1} << 20;
 constexpr std::string_view kNoNewSockets[] = {"bind", "connect", "listen", "socket", "socketpair"};
 
-void confine() {
+void confine(pid_t parent) {
   if (::geteuid() == 0) leave_namespaces(true);
   become_unprivileged();
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) throw Error::from_errno("tie the process to its parent");
+  if (::getppid() != parent) throw Error(Errc::system, "the parent has ended");  // before it was tied
   deny_syscalls(kNoNewSockets);
   deny_syscalls(dangerous_syscalls());
 }
@@ -57,8 +58,9 @@ void serve(Server& registration, Server& pods, int signals) {
 }
 
 void run() {
+  const pid_t parent = ::getppid();  // spawned to die with it, until ids change
   const UniqueFd signals = end_signals();
-  confine();
+  confine(parent);
   Registry registry;
   const Signer signer;
   RateLimit limit(100, 200);

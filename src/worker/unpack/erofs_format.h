@@ -4,10 +4,10 @@
 //
 //   block 0      1024 zeros, superblock
 //   data         contents of files, each from a block boundary; blocks of directories that do not fit beside their
-//   inode metadata     from meta_block on: inodes, numbered by their place in units of 32 bytes ("nid"), each followed
-//   by its
-//                extended attributes and then by what is kept inline: a link's target, the last part of a directory, or
-//                the block map of a file with holes. Inline data never crosses a block.
+//                inode
+//   metadata     from meta_block on: inodes, numbered by their place in units of 32 bytes ("nid"), each followed by
+//                its extended attributes and then by what is kept inline: a link's target, the last part of a
+//                directory, or the block map of a file with holes. The first two are in the block of their inode.
 #pragma once
 
 #include <bit>

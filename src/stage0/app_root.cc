@@ -37,14 +37,16 @@ void add_mtab(const DirFd& root, const std::string& app) {
     throw Error::from_errno("make the link \"etc/mtab\"");
 }
 
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app,
-                const RootForm& form) {
-  const std::string info = cat("appsinfo/", app);
-  const auto tree = open_tree(store, read_file(pod, cat(info, "/treeStoreID"), 4096), form.trees);
+PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options) {
+  return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options);
+}
+
+void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
+                const PrivateUsers* users) {
   const UniqueFd mount =
-      form.users != nullptr ? mount_for_pod_mapped(tree, pod, app, *form.users) : mount_for_pod(tree, pod, app);
+      users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users) : mount_for_pod(tree, pod, app);
   const DirFd place = root.make_path_in_root(stage2(app));
-  write_file(place, "manifest", read_file(pod, cat(info, "/manifest")), 0644);
+  write_file(place, "manifest", read_file(pod, cat("appsinfo/", app, "/manifest")), 0644);
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));
 }
 

@@ -11,13 +11,12 @@
 
 namespace rkt::stage0 {
 
-/// How an app's root is made: from trees of which form, and whose the files appear to be (nullptr: the host's).
-struct RootForm {
-  tree::Options trees;
-  const PrivateUsers* users = nullptr;
-};
-/// Writes the manifest that stage1 reads and attaches the app's overlay, from what POD/appsinfo/APP says.
-void attach_app(store::Store& store, const DirFd& pod, const DirFd& root, const std::string& app, const RootForm& form);
+/// The tree that POD/appsinfo/APP names.
+PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options);
+
+/// Writes the manifest that stage1 reads and attaches the app's overlay; with `users` its files appear to be theirs.
+void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
+                const PrivateUsers* users = nullptr);
 
 struct AppRequest;
 /// The same without an overlay: a copy of the tree of the image.

@@ -19,10 +19,10 @@ namespace rkt::stage0 {
                const std::string entrypoint =
                    in_context([] { return std::string("\"attach\" not implemented for pod's stage1"); },
                               [&] { return stage1.entrypoint("attach"); });
-               const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+               const PodTree tree = open_stage1_tree(store, pod);
                const int leader = wait_for_leader(pods, pod);
                const std::string path = pod.path(pods);
-               if (needs_mount(tree)) enter_private_mounts();
+               if (needs_mount(tree.tree)) enter_private_mounts();
                Program program = plan_program(tree, path, entrypoint);
                program.argv.insert(program.argv.end(), args.begin(), args.end());
                program.env.push_back(cat("RKT_STAGE1_ENTERCMD=", path, "/stage1/rootfs", stage1.entrypoint("enter")));

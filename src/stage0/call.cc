@@ -20,9 +20,10 @@ constexpr std::size_t kMaxOutput = std::size_t{1} << 16;
 
 bool needs_mount(const tree::Tree& tree) { return tree.lowers.size() > 1 || !tree::files_mounted(tree); }
 
-Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint) {
+Program plan_program(const PodTree& pod_tree, const std::string& pod_path, const std::string& entrypoint) {
+  const tree::Tree& tree = pod_tree.tree;
   std::string root = tree.lowers.front();
-  tree::mount_files(tree);
+  tree::mount_files(tree, pod_tree.files);
   if (tree.lowers.size() > 1) {
     root = cat(pod_path, "/stage1/rootfs");
     attach(tree::mount_read_only(tree), DirFd::open(root).get(), "the tree of stage1");
@@ -36,10 +37,11 @@ void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& p
   const Stage1 stage1 = Stage1::of(pod.dir());
   const std::string entrypoint = in_context([&] { return cat(quoted(call.verb), " not implemented for pod's stage1"); },
                                             [&] { return stage1.entrypoint(call.verb); });
-  const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+  // The caller may be in the pod's mount namespace, where the tree is mounted and no mounts are kept.
+  const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or("")), .files = {}};
   const int leader = wait_for_leader(pods, pod);
   std::optional<MountScope> scope;
-  if (needs_mount(tree)) scope.emplace();
+  if (needs_mount(tree.tree)) scope.emplace();
   const std::string path = pod.path(pods);
   Program program = plan_program(tree, path, entrypoint);
   program.argv.push_back(cat("--debug=", debug ? "true" : "false"));

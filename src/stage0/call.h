@@ -9,6 +9,7 @@
 #include "stage0/entrypoint.h"
 #include "stage0/exec.h"
 #include "stage0/stage0.h"
+#include "stage0/trees.h"
 #include "tree/tree.h"
 
 namespace rkt::stage0 {
@@ -16,7 +17,7 @@ namespace rkt::stage0 {
 /// The program `entrypoint` of the tree, ready for exec: a tree of one layer is used where it is, mounted there when it
 /// is a file. One of several layers is mounted, read-only, at POD/stage1/rootfs. The caller must be in a private mount
 /// namespace when needs_mount().
-Program plan_program(const tree::Tree& tree, const std::string& pod_path, const std::string& entrypoint);
+Program plan_program(const PodTree& tree, const std::string& pod_path, const std::string& entrypoint);
 bool needs_mount(const tree::Tree& tree);
 
 /// An entry point that acts on a running pod (pods §2.6), run to its end. Throws with the

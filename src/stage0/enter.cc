@@ -57,11 +57,11 @@ UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd
                const std::string& entrypoint = stage1.entrypoint("enter");
                UniqueFd debug_root;
                if (request.debug_image) debug_root = mount_debug_root(store, stage1, pod.dir(), *request.debug_image);
-               const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+               const PodTree tree = open_stage1_tree(store, pod);
                const std::string path = pod.path(pods);
-               if (needs_mount(tree)) enter_private_mounts();
+               if (needs_mount(tree.tree)) enter_private_mounts();
                Program program = plan_program(tree, path, entrypoint);
-               program.exe = unwritable(tree, entrypoint);
+               program.exe = unwritable(tree.tree, entrypoint);
                program.argv.push_back(cat("--pid=", pid));
                program.argv.push_back(cat("--appname=", request.app));
                if (debug_root) program.argv.push_back(cat("--debug-root=", debug_root.get()));

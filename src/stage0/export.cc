@@ -29,10 +29,10 @@ std::vector<DirFd> overlay_layers(store::Store& store, const pod::Pod& pod, cons
   const std::string id(trim(read_file(pod.dir(), cat("appsinfo/", app, "/treeStoreID"), 4096)));
   std::vector<DirFd> out;
   if (auto upper = pod.dir().find_sub(cat("overlay/", id, "/upper/", app))) out.push_back(std::move(*upper));
-  const auto tree = open_tree(store, id);
-  if (tree.has_files()) mounts.emplace();
-  tree::mount_files(tree);
-  for (const auto& path : tree.lowers) out.push_back(DirFd::open(path));
+  const PodTree tree = open_tree(store, id);
+  if (tree.tree.has_files()) mounts.emplace();
+  tree::mount_files(tree.tree, tree.files);
+  for (const auto& path : tree.tree.lowers) out.push_back(DirFd::open(path));
   return out;
 }
 

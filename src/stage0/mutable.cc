@@ -98,8 +98,9 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   const std::string name = app.name.str();
   if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
   const KeyLock trees = store::prepare_lock(store.path().substr(0, store.path().rfind('/')), LockMode::shared);
-  const std::string tree = tree::render(store, request.image, request.trees).id;
+  const std::string id_of_tree = tree::render(store, request.image, request.trees).id;
   store.touch(request.image, std::chrono::system_clock::now());
+  const auto tree = pod.uses_overlay() ? open_tree(store, id_of_tree, request.trees) : PodTree();
 
   const UniqueFd process = find_mounts(pod, path);
   std::optional<MountScope> scope;
@@ -110,8 +111,8 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
     const DirFd info = inside.make_sub("appsinfo", 0750).make_sub(name, 0750);
     write_file(info, "manifest", request.image.manifest, 0640);
     if (pod.uses_overlay()) {
-      write_file(info, "treeStoreID", tree, 0640);
-      attach_app(store, inside, root, name, {.trees = request.trees});
+      write_file(info, "treeStoreID", id_of_tree, 0640);
+      attach_app(inside, root, name, tree);
     } else {
       copy_app(store, request, root, name);
     }

@@ -22,10 +22,10 @@ using pod::State;
 
 // The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers or mount point are gone (it never
 // got that far, or was half removed) is collected without them.
-void attach_stage1(const tree::Tree& tree, const std::string& pod_path) {
+void attach_stage1(const PodTree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
   const auto root = pod.find_sub("stage1/rootfs");
-  if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.id, "/upper"))) return;
+  if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.tree.id, "/upper"))) return;
   attach(mount_for_pod(tree, pod, ""), root->get(), "the root of stage1");
 }
 
@@ -69,10 +69,10 @@ void remove_directory(const pod::Pods& pods, const pod::Pod& pod) {
 void collect_with_stage1(store::Store& store, const pod::Pods& pods, const pod::Pod& pod,
                          const std::string& local_config, bool debug) {
   const Stage1 stage1 = Stage1::of(pod.dir());
-  const auto tree = open_tree(store, pod.stage1_tree().value_or(""));
+  const PodTree tree = open_tree(store, pod.stage1_tree().value_or(""));
   const MountScope scope;
   const std::string path = pod.path(pods);
-  const bool at_rootfs = tree.lowers.size() > 1;  // that is where the program's tree is mounted then
+  const bool at_rootfs = tree.tree.lowers.size() > 1;  // that is where the program's tree is mounted then
   if (at_rootfs) pod.dir().make_sub("stage1/rootfs", 0750);
   Program program = plan_program(tree, path, stage1.entrypoint("gc"));
   if (!at_rootfs) attach_stage1(tree, path);

@@ -76,25 +76,36 @@ void write_name_files(const DirFd& root, const NameService& names) {
   write_in_root(root, "etc", "rkt-hosts", names.hosts_text(fallback));
 }
 
+// Of a pod that overlays them: stage1's, and one for each app.
+struct Trees {
+  PodTree stage1;
+  std::vector<PodTree> apps;
+};
+
+Trees open_trees(store::Store& store, const DirFd& pod, const Start& s) {
+  Trees out{.stage1 = open_tree(store, s.stage1_tree, s.trees), .apps = {}};
+  for (const auto& app : s.apps) out.apps.push_back(open_app_tree(store, pod, app, s.trees));
+  return out;
+}
+
 // The pod's directory with everything attached, opened in the new mount namespace.
-DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s) {
+DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<Trees>& trees) {
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
-  if (s.overlay)
-    attach(mount_for_pod(open_tree(store, s.stage1_tree, s.trees), pod, ""), pod.sub("stage1/rootfs").get(),
-           "the root of stage1");
+  if (trees)
+    attach(mount_for_pod(trees->stage1, pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
   else  // a mount of its own either way, which stage1 may restrict
     DetachedMount::copy(pod.get(), "stage1/rootfs").attach(pod.sub("stage1/rootfs").get());
   const DirFd root = pod.sub("stage1/rootfs");
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
-  if (s.overlay && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
+  if (trees && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   std::optional<PrivateUsers> users;
-  if (s.overlay && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
-  for (const auto& app : s.apps) {
-    if (s.overlay) attach_app(store, pod, root, app, {.trees = s.trees, .users = users ? &*users : nullptr});
+  if (trees && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
+  for (std::size_t i = 0; i < s.apps.size(); ++i) {
+    if (trees) attach_app(pod, root, s.apps[i], trees->apps[i], users ? &*users : nullptr);
     const FileOwner owner(s.users ? s.users->shift : 0);
-    add_mtab(root, app);
+    add_mtab(root, s.apps[i]);
   }
   write_name_files(root, s.names);
   return pod;
@@ -112,7 +123,9 @@ DirFd assemble(store::Store& store, const std::string& pod_path, const Start& s)
   for (const auto& warning : s.call.warnings) log::note("stage0", warning);
   const std::string path = cat(pods.path("run"), "/", name);
   log::debug("stage0", "Setting up stage1");
-  const DirFd inside = assemble(store, path, s);
+  std::optional<Trees> trees;
+  if (s.overlay) trees = open_trees(store, pod.dir, s);
+  const DirFd inside = assemble(path, s, trees);
   const auto environment = own_environment();
   const int pid = ::getpid();
   const std::string root = cat(path, "/stage1/rootfs");

@@ -16,9 +16,9 @@ void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool
   } catch (const Error& e) {
     throw Error(Errc::unsupported, cat("rkt stop not implemented for pod's stage1: ", e.cause()));
   }
-  const auto tree = tree::open(store, pod.stage1_tree().value_or(""));
+  const PodTree tree = open_stage1_tree(store, pod);
   std::optional<MountScope> scope;
-  if (needs_mount(tree)) scope.emplace();
+  if (needs_mount(tree.tree)) scope.emplace();
   const std::string path = pod.path(pods);
   Program program = plan_program(tree, path, entrypoint);
   if (force) program.argv.emplace_back("--force");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/mount.h"
+#include "tree/kept_mounts.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -31,8 +32,9 @@ struct Layers {
   DirFd own, upper, work;
 };
 
-Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
-  tree::mount_files(tree);
+Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app) {
+  const tree::Tree& tree = pod_tree.tree;
+  tree::mount_files(tree, pod_tree.files);
   const DirFd overlay = pod.make_sub("overlay", 0750);
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
@@ -48,9 +50,7 @@ Layers make_layers(const tree::Tree& tree, const DirFd& pod, const std::string& 
   return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};
 }
 
-}  // namespace
-
-tree::Tree open_tree(store::Store& store, const std::string& id, const tree::Options& options) {
+tree::Tree find_tree(store::Store& store, const std::string& id, const tree::Options& options) {
   try {
     tree::Tree tree = tree::open(store, id, options);
     if (options.backend != tree::Backend::directory || !tree.has_files()) return tree;
@@ -62,12 +62,27 @@ tree::Tree open_tree(store::Store& store, const std::string& id, const tree::Opt
   throw Error(Errc::not_found, cat("tree ", quoted(id), " of the pod is not in the store"));
 }
 
-UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
-  const Layers layers = make_layers(tree, pod, app);
-  return tree::mount_overlay(tree, layers.upper, layers.work);
+}  // namespace
+
+PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options) {
+  PodTree out{.tree = find_tree(store, id, options), .files = {}};
+  // Where nobody wants to know what changed on disk, what is mounted already may be what it was before.
+  if (options.check) out.files = tree::keep_mounts(store, out.tree);
+  return out;
 }
 
-UniqueFd mount_for_pod_mapped(const tree::Tree& tree, const DirFd& pod, const std::string& app,
+PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod) {
+  PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or("")), .files = {}};
+  out.files = tree::kept_mounts(store, out.tree);
+  return out;
+}
+
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app) {
+  const Layers layers = make_layers(tree, pod, app);
+  return tree::mount_overlay(tree.tree, layers.upper, layers.work);
+}
+
+UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app,
                               const PrivateUsers& users) {
   const Layers layers = make_layers(tree, pod, app);
   const DetachedMount mapped = DetachedMount::copy(layers.own.get(), "");
@@ -75,7 +90,7 @@ UniqueFd mount_for_pod_mapped(const tree::Tree& tree, const DirFd& pod, const st
     throw Error(Errc::unsupported, "the file system of the pods cannot map owners").hint("use --no-overlay");
   const DirFd own(dup_fd(mapped.fd()));
   const std::string below = app.empty() ? "" : cat("/", app);
-  return tree::mount_overlay_mapped(tree, own.sub(cat("upper", below)), own.sub(cat("work", below)),
+  return tree::mount_overlay_mapped(tree.tree, own.sub(cat("upper", below)), own.sub(cat("work", below)),
                                     users.user_namespace.get(), users.range.shift);
 }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "pod/pod.h"
 #include "store/store.h"
 #include "sys/dir.h"
 #include "sys/userns.h"
@@ -11,12 +12,20 @@
 
 namespace rkt::stage0 {
 
-/// The tree, rendered again from its blobs when a power cut or somebody's hand removed it.
-tree::Tree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {});
+struct PodTree {
+  tree::Tree tree;
+  tree::FileMounts files;  ///< for mount_files()
+};
+/// The tree, rendered again from its blobs when a power cut or somebody's hand removed it. Call before a mount
+/// namespace is entered, so that mounts are found that are kept.
+PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {});
+
+/// The tree of a pod's stage1, which is not rendered again.
+PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod);
 
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
 /// ("" for stage1). `pod` must have been opened in this mount namespace.
-UniqueFd mount_for_pod(const tree::Tree& tree, const DirFd& pod, const std::string& app);
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app);
 
 /// A pod's range of ids, as a user namespace.
 struct PrivateUsers {
@@ -24,7 +33,6 @@ struct PrivateUsers {
   UniqueFd user_namespace;
 };
 /// mount_for_pod(), with the owners of a pod's own users; what is on disk keeps the image's.
-UniqueFd mount_for_pod_mapped(const tree::Tree& tree, const DirFd& pod, const std::string& app,
-                              const PrivateUsers& users);
+UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app, const PrivateUsers& users);
 
 }  // namespace rkt::stage0

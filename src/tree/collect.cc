@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "tree/kept_mounts.h"
 #include "tree/mount_file.h"
 #include "tree/render.h"
 
@@ -74,6 +75,7 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
     removed.push_back(id);
   }
   trees.unlink(kProbe);
+  if (keep.empty()) release_mounts(store);
   return removed;
 }
 

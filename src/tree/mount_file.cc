@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loop device comes first, shared by all who mount the same file: mounts of one block device are one file system to
-// the kernel, so that pods of one image share its pages in memory as they do with directories. Loop devices are told to
-// go with their last mount, so that nothing is left on the host. Where none is to be had (in a container), the file is
-// mounted as it is, which Linux can since 6.12; every such mount has pages of its own.
+// A file is mounted as it is, which Linux can since 6.12, and before that through a loop device, which is told to go
+// with its last mount. Mounts of their own have pages in memory of their own; pods take copies of the mounts that are
+// kept (kept_mounts.cc), and share them.
 //
 // A mounted file is attached at the directory "rootfs" beside it, in the mount namespace of the pod (or of the command
 // that copies a tree): overlayfs takes layers only from there before Linux 6.15.
@@ -22,7 +21,6 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
-#include "sys/lock.h"
 #include "sys/mount.h"
 #include "sys/rootless.h"
 #include "tree/render.h"
@@ -40,30 +38,6 @@ struct LoopDevice {
   UniqueFd fd;  // while it is open the device stays what it is
   std::string path;
 };
-
-// The device is read-only, whole, and of this very file: whatever its name says.
-bool is_of(int device, const struct stat& file) {
-  loop_info64 info{};
-  return ::ioctl(device, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == file.st_ino &&
-         info.lo_device == file.st_dev && info.lo_offset == 0 && info.lo_sizelimit == 0 &&
-         (info.lo_flags & LO_FLAGS_READ_ONLY) != 0 && (info.lo_flags & LO_FLAGS_AUTOCLEAR) != 0;
-}
-
-std::optional<LoopDevice> find_loop_device(int file) {
-  struct stat st{};
-  if (::fstat(file, &st) < 0) throw Error::from_errno("stat a tree");
-  const auto block = DirFd::find("/sys/block");
-  if (!block) return std::nullopt;
-  for (const auto& name : block->names()) {
-    if (!name.starts_with("loop")) continue;
-    const UniqueFd bound(::openat(block->get(), cat(name, "/loop/backing_file").c_str(), O_RDONLY | O_CLOEXEC));
-    if (!bound || !trim(read_all(bound.get(), name)).ends_with(kTreeFile)) continue;
-    std::string path = cat("/dev/", name);
-    UniqueFd device(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (device && is_of(device.get(), st)) return LoopDevice{.fd = std::move(device), .path = std::move(path)};
-  }
-  return std::nullopt;
-}
 
 LoopDevice make_loop_device(int file) {
   const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
@@ -83,36 +57,10 @@ LoopDevice make_loop_device(int file) {
   throw Error(Errc::busy, "no loop device is to be had");
 }
 
-UniqueFd open_tree_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) throw Error::from_errno(cat("open ", quoted(path)));
-  return fd;
-}
-
-DetachedMount mount_file(const std::string& path) {
-  const UniqueFd file = open_tree_file(path);
-  try {
-    // Of two pods that start at the same time one finds the other's device. Not through `file`: that is the device's
-    // as long as it lives, and so would the lock be.
-    const DirLock once = DirLock::take(open_tree_file(path), LockMode::exclusive);
-    auto device = find_loop_device(file.get());
-    if (!device) device = make_loop_device(file.get());
-    return mount_source(device->path);
-  } catch (const Error& e) {
-    log::debug("tree", cat("no loop device, the file itself is mounted: ", e.brief()));
-  }
-  return mount_source(cat("/proc/self/fd/", file.get()));
-}
-
-bool is_mount_point(int dir) {
-  struct statx st{};
-  if (::statx(dir, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &st) < 0) throw Error::from_errno("stat a tree");
-  return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-void attach_file(const std::string& file, const std::string& place) {
+void attach_file(const std::string& file, const std::string& place, const DetachedMount* kept) {
   const DirFd target = DirFd::open(place);
   if (is_mount_point(target.get())) return;
+  if (kept != nullptr) return kept->attach(target.get());
   in_context([&] { return cat("mount the tree ", quoted(file)); },
              [&] {
                try {
@@ -139,9 +87,29 @@ bool may_pass(int error) {
 
 }  // namespace
 
-void mount_files(const Tree& tree) {
-  for (std::size_t i = 0; i < tree.files.size(); ++i)
-    if (!tree.files[i].empty()) attach_file(tree.files[i], tree.lowers[i]);
+DetachedMount mount_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) throw Error::from_errno(cat("open ", quoted(path)));
+  try {
+    return mount_source(cat("/proc/self/fd/", file.get()));
+  } catch (const Error& e) {
+    log::debug("tree", cat("a loop device is used: ", e.brief()));
+  }
+  const LoopDevice device = make_loop_device(file.get());
+  return mount_source(device.path);
+}
+
+bool is_mount_point(int dir) {
+  struct statx st{};
+  if (::statx(dir, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &st) < 0) throw Error::from_errno("stat a tree");
+  return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+void mount_files(const Tree& tree, const FileMounts& kept) {
+  for (std::size_t i = 0; i < tree.files.size(); ++i) {
+    const bool is_kept = i < kept.size() && kept[i];
+    if (!tree.files[i].empty()) attach_file(tree.files[i], tree.lowers[i], is_kept ? &*kept[i] : nullptr);
+  }
 }
 
 bool files_mounted(const Tree& tree) {

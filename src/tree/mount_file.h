@@ -4,6 +4,7 @@
 
 #include "store/store.h"
 #include "sys/dir.h"
+#include "sys/mount.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {
@@ -20,5 +21,10 @@ bool can_mount(const store::Store& store, const DirFd& dir);
 
 /// Whether this kernel shows the files of such a tree (its path) with the owners of a user namespace.
 bool can_map_file(const std::string& file, int user_namespace);
+
+/// A mount of its own of such a file, read-only: from the file as it is, else through a loop device. Throws.
+DetachedMount mount_file(const std::string& path);
+
+bool is_mount_point(int dir);
 
 }  // namespace rkt::tree

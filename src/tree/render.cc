@@ -117,7 +117,7 @@ std::uint64_t render_file(const store::Store& store, const Step& step, const Dir
   return stats.tree_size;
 }
 
-// Mounting and unmounting a file costs a pod's start some 3 ms; writing the few files of a small layer costs less.
+// Such a layer is unpacked at once either way, and a directory needs no mount.
 constexpr off_t kSmall = off_t{4} << 20;
 
 bool is_small(const store::Store& store, const Step& step) {

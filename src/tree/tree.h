@@ -12,6 +12,7 @@
 
 #include "store/store.h"
 #include "sys/dir.h"
+#include "sys/mount.h"
 
 namespace rkt::tree {
 
@@ -65,10 +66,13 @@ std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image
 /// Names below cas/tree that are no tree and nobody's work in progress.
 std::vector<std::string> stray_names(const store::Store& store);
 
+/// Mounts for the files of a tree, in their order: copies of those that are kept (kept_mounts.h). Where one is missing,
+/// so may they all be, the file gets a mount of its own.
+using FileMounts = std::vector<std::optional<DetachedMount>>;
 /// Mounts the files of a tree at its `lowers`, read-only, where that is not done yet. The caller is in a mount
 /// namespace of its own; all members below that take a Tree need it to have been called there when the tree has files,
 /// but copy(), which makes one for itself, and can_map_owners().
-void mount_files(const Tree& tree);
+void mount_files(const Tree& tree, const FileMounts& kept = {});
 bool files_mounted(const Tree& tree);  ///< whether that has been done in this mount namespace
 /// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes,
 /// times, xattrs, hard links, devices, holes.

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trees that are files, with everything else that uses trees: checks, mutable pods, private users, exports, kills. No loop device stays."""
-import glob
+"""Trees that are files, with everything else that uses trees: checks, mutable pods, private users, exports, kills. Nothing of them stays mounted."""
 import json
 import os
 import random
@@ -12,22 +11,10 @@ import pytest
 
 from rktlib import entry, oci_layout, wait_until
 from test_docker import base_layer
+from test_kept_mounts import kept_mounts, trees_of
 from test_trees import INSECURE, tree_files
 
 EROFS = "--tree-backend=erofs"
-
-
-def loop_devices(rkt):
-    """Those of this installation's trees."""
-    found = []
-    for path in glob.glob("/sys/block/loop*/loop/backing_file"):
-        try:
-            with open(path) as f:
-                if f.read().startswith(f"{rkt.data}/"):
-                    found.append(path)
-        except OSError:
-            pass  # it went
-    return found
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +22,6 @@ def nothing_is_left(rkt):
     """All trees are files, small ones too."""
     rkt.trees = [EROFS]
     yield
-    rkt.close()
-    wait_until(lambda: not loop_devices(rkt), "loop devices to go")
     with open("/proc/self/mountinfo") as f:
         assert f"{rkt.data}/cas/tree" not in f.read()
 
@@ -123,7 +108,7 @@ def test_apps_come_and_go_on_files(rkt, image):
     rkt(INSECURE, EROFS, "app", "add", uuid, image, "--name=two", "--exec=/bin/sleep", "--", "1000", code=0)
     rkt("app", "start", uuid, "--app=one", code=0)
     assert rkt("enter", "--app=one", uuid, "/bin/cat", "/upper", code=0).out == "top"
-    assert len(loop_devices(rkt)) == 3  # two layers that both apps share, stage1
+    assert len(kept_mounts(rkt)) == 3  # two layers that both apps share, stage1
     for app in ("one", "two"):
         rkt("app", "rm", uuid, f"--app={app}", code=0)
     rkt("stop", uuid, code=0)
@@ -131,14 +116,15 @@ def test_apps_come_and_go_on_files(rkt, image):
     rkt("gc", "--grace-period=0s", code=0)
 
 
-def test_pods_share_one_device_a_file_and_gc_leaves_none(rkt, image):
+def test_pods_share_one_mount_a_file_and_gc_leaves_none(rkt, image):
     pods = [rkt.start(INSECURE, "run", "--net=none", f"--uuid-file-save={rkt.tmp}/uuid{n}", image, "--exec=/bin/sleep", "--", "1000") for n in range(3)]
     uuids = []
     for n in range(3):
         wait_until(lambda n=n: os.path.exists(f"{rkt.tmp}/uuid{n}"), "a UUID")
         uuids.append(open(f"{rkt.tmp}/uuid{n}").read())
         wait_until(lambda n=n: "pid=" in rkt("status", uuids[n]).out, "a pod to run")
-    assert len(loop_devices(rkt)) == 3
+    kept = kept_mounts(rkt)
+    assert len(kept) == 3 and [trees_of(pod) for pod in pods] == [{f"{rkt.data}/cas/tree{place}": device for place, device in kept.items()}] * 3
     assert rkt("enter", uuids[0], "/bin/cat", "/upper", code=0).out == "top"
     rkt("image", "rm", image, code=0)  # what pods use stays
     rkt("image", "gc", "--grace-period=0s", code=0)
@@ -147,7 +133,7 @@ def test_pods_share_one_device_a_file_and_gc_leaves_none(rkt, image):
     for pod in pods:
         pod.wait(30)
     rkt("gc", "--grace-period=0s", code=0)
-    wait_until(lambda: not loop_devices(rkt), "loop devices to go")
+    assert kept_mounts(rkt) is None
     rkt("image", "gc", "--grace-period=0s", code=0)
     assert tree_files(rkt) == []
 

@@ -44,6 +44,7 @@ rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^ap
     "layers": "rkt --insecure-options=image --tree-backend=erofs fetch oci:/rkt/oci:latest && "
               "rkt --insecure-options=image --tree-backend=erofs run --net=none oci:/rkt/oci:latest",
     "files": "ls /var/lib/rkt/cas/tree/*/rootfs.erofs | wc -l; ls -d /var/lib/rkt/cas/tree/[cd]* | wc -l; "
+             "ls -d /sys/block/loop*/loop | wc -l; rkt gc --grace-period=0s >/tmp/null 2>&1; "
              "until ! ls -d /sys/block/loop*/loop 2>/dev/null; do :; done; grep -c erofs /proc/mounts",
     "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep -c rkt /proc/mounts; find /sys/fs/cgroup -name '*rkt*'; "
           "ls -l /proc/*/exe 2>/dev/null | grep -c -e rkt -e stage1",
@@ -91,9 +92,9 @@ def test_sixty_layers_are_stacked(guest):
     assert guest["layers"].code == 0 and guest["layers"].out.split()[1:] == ["30", "58"]
 
 
-def test_trees_are_files_behind_loop_devices_that_go(guest):
-    files, trees, mounts = guest["files"].out.split()
-    assert LAYERS <= int(files) <= int(trees) and mounts == "0", guest["files"]
+def test_trees_are_files_behind_loop_devices_that_gc_lets_go(guest):
+    files, trees, devices, mounts = guest["files"].out.split()
+    assert LAYERS <= int(devices) <= int(files) <= int(trees) and mounts == "0", guest["files"]
 
 
 def test_apps_are_confined(guest):

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounts of trees' files that outlive pods: who makes them again, and who lets them go."""
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from rktlib import Rkt, entry, oci_layout, wait_until
+from test_docker import base_layer
+from test_trees import INSECURE, tree_files
+
+CLONE_NEWNS = 0x20000
+
+
+def pin_of(rkt):
+    st = os.stat(f"{rkt.data}/cas/tree")
+    return f"/run/rkt/trees/{st.st_dev}-{st.st_ino}"
+
+
+def mounts_in(text):
+    """Place -> device of what is mounted from files of trees."""
+    return {line.split()[4]: line.split()[2] for line in text.splitlines() if " erofs " in line}
+
+
+def trees_of(pod):
+    with open(f"/proc/{pod.pid}/mountinfo") as f:
+        return mounts_in(f.read())
+
+
+def kept_mounts(rkt):
+    """Those of this installation, places from cas/tree; None: no namespace is pinned."""
+    pin = pin_of(rkt)
+    with open("/proc/self/mountinfo") as f:
+        if f" {pin} " not in f.read():
+            return None
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            proc = os.open("/proc", os.O_RDONLY)
+            assert ctypes.CDLL(None).setns(os.open(pin, os.O_RDONLY), CLONE_NEWNS) == 0
+            file = os.open("self/mountinfo", os.O_RDONLY, dir_fd=proc)
+            while data := os.read(file, 65536):
+                os.write(into, data)
+        finally:
+            os._exit(0)
+    os.close(into)
+    with open(out) as f:
+        text = f.read()
+    os.waitpid(child, 0)
+    assert text.splitlines()[0].split()[4] == "/" and text.count("\n") == 1 + len(mounts_in(text)), text  # its root, and files
+    return mounts_in(text)
+
+
+@pytest.fixture
+def image(rkt, tmp_path):
+    rkt.trees = ["--tree-backend=erofs"]
+    return install(rkt, tmp_path)
+
+
+def install(rkt, tmp_path):
+    layers = [base_layer(), [entry("upper", "top")]]
+    oci = oci_layout(tmp_path / "oci", layers, {"Cmd": ["/bin/cat", "/upper"], "Env": ["PATH=/bin"]})
+    rkt(INSECURE, "fetch", f"oci:{oci}", code=0)
+    return json.loads(rkt("image", "list", "--format=json", code=0).out)[0]["id"]
+
+
+def runs(rkt, image):
+    assert rkt(INSECURE, "run", "--net=none", image, code=0).out == "top"
+    return kept_mounts(rkt)
+
+
+def test_the_next_pod_takes_the_same_until_no_pod_is_left(rkt, image):
+    first = runs(rkt, image)
+    assert len(first) == 3 and all(place.endswith("/rootfs") for place in first)
+    assert runs(rkt, image) == first
+    rkt("gc", code=0)
+    assert kept_mounts(rkt) == first  # of pods that are within their grace
+    rkt("gc", "--grace-period=0s", code=0)
+    assert kept_mounts(rkt) is None and not os.path.exists(pin_of(rkt))
+    assert runs(rkt, image) is not None
+    rkt("gc", "--mark-only", code=0)
+    assert kept_mounts(rkt) is not None
+    for uuid in [pod["name"] for pod in rkt.pods()]:
+        rkt("rm", uuid, code=0)
+    rkt("image", "gc", "--grace-period=0s", code=0)
+    assert kept_mounts(rkt) is None and tree_files(rkt) == []
+
+
+def test_a_tree_that_is_made_again_is_mounted_again(rkt, image):
+    pod = rkt.start(INSECURE, "run", "--net=none", f"--uuid-file-save={rkt.tmp}/uuid", image, "--exec=/bin/sleep", "--", "1000")
+    wait_until(lambda: os.path.exists(f"{rkt.tmp}/uuid") and "pid=" in rkt("status", open(f"{rkt.tmp}/uuid").read()).out, "the pod to run")
+    first = kept_mounts(rkt)
+    victim = next(f for f in tree_files(rkt) if "/chain-" in f)
+    os.utime(victim)
+    second = runs(rkt, image)
+    place = victim.removeprefix(f"{rkt.data}/cas/tree").removesuffix(".erofs")
+    assert second.keys() == first.keys() and {p for p in first if first[p] != second[p]} == {place}
+    assert rkt("enter", open(f"{rkt.tmp}/uuid").read(), "/bin/cat", "/upper", code=0).out == "top"  # on what it had
+    rkt("stop", "--force", open(f"{rkt.tmp}/uuid").read(), code=0)
+    pod.wait(30)
+
+
+def test_what_an_administrator_unmounts_is_made_again(rkt, image):
+    runs(rkt, image)
+    subprocess.run(["umount", pin_of(rkt)], check=True)  # the file stays mounted on itself
+    assert kept_mounts_or_file(rkt) == {}
+    assert len(runs(rkt, image)) == 3
+    subprocess.run(["umount", pin_of(rkt)], check=True)
+    subprocess.run(["umount", pin_of(rkt)], check=True)
+    assert kept_mounts(rkt) is None
+    assert len(runs(rkt, image)) == 3
+    subprocess.run(["umount", pin_of(rkt)], check=True)
+    rkt("gc", "--grace-period=0s", code=0)
+    assert kept_mounts(rkt) is None
+
+
+def kept_mounts_or_file(rkt):
+    with open("/proc/self/mountinfo") as f:
+        assert f" {pin_of(rkt)} " in f.read()
+    return {} if os.path.getsize(pin_of(rkt)) == 0 else None
+
+
+def test_a_data_directory_can_be_deleted(rkt, image, tmp_path, keys):
+    runs(rkt, image)
+    pin = pin_of(rkt)
+    shutil.rmtree(rkt.data)
+    assert os.path.exists(pin)
+    (tmp_path / "other").mkdir()
+    other = Rkt(tmp_path / "other", keys)
+    other.trees = rkt.trees
+    assert len(runs(other, install(other, tmp_path / "other"))) == 3
+    assert not os.path.exists(pin)
+    other.close()

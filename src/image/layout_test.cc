@@ -17,11 +17,11 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
+constexpr const char* kManifestMediaType = "application/vnd.oci.image.manifest.v1+json";
 
 oci::Descriptor named(const std::string& name, char digit, std::optional<std::string> arch = std::nullopt) {
   oci::Descriptor d;
-  d.media_type = kManifestType;
+  d.media_type = kManifestMediaType;
   d.digest = cat("sha256:", std::string(64, digit));
   if (!name.empty()) d.annotations["org.opencontainers.image.ref.name"] = name;
   if (arch) d.platform = oci::Descriptor::Platform{"linux", *arch, "", ""};
@@ -102,9 +102,9 @@ class LayoutTest : public testing::Test {
   oci::Descriptor manifest() {
     const auto config = blob(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})",
                              "application/vnd.oci.image.config.v1+json");
-    return blob(cat(R"({"schemaVersion":2,"mediaType":")", kManifestType, R"(","config":)", text_of(config),
+    return blob(cat(R"({"schemaVersion":2,"mediaType":")", kManifestMediaType, R"(","config":)", text_of(config),
                     R"(,"layers":[]})"),
-                kManifestType);
+                kManifestMediaType);
   }
   TempDir tmp_;
 };

@@ -58,17 +58,17 @@ std::string text_of(const char* path) {
   }
 }
 
-struct Ranges {
+struct IdRanges {
   IdRange users, groups;
 };
 
-std::optional<Ranges> own_ranges() {
+std::optional<IdRanges> own_ranges() {
   const std::string passwd = text_of("/etc/passwd");
   const auto name = find_user_name(passwd, ::getuid());
   const auto users = find_subordinate(text_of("/etc/subuid"), name, ::getuid());
   const auto groups = find_subordinate(text_of("/etc/subgid"), name, ::getuid());
   if (!users || !groups) return std::nullopt;
-  return Ranges{.users = *users, .groups = *groups};
+  return IdRanges{.users = *users, .groups = *groups};
 }
 
 std::string find_tool(const char* name) {
@@ -78,7 +78,7 @@ std::string find_tool(const char* name) {
 }
 
 // Runs in a child that stays outside: newuidmap and newgidmap write what the one inside may not.
-int write_maps(pid_t inside, uid_t uid, gid_t gid, const Ranges& ranges) noexcept {
+int write_maps(pid_t inside, uid_t uid, gid_t gid, const IdRanges& ranges) noexcept {
   try {
     const auto map = [&](const char* tool, std::uint32_t own, const IdRange& more) {
       const std::string exe = find_tool(tool);
@@ -119,7 +119,7 @@ void take_root() {
 }
 
 // True: the maps are written.
-bool enter_with_ranges(const Ranges& ranges) {
+bool enter_with_ranges(const IdRanges& ranges) {
   Pipe ready = Pipe::make();
   const pid_t inside = ::getpid();
   const uid_t uid = ::getuid();

@@ -11,16 +11,16 @@
 namespace rkt::native {
 namespace {
 
-class Target : public ::testing::Test {
+class MountTarget : public ::testing::Test {
  protected:
-  Target() : root_(tmp_.dir().make_sub("root")) {}
+  MountTarget() : root_(tmp_.dir().make_sub("root")) {}
   void link(const char* to, const char* name) { ASSERT_EQ(::symlinkat(to, root_.get(), name), 0); }
 
   TempDir tmp_;
   DirFd root_;
 };
 
-TEST_F(Target, LinksLeadNowhereButInside) {
+TEST_F(MountTarget, LinksLeadNowhereButInside) {
   root_.make_sub("inside");
   link("/inside", "absolute");
   link("../../../inside", "upwards");
@@ -28,27 +28,27 @@ TEST_F(Target, LinksLeadNowhereButInside) {
   EXPECT_EQ(resolve_links(root_, "upwards/./y/.."), "/inside");
 }
 
-TEST_F(Target, ALoopOfLinksIsAnError) {
+TEST_F(MountTarget, ALoopOfLinksIsAnError) {
   link("b", "a");
   link("a", "b");
   EXPECT_THROW(resolve_links(root_, "/a"), Error);
 }
 
-TEST_F(Target, WhatIsMissingIsMadeWithItsParents) {
+TEST_F(MountTarget, WhatIsMissingIsMadeWithItsParents) {
   make_target(root_, "/one/two/file", TargetKind::file);
   make_target(root_, "/one/three", TargetKind::directory);
   EXPECT_TRUE(root_.exists("one/two/file"));
   EXPECT_TRUE(root_.find_sub("one/three"));
 }
 
-TEST_F(Target, WhatADanglingLinkNamesIsMadeInside) {
+TEST_F(MountTarget, WhatADanglingLinkNamesIsMadeInside) {
   link("/made/by/link", "data");
   make_target(root_, "/data", TargetKind::directory);
   EXPECT_TRUE(root_.find_sub("made/by/link"));
   EXPECT_FALSE(tmp_.dir().exists("made"));
 }
 
-TEST_F(Target, ALinkToTheRootOrToTheKernelsFilesIsRefused) {
+TEST_F(MountTarget, ALinkToTheRootOrToTheKernelsFilesIsRefused) {
   for (const char* name : {"proc", "dev", "sys"}) root_.make_sub(name);
   link("/", "root");
   link("/proc", "p");
@@ -60,13 +60,13 @@ TEST_F(Target, ALinkToTheRootOrToTheKernelsFilesIsRefused) {
   EXPECT_NO_THROW(make_target(root_, "/d/shm", TargetKind::directory));
 }
 
-TEST_F(Target, TheOtherKindIsRefused) {
+TEST_F(MountTarget, TheOtherKindIsRefused) {
   write_file(root_, "file", "", 0644);
   EXPECT_THROW(make_target(root_, "/file", TargetKind::directory), Error);
   EXPECT_THROW(make_target(root_, "/", TargetKind::file), Error);
 }
 
-TEST_F(Target, ATopDirectoryIsNeverALink) {
+TEST_F(MountTarget, ATopDirectoryIsNeverALink) {
   link("/etc", "dev");
   EXPECT_THROW(make_top_directory(root_, "dev", 0755), Error);
   EXPECT_TRUE(make_top_directory(root_, "proc", 0755));

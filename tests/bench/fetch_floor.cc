@@ -116,4 +116,5 @@ int main(int argc, char** argv) {
   std::thread consumer([&] { consume(blocks, argv[3]); });
   receive(blocks, atoi(argv[1]), argv[2]);
   consumer.join();
+  return 0;
 }

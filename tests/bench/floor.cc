@@ -18,23 +18,23 @@
 
 namespace {
 
-void check(long result, const char* what) {
+void must(long result, const char* what) {
   if (result >= 0) return;
   perror(what);
   _exit(99);
 }
 
 [[noreturn]] void child(const std::string& mount_point, const std::string& overlay, char** command) {
-  check(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "private");
-  check(mount("overlay", mount_point.c_str(), "overlay", 0, overlay.c_str()), "overlay");
-  check(chdir(mount_point.c_str()), "chdir");
+  must(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "private");
+  must(mount("overlay", mount_point.c_str(), "overlay", 0, overlay.c_str()), "overlay");
+  must(chdir(mount_point.c_str()), "chdir");
   mkdir("proc", 0755);
-  check(mount("proc", "proc", "proc", 0, nullptr), "proc");
-  check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
-  check(umount2(".", MNT_DETACH), "umount");
-  check(chdir("/"), "chdir");
+  must(mount("proc", "proc", "proc", 0, nullptr), "proc");
+  must(syscall(SYS_pivot_root, ".", "."), "pivot_root");
+  must(umount2(".", MNT_DETACH), "umount");
+  must(chdir("/"), "chdir");
   execv(command[0], command);
-  check(-1, "exec");
+  must(-1, "exec");
   _exit(98);
 }
 
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET;
   args.exit_signal = SIGCHLD;
   const long p = syscall(SYS_clone3, &args, sizeof args);
-  check(p, "clone3");
+  must(p, "clone3");
   if (p == 0) child(at, overlay, argv + 3);
   int status = 0;
   waitpid(static_cast<pid_t>(p), &status, 0);

@@ -16,15 +16,15 @@ using testing::Not;
 
 const std::string kHttp = R"({"allow_http":true,"auth":{}})";
 const std::string kConfig = R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})";
-const std::string kManifestType = "application/vnd.oci.image.manifest.v1+json";
+const std::string kManifestMediaType = "application/vnd.oci.image.manifest.v1+json";
 
 std::string descriptor(const std::string& type, const std::string& bytes) {
   return cat(R"({"mediaType":")", type, R"(","digest":"sha256:)", sha256_hex(bytes), R"(","size":)", bytes.size(),
              R"(,"platform":{"os":"linux","architecture":"amd64"}})");
 }
-const std::string kManifest = cat(R"({"schemaVersion":2,"mediaType":")", kManifestType, R"(","config":)",
+const std::string kManifest = cat(R"({"schemaVersion":2,"mediaType":")", kManifestMediaType, R"(","config":)",
                                   descriptor("application/vnd.oci.image.config.v1+json", kConfig), R"(,"layers":[]})");
-const std::string kIndex = cat(R"({"schemaVersion":2,"manifests":[)", descriptor(kManifestType, kManifest), "]}");
+const std::string kIndex = cat(R"({"schemaVersion":2,"manifests":[)", descriptor(kManifestMediaType, kManifest), "]}");
 
 std::string path_of(const std::string& request) { return request.substr(4, request.find(' ', 4) - 4); }
 
@@ -33,7 +33,7 @@ std::string documents(const std::string& request) {
   if (path.ends_with("/manifests/latest"))
     return TestServer::reply("200 OK", "Content-Type: application/vnd.oci.image.index.v1+json; charset=x\r\n", kIndex);
   if (path.find("/manifests/sha256:") != std::string::npos)
-    return TestServer::reply("200 OK", cat("Content-Type: ", kManifestType, "\r\n"), kManifest);
+    return TestServer::reply("200 OK", cat("Content-Type: ", kManifestMediaType, "\r\n"), kManifest);
   if (path.find("/blobs/sha256:") != std::string::npos) return TestServer::reply("200 OK", "", kConfig);
   return TestServer::reply("404 Not Found", "", "");
 }

@@ -14,9 +14,9 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::string_view kBegin = "-----BEGIN PGP SIGNATURE-----\n", kEnd = "-----END PGP SIGNATURE-----\n";
+constexpr std::string_view kArmorBegin = "-----BEGIN PGP SIGNATURE-----\n", kArmorEnd = "-----END PGP SIGNATURE-----\n";
 
-std::optional<std::string> armor(std::string_view body) { return dearmor(cat(kBegin, body, kEnd), "SIGNATURE"); }
+std::optional<std::string> armor(std::string_view body) { return dearmor(cat(kArmorBegin, body, kArmorEnd), "SIGNATURE"); }
 
 TEST(Dearmor, DecodesEveryTailLength) {
   EXPECT_EQ(armor("\nZm9vYmFy\n"), "foobar");
@@ -35,7 +35,7 @@ TEST(Dearmor, SkipsHeadersSurroundingTextAndOtherBlocks) {
 }
 
 TEST(Dearmor, JoinsSeveralBlocks) {
-  const std::string block = cat(kBegin, "\nZm9v\n", kEnd);
+  const std::string block = cat(kArmorBegin, "\nZm9v\n", kArmorEnd);
   EXPECT_EQ(dearmor(block + block, "SIGNATURE"), "foofoo");
 }
 
@@ -47,8 +47,8 @@ TEST(Dearmor, ChecksTheChecksumWhenThereIsOne) {
 
 TEST(Dearmor, IsNothingWithoutABlockAndAnErrorWhenItIsBroken) {
   EXPECT_EQ(dearmor("text", "SIGNATURE"), std::nullopt);
-  EXPECT_EQ(dearmor(cat(kBegin, "\nZm9v\n", kEnd), "PUBLIC KEY BLOCK"), std::nullopt);
-  EXPECT_THROW(dearmor(cat(kBegin, "\nZm9v\n"), "SIGNATURE"), Error);
+  EXPECT_EQ(dearmor(cat(kArmorBegin, "\nZm9v\n", kArmorEnd), "PUBLIC KEY BLOCK"), std::nullopt);
+  EXPECT_THROW(dearmor(cat(kArmorBegin, "\nZm9v\n"), "SIGNATURE"), Error);
   for (const char* bad : {"\nZm9*\n", "\nZ\n", "\nZm=v\n", "\nZm9vYg=\n", "\nZg===\n"})
     EXPECT_THROW(armor(bad), Error) << bad;
 }

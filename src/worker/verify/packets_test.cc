@@ -16,7 +16,9 @@ using testing::SizeIs;
 
 constexpr std::string_view kArmorBegin = "-----BEGIN PGP SIGNATURE-----\n", kArmorEnd = "-----END PGP SIGNATURE-----\n";
 
-std::optional<std::string> armor(std::string_view body) { return dearmor(cat(kArmorBegin, body, kArmorEnd), "SIGNATURE"); }
+std::optional<std::string> armor(std::string_view body) {
+  return dearmor(cat(kArmorBegin, body, kArmorEnd), "SIGNATURE");
+}
 
 TEST(Dearmor, DecodesEveryTailLength) {
   EXPECT_EQ(armor("\nZm9vYmFy\n"), "foobar");

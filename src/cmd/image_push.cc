@@ -13,22 +13,13 @@ namespace {
 
 constexpr std::string_view kScheme = "docker://";
 
-// By name or ID, or as it was fetched.
-store::ImageRecord stored(const store::Store& store, const std::string& argument) {
-  if (!argument.starts_with(kScheme)) return image::lookup(store, argument);
-  const auto row = store.find_remote(argument);
-  auto found = row ? store.find(row->key) : std::nullopt;
-  if (!found) throw Error(Errc::not_found, cat("image ", quoted(argument), " is not in the store"));
-  return std::move(*found);
-}
-
 int run_image_push(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 2) throw cli::UsageWanted{};
   const std::string& to = in.args[1];
   if (!to.starts_with(kScheme))
     throw Error(Errc::usage, cat("cannot push to ", quoted(to))).hint("docker://HOST/REPOSITORY[:TAG] is needed");
   const store::Store store = store::Store::open(env.data_dir());
-  const auto record = stored(store, in.args[0]);
+  const auto record = image::lookup(store, in.args[0]);
   if (record.kind == store::ImageKind::aci)
     throw Error(Errc::unsupported, cat("image ", quoted(record.name), " is an ACI, which a registry does not take"))
         .hint("put the file and its signature on a web server");

@@ -3,14 +3,13 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 
 #include "base/error.h"
@@ -21,6 +20,7 @@
 #include "stage0/exec.h"
 #include "stage0/metadata.h"
 #include "sys/install.h"
+#include "sys/signals.h"
 #include "sys/spawn.h"
 
 namespace rkt::cmd {
@@ -69,17 +69,6 @@ UniqueFd listen_for_rkt() {
                         throw Error::from_errno("listen");
                       return fd;
                     });
-}
-
-UniqueFd end_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC));
-  if (!fd) throw Error::from_errno("wait for signals");
-  return fd;
 }
 
 // By systemd, or by anybody who says how many and not for whom.

@@ -49,7 +49,8 @@ void check_prefix(const std::string& prefix) {
 int run_trust(cli::Env& env, const cli::Parsed& in) {
   check_scope(in);
   const auto& globals = env.globals();
-  if (globals.insecure.image) throw Error(Errc::usage, "could not get the keystore");
+  if (globals.insecure.image)
+    throw Error(Errc::usage, "could not get the keystore").hint("it is not used with --insecure-options=image");
   const image::TrustOptions options{.prefix = image::name_prefix(in.text("prefix")),
                                     .allow_http = in.on("insecure-allow-http"),
                                     .skip_review = in.on("skip-fingerprint-review"),

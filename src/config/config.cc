@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "config/kinds.h"
 #include "sys/file.h"
@@ -73,7 +74,8 @@ void read_document(Config& config, const SubDirectory& sub, const std::string& d
   const Parse parse = find_parser(kind, version);
   if (parse == nullptr)
     throw Error(Errc::invalid,
-                cat("no parser available for configuration of kind ", quoted(kind), " and version ", quoted(version)));
+                cat("no parser available for configuration of kind ", quoted(kind), " and version ", quoted(version)))
+        .hint(cat("in ", quoted(path)));
   in_context([&] { return cat("failed to parse ", quoted(path)); },
              [&] {
                try {
@@ -85,12 +87,17 @@ void read_document(Config& config, const SubDirectory& sub, const std::string& d
              });
 }
 
+// As the reference, which skips links in silence: whoever links a file wants it read, and should hear that it is not.
+void skip_link(const std::string& path) {
+  log::note("config", cat("ignoring ", quoted(path), ": it is a symbolic link, only regular files are read"));
+}
+
 // Regular files named *.json, in name order. Links are skipped, also the directory itself when it is one.
 void read_sub_directory(Config& config, const std::string& parent, const SubDirectory& sub) {
   const std::string path = cat(parent, "/", sub.name);
   if (!is_directory(path)) return;
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd && (errno == ELOOP || errno == ENOTDIR)) return;
+  if (!fd && (errno == ELOOP || errno == ENOTDIR)) return skip_link(path);
   if (!fd) throw Error::from_errno(cat("open ", path));
   const DirFd dir(std::move(fd));
   for (const auto& name : dir.names()) {
@@ -98,7 +105,8 @@ void read_sub_directory(Config& config, const std::string& parent, const SubDire
     if (!name.ends_with(".json")) continue;
     if (::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
       throw Error::from_errno(cat("stat ", path, "/", name));
-    if (S_ISREG(st.st_mode)) read_document(config, sub, path, name, read_file(dir, name, kMaxFile));
+    if (S_ISLNK(st.st_mode)) skip_link(cat(path, "/", name));
+    if (S_ISREG(st.st_mode)) read_document(config, sub, path, name, read_file(cat(path, "/", name), kMaxFile));
   }
 }
 

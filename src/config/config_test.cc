@@ -102,7 +102,11 @@ TEST_F(Load, SkipsLinksOtherSuffixesAndNestedDirectories) {
   ASSERT_EQ(::symlink((tmp_.path() + "/elsewhere/x.json").c_str(), (tmp_.path() + "/local/paths.d/link.json").c_str()),
             0);
   ASSERT_EQ(::symlink((tmp_.path() + "/elsewhere").c_str(), (tmp_.path() + "/local/auth.d").c_str()), 0);
+  testing::internal::CaptureStderr();
   EXPECT_EQ(complaint(), "");
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("/local/paths.d/link.json\": it is a symbolic link"), std::string::npos) << said;
+  EXPECT_NE(said.find("/local/auth.d\": it is a symbolic link"), std::string::npos) << said;
 }
 
 TEST_F(Load, RefusesAnythingElseWhereADirectoryBelongs) {

@@ -12,6 +12,7 @@
 #include "image/unpack_client.h"
 #include "json/reader.h"
 #include "json/value.h"
+#include "schema/oci/media_types.h"
 #include "sys/digest.h"
 #include "sys/file.h"
 
@@ -48,7 +49,7 @@ std::string layer_type(int file) {
   unsigned char head[4] = {};
   const ssize_t n = ::pread(file, head, sizeof head, 0);
   const std::string_view start(reinterpret_cast<const char*>(head), n > 0 ? static_cast<std::size_t>(n) : 0);
-  std::string type = "application/vnd.docker.image.rootfs.diff.tar";
+  std::string type(oci::kDockerLayerType);
   if (start.starts_with("\x1f\x8b")) type += ".gzip";
   if (start.starts_with("\x28\xb5\x2f\xfd")) type += ".zstd";
   return type;
@@ -118,16 +119,14 @@ std::string make_layout(const DirFd& dir, const std::string& tag) {
   const DirFd blobs = layout.make_sub("blobs", 0700).make_sub("sha256", 0700);
   json::Array layers;
   for (const auto& path : image.layers) layers.emplace_back(put_layer(dir, blobs, path));
-  constexpr std::string_view kManifestType = "application/vnd.docker.distribution.manifest.v2+json";
   json::Object manifest;
   manifest.set("schemaVersion", std::int64_t{2});
-  manifest.set("mediaType", std::string(kManifestType));
-  manifest.set("config",
-               describe("application/vnd.docker.container.image.v1+json", put_document(blobs, config), config.size()));
+  manifest.set("mediaType", oci::kDockerManifestType);
+  manifest.set("config", describe(oci::kDockerConfigType, put_document(blobs, config), config.size()));
   manifest.set("layers", std::move(layers));
   const std::string bytes = json::write(json::Value(std::move(manifest)));
   json::Array manifests;
-  manifests.emplace_back(describe(kManifestType, put_document(blobs, bytes), bytes.size()));
+  manifests.emplace_back(describe(oci::kDockerManifestType, put_document(blobs, bytes), bytes.size()));
   json::Object index;
   index.set("schemaVersion", std::int64_t{2});
   index.set("manifests", std::move(manifests));

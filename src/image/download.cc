@@ -112,12 +112,22 @@ void Partial::discard() noexcept {
   ::unlinkat(dir_->get(), (name_ + ".info").c_str(), 0);
 }
 
+void Partial::discard_if_empty() noexcept {
+  struct stat st{};
+  if (::fstat(file_.get(), &st) == 0 && st.st_size == 0) discard();
+}
+
 GetReply download(FetchClient& client, Partial& partial, GetRequest request) {
   request.file = partial.file();
   request.resume_from = partial.resume_from();
   request.resume_validator = partial.validator();
   request.on_headers = [&](const GetHeaders& headers) { partial.note(headers); };
-  return client.get(request);
+  try {
+    return client.get(request);
+  } catch (const Error&) {
+    partial.discard_if_empty();
+    throw;
+  }
 }
 
 std::optional<std::string> download_text(FetchClient& client, const std::string& url, const std::string& label) {

@@ -41,6 +41,8 @@ class Partial {
   void note(const GetHeaders& headers);
   /// The file turned out to be wrong or was moved into place: nothing of it stays.
   void discard() noexcept;
+  /// After a failure: there is nothing to resume.
+  void discard_if_empty() noexcept;
 
  private:
   const DirFd* dir_;

@@ -100,7 +100,8 @@ class FetchClient {
   ~FetchClient();
   FetchClient(FetchClient&&) noexcept;
 
-  /// Throws Errc::network ("bad HTTP status code: N", or the library's text with the URL) or Errc::invalid (too large).
+  /// Throws Errc::network (the library's text with the URL), not_found, denied, busy or unsupported
+  /// ("bad HTTP status code: N, URL: U"), or Errc::invalid (too large).
   GetReply get(const GetRequest& request);
   /// appc meta discovery for name and labels (reference: images §2). First endpoint of the first prefix that has one.
   Endpoint discover(const std::string& name, const std::map<std::string, std::string>& labels);

@@ -56,7 +56,8 @@ class Finder {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `image cat-manifest|export|extract|render|rm|verify`: an ID, a prefix of one, or a name with labels; store only.
+/// `image cat-manifest|export|extract|render|rm|verify`: an ID, a prefix of one, a name with labels, or the URL or
+/// docker://REFERENCE that it was fetched from; store only.
 store::ImageRecord lookup(const store::Store& store, const std::string& argument);
 
 /// "cannot find aci satisfying name: … in the local store".

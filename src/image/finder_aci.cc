@@ -33,14 +33,26 @@ UniqueFd open_named(const std::string& path) {
   return fd;
 }
 
-std::string read_signature(const std::string& path) {
+// Reads a signature; says what can be done where there is none.
+template <class Read>
+auto with_remedy(Read&& read) {
   try {
-    return read_all(open_named(path).get(), path, kMaxSignatureFile);
+    return read();
   } catch (Error& e) {
     if (e.code() == Errc::not_found)
       e.hint("the image needs a signature beside it or named by --signature; --insecure-options=image goes without");
     throw;
   }
+}
+
+std::string read_signature(const std::string& path) {
+  return with_remedy([&] { return read_all(open_named(path).get(), path, kMaxSignatureFile); });
+}
+
+// Nothing was learnt about the image: it could not be had.
+bool is_absence(const Error& e) {
+  return e.code() == Errc::network || e.code() == Errc::busy || e.code() == Errc::not_found ||
+         (e.code() == Errc::denied && e.sys_errno() == 0);
 }
 
 std::uint64_t size_of(int file) {
@@ -109,8 +121,7 @@ store::ImageRecord Finder::Impl::find_name(const appc::AppString& app, const std
     return find_remote(want, known);
   } catch (const Error& e) {
     // What stands in the store is the better explanation when nothing can be had elsewhere.
-    if (options.pull == PullPolicy::update || !known || (e.code() != Errc::network && e.code() != Errc::not_found))
-      throw;
+    if (options.pull == PullPolicy::update || !known || !is_absence(e)) throw;
     log::debug("image", e.brief());
     throw trust.refusal_of(*known);
   }
@@ -160,8 +171,11 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
   std::optional<std::string> signature;
   const auto download_signature = [&] {
     log::debug("image", cat("downloading signature from ", want.signature_url));
-    return in_context([] { return std::string("error downloading the signature file"); },
-                      [&] { return download_text(client(), want.signature_url, "Downloading signature"); });
+    return in_context(
+        [] { return std::string("error downloading the signature file"); },
+        [&] {
+          return with_remedy([&] { return download_text(client(), want.signature_url, "Downloading signature"); });
+        });
   };
   if (trust.required()) {
     signature = local_signature ? read_signature(want.signature_file) : download_signature();
@@ -176,7 +190,7 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
   request.label = "Downloading ACI";
   if (unless_changed) request.if_none_match = unless_changed->etag;
   const GetReply reply = download(client(), partial, request);
-  if (reply.outcome == GetOutcome::deferred) throw Error(Errc::network, "bad HTTP status code: 202");
+  if (reply.outcome == GetOutcome::deferred) throw Error(Errc::busy, cat("bad HTTP status code: 202, URL: ", want.url));
   store::RemoteRecord row{want.url, want.signature_url, reply.etag, reply.last_modified, {}, reply.max_age, now()};
   if (reply.outcome == GetOutcome::not_modified && unless_changed) {
     partial.discard();
@@ -219,7 +233,7 @@ void Finder::Impl::restore_aci(const std::string& url, const std::string& blob) 
     store.commit_blob(partial.name(), blob);
     partial.discard();
   } catch (const Error& e) {
-    if (e.code() != Errc::network) partial.discard();
+    if (!is_absence(e)) partial.discard();
     throw;
   }
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/log.h"
@@ -85,8 +86,9 @@ store::ImageRecord first_that_works(const Places& places, const Shown& shown, co
     try {
       return try_one(places[i], prepared);
     } catch (Error& e) {
-      const bool elsewhere = e.code() == Errc::network || e.code() == Errc::not_found || e.code() == Errc::denied ||
-                             e.code() == Errc::untrusted || e.code() == Errc::invalid;
+      constexpr std::array kElsewhere = {Errc::network, Errc::busy,      Errc::not_found,  Errc::denied,
+                                         Errc::invalid, Errc::untrusted, Errc::unsupported};
+      const bool elsewhere = std::ranges::find(kElsewhere, e.code()) != kElsewhere.end();
       if (elsewhere && i + 1 < places.size()) {
         log::debug("image", cat(shown(places[i]), ": ", e.brief()));
         before += cat(before.empty() ? "" : "; ", shown(places[i]), ": ", e.cause());
@@ -134,9 +136,13 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
       jobs[i].reset();
     });
   } catch (const Error& e) {
-    if (e.code() != Errc::invalid) throw;
-    for (auto& job : jobs)
-      if (job) job->partial.discard();  // wrong bytes are nothing to resume
+    for (auto& job : jobs) {
+      if (!job) continue;
+      if (e.code() == Errc::invalid)
+        job->partial.discard();  // wrong bytes are nothing to resume
+      else
+        job->partial.discard_if_empty();
+    }
     throw;
   }
   if (std::ranges::any_of(jobs, [](const auto& job) { return job.has_value(); }))

@@ -24,7 +24,7 @@ KeyFile download(FetchClient& client, const std::string& url) {
   const UniqueFd file = memory_file("public key", "");
   const GetReply reply =
       client.get({.url = url, .file = file.get(), .max_size = kMaxKeyFile, .label = "Downloading key"});
-  if (reply.outcome != GetOutcome::complete) throw Error(Errc::network, "bad HTTP status code: 202");
+  if (reply.outcome != GetOutcome::complete) throw Error(Errc::busy, cat("bad HTTP status code: 202, URL: ", url));
   if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
   return {.bytes = read_all(file.get(), url, kMaxKeyFile), .over_tls = reply.over_tls};
 }
@@ -48,11 +48,14 @@ std::optional<std::string> line_from_terminal() {
   return line;
 }
 
-bool reviewed(const std::string& prefix, const Say& say) {
+bool reviewed(const std::string& prefix, Source source, const Say& say) {
   if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) return ask(say, line_from_terminal);
   const std::string where = prefix.empty() ? "--root" : cat("--prefix ", quoted(prefix));
   log::note(kComponent, cat("To trust the key for ", quoted(prefix), ", do one of the following:\n",
-                            " - call rkt with --trust-keys-from-https\n", " - run: rkt trust ", where));
+                            source == Source::https ? " - call rkt with --trust-keys-from-https\n" : "",
+                            " - run: rkt trust ", where, "\n",
+                            "   on a terminal, or with --skip-fingerprint-review once the fingerprint is known to be "
+                            "the publisher's"));
   throw Error(Errc::denied, "error reviewing key: unable to ask user to review fingerprint due to lack of tty");
 }
 
@@ -76,7 +79,7 @@ void add_key(const keystore::Keystore& keys, FetchClient& client, const std::str
   say(review_text(found));
   const bool spared = options.trust_https && (file.over_tls || (options.trust_http && source != Source::file));
   const bool unreviewed = options.skip_review || spared;
-  if (!unreviewed && !reviewed(options.prefix, say)) {
+  if (!unreviewed && !reviewed(options.prefix, source, say)) {
     log::note(kComponent, cat("not trusting ", quoted(location)));
     return;
   }

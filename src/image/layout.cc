@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/media_types.h"
 #include "schema/oci/signing.h"
 #include "sys/file.h"
 #include "worker/fetch/documents.h"
@@ -18,8 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxDocument = std::size_t{4} << 20;
 constexpr int kMaxIndexDepth = 4;
-constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
-constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
 
 // What `cosign save`, sign and push put beside an image.
 bool is_attachment(const oci::Descriptor& d) {
@@ -60,7 +59,7 @@ std::string blob_path(const std::string& digest) {
 }  // namespace
 
 std::string ref_name(const oci::Descriptor& entry) {
-  const auto it = entry.annotations.find(std::string(kRefName));
+  const auto it = entry.annotations.find(std::string(oci::kRefNameAnnotation));
   return it == entry.annotations.end() ? std::string{} : it->second;
 }
 
@@ -129,7 +128,7 @@ std::string Layout::read_manifest(const std::string& digest) const {
 }
 
 std::string Layout::index_bytes() const { return read_document(dir_, "index.json"); }
-oci::Index Layout::index() const { return oci::parse_index(index_bytes(), kIndexType); }
+oci::Index Layout::index() const { return oci::parse_index(index_bytes(), oci::kIndexType); }
 
 LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& host) const {
   const oci::Index top = index();
@@ -144,6 +143,7 @@ LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& ho
   out.digests.push_back(at.digest);
   out.manifest = read_blob(at);
   out.parsed = oci::parse_manifest(out.manifest, at.media_type);
+  oci::check_runnable(out.parsed);
   out.config = read_blob(out.parsed.config);
   out.manifest_digest = at.digest;
   return out;

@@ -1,18 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // IMAGE of the `image` commands: the store only, no default labels, no verification (they show or remove, they do not
-// run).
+// run). Differs from the reference: a URL that an image was fetched from names it, too.
 #include "base/error.h"
 #include "base/strings.h"
 #include "image/finder.h"
+#include "schema/oci/image.h"
 
 namespace rkt::image {
 namespace {
+
+constexpr std::string_view kDocker = "docker://";
 
 std::string labels_text(const std::map<std::string, std::string>& labels) {
   std::string out = "[";
   for (const auto& [name, value] : labels)
     out += cat(out.size() > 1 ? " " : "", "{", quoted(name), " ", quoted(value), "}");
   return out + "]";
+}
+
+// What was fetched from there; a reference of Docker's also by the name that such an image gets.
+store::ImageRecord fetched_from(const store::Store& store, const std::string& url) {
+  if (const auto row = store.find_remote(url))
+    if (auto found = store.find(row->key)) return std::move(*found);
+  if (url.starts_with(kDocker)) {
+    const auto ref = oci::Reference::parse(std::string_view(url).substr(kDocker.size()));
+    std::map<std::string, std::string> labels;
+    if (!ref.tag.empty()) labels["version"] = ref.tag;
+    const auto name = appc::AcIdentifier::sanitize(cat(ref.host, "/", ref.repository)).str();
+    if (auto found = ref.digest.empty() ? store.find(name, labels) : std::nullopt) return std::move(*found);
+  }
+  throw Error(Errc::not_found, cat("image ", quoted(url), " is not in the store"));
 }
 
 }  // namespace
@@ -28,6 +45,7 @@ store::ImageRecord lookup(const store::Store& store, const std::string& argument
     if (auto found = store.find(key)) return std::move(*found);
     throw Error(Errc::not_found, "no image IDs found");
   }
+  if (argument.find("://") != std::string::npos) return fetched_from(store, argument);
   const auto app = appc::AppString::parse(argument);
   if (auto found = store.find(app.name, app.labels)) return std::move(*found);
   throw not_in_store(app);

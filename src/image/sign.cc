@@ -16,6 +16,7 @@
 #include "image/registry_directory.h"
 #include "json/reader.h"
 #include "schema/appc/image_manifest.h"
+#include "schema/oci/media_types.h"
 #include "sys/channel.h"
 #include "sys/digest.h"
 #include "sys/file.h"
@@ -25,10 +26,6 @@
 namespace rkt::image {
 namespace {
 
-constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view kOciConfig = "application/vnd.oci.image.config.v1+json";
-constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-constexpr std::string_view kEntryName = "org.opencontainers.image.ref.name";
 constexpr const char* kLayoutIndex = "index.json";
 
 json::Object descriptor(std::string_view media_type, std::string_view bytes) {
@@ -83,10 +80,10 @@ std::string with_entry(const std::string& index, const std::string& name, std::s
   json::Array entries;
   for (const auto& entry : in.items("manifests")) {
     const auto annotations = entry.find("annotations");
-    if (!annotations || annotations->text_or(kEntryName, "") != name) entries.push_back(entry.value());
+    if (!annotations || annotations->text_or(oci::kRefNameAnnotation, "") != name) entries.push_back(entry.value());
   }
-  json::Object added = descriptor(kOciManifest, manifest), annotations;
-  annotations.set(std::string(kEntryName), name);
+  json::Object added = descriptor(oci::kManifestType, manifest), annotations;
+  annotations.set(std::string(oci::kRefNameAnnotation), name);
   added.set("annotations", std::move(annotations));
   entries.emplace_back(std::move(added));
   json::Object out = *value.as_object();
@@ -146,8 +143,8 @@ SignatureDocuments add_signature(const std::optional<std::string>& before, const
   out.config = signature_config(digests);
   json::Object manifest;
   manifest.set("schemaVersion", 2);
-  manifest.set("mediaType", kOciManifest);
-  manifest.set("config", descriptor(kOciConfig, out.config));
+  manifest.set("mediaType", oci::kManifestType);
+  manifest.set("config", descriptor(oci::kConfigType, out.config));
   manifest.set("layers", std::move(layers));
   out.manifest = json::write(std::move(manifest));
   return out;
@@ -193,7 +190,8 @@ Destination::Signed Destination::sign_digest(const std::string& key_file, const 
   const SignatureDocuments documents = add_signature(before ? std::optional(before->bytes) : std::nullopt, made);
   put_blob(made.payload);
   put_blob(documents.config);
-  client_.push_manifest(ref_.host, ref_.repository, base_url_, tag, std::string(kOciManifest), documents.manifest);
+  client_.push_manifest(ref_.host, ref_.repository, base_url_, tag, std::string(oci::kManifestType),
+                        documents.manifest);
   return {.digest = digest, .key = made.key};
 }
 
@@ -222,7 +220,7 @@ std::string Destination::push(const store::Store& store, const store::ImageRecor
                                          .file = file.get()});
     log::debug("image", cat(sent ? "pushed " : "already there: ", name));
   }
-  const std::string_view type = image.kind == store::ImageKind::docker ? kDockerManifest : kOciManifest;
+  const std::string_view type = oci::manifest_type(image.kind == store::ImageKind::docker);
   client_.push_manifest(ref_.host, ref_.repository, base_url_, ref_.tag, std::string(type), manifest);
   return digest_of_blob(image.blobs[0]);
 }

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "base/strings.h"
 #include "schema/oci/bundle.h"
+#include "schema/oci/media_types.h"
 #include "sys/file.h"
 #include "worker/fetch/documents.h"
 
@@ -15,8 +16,6 @@ namespace rkt::image {
 namespace {
 
 constexpr std::string_view kFileScheme = "file://";
-constexpr std::string_view kReferrersType = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kSavedSignatures = "dev.cosignproject.cosign/sigs";
 constexpr std::string_view kStatementPayload = "application/vnd.in-toto+json";
 constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.sig.v1+json";
@@ -57,7 +56,7 @@ class Search {
       if (!index)
         if (auto tagged = source_.find_tag(oci::referrers_tag(digest))) index = std::move(tagged->bytes);
       if (!index) return;
-      for (const auto& referrer : oci::parse_index(*index, kReferrersType).manifests)
+      for (const auto& referrer : oci::parse_index(*index, oci::kIndexType).manifests)
         if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer, digest); });
     });
   }
@@ -116,7 +115,7 @@ class Search {
         oci::is_bundle_type(referrer.artifact_type) && (stated.empty() || stated == oci::kSignPredicate);
     const bool saved = annotation("kind") == kSavedSignatures;  // `cosign save` marks the entries of a layout with it
     if (referrer.artifact_type == kCosignArtifact || saved || bundle)
-      take_manifest(checked(source_, referrer), std::string(kManifestType), digest);
+      take_manifest(checked(source_, referrer), std::string(oci::kManifestType), digest);
   }
 
   SignatureSource& source_;
@@ -140,7 +139,7 @@ std::optional<std::string> RegistrySignatures::find_referrers(const std::string&
     if (auto found = get(cat("/referrers/", digest))) return std::move(found->bytes);
   } catch (const Error& e) {
     // Registries that do not know this request answer in many ways.
-    if (!e.cause().starts_with("Unexpected HTTP code")) throw;
+    if (e.code() != Errc::unsupported && e.code() != Errc::denied && e.code() != Errc::busy) throw;
     log::debug("image", e.brief());
   }
   return std::nullopt;
@@ -175,7 +174,7 @@ std::optional<std::string> RegistrySignatures::find_message(const std::string& u
     request.label = "Downloading signature";
     if (client_.get(request).outcome != GetOutcome::complete) return std::nullopt;
   } catch (const Error& e) {
-    if (e.cause().ends_with("bad HTTP status code: 404")) return std::nullopt;
+    if (e.code() == Errc::not_found) return std::nullopt;
     throw;
   }
   if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "image/unpack_client.h"
 #include "schema/oci/image.h"
+#include "schema/oci/media_types.h"
 #include "sys/digest.h"
 #include "sys/file.h"
 
@@ -86,9 +87,7 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
   };
   const bool docker = row.kind == store::ImageKind::docker;
   const std::string bytes = document(row.blobs.at(0));
-  const oci::Manifest manifest =
-      oci::parse_manifest(bytes, docker ? "application/vnd.docker.distribution.manifest.v2+json"
-                                        : "application/vnd.oci.image.manifest.v1+json");
+  const oci::Manifest manifest = oci::parse_manifest(bytes, oci::manifest_type(docker));
   const std::string config_bytes = document(row.blobs.at(1));
   const oci::Config config = oci::parse_config(config_bytes);
   const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, mapping_of(row));

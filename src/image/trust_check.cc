@@ -54,10 +54,25 @@ Standing TrustCheck::standing(const store::ImageRecord& record) const {
   return still_trusted(signers, keys_->ring_for(record.name), demands) ? Standing::accepted : Standing::revoked;
 }
 
+// What a policy has against an image whose signature was good when it was stored; "": nothing.
+std::string TrustCheck::policy_objection(const store::ImageRecord& record) const {
+  if (record.kind == store::ImageKind::aci || !policy()) return {};
+  try {
+    const Demands demands = demands_on(stored_subject(record), policy());
+    return demands.list.empty() ? std::string{}
+                                : cat(" has not the signatures that the policy in ", quoted(demands.file), " demands");
+  } catch (const Error& e) {
+    if (e.code() != Errc::untrusted) throw;
+    return cat(" is rejected by the policy in ", quoted(policy()->path));
+  }
+}
+
 Error TrustCheck::refusal_of(const store::ImageRecord& r) const {
   if (r.signed_by.empty())
     return Error(Errc::untrusted, cat(described(r), " was stored without verification, no key has signed for it"))
         .hint("fetch it again with its signature, or use --insecure-options=image");
+  if (const std::string why = policy_objection(r); !why.empty())
+    return Error(Errc::untrusted, cat(described(r), why)).hint("change the policy, or use --insecure-options=image");
   return Error(Errc::untrusted,
                cat(described(r), " was verified with key ", r.signed_by, ", which is no longer trusted for it"))
       .hint(cat("to trust it again, run: rkt trust --prefix ", r.name, " KEYFILE"));

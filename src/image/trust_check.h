@@ -41,6 +41,7 @@ class TrustCheck {
   std::string verify(int file, const std::string& signature, const std::string& name) const;
 
  private:
+  std::string policy_objection(const store::ImageRecord& record) const;
   [[noreturn]] void refuse(const Verdict& verdict, const std::string& name) const;
   const keystore::Keystore* keys_;
   const std::optional<keystore::Policy>& policy() const;

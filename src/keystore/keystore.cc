@@ -220,7 +220,11 @@ std::string Keystore::add(const std::string& prefix, const std::string& fingerpr
   std::string path = cat(to, "/", below, "/", file_name);
   in_context([&] { return cat("store key ", quoted(path)); },
              [&] {
+               const bool made = !DirFd::find(to);
                DirFd dir = make_dirs(to, 0755);
+               // The machine's is for everybody to read, whatever the umask; a user's is his own affair.
+               if (made && own_.empty() && ::fchmod(dir.get(), 0755) < 0)
+                 throw Error::from_errno(cat("set the mode of ", quoted(to)));
                for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
                AtomicFile file(dir, file_name, 0644);
                write_all(file.fd(), armored, file_name);

@@ -166,7 +166,7 @@ TEST_F(Keys, AreAddedWithTheModesOfTheReferenceWhateverTheUmask) {
   ASSERT_EQ(::stat(path.c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777, 0644U);
   for (const char* dir :
-       {"local/trustedkeys", "local/trustedkeys/prefix.d/a.com", "local/trustedkeys/prefix.d/a.com/b"}) {
+       {"local", "local/trustedkeys", "local/trustedkeys/prefix.d/a.com", "local/trustedkeys/prefix.d/a.com/b"}) {
     ASSERT_EQ(::stat(place(dir).c_str(), &st), 0);
     EXPECT_EQ(st.st_mode & 07777, 0755U) << dir;
   }

@@ -31,7 +31,7 @@ UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
 UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd& pod,
                           const store::ImageRecord& image) {
   if (!stage1.takes("debug-root")) throw Error(Errc::unsupported, "the pod's stage1 cannot be entered with an image");
-  const KeyLock trees = store::prepare_lock(store.path().substr(0, store.path().rfind('/')), LockMode::shared);
+  const KeyLock trees = store::prepare_lock(store.data_path(), LockMode::shared);
   store.touch(image, std::chrono::system_clock::now());
   const auto users = find_range(pod);
   const UniqueFd user_namespace = users ? make_user_namespace(*users) : UniqueFd();

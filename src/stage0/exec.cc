@@ -7,12 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <climits>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/exec.h"
+#include "sys/fd_path.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -69,11 +68,7 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
   struct stat st{};
   if (::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(entrypoint)));
   if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat("entrypoint ", quoted(entrypoint), " is no file"));
-  char path[PATH_MAX];
-  const ssize_t n = ::readlink(cat("/proc/self/fd/", fd.get()).c_str(), path, sizeof path);
-  if (n <= 0 || n == static_cast<ssize_t>(sizeof path))
-    throw Error::from_errno(cat("find the path of ", quoted(entrypoint)));
-  return {path, static_cast<std::size_t>(n)};
+  return path_of_fd(fd.get(), cat("find the path of ", quoted(entrypoint)));
 }
 
 [[noreturn]] void exec_program(const Program& program) {

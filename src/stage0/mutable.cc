@@ -97,7 +97,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   appc::RuntimeApp app = plan_app(request, {}, {});
   const std::string name = app.name.str();
   if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
-  const KeyLock trees = store::prepare_lock(store.path().substr(0, store.path().rfind('/')), LockMode::shared);
+  const KeyLock trees = store::prepare_lock(store.data_path(), LockMode::shared);
   const std::string id_of_tree = tree::render(store, request.image, request.trees).id;
   store.touch(request.image, std::chrono::system_clock::now());
   const auto tree = pod.uses_overlay() ? open_tree(store, id_of_tree, request.trees) : PodTree();

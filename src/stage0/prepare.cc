@@ -100,8 +100,6 @@ Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   return plan;
 }
 
-std::string data_of(const store::Store& store) { return store.path().substr(0, store.path().rfind('/')); }
-
 // Where the pod's trees go: overlays are made when it runs, copies now.
 class Writer {
  public:
@@ -205,7 +203,7 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::
 void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
   in_context([] { return std::string("error setting up stage0"); },
              [&] {
-               const std::string data = data_of(store);
+               const std::string data = store.data_path();
                const KeyLock lock = store::prepare_lock(data, LockMode::shared);
                const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes)
                                                             : plan_from_flags(request);

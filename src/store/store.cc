@@ -141,6 +141,7 @@ const DirFd& Store::trees() const {
 
 const DirFd& Store::cas() const noexcept { return impl_->cas; }
 const std::string& Store::path() const noexcept { return impl_->path; }
+std::string Store::data_path() const { return impl_->path.substr(0, impl_->path.rfind('/')); }
 bool Store::writable() const noexcept { return impl_->writable; }
 
 DirFd make_group_dir(const DirFd& parent, const std::string& name) {

@@ -92,6 +92,7 @@ class Store {
   const DirFd& trees() const;  ///< made 0700 when missing (needs write access)
   const DirFd& cas() const noexcept;
   const std::string& path() const noexcept;  ///< DATA/cas
+  std::string data_path() const;             ///< DATA
   bool writable() const noexcept;
 
   /// Blobs stay while this is held: from the first look for one until the row that names it is written

@@ -210,7 +210,7 @@ std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image
                             std::set<std::string>& seen) {
   return in_context([&] { return cat("render image ", quoted(image.name)); },
                     [&] {
-                      const KeyLock prepare = store::prepare_lock(data_of(store), LockMode::shared);
+                      const KeyLock prepare = store::prepare_lock(store.data_path(), LockMode::shared);
                       std::vector<Damage> out;
                       std::optional<PrivateMounts> mounts;  // of the trees below
                       for (const auto& step : plan(store, image)) {

@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <climits>
 #include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/fd_path.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/rootless.h"
@@ -70,14 +70,6 @@ void attach_file(const std::string& file, const std::string& place, const Detach
                  throw;
                }
              });
-}
-
-std::string path_of(int dir) {
-  std::string path(PATH_MAX, '\0');
-  const ssize_t n = ::readlink(cat("/proc/self/fd/", dir).c_str(), path.data(), path.size());
-  if (n < 0) throw Error::from_errno("find a tree");
-  path.resize(static_cast<std::size_t>(n));
-  return path;
 }
 
 // What another moment may not have: memory, descriptors, loop devices.
@@ -131,7 +123,7 @@ bool wants_file(const store::Store& store, Backend backend) {
 bool can_mount(const store::Store& store, const DirFd& dir) {
   const std::string boot = boot_id(), usable = cat(boot, " usable");
   if (const auto known = find_file_text(store.trees(), kProbe, 128); known && *known == usable) return true;
-  const std::string path = path_of(dir.get());
+  const std::string path = path_of_fd(dir.get(), "find a tree");
   bool can = false;
   try {
     const PrivateMounts mounts;

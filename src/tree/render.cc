@@ -13,6 +13,7 @@
 #include "image/local_file.h"
 #include "image/unpack_client.h"
 #include "schema/oci/image.h"
+#include "schema/oci/media_types.h"
 #include "sys/file.h"
 #include "tree/mount_file.h"
 #include "tree/record.h"
@@ -41,10 +42,8 @@ std::vector<Step> plan_layers(const store::Store& store, const store::ImageRecor
   const auto document = [&](std::size_t i) {
     return read_all(store.open_blob(image.blobs.at(i)).get(), image.blobs[i], kMaxDocument);
   };
-  const std::string type = image.kind == store::ImageKind::docker
-                               ? "application/vnd.docker.distribution.manifest.v2+json"
-                               : "application/vnd.oci.image.manifest.v1+json";
-  const oci::Manifest manifest = oci::parse_manifest(document(0), type);
+  const oci::Manifest manifest =
+      oci::parse_manifest(document(0), oci::manifest_type(image.kind == store::ImageKind::docker));
   const oci::Config config = oci::parse_config(document(1));
   if (manifest.layers.size() != config.diff_ids.size() || manifest.layers.size() != image.chain.size() ||
       image.blobs.size() != manifest.layers.size() + 2)
@@ -168,8 +167,6 @@ std::vector<Step> plan(const store::Store& store, const store::ImageRecord& imag
   step.id = deps_id(step.acis);
   return {std::move(step)};
 }
-
-std::string data_of(const store::Store& store) { return store.path().substr(0, store.path().rfind('/')); }
 
 std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 128))); }
 

@@ -53,9 +53,6 @@ void remove_remnants(const DirFd& trees, const std::string& id);
 /// Boot id of the running kernel.
 std::string boot_id();
 
-/// DATA of a store.
-std::string data_of(const store::Store& store);
-
 /// End of the name of a damaged tree that was replaced, ".ID.XXXX-old": a pod may run on it.
 inline constexpr const char* kReplaced = "-old";
 

@@ -94,7 +94,7 @@ bool all_hold(const store::Store& store, const std::string& top, const std::vect
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
   const DirFd& trees = store.trees();
   const KeyLock prepare =
-      store::prepare_lock(data_of(store), LockMode::shared);  // nothing below is collected meanwhile
+      store::prepare_lock(store.data_path(), LockMode::shared);  // nothing below is collected meanwhile
   const std::vector<Step> steps = plan(store, image);
   std::optional<PrivateMounts> mounts;  // of the trees below
   for (const auto& step : steps) {

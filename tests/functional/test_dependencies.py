@@ -100,6 +100,16 @@ def test_a_size_pins_it_too(rkt, web, image, size, code):
     assert code == 0 or "must have 5 bytes" in r.err
 
 
+def test_an_image_may_have_no_rootfs_and_files_beside_it(rkt, image):
+    image("base", ["one"])
+    rkt(IMAGE, "fetch", "--pull-policy=new", rkt.aci("example.com/top", entries=[], app=False, dependencies=on("base"), file="top.aci").path, code=0)
+    assert tree(rkt, "top") == {"etc/one": "base"}
+    rkt(IMAGE, "fetch", rkt.aci("example.com/more", entries=[entry("rootfs"), entry("rootfs/f", "x"), entry("README", "r")], app=False, file="more.aci").path, code=0)
+    assert tree(rkt, "more") == {"f": "x"}
+    rkt("image", "extract", "example.com/more", rkt.tmp / "out", code=0)
+    assert sorted(os.listdir(rkt.tmp / "out")) == ["README", "manifest", "rootfs"]
+
+
 def test_only_the_app_of_the_top_image_counts(rkt):
     rkt.image("example.com/base", exec=["/bin/echo", "base"])
     top = rkt.aci("example.com/top", key="builder", entries=[entry("rootfs")], exec=["/bin/echo", "top"], dependencies=on("base"))

@@ -70,7 +70,10 @@ def test_discovery_over_http_needs_the_option(rkt, web):
 
 def test_a_url_that_is_not_there_says_so(rkt, web):
     r = rkt("--insecure-options=image", "fetch", web.url + "/no.aci", code=254)
-    assert "bad HTTP status code: 404" in r.err
+    assert f"bad HTTP status code: 404, URL: {web.url}/no.aci" in r.err
+    r = rkt("fetch", web.put(rkt.aci().path, "unsigned.aci"), code=254)
+    assert f"bad HTTP status code: 404, URL: {web.url}/unsigned.aci.asc; the image needs a signature" in r.err
+    assert list((rkt.data / "cas" / "partial").iterdir()) == []
 
 
 def test_a_download_that_was_killed_is_resumed(rkt, web):

@@ -22,8 +22,8 @@ def test_a_policy_that_rejects_beats_the_key_store(rkt, pushed, key):
     path.unlink()
     rkt(HTTP, "fetch", pushed.ref, code=0)
     policy(rkt, default=[{"type": "reject"}])
-    rkt(HTTP, "run", "--net=none", pushed.ref, code=254)
-    rkt("run", "--net=none", images(rkt)[0]["id"], code=254)
+    assert f'is rejected by the policy in "{path}"' in rkt(HTTP, "run", "--net=none", pushed.ref, code=254).err
+    assert f'is rejected by the policy in "{path}"' in rkt("run", "--net=none", images(rkt)[0]["id"], code=254).err
     rkt(INSECURE, "run", "--net=none", pushed.ref, code=0)
 
 

@@ -115,7 +115,8 @@ def test_trust_shows_the_fingerprint_and_needs_a_tty_to_ask(rkt):
     r = rkt("trust", "--prefix=example.com/x", key.public, code=254)
     upper = key.fingerprint.upper()
     grouped = " ".join(upper[i:i + 4] for i in range(0, 20, 4)) + "  " + " ".join(upper[i:i + 4] for i in range(20, 40, 4))
-    assert grouped in r.out and "lack of tty" in r.err
+    assert grouped in r.out and "lack of tty" in r.err and "or with --skip-fingerprint-review" in r.err
+    assert "--trust-keys-from-https" not in r.err, "it came from a file"
     r = rkt("trust", "--prefix=example.com/x", "--skip-fingerprint-review", key.public, code=0)
     assert f'Added key for prefix "example.com/x" at "{rkt.etc}/trustedkeys/prefix.d/example.com/x/{key.fingerprint}"' in r.out
 
@@ -185,9 +186,12 @@ def test_http_is_needed_for_a_plain_registry(rkt, registry, tmp_path):
     for info, _ in layer:
         info.name = info.name[len("rootfs/"):]
     ref = registry.push(f"oci:{oci_layout(tmp_path / 'oci', [layer], {'Cmd': ['/bin/true']})}:latest", "test/busybox")
-    rkt("--insecure-options=image", "fetch", ref, code=254)
+    assert "plain http needs --insecure-options=http" in rkt("--insecure-options=image", "fetch", ref, code=254).err
     rkt("--insecure-options=http", "fetch", ref, code=254)
     rkt("--insecure-options=image,http", "fetch", ref, code=0)
+    assert "appc.io/docker/imageid" in rkt("image", "cat-manifest", ref, code=0).out
+    assert 'image "docker://example.com/no" is not in the store' in rkt("image", "rm", "docker://example.com/no", code=0).err
+    assert "1 image(s) successfully removed" in rkt("image", "rm", ref, code=0).err
 
 
 def test_pubkey_allows_keys_over_insecure_links(rkt, web):

@@ -109,8 +109,13 @@ class Interpreter {
   static std::optional<Quantity> quantity(const json::Reader& in, std::string_view member) {
     const auto q = in.find(member);
     if (!q) return std::nullopt;
-    if (const auto* n = q->value().as_int()) return Quantity::parse(cat(*n));
-    return Quantity::parse(q->text());
+    const auto* whole = q->value().as_int();
+    const std::string text = whole != nullptr ? cat(*whole) : q->text();
+    try {
+      return Quantity::parse(text);
+    } catch (const Error& e) {
+      q->fail(e.cause());
+    }
   }
 
   static std::optional<Quantity> resource(const json::Reader& in) {

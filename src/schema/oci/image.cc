@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "schema/oci/media_types.h"
 #include "sys/digest.h"
 
 namespace rkt::oci {
@@ -13,11 +14,6 @@ namespace {
 constexpr json::Limits kDocumentLimits{.bytes = std::size_t{4} << 20, .depth = 32};
 constexpr std::size_t kMaxLayers = 1024;
 constexpr std::size_t kMaxEntries = 1024;
-
-constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
-constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 
 std::string_view without_parameters(std::string_view media_type) {
   return trim(media_type.substr(0, media_type.find(';')));
@@ -125,19 +121,18 @@ void check_digest_syntax(std::string_view digest) {
 
 bool is_index_type(std::string_view media_type) {
   const auto t = without_parameters(media_type);
-  return t == kOciIndex || t == kDockerList;
+  return t == kIndexType || t == kDockerListType;
 }
 
 bool is_manifest_type(std::string_view media_type) {
   const auto t = without_parameters(media_type);
-  return t == kOciManifest || t == kDockerManifest;
+  return t == kManifestType || t == kDockerManifestType;
 }
 
 LayerCompression layer_compression(std::string_view media_type) {
   std::string_view t = media_type;
-  static constexpr std::string_view kPlain[] = {
-      "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar",
-      "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"};
+  static constexpr std::string_view kPlain[] = {kLayerType, kForeignLayerType, kDockerLayerType,
+                                                kDockerForeignLayerType};
   for (const auto base : kPlain) {
     if (!t.starts_with(base)) continue;
     const auto suffix = t.substr(base.size());
@@ -146,6 +141,13 @@ LayerCompression layer_compression(std::string_view media_type) {
     if (suffix == "+zstd" || suffix == ".zstd") return LayerCompression::zstd;
   }
   throw Error(Errc::unsupported, cat("layers of type ", quoted(media_type), " are not supported"));
+}
+
+// Early clients of Docker's named the type of any bytes.
+void check_runnable(const Manifest& manifest) {
+  const std::string& type = manifest.config.media_type;
+  if (type.empty() || type == kConfigType || type == kDockerConfigType || type == "application/octet-stream") return;
+  throw Error(Errc::unsupported, cat("no image that can run: its configuration is of the type ", quoted(type)));
 }
 
 Index parse_index(std::string_view bytes, std::string_view media_type) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/strings.h"
+#include "schema/oci/media_types.h"
 #include "tests/support/error_text.h"
 
 namespace rkt::oci {
@@ -11,9 +12,6 @@ namespace {
 
 using rkt::test::error_text;
 using Strings = std::vector<std::string>;
-
-const char* const kIndexType = "application/vnd.oci.image.index.v1+json";
-const char* const kManifestType = "application/vnd.oci.image.manifest.v1+json";
 
 std::string digest(char c) { return cat("sha256:", std::string(64, c)); }
 std::string descriptor(char c, std::string_view more = "") {
@@ -92,6 +90,15 @@ TEST(MediaTypes, ParametersDoNotMatter) {
   EXPECT_TRUE(is_manifest_type(cat(kManifestType, " ; x=y")));
   EXPECT_FALSE(is_manifest_type(kIndexType));
   EXPECT_FALSE(is_index_type("application/json"));
+}
+
+TEST(Manifest, AnArtifactIsNoImage) {
+  const auto of = [](const char* type) { return Manifest{.config = {.media_type = type}}; };
+  for (const char* type : {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json",
+                           "application/octet-stream", ""})
+    EXPECT_EQ(error_text([&] { check_runnable(of(type)); }), "") << type;
+  EXPECT_EQ(error_text([&] { check_runnable(of("application/vnd.cncf.helm.config.v1+json")); }),
+            "no image that can run: its configuration is of the type \"application/vnd.cncf.helm.config.v1+json\"");
 }
 
 TEST(LayerCompression, IsInTheTypeAndNeverGuessed) {

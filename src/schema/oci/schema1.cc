@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/media_types.h"
 #include "sys/digest.h"
 
 namespace rkt::oci {
@@ -15,9 +16,6 @@ namespace {
 
 constexpr json::Limits kSchema1Limits{.bytes = std::size_t{4} << 20, .depth = 32};
 constexpr std::size_t kMaxSchema1Layers = 1024;
-constexpr const char* kPlain = "application/vnd.docker.distribution.manifest.v1+json";
-constexpr const char* kSigned = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-constexpr const char* kSchema2 = "application/vnd.docker.distribution.manifest.v2+json";
 
 struct Entry {
   std::string id, parent, digest, json;
@@ -64,7 +62,9 @@ std::string encoded_member(const json::Reader& in, const char* member) {
 
 }  // namespace
 
-bool is_schema1_type(std::string_view media_type) { return media_type == kPlain || media_type == kSigned; }
+bool is_schema1_type(std::string_view media_type) {
+  return media_type == kSchema1Type || media_type == kSignedSchema1Type;
+}
 
 std::string schema1_payload(std::string_view bytes) {
   const json::Value value = json::parse(bytes, kSchema1Limits);
@@ -126,7 +126,7 @@ Converted convert_schema1(const Schema1& image, const std::vector<Schema1Layer>&
   for (std::size_t i = 0; i < layers.size(); ++i) {
     diff_ids.emplace_back(layers[i].diff_id);
     json::Object descriptor;
-    descriptor.set("mediaType", "application/vnd.docker.image.rootfs.diff.tar.gzip");
+    descriptor.set("mediaType", cat(kDockerLayerType, ".gzip"));
     descriptor.set("size", layers[i].size);
     descriptor.set("digest", image.layers[i]);
     descriptors.emplace_back(std::move(descriptor));
@@ -134,12 +134,13 @@ Converted convert_schema1(const Schema1& image, const std::vector<Schema1Layer>&
   rootfs.set("type", "layers");
   rootfs.set("diff_ids", std::move(diff_ids));
   config.set("rootfs", std::move(rootfs));
-  Converted out{.manifest = {}, .manifest_type = kSchema2, .config = json::write(std::move(config))};
-  config_descriptor.set("mediaType", "application/vnd.docker.container.image.v1+json");
+  Converted out{
+      .manifest = {}, .manifest_type = std::string(kDockerManifestType), .config = json::write(std::move(config))};
+  config_descriptor.set("mediaType", kDockerConfigType);
   config_descriptor.set("size", std::uint64_t{out.config.size()});
   config_descriptor.set("digest", cat("sha256:", sha256_hex(out.config)));
   manifest.set("schemaVersion", 2);
-  manifest.set("mediaType", kSchema2);
+  manifest.set("mediaType", kDockerManifestType);
   manifest.set("config", std::move(config_descriptor));
   manifest.set("layers", std::move(descriptors));
   out.manifest = json::write(std::move(manifest));

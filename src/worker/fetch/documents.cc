@@ -4,17 +4,13 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/media_types.h"
 #include "schema/oci/schema1.h"
 #include "sys/digest.h"
 #include "worker/fetch/protocol.h"
 
 namespace rkt::fetch {
 namespace {
-
-constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
-
-constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
 bool is_known(std::string_view type) {
   return oci::is_index_type(type) || oci::is_manifest_type(type) || oci::is_schema1_type(type);
@@ -24,9 +20,9 @@ std::string own_type(std::string_view bytes) {
   const json::Value value = json::parse(bytes, {.bytes = kMaxDocument});
   const json::Reader in(value, "manifest");
   if (const auto type = in.find("mediaType")) return type->text();
-  if (in.find("manifests")) return std::string(kOciIndex);
-  if (in.find("config") && in.find("layers")) return std::string(kOciManifest);
-  return in.find("fsLayers") ? std::string(kSchema1) : std::string();
+  if (in.find("manifests")) return std::string(oci::kIndexType);
+  if (in.find("config") && in.find("layers")) return std::string(oci::kManifestType);
+  return in.find("fsLayers") ? std::string(oci::kSignedSchema1Type) : std::string();
 }
 
 }  // namespace
@@ -45,7 +41,12 @@ void check_content(const oci::Descriptor& expected, std::string_view bytes) {
 std::string settle_type(const Document& document, const oci::Descriptor* expected) {
   if (is_known(document.media_type)) return document.media_type;
   if (expected != nullptr && is_known(expected->media_type)) return expected->media_type;
-  std::string own = own_type(document.bytes);
+  std::string own;
+  try {
+    own = own_type(document.bytes);
+  } catch (const Error&) {
+    // No JSON at all: the page of some other server.
+  }
   if (is_known(own)) return own;
   throw Error(Errc::unsupported,
               cat("the registry sent ", quoted(own.empty() ? document.media_type : own), ", no image"));
@@ -77,6 +78,7 @@ ImageDocuments walk_image(const std::string& reference, const appc::OciPlatform&
     }
     if (!oci::is_index_type(document.media_type)) {
       const oci::Manifest manifest = oci::parse_manifest(document.bytes, document.media_type);
+      oci::check_runnable(manifest);
       out.config = source.config(manifest.config);
       check_content(manifest.config, out.config);
       return out;

@@ -108,6 +108,12 @@ TEST(SettleType, KnowsSchema1ByItsTypeOrItsLayers) {
 
 TEST(SettleType, RefusesOtherDocuments) {
   EXPECT_THROW(settle_type({R"({"hello":1})", "application/json"}, nullptr), Error);
+  try {
+    settle_type({"<html>hello</html>", "text/html"}, nullptr);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.cause(), "the registry sent \"text/html\", no image");
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/write_at.h"
 #include "worker/fetch/protocol.h"
 
 namespace rkt::fetch {
@@ -99,13 +100,8 @@ void ToFile::bytes(std::string_view data) {
     throw Error(Errc::invalid, cat("larger than the limit of ", limit, " bytes"));
   }
   if (hasher_) hasher_->update(data);
-  while (!data.empty()) {
-    const ssize_t n = ::pwrite(file_, data.data(), data.size(), static_cast<off_t>(have_));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error::from_errno("write a download");
-    data.remove_prefix(static_cast<std::size_t>(n));
-    have_ += static_cast<std::uint64_t>(n);
-  }
+  write_at(file_, {reinterpret_cast<const std::uint8_t*>(data.data()), data.size()}, have_, "write a download");
+  have_ += data.size();
   const auto now = std::chrono::steady_clock::now();
   if (now - reported_ < kProgressEvery) return;
   reported_ = now;

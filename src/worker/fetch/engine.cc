@@ -75,7 +75,15 @@ milliseconds jittered(milliseconds pause) {
 
 }  // namespace
 
-void throw_status(long status) { throw Error(Errc::network, cat("bad HTTP status code: ", status)); }
+Errc code_of_status(long status) noexcept {
+  if (status == 404 || status == 410) return Errc::not_found;
+  if (status == 401 || status == 403) return Errc::denied;
+  return is_busy(status) ? Errc::busy : Errc::unsupported;
+}
+
+void throw_status(const Head& head) {
+  throw Error(code_of_status(head.status), cat("bad HTTP status code: ", head.status, ", URL: ", shown_url(head.url)));
+}
 
 std::string system_certificates() {
   const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
@@ -365,6 +373,8 @@ void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
   if (result != CURLE_OK && !t.declined) {
     const std::string text = t.why[0] != '\0' ? std::string(t.why) : std::string(curl_easy_strerror(result));
     Error reason(Errc::network, cat(shown_url(t.url), ": ", printable(text)));
+    if (result == CURLE_SSL_CONNECT_ERROR)
+      reason.hint("a registry or discovery that speaks plain http needs --insecure-options=http");
     if (result == CURLE_PEER_FAILED_VERIFICATION) {
       reason = Error(Errc::untrusted, reason.cause());
       reason.hint("SSL_CERT_FILE and certs.d name more authorities");

@@ -73,7 +73,11 @@ class Engine {
 /// The authorities that the library trusts by itself, as PEM; "" where it has no such file.
 std::string system_certificates();
 
-/// Throws Errc::network "bad HTTP status code: N".
-[[noreturn]] void throw_status(long status);
+/// What a status that is no success means: not_found, denied, busy (it may be another next time) or unsupported (the
+/// server does not do that). Errc::network is none of them: there was no answer at all.
+Errc code_of_status(long status) noexcept;
+
+/// Throws "bad HTTP status code: N, URL: U".
+[[noreturn]] void throw_status(const Head& head);
 
 }  // namespace rkt::fetch

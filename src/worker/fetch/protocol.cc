@@ -7,7 +7,8 @@
 namespace rkt::fetch {
 namespace {
 
-constexpr std::array<std::pair<Errc, std::string_view>, 6> kKinds = {{{Errc::network, "network"},
+constexpr std::array<std::pair<Errc, std::string_view>, 7> kKinds = {{{Errc::network, "network"},
+                                                                      {Errc::busy, "busy"},
                                                                       {Errc::invalid, "invalid"},
                                                                       {Errc::not_found, "not_found"},
                                                                       {Errc::denied, "denied"},

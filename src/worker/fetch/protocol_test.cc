@@ -8,7 +8,7 @@ namespace {
 
 TEST(Kind, SurvivesTheChannel) {
   for (const Errc code :
-       {Errc::network, Errc::invalid, Errc::not_found, Errc::denied, Errc::unsupported, Errc::untrusted})
+       {Errc::network, Errc::busy, Errc::invalid, Errc::not_found, Errc::denied, Errc::unsupported, Errc::untrusted})
     EXPECT_EQ(parse_kind(kind_of(code)), code);
 }
 

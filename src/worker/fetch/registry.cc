@@ -8,6 +8,7 @@
 #include "base/escapes.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/media_types.h"
 #include "worker/fetch/challenge.h"
 #include "worker/fetch/download.h"
 #include "worker/fetch/protocol.h"
@@ -22,11 +23,11 @@ constexpr std::chrono::seconds kRegistryConnect{2};
 constexpr std::string_view kClient = "rkt";
 
 std::vector<std::string> accepted_manifests() {
-  return {"Accept: application/vnd.oci.image.index.v1+json",
-          "Accept: application/vnd.docker.distribution.manifest.list.v2+json",
-          "Accept: application/vnd.oci.image.manifest.v1+json",
-          "Accept: application/vnd.docker.distribution.manifest.v2+json",
-          "Accept: application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"};
+  std::vector<std::string> out;
+  for (const auto type : {oci::kIndexType, oci::kDockerListType, oci::kManifestType, oci::kDockerManifestType})
+    out.push_back(cat("Accept: ", type));
+  out.push_back(cat("Accept: ", oci::kSignedSchema1Type, ";q=0.1"));
+  return out;
 }
 
 // It becomes part of a header line.
@@ -40,12 +41,8 @@ std::string key_of(const Repository& where) { return cat(where.base_url, " ", wh
 }  // namespace
 
 void throw_registry_status(const Head& head) {
-  const bool denied = head.status == 401 || head.status == 403;
-  Error failed(head.status == 404 ? Errc::not_found
-               : denied           ? Errc::denied
-                                  : Errc::network,
-               cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url)));
-  if (denied)
+  Error failed(code_of_status(head.status), cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url)));
+  if (failed.code() == Errc::denied)
     failed.hint(parse_url(head.url).tls()
                     ? "the registry wants other credentials (dockerAuth in auth.d, auth.json, config.json)"
                     : "passwords are not sent over http");
@@ -207,7 +204,7 @@ Document Registry::first_manifest(Repository& where, const std::string& referenc
     return document(where, path, accepted_manifests(), or_http);
   } catch (const Error& e) {
     // Only when there is nothing that speaks TLS: an answer is an answer, and a bad certificate is not cured by none.
-    if (!or_http || e.code() != Errc::network || e.cause().starts_with("Unexpected HTTP code")) throw;
+    if (!or_http || e.code() != Errc::network) throw;
     session_.debug(e.brief());
   }
   where.base_url = cat("http://", where.host);

@@ -141,7 +141,7 @@ json::Object Server::get(const json::Reader& in, const Channel::Message& message
     file.complete();
     out.set("outcome", "complete");
   } else {
-    throw_status(last.status);
+    throw_status(last);
   }
   out.set("etag", bounded(last.field("etag")));
   out.set("last_modified", bounded(last.field("last-modified")));

@@ -2,18 +2,18 @@
 // libexec/rkt/metadata-service: serves on the two sockets that `rkt metadata-service` made. What is not needed for that
 // is given up before the first byte is read.
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <exception>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "sys/confine.h"
+#include "sys/signals.h"
 #include "worker/metadata/rate_limit.h"
 #include "worker/metadata/server.h"
 
@@ -31,17 +31,6 @@ void confine(pid_t parent) {
   if (::getppid() != parent) throw Error(Errc::system, "the parent has ended");  // before it was tied
   deny_syscalls(kNoNewSockets);
   deny_syscalls(dangerous_syscalls());
-}
-
-UniqueFd end_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw Error::from_errno("block signals");
-  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC));
-  if (!fd) throw Error::from_errno("wait for signals");
-  return fd;
 }
 
 int shorter(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }

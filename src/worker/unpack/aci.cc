@@ -19,11 +19,11 @@ StreamOptions stream_options(const Limits& limits) {
   return {.file_algorithm = "", .tar_algorithm = "sha512", .ratio = limits.ratio};
 }
 
-// What every ACI must consist of, whoever reads it.
+// What every ACI must consist of, whoever reads it. A rootfs is no part of that: an image may have nothing but
+// dependencies.
 class Layout {
  public:
   void see(const Entry& entry, const AciPlace& place) {
-    if (place.part == AciPlace::Part::rootfs) rootfs_ = true;
     if (place.part != AciPlace::Part::manifest) return;
     // Two manifests could mean different things to different readers.
     if (manifest_) throw Error(Errc::invalid, cat("duplicate file entry in archive: ", quoted(entry.name)));
@@ -31,11 +31,10 @@ class Layout {
   }
   void check() const {
     if (!manifest_) throw Error(Errc::invalid, "missing manifest");
-    if (!rootfs_) throw Error(Errc::invalid, "no rootfs found in layout");
   }
 
  private:
-  bool manifest_ = false, rootfs_ = false;
+  bool manifest_ = false;
 };
 
 std::string link_target_in_rootfs(const Entry& entry) {
@@ -138,8 +137,7 @@ AciPlace place_in_aci(const Entry& entry) {
     if (entry.type != Entry::Type::regular) throw Error(Errc::invalid, "manifest is not a regular file");
     return {AciPlace::Part::manifest, ""};
   }
-  if (!is_within(path, kRootfs) || path.empty())
-    throw Error(Errc::invalid, cat("unrecognized file path in layout: ", quoted(entry.name)));
+  if (!is_within(path, kRootfs) || path.empty()) return {AciPlace::Part::other, ""};
   if (path.size() > kRootfs.size()) return {AciPlace::Part::rootfs, path.substr(kRootfs.size() + 1)};
   if (!is_directory) throw Error(Errc::invalid, "rootfs is not a directory");
   return {AciPlace::Part::rootfs, ""};
@@ -189,7 +187,8 @@ Reply extract_aci(int file, const Limits& limits, Staging& to) {
     if (place.part == AciPlace::Part::top) continue;
     const std::string path = clean_name(entry.name);
     if (entry.type == Entry::Type::hard_link)
-      writer.link(path, cat(kRootfs, "/", link_target_in_rootfs(entry)));
+      writer.link(path, place.part == AciPlace::Part::rootfs ? cat(kRootfs, "/", link_target_in_rootfs(entry))
+                                                             : clean_link_target(entry.target));
     else
       writer.write(path, entry, tar);
   }

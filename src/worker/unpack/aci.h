@@ -11,21 +11,21 @@
 
 namespace rkt::unpack {
 
-/// Where an entry of an ACI belongs. Everything but these is refused, with the reference's text.
+/// Where an entry of an ACI belongs. What lies beside the two is no part of the image, as for the reference.
 struct AciPlace {
-  enum class Part { top, manifest, rootfs };
+  enum class Part { top, manifest, rootfs, other };
   Part part = Part::top;
   std::string path;  ///< rootfs: below it; "" is rootfs itself
 };
 AciPlace place_in_aci(const Entry& entry);
 
-/// Digest, compression and size of the tar; its manifest. Checks the layout; writes nothing.
+/// Digest, compression and size of the tar; its manifest. Checks that there is one; writes nothing.
 Reply scan_aci(int file, const Limits& limits, std::string& manifest);
 
 /// Renders `request.archives` (files in the same order, top image first) into `root`.
 Reply unpack_acis(const Request& request, const std::vector<int>& files, Staging& root);
 
-/// Manifest and rootfs as they are in the archive.
+/// Everything as it is in the archive.
 Reply extract_aci(int file, const Limits& limits, Staging& to);
 
 /// The plain tar, written to `out`.

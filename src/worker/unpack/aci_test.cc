@@ -42,15 +42,17 @@ TEST(ScanAci, GivesDigestSizeCompressionAndManifest) {
 
 TEST(ScanAci, RefusesArchivesThatAreNoAci) {
   EXPECT_EQ(scan_error({dir("rootfs")}), "missing manifest");
-  EXPECT_EQ(scan_error({file("manifest", "{}")}), "no rootfs found in layout");
   EXPECT_EQ(scan_error({file("manifest", "{}"), file("rootfs", "")}), "rootfs is not a directory");
   EXPECT_EQ(scan_error({dir("manifest"), dir("rootfs")}), "manifest is not a regular file");
   EXPECT_EQ(scan_error({file("manifest", "{}"), file("manifest", "{}"), dir("rootfs")}),
             "duplicate file entry in archive: \"manifest\"");
-  EXPECT_EQ(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfsx", "")}),
-            "unrecognized file path in layout: \"rootfsx\"");
   EXPECT_THAT(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfs/../../x", "")}), HasSubstr("\"..\""));
   EXPECT_THAT(scan_error({file("/manifest", "{}"), dir("rootfs")}), HasSubstr("absolute"));
+}
+
+TEST(ScanAci, TakesWhatTheReferenceTakes) {
+  EXPECT_EQ(scan_error({file("manifest", "{}")}), "no error");
+  EXPECT_EQ(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfsx", ""), file("README", "x")}), "no error");
 }
 
 TEST(ScanAci, TakesDottedNamesAndTheTopDirectory) {
@@ -102,6 +104,15 @@ TEST_P(RenderAcis, UpperFilesWinAndLowerOnesFillIn) {
   EXPECT_EQ(text("a"), "upper");
   EXPECT_EQ(text("b"), "lower");
   EXPECT_FALSE(tree.exists("manifest"));
+}
+
+TEST_P(RenderAcis, WhatLiesBesideRootfsIsNoPartOfTheTree) {
+  ASSERT_EQ(
+      render({{{file("README", "x"), hard_link("COPYING", "README"), file("rootfsx/b", "x"), file("rootfs/a", "x")}}}),
+      "no error");
+  EXPECT_EQ(text("a"), "x");
+  EXPECT_FALSE(tree.exists("README"));
+  EXPECT_FALSE(tree.exists("b"));
 }
 
 TEST_P(RenderAcis, TheLastDuplicateWinsWhole) {
@@ -156,13 +167,18 @@ TEST_P(RenderAcis, LimitsHold) {
 
 TEST(ExtractAci, WritesManifestAndRootfsAndRefusesChildrenOfLinks) {
   const TempDir to;
-  const UniqueFd good = file_of(
-      tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", "x"), hard_link("rootfs/b", "rootfs/a")}));
+  const UniqueFd good =
+      file_of(tar_of({file("manifest", "{}"), dir("rootfs"), file("rootfs/a", "x", 0755),
+                      hard_link("rootfs/b", "rootfs/a"), file("README", "r"), hard_link("COPYING", "README")}));
   DirectoryTree tree(to.dir().clone(), false);
   Staging staging(tree, Staging::Kind::plain, Below());
   extract_aci(good.get(), {}, staging);
   EXPECT_EQ(read_file(to.dir(), "manifest"), "{}");
   EXPECT_EQ(read_file(to.dir(), "rootfs/b"), "x");
+  struct stat st{};
+  EXPECT_EQ(::fstatat(to.dir().get(), "rootfs/a", &st, 0), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0755U) << "not the mode of the link's entry";
+  EXPECT_EQ(read_file(to.dir(), "COPYING"), "r");
   const TempDir other;
   const UniqueFd bad =
       file_of(tar_of({file("manifest", "{}"), dir("rootfs"), symlink("rootfs/l", "/tmp"), file("rootfs/l/x", "")}));

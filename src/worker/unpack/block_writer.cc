@@ -8,24 +8,16 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "sys/write_at.h"
 
 namespace rkt::unpack {
 namespace {
 
 using erofs::kBlock;
 
+constexpr std::string_view kWriting = "write the tree";
 constexpr std::size_t kWriteSize = std::size_t{512} << 10;
 constexpr std::array<std::uint8_t, kBlock> kZeros{};
-
-void write_at(int file, std::span<const std::uint8_t> bytes, std::uint64_t at) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error::from_errno("write the tree");
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-    at += static_cast<std::uint64_t>(n);
-  }
-}
 
 void read_at(int file, std::span<std::uint8_t> into, std::uint64_t at) {
   while (!into.empty()) {
@@ -44,7 +36,7 @@ BlockWriter::BlockWriter(int file) : file_(file), buffer_(kWriteSize) {}
 void BlockWriter::flush() {
   const auto bytes = std::span<const std::uint8_t>(buffer_).first(used_);
   digest_.blocks(bytes);
-  write_at(file_, bytes, written_);
+  write_at(file_, bytes, written_, kWriting);
   written_ += used_;
   used_ = 0;
 }
@@ -80,14 +72,14 @@ std::uint32_t BlockWriter::block() const {
 std::string BlockWriter::finish(std::span<const std::uint8_t> first_block) {
   pad();
   flush();
-  write_at(file_, first_block, 0);
+  write_at(file_, first_block, 0, kWriting);
   return digest_.finish(first_block);
 }
 
 void Spool::append(std::span<const std::uint8_t> bytes) {
   tail_.insert(tail_.end(), bytes.begin(), bytes.end());
   if (tail_.size() < kInMemory) return;
-  write_at(scratch_, tail_, spilled_);
+  write_at(scratch_, tail_, spilled_, kWriting);
   spilled_ += tail_.size();
   tail_.clear();
 }
@@ -112,7 +104,7 @@ void Spool::read(std::uint64_t at, std::span<std::uint8_t> into) const {
 void Spool::change(std::uint64_t at, std::span<const std::uint8_t> bytes) {
   if (at < spilled_) {
     const auto there = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), spilled_ - at));
-    write_at(scratch_, bytes.first(there), at);
+    write_at(scratch_, bytes.first(there), at, kWriting);
     bytes = bytes.subspan(there);
     at += there;
   }

@@ -12,21 +12,12 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/rootless.h"
+#include "sys/write_at.h"
 #include "worker/unpack/below.h"
 #include "worker/unpack/names.h"
 
 namespace rkt::unpack {
 namespace {
-
-void pwrite_full(int fd, std::span<const std::uint8_t> bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw Error::from_errno("write");
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
-  }
-}
 
 mode_t node_type(Entry::Type type) {
   if (type == Entry::Type::char_device) return S_IFCHR;
@@ -68,7 +59,7 @@ class DirectoryTree::File final : public NewFile {
       : fd_(std::move(fd)), attributes_(std::move(attributes)), in_set_gid_(in_set_gid), keep_owner_(keep_owner) {}
 
   void write(std::span<const std::uint8_t> bytes, std::uint64_t offset) override {
-    pwrite_full(fd_.get(), bytes, offset);
+    write_at(fd_.get(), bytes, offset, "write");
     end_ = offset + bytes.size();
   }
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/fd_path.h"
 #include "sys/rootless.h"
 
 namespace rkt::unpack {
@@ -28,11 +29,7 @@ UniqueFd clone_tree(int dir) {
 // The same directory as this mount namespace sees it: rkt may have opened it before it went into one of its own, and
 // mounts of another namespace cannot be copied.
 UniqueFd reopened(int dir) {
-  const std::string link = cat("/proc/self/fd/", dir);
-  std::string path(PATH_MAX, '\0');
-  const ssize_t n = ::readlink(link.c_str(), path.data(), path.size());
-  if (n < 0) throw Error::from_errno("find a directory to unpack into");
-  path.resize(static_cast<std::size_t>(n));
+  const std::string path = path_of_fd(dir, "find a directory to unpack into");
   UniqueFd again(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat wanted{}, found{};
   if (!again || ::fstat(dir, &wanted) < 0 || ::fstat(again.get(), &found) < 0)

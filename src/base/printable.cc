@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "base/escapes.h"
+#include "base/strings.h"
+
 namespace rkt {
 namespace {
 
@@ -29,10 +32,14 @@ Decoded decode(std::string_view s) noexcept {
   return {.code = code, .length = length, .valid = true};
 }
 
+// What a terminal does rather than shows: control characters, and marks that reorder what follows.
+bool commands(std::uint32_t c) noexcept {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 bool is_hostile(std::uint32_t c) noexcept {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-         (c >= 0xe0000 && c < 0xe1000);
+  return commands(c) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c < 0xe1000);
 }
 
 }  // namespace
@@ -44,6 +51,20 @@ std::string printable(std::string_view text, std::size_t limit) {
     const std::string_view piece = d.valid && !is_hostile(d.code) ? text.substr(0, d.length) : "?";
     if (out.size() + piece.size() > limit) break;
     out.append(piece);
+    text.remove_prefix(d.length);
+  }
+  return out;
+}
+
+std::string visible(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Decoded d = decode(text);
+    const std::string_view piece = text.substr(0, d.length);
+    if (d.valid && (d.code == '\t' || !commands(d.code)))
+      out.append(piece);
+    else
+      for (const char byte : piece) out += cat("\\x", hex_of({&byte, 1}));
     text.remove_prefix(d.length);
   }
   return out;

@@ -12,4 +12,8 @@ namespace rkt {
 /// does every byte that is not UTF-8. Cut before the character that would pass `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = std::string_view::npos);
 
+/// The text itself, for reading: control characters but tabs, marks that reorder what is shown, and bytes that are not
+/// UTF-8 as \xNN for each byte. Everything else, also what is merely invisible, stays.
+std::string visible(std::string_view text);
+
 }  // namespace rkt

@@ -29,5 +29,19 @@ TEST(Printable, CutsBetweenCharacters) {
   EXPECT_EQ(printable("aü", 3), "aü");
 }
 
+TEST(Visible, ShowsWhatATerminalWouldDo) {
+  EXPECT_EQ(visible("a\tb\x1b[2J\r\x7f\xc2\x9b"
+                    "31m\xff\xe2\x80\xae"
+                    "ü"),
+            "a\tb\\x1b[2J\\x0d\\x7f\\xc2\\x9b31m\\xff\\xe2\\x80\\xaeü");
+}
+
+TEST(Visible, KeepsWhatTextConsistsOf) {
+  EXPECT_EQ(visible("a\xe2\x80\x8c"
+                    "b\xe2\x80\x8d"),
+            "a\xe2\x80\x8c"
+            "b\xe2\x80\x8d");
+}
+
 }  // namespace
 }  // namespace rkt

@@ -2,6 +2,8 @@
 #include "cli/app_flags.h"
 
 #include <algorithm>
+#include <cctype>
+#include <climits>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -231,6 +233,24 @@ std::vector<Flag> pod_flags() {
   return out;
 }
 
+// Here rather than in stage1, which is asked when the pod is there: a prepared one stays prepared.
+void check_ipc(const std::string& value) {
+  if (!value.empty() && value != "auto" && value != "private" && value != "parent")
+    throw Error(Errc::usage, cat("unknown value for --ipc parameter: ", value));
+}
+
+// What the kernel takes, and what is one word of a hosts file.
+void check_hostname(const std::string& value) {
+  const auto fits = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
+  };
+  if (value.size() > HOST_NAME_MAX || !std::ranges::all_of(value, fits) || value.starts_with('-') ||
+      value.starts_with('.'))
+    throw Error(
+        Errc::usage,
+        "a host name has at most 64 letters, digits, \"-\", \"_\" and \".\", and does not begin with \"-\" or \".\"");
+}
+
 std::vector<Flag> network_flags() {
   Flag net =
       list("net", "configure the pod's networking; optional list of networks with arguments: NAME[:ARG=VALUE,…]");
@@ -245,10 +265,10 @@ std::vector<Flag> network_flags() {
           list("dns-opt", "DNS options to write in /etc/resolv.conf"),
           text("dns-domain", "", "DNS domain to write in /etc/resolv.conf"),
           list("hosts-entry", "entries to add to /etc/hosts: IP=NAME; or \"host\""),
-          text("hostname", "", "pod's hostname; empty: rkt-UUID"),
+          checked(text("hostname", "", "pod's hostname; empty: rkt-UUID"), check_hostname),
           toggle("interactive", false, "run pod interactively; one app only"),
           toggle("mds-register", false, "register the pod with the metadata service"),
-          text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent")};
+          checked(text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent"), check_ipc)};
 }
 
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text) {

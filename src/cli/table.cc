@@ -52,7 +52,7 @@ std::string table(const std::vector<Row>& rows) {
   return out;
 }
 
-std::string absolute_time(TimePoint t) {
+std::string absolute_time(TimePoint t, std::size_t digits) {
   const auto ns = t.time_since_epoch().count();
   if (ns == 0) return "0001-01-01 00:00:00 +0000 UTC";
   const time_t seconds = static_cast<time_t>(ns / 1'000'000'000);
@@ -61,7 +61,7 @@ std::string absolute_time(TimePoint t) {
   char date[32], zone[32];
   if (::strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local) == 0) return "";
   if (::strftime(zone, sizeof zone, " %z %Z", &local) == 0) return "";
-  std::string fraction = cat(1000 + ns / 1'000'000 % 1000).substr(1);
+  std::string fraction = cat(1'000'000'000 + ns % 1'000'000'000).substr(1, digits);
   while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
   return cat(date, fraction.empty() ? "" : ".", fraction, zone);
 }

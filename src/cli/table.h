@@ -14,7 +14,8 @@ using Row = std::vector<std::string>;
 std::string table(const std::vector<Row>& rows);
 
 using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
-std::string absolute_time(TimePoint t);  ///< 2006-01-02 15:04:05.999 -0700 MST, local zone; epoch 0 = unset
+/// 2006-01-02 15:04:05.999 -0700 MST, local zone; epoch 0 = unset. `digits`: of the second's fraction, at most.
+std::string absolute_time(TimePoint t, std::size_t digits = 3);
 std::string relative_time(TimePoint t, TimePoint now);  ///< "2 minutes ago"
 std::string short_size(std::uint64_t bytes);            ///< 1.5MiB
 /// "1.5GiB", "10G" (binary, too), "4096"; throws Errc::usage: bad size "x".

@@ -35,6 +35,8 @@ TEST(Times, AbsoluteTimesDropTrailingZeros) {
   ::tzset();
   EXPECT_EQ(absolute_time(TimePoint(nanoseconds(1'500'000'000'450'000'000))), "2017-07-14 02:40:00.45 +0000 UTC");
   EXPECT_EQ(absolute_time(TimePoint(seconds(1'500'000'000))), "2017-07-14 02:40:00 +0000 UTC");
+  EXPECT_EQ(absolute_time(TimePoint(nanoseconds(1'500'000'000'000'012'340)), 9),
+            "2017-07-14 02:40:00.00001234 +0000 UTC");
   EXPECT_EQ(absolute_time(TimePoint{}), "0001-01-01 00:00:00 +0000 UTC");
 }
 

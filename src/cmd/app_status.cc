@@ -12,6 +12,8 @@
 namespace rkt::cmd {
 namespace {
 
+constexpr std::size_t kDigits = 9;  // of a second, here only
+
 std::string pairs_text(std::string_view name, const appc::StringPairs& pairs) {
   if (pairs.empty()) return "";
   std::vector<std::string> items;
@@ -33,9 +35,9 @@ std::string mounts_text(const appc::PodManifest& m, const appc::RuntimeApp& app)
 std::string app_text(const pod::Pod& pod, const appc::PodManifest& m, const appc::RuntimeApp& app) {
   const pod::AppState s = pod::look_at_app(pod, app.name.str(), pod::is_mutable(m));
   std::string out = cat("name=", app.name.str(), "\nstate=", s.state, "\nimage_id=", app.image_id.str(), "\n");
-  if (s.created) out += cat("created_at=", cli::absolute_time(*s.created), "\n");
-  if (s.started) out += cat("started_at=", cli::absolute_time(*s.started), "\n");
-  if (s.finished) out += cat("finished_at=", cli::absolute_time(*s.finished), "\n");
+  if (s.created) out += cat("created_at=", cli::absolute_time(*s.created, kDigits), "\n");
+  if (s.started) out += cat("started_at=", cli::absolute_time(*s.started, kDigits), "\n");
+  if (s.finished) out += cat("finished_at=", cli::absolute_time(*s.finished, kDigits), "\n");
   if (s.exit_code) out += cat("exit_code=", *s.exit_code, "\n");
   out += mounts_text(m, app);
   if (!app.app) return out;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/image_use.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -23,12 +25,14 @@ void add_pod(const pod::Pod& pod, ImageUse& use) {
   }
 }
 
-// A pod names its stage1 only by the tree.
-void add_images_of_trees(const store::Store& store, ImageUse& use) {
+// A pod names its stage1 only by the tree, and `enter` its debug image.
+void add_images_of_trees(const store::Store& store, const std::vector<std::string>& held, ImageUse& use) {
   const std::set<std::string> trees(use.trees.begin(), use.trees.end());
   for (const auto& image : store.images()) {
     try {
-      const bool used = use.referenced.contains(image.key) || trees.contains(tree::tree_id(store, image));
+      const std::string tree = tree::tree_id(store, image);
+      if (std::ranges::find(held, tree) != held.end()) use.running.insert(image.key);
+      const bool used = use.referenced.contains(image.key) || trees.contains(tree);
       if (!used) continue;
       use.referenced.insert(image.key);
       if (image.kind != store::ImageKind::aci) continue;
@@ -53,7 +57,9 @@ ImageUse images_in_use(cli::Env& env, const store::Store& store) {
       env.err(cat("cannot get stage1 treestoreID for pod ", quoted(id.str()), ": ", e.brief()));
     }
   }
-  add_images_of_trees(store, use);
+  const auto held = tree::held(store);
+  use.trees.insert(use.trees.end(), held.begin(), held.end());
+  add_images_of_trees(store, held, use);
   return use;
 }
 

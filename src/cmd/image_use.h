@@ -12,9 +12,10 @@
 namespace rkt::cmd {
 
 struct ImageUse {
-  std::vector<std::string> trees;    ///< of every pod that is not garbage
-  std::set<std::string> running;     ///< store keys: images of apps of running pods
-  std::set<std::string> referenced;  ///< of every pod that is not garbage: apps, stage1, and what those depend on
+  std::vector<std::string> trees;  ///< of every pod that is not garbage, and of `enter --debug-image`
+  std::set<std::string> running;   ///< store keys: images of apps of running pods, and of `enter --debug-image`
+  std::set<std::string>
+      referenced;  ///< of every pod that is not garbage: apps, stage1; debug images; and what all depend on
 };
 
 /// Under the exclusive prepare lock. Pods that cannot be read are reported; what they are known to use stays.

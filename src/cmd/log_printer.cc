@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/pty.h"
 
 namespace rkt::cmd {
 namespace {
@@ -14,6 +16,12 @@ namespace {
 constexpr std::size_t kMaxPending = std::size_t{64} << 10;
 
 }  // namespace
+
+LogPrinter::LogPrinter(cli::Env& env, Style style)
+    : env_(env),
+      style_(std::move(style)),
+      holding_(style_.tail),
+      escape_{!style_.raw && is_terminal(STDOUT_FILENO), !style_.raw && is_terminal(STDERR_FILENO)} {}
 
 void LogPrinter::add(const pod::PodLogs::Entry& entry) {
   if (holding_) return hold(entry);
@@ -58,7 +66,13 @@ void LogPrinter::print(const Line& part) {
     if (style_.timestamps) pending_ += cat(cri::log_time(part.time), " ");
     if (style_.apps.size() > 1) pending_ += cat(style_.apps[part.app], ": ");
   }
-  pending_ += part.text;
+  std::string_view text = part.text;
+  if (escape_[part.stream - 1]) {
+    if (part.whole && text.ends_with('\r')) text.remove_suffix(1);  // an app with a terminal ends its lines so
+    pending_ += visible(text);
+  } else {
+    pending_ += text;
+  }
   if (part.whole) pending_ += '\n';
   open = part.whole ? std::nullopt : std::optional(part.app);
 }

@@ -19,8 +19,9 @@ class LogPrinter {
     bool timestamps = false;
     std::vector<std::string> apps;      ///< with several, each line begins with its app's
     std::optional<std::uint64_t> tail;  ///< only the last lines of what comes before end_tail()
+    bool raw = false;                   ///< what goes to a terminal, too, as it was written
   };
-  LogPrinter(cli::Env& env, Style style) : env_(env), style_(std::move(style)), holding_(style_.tail) {}
+  LogPrinter(cli::Env& env, Style style);
   void add(const pod::PodLogs::Entry& entry);
   /// Prints what was held back; from here on every line is printed.
   void end_tail();
@@ -42,6 +43,7 @@ class LogPrinter {
   Style style_;
   std::optional<std::uint64_t> holding_;
   std::deque<Line> held_;
+  bool escape_[2];                      // per stream: it is a terminal, which an app gives no orders
   std::optional<std::size_t> open_[2];  // whose line the last bytes of a stream are the beginning of
   int stream_ = 1;                      // of pending_
   std::string pending_;

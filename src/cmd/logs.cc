@@ -80,7 +80,7 @@ int run_logs(cli::Env& env, const cli::Parsed& in) {
   const auto apps = choose_apps(in, pod);
   check_kept(pod);
   pod::PodLogs logs(pod.dir(), apps, request.since);
-  LogPrinter printer(env, {.timestamps = in.on("timestamps"), .apps = apps, .tail = request.tail});
+  LogPrinter printer(env, {.timestamps = in.on("timestamps"), .apps = apps, .tail = request.tail, .raw = in.on("raw")});
   const pod::Watch watch;
   for (;;) {
     if (request.follow) logs.watch(watch);
@@ -101,7 +101,7 @@ int run_logs(cli::Env& env, const cli::Parsed& in) {
 
 const cli::Command logs{
     .name = "logs",
-    .args = "[--follow] [--since=TIME] [--until=TIME] [--tail=N] [--timestamps] UUID [APP]",
+    .args = "[--follow] [--since=TIME] [--until=TIME] [--tail=N] [--timestamps] [--raw] UUID [APP]",
     .brief = "Print what the apps of a pod wrote",
     .description =
         "What an app wrote on its standard output goes to standard output, the rest to standard error; with several "
@@ -109,7 +109,8 @@ const cli::Command logs{
     .flags = {cli::lettered('f', cli::toggle("follow", false, "go on until the pod has ended")),
               cli::text("since", "", "leave out what is older"), cli::text("until", "", "leave out what is younger"),
               cli::text("tail", "all", "only that many lines from the end"),
-              cli::toggle("timestamps", false, "the time before each line")},
+              cli::toggle("timestamps", false, "the time before each line"),
+              cli::toggle("raw", false, "let the terminal have control characters of apps")},
     .run = run_logs};
 
 }  // namespace rkt::cmd

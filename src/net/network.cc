@@ -27,8 +27,7 @@ class Builder {
   explicit Builder(const Request& request) : request_(request), path_(plugin_path(request.local_config)) {}
 
   Setup run() {
-    if (known_ids() != Ids::all && !request_.networks.none())
-      throw Error(Errc::denied, "networks of pods take root of the host").hint("use --net=none or --net=host");
+    if (known_ids() != Ids::all && !request_.networks.none()) return run_for_user();
     std::vector<Network> networks;
     if (!request_.networks.none())
       networks = in_context([] { return "error loading network definitions"; },
@@ -46,13 +45,33 @@ class Builder {
       in_context([&] { return cat("error adding network ", quoted(n.config.name)); },
                  [&] { add(n, i == forwards ? request_.ports : std::vector<PortForward>()); });
     }
-    AtomicFile info(request_.pod, "net-info.json", 0644);
-    write_all(info.fd(), setup_.infos.empty() ? "null" : cni::write_net_info(setup_.infos), "net-info.json");
-    info.commit(AtomicFile::Sync::no);
+    write_info();
     return std::move(setup_);
   }
 
  private:
+  Setup run_for_user() {
+    const auto& wanted = request_.networks.networks;
+    if (wanted.size() != 1 || wanted.front().name != "default" || !wanted.front().args.empty())
+      throw Error(Errc::denied, "networks of pods but \"default\" take root of the host")
+          .hint("use --net=default, --net=none or --net=host");
+    if (!request_.ports.empty())
+      throw Error(Errc::denied, "--port takes root of the host").hint("use --net=host, where apps listen themselves");
+    setup_.netns = make_pinned_netns(request_.pod, -1).fd;
+    setup_.user = UserNetwork::start(setup_.netns.get());
+    setup_.dns = cni::Result::Dns{.nameservers = {kUserNameServer}, .search = {}, .options = {}, .domain = {}};
+    setup_.dns_network = "default";
+    setup_.infos.push_back(user_network_info());
+    write_info();
+    return std::move(setup_);
+  }
+
+  void write_info() const {
+    AtomicFile info(request_.pod, "net-info.json", 0644);
+    write_all(info.fd(), setup_.infos.empty() ? "null" : cni::write_net_info(setup_.infos), "net-info.json");
+    info.commit(AtomicFile::Sync::no);
+  }
+
   static std::size_t forwarding(const std::vector<Network>& networks) {
     std::vector<bool> masquerades;
     for (const auto& n : networks) masquerades.push_back(n.config.ip_masq);

@@ -5,11 +5,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "schema/appc/environment.h"
+#include "schema/appc/image_manifest.h"
 #include "stage0/call.h"
 #include "stage0/leader.h"
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
 #include "stage0/users.h"
+#include "sys/file.h"
+#include "sys/lock.h"
 #include "sys/mount.h"
 #include "sys/userns.h"
 
@@ -27,20 +31,44 @@ UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
   }
 }
 
+struct DebugRoot {
+  UniqueFd mount;
+  KeyLock use;  // lives as long as who enters: no image gc takes the files away
+};
+
 // Rendered and mounted for this one command; where the app's users are private the files are theirs.
-UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd& pod,
-                          const store::ImageRecord& image) {
+DebugRoot mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd& pod,
+                           const store::ImageRecord& image) {
   if (!stage1.takes("debug-root")) throw Error(Errc::unsupported, "the pod's stage1 cannot be entered with an image");
   const KeyLock trees = store::prepare_lock(store.data_path(), LockMode::shared);
   store.touch(image, std::chrono::system_clock::now());
   const auto users = find_range(pod);
   const UniqueFd user_namespace = users ? make_user_namespace(*users) : UniqueFd();
   const auto tree = tree::render(store, image);
+  KeyLock use = tree::hold(store, tree.id);
   std::optional<PrivateMounts> mounts;
   if (tree.has_files()) mounts.emplace();
   tree::mount_files(tree);
-  return tree::mount_with_places(tree, {"dev/", "proc/", "sys/", "tmp/", "rkt/app/", "etc/hosts", "etc/resolv.conf"},
-                                 users ? user_namespace.get() : -1);
+  static const std::vector<std::string> kPlaces = {"dev/",     "proc/",     "sys/",           "tmp/",
+                                                   "rkt/app/", "etc/hosts", "etc/resolv.conf"};
+  return {.mount = tree::mount_with_places(tree, kPlaces, users ? user_namespace.get() : -1), .use = std::move(use)};
+}
+
+// The image's own, as if it were an app: the app's names programs, libraries and secrets that are no business of tools.
+std::vector<std::string> debug_environment(const store::ImageRecord& image, const std::string& app) {
+  const auto manifest = appc::parse_image_manifest(image.manifest);
+  auto out = appc::compose_environment(manifest.app ? manifest.app->environment : std::vector<appc::EnvVar>{});
+  std::erase_if(out, [](const appc::EnvVar& v) { return v.name == "AC_APP_NAME" || v.name == "TERM"; });
+  out.push_back({"AC_APP_NAME", app});
+  out.push_back({"TERM", env("TERM").value_or("vt100")});
+  return appc::as_strings(out);
+}
+
+void add_debug_root(Program& program, const DebugRoot& root, const EnterRequest& request) {
+  program.argv.push_back(cat("--debug-root=", root.mount.get()));
+  for (const auto& v : debug_environment(*request.debug_image, request.app))
+    program.argv.push_back(cat("--debug-environment=", v));
+  program.passed_fds = {root.mount.get(), root.use.fd()};
 }
 
 }  // namespace
@@ -55,7 +83,7 @@ UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd
              [&] {
                const Stage1 stage1 = Stage1::of(pod.dir());
                const std::string& entrypoint = stage1.entrypoint("enter");
-               UniqueFd debug_root;
+               std::optional<DebugRoot> debug_root;
                if (request.debug_image) debug_root = mount_debug_root(store, stage1, pod.dir(), *request.debug_image);
                const PodTree tree = open_stage1_tree(store, pod);
                const std::string path = pod.path(pods);
@@ -64,8 +92,7 @@ UniqueFd mount_debug_root(store::Store& store, const Stage1& stage1, const DirFd
                program.exe = unwritable(tree.tree, entrypoint);
                program.argv.push_back(cat("--pid=", pid));
                program.argv.push_back(cat("--appname=", request.app));
-               if (debug_root) program.argv.push_back(cat("--debug-root=", debug_root.get()));
-               program.passed_fd = debug_root.get();
+               if (debug_root) add_debug_root(program, *debug_root, request);
                program.argv.emplace_back("--");
                program.argv.insert(program.argv.end(), request.command.begin(), request.command.end());
                if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));

@@ -78,7 +78,7 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
   ::signal(SIGPIPE, SIG_DFL);  // main ignores it
   if (::close_range(3 + static_cast<unsigned>(program.listen_fds), ~0U, CLOSE_RANGE_CLOEXEC) < 0)
     throw Error::from_errno("close descriptors");
-  if (program.passed_fd >= 0) keep_across_exec(program.passed_fd);
+  for (const int fd : program.passed_fds) keep_across_exec(fd);
   if (program.exe) {
     ::execveat(program.exe.get(), "", argv_pointers.data(), env_pointers.data(), AT_EMPTY_PATH);
     // What a script's interpreter would be told to open is closed by then.

@@ -30,8 +30,8 @@ struct Program {
   std::string path;   ///< from program_path()
   std::vector<std::string> argv;
   std::vector<std::string> env;
-  int listen_fds = 0;  ///< descriptors 3 … that cross, too
-  int passed_fd = -1;  ///< crosses as well
+  int listen_fds = 0;           ///< descriptors 3 … that cross, too
+  std::vector<int> passed_fds;  ///< cross as well
 };
 /// Returns only by throwing.
 [[noreturn]] void exec_program(const Program& program);

@@ -133,7 +133,7 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
                   .argv = {cat(root, s.entrypoint.starts_with('/') ? "" : "/", s.entrypoint)},
                   .env = run_environment(environment, pid, pod.lock.fd()),
                   .listen_fds = listen_fds(environment, pid),
-                  .passed_fd = pod.lock.fd()};
+                  .passed_fds = {pod.lock.fd()}};
   program.argv.insert(program.argv.end(), s.call.args.begin(), s.call.args.end());
   log::debug("stage0", cat("Pivoting to filesystem ", root));
   if (::fchdir(inside.get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));

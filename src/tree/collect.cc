@@ -38,7 +38,21 @@ bool is_id(const std::string& name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
 }
 
+constexpr std::string_view kUse = "use-";  // of lock files
+
 }  // namespace
+
+KeyLock hold(const store::Store& store, const std::string& tree_id) {
+  return KeyLock::take(store.locks(), cat(kUse, tree_id), LockMode::shared);
+}
+
+std::vector<std::string> held(const store::Store& store) {
+  std::vector<std::string> out;
+  for (const auto& name : store.locks().names())
+    if (name.starts_with(kUse) && !KeyLock::try_take(store.locks(), name, LockMode::exclusive))
+      out.push_back(name.substr(kUse.size()));
+  return out;
+}
 
 std::vector<std::string> stray_names(const store::Store& store) {
   std::vector<std::string> out;

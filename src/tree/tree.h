@@ -12,6 +12,7 @@
 
 #include "store/store.h"
 #include "sys/dir.h"
+#include "sys/lock.h"
 #include "sys/mount.h"
 
 namespace rkt::tree {
@@ -82,6 +83,12 @@ void copy_directory(const DirFd& from, const DirFd& into);
 /// Removes every tree that is not in `keep` (or below one that is); returns the removed ids. Under the exclusive
 /// prepare lock.
 std::vector<std::string> collect(store::Store& store, const std::vector<std::string>& keep);
+
+/// A tree that a process uses without a pod that names it stays while the lock is held, or a process that inherited
+/// its descriptor lives. Under the shared prepare lock.
+KeyLock hold(const store::Store& store, const std::string& tree_id);
+/// Trees that somebody holds. Under the exclusive prepare lock.
+std::vector<std::string> held(const store::Store& store);
 
 /// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped =
 /// gone.

@@ -109,6 +109,8 @@ RunOptions parse_run(const std::vector<std::string>& args) {
   for (const auto& f : in.flags) {
     if (f.name == "debug") out.debug = on(f);
     if (f.name == "dns-conf-mode") parse_dns_mode(f.value, out);
+    if (f.name == "net" && f.value != "default" && f.value != "host")  // default: also without --net
+      out.ignored.push_back(cat("net=", f.value));
     if ((f.name == "hostname" || f.name == "mds-token") && !f.value.empty()) out.ignored.push_back(f.name);
   }
   out.uuid = only_uuid(in.rest);

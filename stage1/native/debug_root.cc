@@ -17,7 +17,6 @@ namespace rkt::native {
 namespace {
 
 constexpr const char* kAppPlace = "rkt/app";
-constexpr const char* kDebugPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // With everything that hides a part of it: these are mounts of the engine's, which nobody in the pod can replace.
 void take_directory_of(const DirFd& app, const char* name) {
@@ -50,13 +49,6 @@ void take_debug_root(UniqueFd tree) {
   for (const char* path : {"etc/hosts", "etc/resolv.conf"}) take_file_of(app, path);
   DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", "64m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
       .attach(DirFd::open("/tmp").get());
-}
-
-std::vector<std::string> debug_environment(const std::vector<std::string>& app) {
-  std::vector<std::string> out{kDebugPath};
-  for (const auto& v : app)
-    if (!v.starts_with("PATH=") && !v.starts_with("LD_")) out.push_back(v);
-  return out;
 }
 
 }  // namespace rkt::native

@@ -2,9 +2,6 @@
 // Entering with another image's file system (docs/devel/stage1-native.md): tools for an app that has none.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "sys/fd.h"
 
 namespace rkt::native {
@@ -13,8 +10,5 @@ namespace rkt::native {
 /// needs (src/stage0/enter.cc). It becomes "/" of a mount namespace of this process's own, the app's root is at
 /// /rkt/app, its /dev, /proc and /sys are in place as the app has them. Gone with the last process in it.
 void take_debug_root(UniqueFd tree);
-
-/// The app's environment, K=V, without what leads to programs and libraries in its own root.
-std::vector<std::string> debug_environment(const std::vector<std::string>& app);
 
 }  // namespace rkt::native

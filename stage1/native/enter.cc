@@ -167,6 +167,13 @@ int end_like(int status) {
   return 128 + number;
 }
 
+Error failure(const AppFault& fault, const DirFd& root, const std::string& exe) {
+  if (fault.step != AppStep::exec) return Error(Errc::system, fault_text(fault)).exit_with(status_of(fault.step));
+  Error e(Errc::system, diagnose_exec(root, exe, fault.err));
+  if (fault.err == ENOENT) e.hint("name a program that the app has, or bring one with --debug-image");
+  return e.exit_with(status_of(fault.step));
+}
+
 int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std::string> argv) {
   const DirFd root = DirFd::open("/");
   std::string search;
@@ -176,29 +183,33 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   const UniqueFd signals = take_signals();
   Streams streams = make_streams(relay, target.users ? target.users->shift : 0);
   const FaultPage faults(1);
-  const pid_t pid = launch({.argv = argv,
-                            .env = target.plan.env,
-                            .directory = target.plan.directory,
-                            .root = "",
-                            .confinement = target.plan.confinement,
-                            .oom_score = target.plan.oom_score ? &*target.plan.oom_score : nullptr,
-                            .proc = proc.get(),
-                            .entry = target.group.entry(),
-                            .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
-                            .controlling_terminal = streams.terminal,
-                            .new_cgroup_namespace = false,
-                            .user_namespace = target.users.has_value(),
-                            .pid_namespace = target.process.get()},
-                           faults.slot(0));
+  const AppFault& fault = faults.slot(0);
+  const LaunchRequest request{.argv = argv,
+                              .env = target.plan.env,
+                              .directory = target.plan.directory,
+                              .root = "",
+                              .confinement = target.plan.confinement,
+                              .oom_score = target.plan.oom_score ? &*target.plan.oom_score : nullptr,
+                              .proc = proc.get(),
+                              .entry = target.group.entry(),
+                              .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
+                              .controlling_terminal = streams.terminal,
+                              .new_cgroup_namespace = false,
+                              .user_namespace = target.users.has_value(),
+                              .pid_namespace = target.process.get()};
+  pid_t pid = -1;
+  try {
+    pid = launch(request, faults.slot(0));
+  } catch (const Error&) {
+    if (fault.step != AppStep::exec) throw;
+    throw failure(fault, root, argv.front());
+  }
   const auto process = open_pidfd(pid);
   streams = {};
   if (!process) throw Error(Errc::system, "the command cannot be found");
   const int status = end_like(copy_streams(relay, signals.get(), process->get(), pid));
-  const AppFault& fault = faults.slot(0);
   if (fault.step == AppStep::none) return status;
-  const std::string why =
-      fault.step == AppStep::exec ? diagnose_exec(root, argv.front(), fault.err) : fault_text(fault);
-  throw Error(Errc::system, why).exit_with(status_of(fault.step));
+  throw failure(fault, root, argv.front());
 }
 
 }  // namespace
@@ -222,7 +233,7 @@ int enter(const std::vector<std::string>& args) {
   join_namespaces(target.process.get(), kAppNamespaces);
   if (options.debug_root >= 0) {
     take_debug_root(UniqueFd(options.debug_root));
-    target.plan.env = debug_environment(target.plan.env);
+    target.plan.env = options.debug_environment;
   }
   return run_command(target, relay, proc, options.command);
 }

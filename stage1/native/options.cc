@@ -179,6 +179,8 @@ EnterOptions parse_enter(const std::vector<std::string>& args) {
       const auto fd = parse_int<int>(text);
       if (!fd || *fd <= 2) throw words.bad(text);
       out.debug_root = *fd;
+    } else if (words.name() == "debug-environment") {
+      out.debug_environment.push_back(words.value());
     } else {
       words.unknown();
     }

@@ -40,7 +40,8 @@ struct EnterOptions {
   int pid = 0;      ///< of the pod's pid 1, on the host
   std::string app;  ///< "": stage1 itself, which this flavor does not have
   std::vector<std::string> command;
-  int debug_root = -1;  ///< a mount to have as root, see debug_root.h
+  int debug_root = -1;                         ///< a mount to have as root, see debug_root.h
+  std::vector<std::string> debug_environment;  ///< then the command's, K=V
 };
 EnterOptions parse_enter(const std::vector<std::string>& args);
 

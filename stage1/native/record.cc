@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/record.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,24 @@
 #include "sys/file.h"
 
 namespace rkt::native {
+namespace {
+
+std::string reserved(const std::string& app) { return app + ".reserved"; }
+
+// Into the block that the file has already. False: there is no such file, or it cannot be written after all.
+bool fill_reserved(const DirFd& dir, const std::string& app, std::string_view text) {
+  const std::string name = reserved(app);
+  const UniqueFd fd(::openat(dir.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return false;
+  const auto size = static_cast<ssize_t>(text.size());
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) == size && ::ftruncate(fd.get(), size) == 0 &&
+      ::renameat(dir.get(), name.c_str(), dir.get(), app.c_str()) == 0)
+    return true;
+  dir.unlink(name);
+  return false;
+}
+
+}  // namespace
 
 void replace_file(const DirFd& dir, const std::string& name, std::string_view text) {
   AtomicFile file(dir, name, 0644);
@@ -30,6 +49,8 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
 
 void Record::started(const AppPlan& app, int pid) {
   state_.apps.push_back({.name = app.name, .pid = pid, .no_new_privs = app.confinement.no_new_privs});
+  attempt(cat("room for the status of app ", quoted(app.name)),
+          [&] { write_file(stage1_.sub("rkt/status"), reserved(app.name), "000\n", 0644); });
   if (ready_) publish();
 }
 
@@ -40,8 +61,11 @@ void Record::oom_killed(const std::string& app, std::uint64_t processes) {
 }
 
 void Record::ended(const std::string& app, int status) {
-  attempt(cat("the status of app ", quoted(app)),
-          [&] { replace_file(stage1_.sub("rkt/status"), app, cat(status, "\n")); });
+  attempt(cat("the status of app ", quoted(app)), [&] {
+    const DirFd dir = stage1_.sub("rkt/status");
+    const std::string text = cat(status, "\n");
+    if (!fill_reserved(dir, app, text)) replace_file(dir, app, text);
+  });
   const bool ran = std::erase_if(state_.apps, [&](const PodState::App& a) { return a.name == app; }) > 0;
   if (ready_ && ran && !state_.apps.empty()) publish();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the outer process writes down about a running pod: each app's status (contract), what `enter` needs, and that
-// the pod is ready. A full disk must not keep a pod from running or ending: what could not be written is said.
+// the pod is ready. A full disk must not keep a pod from running or ending: what could not be written is said. The room
+// for an app's status is taken when it starts (rkt/status/APP.reserved).
 #pragma once
 
 #include <functional>

@@ -223,6 +223,7 @@ class PodRun {
   // that a pod's process should hold.
   void give_up() {
     relay_.give_up();
+    network_.user.forget();
     lock_.reset();
     cgroups_.reset();
     pod_.dir = DirFd();

@@ -11,15 +11,24 @@
 #include "stage1/native/running.h"
 
 namespace rkt::native {
+namespace {
+
+void send(const UniqueFd& process, int signal, const Uuid& pod) {
+  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) < 0 && errno != ESRCH)
+    throw Error::from_errno(cat("signal pod ", pod.str()));
+}
+
+}  // namespace
 
 int stop(const std::vector<std::string>& args) {
   const StopOptions options = parse_stop(args);
   const DirFd dir = DirFd::open(".");
   const RunningPod pod = RunningPod::find(dir, read_init_pid(dir));
-  const int target = options.force ? pod.init.get() : pod.outer.get();
-  const int signal = options.force ? SIGKILL : SIGTERM;
-  if (::syscall(SYS_pidfd_send_signal, target, signal, nullptr, 0) < 0 && errno != ESRCH)
-    throw Error::from_errno(cat("signal pod ", options.uuid.str()));
+  if (options.force)
+    send(pod.init, SIGKILL, options.uuid);
+  else
+    send(pod.outer, SIGTERM, options.uuid);
+  send(pod.outer, SIGCONT, options.uuid);  // one that somebody has stopped would end no pod
   return 0;
 }
 

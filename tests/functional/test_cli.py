@@ -105,6 +105,8 @@ def test_empty_listings(rkt):
     (["fetch", "sha512-00"], "discovery failed"),
     (["fetch", "/no/such.aci"], "no such file or directory"),
     (["fetch", "x.aci?y"], ""),
+    (["run", "--hostname=a b", "i"], "a host name has at most 64 letters"),
+    (["run", "--hostname=" + "a" * 65, "i"], "a host name has at most 64 letters"),
     (["run", "--stage1-path=/a", "--stage1-name=b", "i"], "mutually exclusive"),
 ])
 def test_bad_input_is_named(rkt, args, text):

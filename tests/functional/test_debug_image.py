@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """rkt enter --debug-image: tools of another image in an app that has none."""
+import subprocess
+
 import pytest
 
 from rktlib import Machine, entry, wait_until
@@ -12,11 +14,24 @@ def distroless(rkt, **fields):
     with open("/bin/busybox", "rb") as f:
         program = f.read()
     rkt.image("example.com/distroless", entries=[entry("rootfs"), entry("rootfs/sleep", program, mode=0o755)], exec=["/sleep", "1000"], **fields)
-    rkt.image("example.com/tools", exec=["/bin/sh"], extra=[entry("rootfs/etc/hosts", "the image's\n"), entry("rootfs/bin/tool", "#!/bin/sh\necho tool\n", mode=0o755)])
+    rkt.image("example.com/tools", exec=["/bin/sh"], environment=[{"name": "PATH", "value": "/bin"}, {"name": "HOME", "value": "/tools"}], extra=[entry("rootfs/etc/hosts", "the image's\n"), entry("rootfs/bin/tool", "#!/bin/sh\necho tool\n", mode=0o755)])
 
 
 def enter(rkt, uuid, command, *flags, code=0):
     return rkt("enter", *flags, "--debug-image=example.com/tools", uuid, "/bin/sh", "-c", command, code=code)
+
+
+def test_an_image_that_somebody_looks_with_is_not_collected(rkt):
+    distroless(rkt)
+    _, uuid = rkt.start_pod("example.com/distroless")
+    p = rkt.start("enter", "--debug-image=example.com/tools", uuid, "/bin/sh", "-c", "echo in; read x; tool", stdin=subprocess.PIPE)
+    assert p.stdout.readline() == b"in\n"
+    rkt("image", "gc", "--grace-period=0s", code=0)
+    assert "example.com/tools" in rkt("image", "list", code=0).out
+    rkt("image", "rm", "example.com/tools", code=0)
+    assert "treestore" not in rkt("image", "gc", "--unused", code=0).err, "what it runs on stays without an image"
+    assert p.communicate(b"\n", timeout=20)[0] == b"tool\n" and p.returncode == 0
+    assert "removed treestore" in rkt("image", "gc", "--unused", code=0).err
 
 
 @pytest.mark.parametrize("form", [[], ["--private-users"], ["--no-overlay"]], ids=["plain", "users", "copies"])
@@ -26,8 +41,8 @@ def test_a_distroless_app_is_looked_at_with_another_images_tools(rkt, tmp_path, 
     _, uuid = rkt.start_pod(*form, "--volume=v,kind=host,source=" + str(tmp_path / "volume"), "example.com/distroless", "--mount=volume=v,target=/v", "--environment=FROM=app")
     before = Machine.look()
     assert rkt("enter", uuid, "/bin/sh").code == 203
-    out = enter(rkt, uuid, "tool; echo $FROM $AC_APP_NAME; ls /rkt/app; id -u; hostname; cat /etc/hosts | grep -c image; stat -c %u /bin/busybox").out.split("\n")
-    assert out[:2] == ["tool", "app distroless"] and {"sleep", "v", "proc"} <= set(out[2:-5]) and out[-5:] == ["0", f"rkt-{uuid}", "0", "0", ""]
+    out = enter(rkt, uuid, "tool; echo $FROM$LD_LIBRARY_PATH $AC_APP_NAME $HOME $USER $PATH $TERM; ls /rkt/app; id -u; hostname; cat /etc/hosts | grep -c image; stat -c %u /bin/busybox").out.split("\n")
+    assert out[:2] == ["tool", "distroless /tools root /bin vt100"] and {"sleep", "v", "proc"} <= set(out[2:-5]) and out[-5:] == ["0", f"rkt-{uuid}", "0", "0", ""]
     assert enter(rkt, uuid, "readlink /proc/1/exe >/dev/null; tr '\\0' ' ' </proc/2/cmdline").out == "/sleep 1000 "
     enter(rkt, uuid, "echo of the app >/rkt/app/new; echo >/tmp/x; ! touch /x 2>/dev/null; test ! -e /rkt/app/bin; cat </rkt/app/new")
     assert enter(rkt, uuid, "cat /rkt/app/new; ls /tmp").out == "of the app\n"

@@ -131,4 +131,5 @@ def test_the_size_of_shared_memory(rkt):
 def test_ipc_mode_of_a_prepared_pod(rkt):
     rkt.image(exec=["/bin/readlink", "/proc/self/ns/ipc"])
     uuid = rkt("prepare", "example.com/busybox", code=0).out.strip()
+    assert "unknown value for --ipc parameter: bogus" in rkt("run-prepared", "--net=none", "--ipc=bogus", uuid, code=254).err
     assert rkt("run-prepared", "--net=none", "--ipc=parent", uuid, code=0).out.strip() == os.readlink("/proc/self/ns/ipc")

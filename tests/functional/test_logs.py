@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What apps wrote: kept beside the pod with bounds, read by rkt logs while the pod runs and after."""
+import contextlib
 import hashlib
 import json
 import os
+import pty
 import re
 import subprocess
 
@@ -36,6 +38,30 @@ def test_the_log_of_a_pod_that_has_ended_is_what_it_wrote(rkt):
     assert rkt("logs", uuid[:8], "busybox", code=0).raw == run.raw
     rkt("rm", uuid, code=0)
     assert "no matches found" in rkt("logs", uuid, code=254).err
+
+
+def on_a_terminal(rkt, *args):
+    master, slave = pty.openpty()
+    p = rkt.start(*args, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # what a terminal that nobody has open says
+        while piece := os.read(master, 4096):
+            shown += piece
+    os.close(master)
+    assert p.wait(20) == 0
+    return shown.replace(b"\r\n", b"\n")
+
+
+def test_a_terminal_gets_no_orders_of_an_app(rkt):
+    written = b"a\tb\033]0;title\a\033[6n\xc2\x9b2J\xff \xc3\xa4\r\n"
+    rkt.image(exec=sh("printf '" + "".join("\\%03o" % b for b in written) + "'; printf '\\033c' >&2"))
+    uuid, run = finished(rkt, "example.com/busybox")
+    assert run.raw == rkt("logs", uuid, code=0).raw == written, "a pipe gets the bytes"
+    shown = on_a_terminal(rkt, "logs", uuid)
+    assert b"a\tb" + rb"\x1b]0;title\x07\x1b[6n\xc2\x9b2J\xff " + b"\xc3\xa4\n" in shown and rb"\x1bc" in shown
+    assert not set(shown) & ({*range(32), 127} - {9, 10})
+    assert b"\033]0;title\a" in on_a_terminal(rkt, "logs", "--raw", uuid)
 
 
 def test_the_files_are_what_kubernetes_reads(rkt):

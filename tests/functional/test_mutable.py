@@ -45,6 +45,8 @@ def test_an_app_comes_and_goes(rkt, sandbox):
     assert line.startswith("[") and "one[" in line and line.endswith("]: up\n")
     s = app(rkt, uuid, "one")
     assert s["state"] == "running" and s["created_at"] <= s["started_at"] and "exit_code" not in s
+    started = next(line for line in rkt("app", "status", uuid, "--app=one", code=0).out.splitlines() if line.startswith("started_at="))
+    assert started.split(".")[-1].split()[0].ljust(9, "0") == str(s["started_at"])[-9:], "to the nanosecond"
     assert rkt("app", "list", "--no-legend", uuid, code=0).out.split() == ["one", "running"]
     assert rkt("app", "exec", "--app=one", uuid, "/bin/sh", "-c", "echo $AC_APP_NAME; exit 5", code=5).out == "one\n"
     rkt("app", "stop", uuid, "--app=one", code=0)

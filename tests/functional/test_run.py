@@ -202,6 +202,7 @@ def test_enter_runs_in_the_app(rkt):
     assert rkt("enter", uuid, "/bin/sh", "-c", "cat /tmp/mark; echo $FROM; pwd; id -u", code=0).out == "here\nimage\n/\n0\n"
     rkt("enter", uuid, "/bin/sh", "-c", "exit 42", code=42)
     assert rkt("enter", uuid, "cat", input="through stdin", code=0).out == "through stdin"
+    assert 'Unable to open "/bin/bash": No such file or directory' in (err := rkt("enter", uuid, code=203).err) and "--debug-image" in err
 
 
 def test_enter_wants_the_app_when_there_are_several(rkt):

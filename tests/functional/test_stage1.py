@@ -91,6 +91,7 @@ def test_fly_is_the_app_itself(rkt):
     rkt.image(exec=["/bin/sh", "-c", r"printf 'a\0b'; printf err >&2; exit 9"])
     p = subprocess.run(rkt.argv("run", "--net=host", FLY, "example.com/busybox"), capture_output=True, env=rkt.env, stdin=subprocess.DEVNULL)
     assert (p.returncode, p.stdout) == (9, b"a\0b") and p.stderr.endswith(b"err")
+    assert "Warning: -net=none not supported" in rkt.run(FLY, "example.com/busybox", net="none", code=9).err, "who asks for no network is told that there is one"
 
 
 def test_flys_signal_is_rkts(rkt):

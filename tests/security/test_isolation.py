@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an app of the native stage1 can see and do. Each test fails when its defence is removed."""
+import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -180,10 +182,40 @@ def test_a_replaced_shell_cannot_reach_the_entering_helper(rkt):
 def test_host_abstract_sockets_and_shm_are_out_of_reach(rkt):
     name = "/dev/shm/rkt-test-host-file"
     open(name, "w").close()
-    try:
-        assert sh(rkt, f"ls {name} 2>/dev/null; exit 0", code=0).out == ""
-    finally:
-        os.unlink(name)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind("\0rkt-test-host-socket")
+        s.listen()
+        assert "@rkt-test-host-socket" in open("/proc/net/unix").read()
+        try:
+            assert sh(rkt, f"ls {name} 2>/dev/null; grep rkt-test /proc/net/unix; exit 0", code=0).out == ""
+        finally:
+            os.unlink(name)
+
+
+def test_nothing_listens_in_a_pod(rkt):
+    """No shell, no helper: what is not the app's is not on the network, nor on a socket that the pod could see."""
+    assert sh(rkt, "cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 /proc/net/unix | grep -v -i -e local -e Num", code=1).out == ""
+
+
+@pytest.mark.parametrize("isolator, text", [("retain:@appc.io/empty", None), ("remove:@appc.io/all", None), ("retain:@no.such/set", "@no.such/set"), ("remove:@no.such/set", "@no.such/set")])
+def test_no_filter_by_mistake(rkt, isolator, text):
+    kind, name = isolator.split(":")
+    rkt.image(exec=["/bin/echo", "ran"], isolators=[{"name": f"os/linux/seccomp-{kind}-set", "value": {"set": [name]}}])
+    r = rkt.run("example.com/busybox")
+    assert r.code != 0 and r.out == "" and (text is None or text in r.err), r
+
+
+def test_the_log_is_no_place_of_the_apps(rkt):
+    """Paths for logs in annotations, which the reference opens as root, lead nowhere."""
+    aci = rkt.image(exec=["/bin/echo", "logged"])
+    place = rkt.tmp / "outside"
+    place.mkdir()
+    note = lambda name, value: {"name": f"coreos.com/rkt/experiment/{name}", "value": value}
+    manifest = {"acVersion": "1.30.0", "acKind": "PodManifest", "annotations": [note("logmode", "k8s-plain"), note("kubernetes-log-dir", str(place))],
+                "apps": [{"name": "a", "image": {"id": aci.key}, "annotations": [note("kubernetes-log-path", f"../..{place}/evil")]}]}
+    (rkt.tmp / "pod.json").write_text(json.dumps(manifest))
+    assert rkt.run(f"--pod-manifest={rkt.tmp}/pod.json", code=0).out == "logged\n"
+    assert os.listdir(place) == []
 
 
 def with_caps(rkt, *names, **fields):

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that supervises a pod is stopped, starved, or has no disk: what is said of apps stays true, and nothing is left. Killed, and
+with garbage on its sockets: test_supervision.py, test_mutable.py, test_attach.py."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from rktlib import Machine, wait_until
+
+WAITS = ["/bin/sh", "-c", "trap 'exit 6' USR1; echo up; while :; do sleep 0.02; done"]
+
+
+def host_pid_of(supervisor, word):
+    """The process below the supervisor whose command line has that word."""
+    out = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in out.splitlines()]
+    below = {str(supervisor)}
+    for _ in rows:
+        below |= {pid for pid, parent, *_ in rows if parent in below}
+    return next((int(pid) for pid, _, args in rows if pid in below and word in args), None)
+
+
+def stopped(p):
+    os.kill(p.pid, signal.SIGSTOP)
+    wait_until(lambda: open(f"/proc/{p.pid}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "the supervisor to stop")
+
+
+def test_a_stopped_supervisor_tells_the_truth_when_it_goes_on(rkt):
+    rkt.image(exec=WAITS)
+    p, uuid = rkt.start_pod("example.com/busybox", stdout=subprocess.DEVNULL)
+    app = wait_until(lambda: host_pid_of(p.pid, "trap"), "the app")
+    stopped(p)
+    os.kill(app, signal.SIGUSR1)
+    wait_until(lambda: host_pid_of(p.pid, "trap") is None, "the app to end")
+    began = time.monotonic()
+    status = rkt.status(uuid)
+    assert status["state"] == "running" and "app-busybox" not in status and rkt.pods()[0]["state"] == "running"
+    assert time.monotonic() - began < 5, "who looks does not wait for it"
+    os.kill(p.pid, signal.SIGCONT)
+    assert p.wait(20) == 6 and rkt.status(uuid)["app-busybox"] == "6"
+
+
+@pytest.mark.parametrize("how", [[], ["--force"]], ids=["asked", "forced"])
+def test_a_stopped_supervisor_can_be_ended(rkt, how):
+    rkt.image(exec=WAITS)
+    before = Machine.look()
+    p, uuid = rkt.start_pod("example.com/busybox", net="default", stdout=subprocess.DEVNULL)
+    stopped(p)
+    assert rkt("enter", uuid, "/bin/echo", "in", code=0).out == "in\n"
+    rkt("stop", *how, uuid, code=0)
+    assert p.wait(20) == (137 if how else 0)
+    rkt("status", "--wait=20s", uuid, code=0)
+    assert rkt.status(uuid)["state"] == "exited"
+    rkt("rm", uuid, code=0)
+    wait_until(lambda: not Machine.look().since(before), "the machine to settle", 5)
+
+
+def test_a_full_disk_does_not_change_how_an_app_ended(rkt):
+    rkt.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", rkt.data], check=True)
+    try:
+        rkt.image("example.com/one", exec=WAITS)
+        rkt.image("example.com/two", exec=["/bin/sh", "-c", "trap 'exit 0' USR1; : two; while :; do sleep 0.02; done"])
+        p, uuid = rkt.start_pod("example.com/one", "example.com/two", stdout=subprocess.DEVNULL)
+        pids = [wait_until(lambda: host_pid_of(p.pid, word), "the apps") for word in (": two", "echo up")]
+        with pytest.raises(OSError), open(rkt.data / "filler", "wb", buffering=0) as f:
+            while True:
+                f.write(b"\0" * (1 << 16))
+        for pid in pids:
+            os.kill(pid, signal.SIGUSR1)
+        assert p.wait(20) == 6
+        status = rkt.status(uuid)
+        assert (status["state"], status["app-one"], status["app-two"]) == ("exited", "6", "0"), p.stderr.read()
+        os.unlink(rkt.data / "filler")
+    finally:
+        rkt.close()
+        subprocess.run(["umount", rkt.data], check=True)
+
+
+def test_without_memory_the_app_goes_and_the_supervisor_says_so(rkt):
+    own = next(line.split(":")[2].strip() for line in open("/proc/self/cgroup") if line.split(":")[1] in ("memory", ""))
+    v1 = os.path.isdir("/sys/fs/cgroup/memory")
+    group = f"/sys/fs/cgroup/{'memory' if v1 else ''}{own}/starved-{os.getpid()}"
+    os.mkdir(group)
+    try:
+        for limit in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes") if v1 else ("memory.max",):
+            if os.path.exists(f"{group}/{limit}"):
+                with open(f"{group}/{limit}", "w") as f:
+                    f.write(str(48 << 20))
+        rkt.image(exec=["/bin/sh", "-c", "tail -c 200m /dev/zero; exit 5"])
+        uuid_file = rkt.tmp / "uuid"
+        argv = rkt.argv("run", "--net=none", f"--uuid-file-save={uuid_file}", "example.com/busybox")
+        p = subprocess.run(["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh", *argv], env=rkt.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        assert p.returncode == 5, p.stderr
+        assert rkt.status(uuid_file.read_text())["app-busybox"] == "5"
+        wait_until(lambda: not open(group + "/cgroup.procs").read(), "the pod's processes to be gone")
+    finally:
+        os.rmdir(group)

@@ -29,6 +29,7 @@ std::span<const cli::Command> all_commands() {
         &image_cat_manifest,
         &image_export,
         &image_extract,
+        &image_fetch,
         &image_gc,
         &image_import,
         &image_list,

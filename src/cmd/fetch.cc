@@ -49,14 +49,19 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   return 0;
 }
 
+cli::Command named(std::string_view name, bool hidden) {
+  return {.name = name,
+          .args = "IMAGE_URL...",
+          .brief = "Fetch image(s) and store them in the local store",
+          .description = {},
+          .flags = flags(),
+          .args_mode = cli::Command::Args::images,
+          .hidden = hidden,
+          .run = fetch_images};
+}
+
 }  // namespace
 
-const cli::Command fetch{.name = "fetch",
-                         .args = "IMAGE_URL...",
-                         .brief = "Fetch image(s) and store them in the local store",
-                         .description = {},
-                         .flags = flags(),
-                         .args_mode = cli::Command::Args::images,
-                         .run = fetch_images};
+const cli::Command fetch = named("fetch", false), image_fetch = named("image fetch", true);
 
 }  // namespace rkt::cmd

@@ -63,6 +63,15 @@ def test_whiteouts_opaque_directories_and_links_across_layers(rkt, tmp_path):
     assert "y2711 7 8\n" in out, out
 
 
+def test_other_spellings_of_a_reference_are_the_same_image(rkt, registry, tmp_path):
+    ref = registry.push(f"oci:{oci_layout(tmp_path / 'one', [base_layer()], {'Cmd': ['/bin/true']})}:latest", "t/spelled")
+    stored = rkt(INSECURE, "fetch", ref, code=0).out
+    for same in (f"{ref}:latest", ref.replace("docker://", "docker:")):
+        assert rkt(INSECURE, "fetch", "--pull-policy=never", same, code=0).out == stored
+    for other in (f"{ref}:1", f"{ref}2", ref.replace("127.0.0.1:", "127.0.0.1_"), f"{ref}@sha256:{'a' * 64}"):
+        rkt(INSECURE, "fetch", "--pull-policy=never", other, code=254)
+
+
 def test_shared_layers_are_downloaded_once(rkt, registry, tmp_path):
     base = base_layer()
     one = registry.push(f"oci:{oci_layout(tmp_path / 'one', [base, layer(entry('one', '1'))], {'Cmd': ['/bin/true']})}:latest", "t/one")

@@ -75,6 +75,14 @@ def test_an_image_whose_manifest_cannot_be_read_is_reported_and_the_others_are_l
         assert text in r.err, r
 
 
+def test_image_fetch_is_fetch(rkt):
+    aci = rkt.aci()
+    assert rkt("--insecure-options=image", "image", "fetch", aci.path, "--full", code=0).out == aci.key + "\n"
+    assert "fetch: must provide at least one image" in rkt("image", "fetch", code=254).err
+    assert "image fetch" not in rkt("image", code=0).out
+    assert "--signature" in rkt("image", "fetch", "--help", code=0).out
+
+
 # --------------------------------------------------------------------------------------------------- what is not there, is there
 
 @pytest.mark.parametrize("command", ["cat-manifest", "export", "extract", "render", "verify"])

@@ -154,6 +154,7 @@ def test_enter_gives_the_commands_own_end(rkt):
 
 def test_the_entering_program_cannot_be_written_however_it_was_called(rkt):
     """Our stage0 executes it where it cannot be; for another one it makes a copy of itself, in memory or, where that cannot be executed, beside."""
+    rkt.trees = ["--tree-backend=dir"]  # where the program has a path
     rkt.image(exec=["/bin/sleep", "1000"])
     quoted = " ".join(rkt.argv())
     attack = "echo x >>/proc/$PPID/exe; exit 11"

@@ -88,10 +88,15 @@ def test_an_empty_file_masks_a_vendor_key(rkt):
 
 def test_a_key_that_is_no_longer_trusted_stops_a_stored_image(rkt):
     aci = rkt.image(exec=["/bin/true"])
-    rkt.run(aci.name, code=0)
+    prepared = rkt("prepare", aci.name, code=0).out.strip()
     shutil.rmtree(rkt.etc / "trustedkeys")
-    r = rkt.run(aci.name, code=254)
-    assert aci.name in r.err
+    for argument in (aci.name, aci.key, aci.key[:20]):
+        for policy in ("new", "never"):
+            r = rkt("prepare", f"--pull-policy={policy}", argument, code=254)
+            assert f'image "{aci.name}:1.0.0"' in r.err and "no longer trusted for it" in r.err and "rkt trust --prefix" in r.err
+    rkt("--insecure-options=image", "prepare", aci.key, code=0)
+    rkt("image", "cat-manifest", aci.key, code=0)  # nothing runs
+    rkt("run-prepared", "--net=none", prepared, code=0)  # it was accepted when it was made
 
 
 def test_an_image_stored_unverified_is_not_used_by_a_verified_run(rkt):

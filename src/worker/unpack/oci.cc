@@ -124,9 +124,9 @@ Reply unpack_layout(int file, const Limits& limits, Staging& to) {
     index |= *path == "index.json" || *path == "manifest.json";
   }
   if (!index)
-    throw Error(
-        Errc::invalid,
-        "archive holds no \"index.json\" and no \"manifest.json\": it is no OCI image layout and no docker archive");
+    throw Error(Errc::invalid,
+                "archive holds no \"index.json\" and no \"manifest.json\": it is no OCI image layout and no docker "
+                "archive (names of ACI files end in .aci)");
   stream.drain();
   to.finish();
   return {.compression = compression_name(stream.compression()),

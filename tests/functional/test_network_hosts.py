@@ -157,6 +157,21 @@ def test_firewall(rkt, lan, servers):
     assert ip not in rules and "-P FORWARD DROP" in rules and "-A ADMIN -p tcp -m tcp --dport 7001 -j DROP" in rules
 
 
+def test_firewall_keeps_bridges_apart(rkt, lan, servers):
+    """ingressPolicy same-bridge: pods of one bridge reach each other, those of another one do not."""
+    rkt.image(exec=SLEEP)
+    pods = {}
+    for n, name in ((1, "red"), (2, "blue")):
+        chain(rkt, {"type": "bridge", "bridge": f"rkt-{name}", "isGateway": True, "ipam": host_local(f"10.98.{n}.0/24", routes=ROUTES)},
+              {"type": "firewall", "backend": "iptables", "ingressPolicy": "same-bridge"}, name=name)
+        pods[name] = [pod_on(rkt, net=name) for _ in range(2 if name == "red" else 1)]
+    (_, one, _), (_, two, [ip]) = pods["red"]
+    [(_, stranger, _)] = pods["blue"]
+    servers(two, 7000)
+    assert reaches(one, ip, 7000)
+    assert not reaches(stranger, ip, 7000, timeout=0.2)
+
+
 @pytest.mark.parametrize("mode", ["bridge", "private", "vepa", "passthru"])
 def test_macvlan(rkt, lan, servers, mode):
     """A host of its own on the network: no translation, no way to its own host."""
@@ -188,6 +203,21 @@ def test_portmap(rkt, lan, servers, key, value):
     assert seen_from(far, "10.77.0.1", 80) == ("10.98.0.1" if key == "masqAll" else "10.77.0.2")
     assert reaches(host, "127.0.0.1", 80, timeout=0.2) == (key not in ("snat", "conditionsV4"))
     assert reaches(pod, "10.77.0.1", 80, timeout=0.2) == (key not in ("snat", "conditionsV4"))
+
+
+def test_portmap_conditions_are_of_a_family(rkt, lan, servers):
+    port_image(rkt)
+    both = host_local("10.98.0.0/24", ranges=[[{"subnet": "10.98.0.0/24"}], [{"subnet": "fd98::/64"}]], routes=[*ROUTES, {"dst": "::/0"}])
+    del both["subnet"]
+    chain(rkt, {"type": "ptp", "ipMasq": True, "ipam": both}, {**PORTMAP, "conditionsV6": ["-s", "fd77::99/128"]})
+    uuid, pod, [_, ip6] = pod_on(rkt, "--port=www:80")
+    assert not state_of(rkt, uuid)[0]["builtin"]
+    servers(pod, 8080)
+    servers(pod, 8080, address="::")
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
+    assert not reaches(lan.far.path, "fd77::1", 80, timeout=0.2)
+    lan.far("ip -6 addr add fd77::99/64 dev lan nodad; ip -6 addr del fd77::2/64 dev lan")
+    assert seen_from(lan.far.path, "fd77::1", 80) == "fd77::99"
 
 
 @pytest.mark.parametrize("resolv_conf", [False, True])

@@ -24,7 +24,7 @@ export PATH=/rkt/bin:/bin HOME=/root
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir /sys/fs/cgroup/tests; echo $$ >/sys/fs/cgroup/tests/cgroup.procs
-for again in 1 2; do for m in /lib/modules/*.ko; do insmod $m 2>/dev/null; done; done  # whatever order they need
+for m in $(cat /lib/modules/modules); do insmod /lib/modules/$m.ko; done
 ip link set lo up
 exec 3>/dev/ttyS1; stty -F /dev/ttyS1 raw
 for step in /scripts/[0-9]*; do
@@ -46,6 +46,13 @@ def add(root, source, name):
     (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
 
 
+def add_program(root, source, name):
+    add(root, source, name)
+    for library in libraries(source):
+        if not os.path.exists(root + library):
+            add(root, library, library)
+
+
 def write(root, name, text, mode=0o644):
     path = os.path.join(root, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -58,16 +65,14 @@ def make_root(root, kernel, files, steps):
     for d in ("proc", "new", "dev"):
         os.makedirs(os.path.join(root, d))
     add(root, "/bin/busybox", "bin/busybox")
-    for module in sorted(os.listdir(kernel)):
-        if module.endswith(".ko"):
-            add(root, os.path.join(kernel, module), f"lib/modules/{module}")
+    for file in os.listdir(kernel):
+        if file != "vmlinuz":
+            add(root, os.path.join(kernel, file), f"lib/modules/{file}")
+    add_program(root, "/usr/bin/socat", "bin/socat")
     add(root, os.path.join(BUILD, "lib/rkt"), "rkt/lib/rkt")
     for program in ("bin/rkt", *(f"libexec/rkt/{w}" for w in WORKERS)):
-        add(root, os.path.join(BUILD, program), f"rkt/{program}")
+        add_program(root, os.path.join(BUILD, program), f"rkt/{program}")
         subprocess.run(["strip", os.path.join(root, "rkt", program)], check=True)
-        for library in libraries(os.path.join(BUILD, program)):
-            if not os.path.exists(root + library):
-                add(root, library, library)
     write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     write(root, "etc/group", "root:x:0:\nnogroup:x:65534:\n")
     write(root, "init", INIT, 0o755)

@@ -46,10 +46,25 @@ rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^ap
     "files": "ls /var/lib/rkt/cas/tree/*/rootfs.erofs | wc -l; ls -d /var/lib/rkt/cas/tree/[cd]* | wc -l; "
              "ls -d /sys/block/loop*/loop | wc -l; rkt gc --grace-period=0s >/tmp/null 2>&1; "
              "until ! ls -d /sys/block/loop*/loop 2>/dev/null; do :; done; grep -c erofs /proc/mounts",
+    "sctp": "rkt fetch /rkt/signal.aci" + BACKGROUND.replace("--net=none", "--net=default --port=sig:5000") % "example.com/signal --exec=/bin/sleep -- 1000" + """
+nsenter --net=$(cat /var/lib/rkt/pods/run/$uuid/netns) socat SCTP-LISTEN:6000,fork 'SYSTEM:echo pod sees $SOCAT_PEERADDR' & server=$!
+mkfifo /tmp/stay; unshare -n sh -c 'ip link set lo up; echo there >/tmp/far; read x </tmp/stay' & far=$!
+until [ -s /tmp/far ]; do :; done
+ip link add lan type veth && ip link set veth0 netns $far && ip addr add 10.77.0.1/24 dev lan && ip link set lan up
+nsenter -n -t $far sh -c 'ip addr add 10.77.0.2/24 dev veth0; ip link set veth0 up'
+nsenter -n -t $far socat -u -T5 SCTP:10.77.0.1:5000,connect-timeout=5 -; echo far $?
+rkt stop $uuid >/tmp/null; wait $pod
+nsenter -n -t $far socat -u -T5 SCTP:10.77.0.1:5000,connect-timeout=1 -; echo closed $?
+kill $server; echo >/tmp/stay
+""",
     "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep -c rkt /proc/mounts; find /sys/fs/cgroup -name '*rkt*'; "
           "ls -l /proc/*/exe 2>/dev/null | grep -c -e rkt -e stage1",
 }
 LAYERS = 60
+
+
+def isolator(name, **value):
+    return {"name": name, "value": value}
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +72,17 @@ def guest(tmp_path_factory, cache, keys):
     tmp = tmp_path_factory.mktemp("vm")
     aci = write_aci(tmp / "busybox.aci", manifest("example.com/busybox"), busybox_rootfs())
     signature = keys("builder").sign(aci.path)
-    apps = {"few": (["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo made"], "resource/pids", {"limit": "5"}),
-            "profile": (["/bin/cat", "/proc/self/attr/apparmor/current"], "os/linux/apparmor-profile", {"profile": "unconfined"}),
-            "noprofile": (["/bin/echo", "ran"], "os/linux/apparmor-profile", {"profile": "no-such-profile"})}
-    isolated = {}
-    for name, (command, isolator, value) in apps.items():
-        one = write_aci(tmp / f"{name}.aci", manifest(f"example.com/{name}", exec=command, isolators=[{"name": isolator, "value": value}]), busybox_rootfs())
-        isolated.update({one.path: f"rkt/{name}.aci", keys("builder").sign(one.path): f"rkt/{name}.aci.asc"})
+    apps = {"few": {"exec": ["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo made"], "isolators": [isolator("resource/pids", limit="5")]},
+            "profile": {"exec": ["/bin/cat", "/proc/self/attr/apparmor/current"], "isolators": [isolator("os/linux/apparmor-profile", profile="unconfined")]},
+            "noprofile": {"exec": ["/bin/echo", "ran"], "isolators": [isolator("os/linux/apparmor-profile", profile="no-such-profile")]},
+            "signal": {"ports": [{"name": "sig", "protocol": "sctp", "port": 6000}]}}
+    images = {}
+    for name, app in apps.items():
+        one = write_aci(tmp / f"{name}.aci", manifest(f"example.com/{name}", **app), busybox_rootfs())
+        images.update({one.path: f"rkt/{name}.aci", keys("builder").sign(one.path): f"rkt/{name}.aci.asc"})
     above = [[entry(f"layer{i}", str(i)), *([entry(f".wh.layer{i - 1}", "")] if i % 2 else [])] for i in range(LAYERS - 1)]
     oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
-    files = {**isolated, aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
+    files = {**images, aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
     return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS)
 
 
@@ -124,6 +140,10 @@ def test_the_number_of_processes_is_limited(guest):
 def test_an_apparmor_profile_is_taken_or_the_app_does_not_start(guest):
     assert (guest["profile"].code, guest["profile"].out.split()[-1:]) == (0, ["unconfined"]), guest["profile"]
     assert guest["noprofile"].code == 229 and "ran" not in guest["noprofile"].out and "security context or profile" in guest["noprofile"].err, guest["noprofile"]
+
+
+def test_a_port_of_sctp_is_reached_from_another_host(guest):
+    assert guest["sctp"].out.splitlines()[-3:] == ["pod sees 10.77.0.2", "far 0", "closed 1"], guest["sctp"]
 
 
 def test_enter_and_stop(guest):

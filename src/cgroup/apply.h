@@ -37,6 +37,8 @@ constexpr std::chrono::seconds kDyingTime{10};
 
 /// Kills everything in and below until nothing is left; Errc::busy when something survives for kDyingTime.
 void kill_group(const DirFd& dir, bool v2);
+/// The same process by process, after which the group can be entered again (Group::empty()).
+void empty_group(const DirFd& dir, bool v2);
 
 /// Removes `name` and all cgroups below, deepest first, waiting while processes die. Missing is fine.
 void remove_group(const DirFd& parent, const std::string& name, bool v2);

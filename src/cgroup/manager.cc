@@ -61,6 +61,10 @@ void Group::kill_all() const {
   if (tracking_) kill_group(tracking_, tracking_is_v2_);
 }
 
+void Group::empty() const {
+  if (tracking_) empty_group(tracking_, tracking_is_v2_);
+}
+
 // Each number is opened, and looked for once more: it may have changed hands since the list was read.
 void Group::signal(int number) const {
   if (!tracking_) return;

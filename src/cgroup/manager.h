@@ -46,6 +46,8 @@ class Group {
   /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new
   /// one.
   void kill_all() const;
+  /// The same, slower, for a group that is to be entered again.
+  void empty() const;
   /// Sends a signal to every process that is inside now. Those that are born meanwhile may miss it.
   void signal(int number) const;
   bool populated() const;

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "pod/name.h"
+#include "schema/appc/restart.h"
 #include "sys/file.h"
+#include "sys/signal_name.h"
 
 namespace rkt::cli {
 namespace {
@@ -82,6 +84,10 @@ void check_log_size(const std::string& v) {
 }
 void check_log_files(const std::string& v) {
   if (parse_int<std::uint32_t>(v).value_or(0) == 0) throw Error(Errc::usage, "must be a number above 0");
+}
+void check_restart(const std::string& v) { appc::parse_restart(v); }
+void check_stop_signal(const std::string& v) {
+  if (!parse_signal(v)) throw Error(Errc::usage, cat(quoted(v), " is no signal"));
 }
 void check_environment(const std::string& v) { parse_pair("environment", v); }
 
@@ -199,6 +205,11 @@ std::vector<Flag> app_flags() {
           checked(text("log-size", "", "size of a file of the preceding image's log; default 10Mi"), check_log_size)),
       image_flag(checked(text("log-files", "", "how many files of the preceding image's log are kept; default 5"),
                          check_log_files)),
+      image_flag(
+          checked(text("restart", "no", "when the preceding image's app is started again: no, on-failure[:N], always"),
+                  check_restart)),
+      image_flag(checked(text("stop-signal", "", "what asks the preceding image's app to end; default: the image's"),
+                         check_stop_signal)),
       image_flag(list("annotation", "annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE")),
       image_flag(list("user-label", "user label of the preceding image's app: NAME=VALUE")),
@@ -339,7 +350,7 @@ stage0::AppRequest app_request(const ImageArgs& in) {
   }
   for (const auto& [name, value] : pairs(in, "annotation"))
     r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
-  for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files"})
+  for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files", "restart", "stop-signal"})
     if (const auto v = in.last(flag)) set_annotation(r.annotations, cat("coreos.com/rkt/stage2/", flag), *v);
   r.user_annotations = pairs(in, "user-annotation");
   r.user_labels = pairs(in, "user-label");

@@ -39,6 +39,7 @@ std::string app_text(const pod::Pod& pod, const appc::PodManifest& m, const appc
   if (s.started) out += cat("started_at=", cli::absolute_time(*s.started, kDigits), "\n");
   if (s.finished) out += cat("finished_at=", cli::absolute_time(*s.finished, kDigits), "\n");
   if (s.exit_code) out += cat("exit_code=", *s.exit_code, "\n");
+  if (const auto restarts = pod.app_restarts(app.name.str()); restarts > 0) out += cat("restarts=", restarts, "\n");
   out += mounts_text(m, app);
   if (!app.app) return out;
   return out + pairs_text("user_annotations", app.app->user_annotations) +

@@ -14,11 +14,13 @@ namespace {
 
 using pod::State;
 
-std::string app_lines(const pod::Pod& pod) {
+std::string app_lines(const pod::Pod& pod, bool ran) {
   std::string out;
-  for (const auto& app : pod.manifest().apps) {
+  const auto manifest = pod.manifest();
+  for (const auto& app : manifest.apps) {
     const std::string& name = app.name.str();
-    const auto code = pod.app_exit_code(name);
+    if (const auto restarts = pod.app_restarts(name); restarts > 0) out += cat("restarts-", name, "=", restarts, "\n");
+    const auto code = ran ? pod.app_exit_code(name) : std::nullopt;
     if (!code) continue;
     out += cat("app-", name, "=", *code, "\n");
     if (const auto reason = pod.app_end_reason(name); !reason.empty()) out += cat("reason-", name, "=", reason, "\n");
@@ -38,8 +40,7 @@ std::string status_text(const pod::Pod& pod) {
   if (!ran && s != State::running) return out;
   if (const auto pid = pod.pid()) out += cat("pid=", *pid, "\n");
   out += cat("exited=", s == State::exited || s == State::exited_garbage ? "true" : "false", "\n");
-  if (ran) out += app_lines(pod);
-  return out;
+  return out + app_lines(pod, ran);
 }
 
 // Behind everything that the reference prints.

@@ -62,6 +62,7 @@ json::Value describe_app(const Pod& pod, const appc::PodManifest& m, const appc:
   if (state.exit_code) o.set("exit_code", *state.exit_code);
   if (state.exit_code)
     if (const auto reason = pod.app_end_reason(app.name.str()); !reason.empty()) o.set("reason", reason);
+  if (const auto restarts = pod.app_restarts(app.name.str()); restarts > 0) o.set("restarts", std::int64_t{restarts});
   o.set("image_id", app.image_id.str());
   json::Array mounts;
   for (const auto& mount : app.mounts) mounts.push_back(mount_json(m, app, mount));

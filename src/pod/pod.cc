@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -170,6 +171,10 @@ std::optional<int> Pod::app_exit_code(const std::string& app) const { return sta
 
 std::string Pod::app_end_reason(const std::string& app) const {
   return status_number(cat(app, ".oom-killed")).value_or(0) > 0 ? "OOMKilled" : "";
+}
+
+std::uint32_t Pod::app_restarts(const std::string& app) const {
+  return static_cast<std::uint32_t>(std::max(status_number(cat(app, ".restarts")).value_or(0), 0));
 }
 
 bool Pod::supervisor_ready() const {

@@ -82,7 +82,8 @@ class Pod {
       const std::string& app) const;  ///< rkt/status/APP; size-limited, never following links
   /// Why the app ended as it did, as stage1 left it beside that: "OOMKilled" (rkt/status/APP.oom-killed), else "".
   std::string app_end_reason(const std::string& app) const;
-  bool supervisor_ready() const;  ///< rkt/supervisor-status says "ready"
+  std::uint32_t app_restarts(const std::string& app) const;  ///< how often it was started again (APP.restarts)
+  bool supervisor_ready() const;                             ///< rkt/supervisor-status says "ready"
   std::vector<cni::NetInfo> networks() const;
   bool uses_overlay() const { return dir_.exists("overlay-prepared"); }
   /// stage1TreeStoreID; nullopt: preparation did not get that far. Throws when it is no name of a tree.

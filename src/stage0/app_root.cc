@@ -20,7 +20,7 @@ std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
 // What stage1 keeps about an app by its name.
 void remove_records(const DirFd& root, const std::string& app) {
   if (const auto status = root.find_in_root("rkt/status", O_RDONLY | O_DIRECTORY))
-    for (const char* suffix : {"", "-created", "-started", ".oom-killed", ".reserved"})
+    for (const char* suffix : {"", "-created", "-started", ".oom-killed", ".restarts", ".reserved"})
       if (::unlinkat(status->get(), cat(app, suffix).c_str(), 0) < 0 && errno != ENOENT)
         throw Error::from_errno(cat("remove the status of app ", quoted(app)));
   if (const auto env = root.find_in_root("rkt/env", O_RDONLY | O_DIRECTORY)) ::unlinkat(env->get(), app.c_str(), 0);

@@ -51,6 +51,13 @@ int listen_fds(const std::vector<std::string>& environment, int pid) {
   return *count;
 }
 
+// What rkt opens itself is close-on-exec from birth; what crossed its own exec cannot be.
+void check_passed(int count) {
+  for (int fd = 3; fd < 3 + count; ++fd)
+    if (const int flags = ::fcntl(fd, F_GETFD); flags < 0 || (flags & FD_CLOEXEC) != 0)
+      throw Error(Errc::usage, cat("LISTEN_FDS=", count, " is set, but descriptor ", fd, " is not open"));
+}
+
 std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd) {
   auto out = plain_environment(environment);
   pass(out, environment, "NOTIFY_SOCKET");

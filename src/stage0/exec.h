@@ -20,6 +20,8 @@ std::vector<std::string> plain_environment(const std::vector<std::string>& envir
 std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd);
 /// Pure: how many descriptors from 3 on systemd passed to process `pid`.
 int listen_fds(const std::vector<std::string>& environment, int pid);
+/// Throws when one of descriptors 3 … is not open, or is one of rkt's own.
+void check_passed(int count);
 
 /// The path at which the program `entrypoint` of the image below `root` is executed: links are resolved inside the
 /// image, so that none leads to a program of the host. Throws when it is no regular file.

@@ -143,6 +143,7 @@ void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id,
   if (!runs) {
     status.unlink(app);
     status.unlink(cat(app, ".oom-killed"));
+    status.unlink(cat(app, ".restarts"));
     status.unlink(cat(app, "-started"));
     write_file(status, cat(app, "-started"), "", 0644);
   }

@@ -113,6 +113,9 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
 
 [[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod, std::string_view from,
                         const RunOptions& options) {
+  const auto environment = own_environment();
+  const int pid = ::getpid();
+  check_passed(listen_fds(environment, pid));
   Start s = plan_start(pod.dir, pod.id, options);
   if (options.mds_register) s.call.add_option(cat("--mds-token=", register_metadata(pod.dir, pod.id, s.apps)));
   const std::string name = pod.id.str();
@@ -126,8 +129,6 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   std::optional<Trees> trees;
   if (s.overlay) trees = open_trees(store, pod.dir, s);
   const DirFd inside = assemble(path, s, trees);
-  const auto environment = own_environment();
-  const int pid = ::getpid();
   const std::string root = cat(path, "/stage1/rootfs");
   Program program{.path = program_path(inside.sub("stage1/rootfs"), s.entrypoint),
                   .argv = {cat(root, s.entrypoint.starts_with('/') ? "" : "/", s.entrypoint)},

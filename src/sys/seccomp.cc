@@ -135,12 +135,19 @@ std::vector<sock_filter> with_permit(const std::vector<sock_filter>& program, st
   constexpr std::uint32_t kThird = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);
   const auto low = static_cast<std::uint32_t>(permit), high = static_cast<std::uint32_t>(permit >> 32);
   Code out = {
-      statement(kLoad, offsetof(seccomp_data, arch)),     {.code = kEqual, .jt = 0, .jf = 10, .k = kArches[0].audit},
-      statement(kLoad, offsetof(seccomp_data, nr)),       {.code = kEqual, .jt = 3, .jf = 0, .k = SYS_capset},
-      {.code = kEqual, .jt = 2, .jf = 0, .k = SYS_clone}, {.code = kEqual, .jt = 1, .jf = 0, .k = SYS_setsid},
-      {.code = kEqual, .jt = 0, .jf = 5, .k = SYS_ioctl}, statement(kLoad, kThird),
-      {.code = kEqual, .jt = 0, .jf = 3, .k = low},       statement(kLoad, kThird + sizeof low),
-      {.code = kEqual, .jt = 0, .jf = 1, .k = high},      answer(SECCOMP_RET_ALLOW),
+      statement(kLoad, offsetof(seccomp_data, arch)),
+      {.code = kEqual, .jt = 0, .jf = 11, .k = kArches[0].audit},
+      statement(kLoad, offsetof(seccomp_data, nr)),
+      {.code = kEqual, .jt = 4, .jf = 0, .k = SYS_capset},
+      {.code = kEqual, .jt = 3, .jf = 0, .k = SYS_clone},
+      {.code = kEqual, .jt = 2, .jf = 0, .k = SYS_setsid},
+      {.code = kEqual, .jt = 1, .jf = 0, .k = SYS_getpid},
+      {.code = kEqual, .jt = 0, .jf = 5, .k = SYS_ioctl},
+      statement(kLoad, kThird),
+      {.code = kEqual, .jt = 0, .jf = 3, .k = low},
+      statement(kLoad, kThird + sizeof low),
+      {.code = kEqual, .jt = 0, .jf = 1, .k = high},
+      answer(SECCOMP_RET_ALLOW),
   };
   out.insert(out.end(), program.begin(), program.end());
   return out;

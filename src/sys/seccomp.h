@@ -31,8 +31,9 @@ struct SeccompRules {
 
 std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules);
 
-/// The program, with a permit for what a process does between taking it and exec: capset, clone, setsid and ioctl pass
-/// when their third argument, which such a caller does not use, is `permit`, a random number that nobody else knows.
+/// The program, with a permit for what a process does between taking it and exec: capset, clone, setsid, getpid and
+/// ioctl pass when their third argument, which such a caller does not use, is `permit`, a random number that nobody
+/// else knows.
 std::vector<sock_filter> with_permit(const std::vector<sock_filter>& program, std::uint64_t permit);
 
 /// "EPERM" -> 1.

@@ -68,7 +68,7 @@ TEST(Seccomp, AllowsWhatIsListedAndKillsForOtherOldCalls) {
 TEST(Seccomp, APermitOpensItsCallsToWhoKnowsIt) {
   constexpr std::uint64_t kPermit = 0x1234'5678'9abc'def0;
   const auto p = with_permit(make_seccomp_program({.names = {"read"}, .err = EPERM}), kPermit);
-  for (const std::uint32_t call : {SYS_capset, SYS_clone, SYS_setsid, SYS_ioctl}) {
+  for (const std::uint32_t call : {SYS_capset, SYS_clone, SYS_setsid, SYS_getpid, SYS_ioctl}) {
     EXPECT_EQ(run(p, kNative, call, 0, kPermit), SECCOMP_RET_ALLOW);
     for (const std::uint64_t wrong : {kPermit + 1, kPermit ^ (std::uint64_t{1} << 32), std::uint64_t{0}})
       EXPECT_EQ(run(p, kNative, call, 0, wrong), SECCOMP_RET_ERRNO | EPERM);

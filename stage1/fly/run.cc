@@ -40,6 +40,16 @@ unsigned listen_fds() {
   return std::min(parse_int<unsigned>(env("LISTEN_FDS").value_or("")).value_or(0), 1024U);
 }
 
+// This process becomes the app, so that what names it stays true.
+std::vector<std::string> with_sockets(std::vector<std::string> environment, unsigned sockets) {
+  if (sockets == 0) return environment;
+  std::erase_if(environment, [](const std::string& v) { return v.starts_with("LISTEN_"); });
+  environment.push_back(cat("LISTEN_PID=", ::getpid()));
+  environment.push_back(cat("LISTEN_FDS=", sockets));
+  if (const auto names = env("LISTEN_FDNAMES")) environment.push_back(cat("LISTEN_FDNAMES=", *names));
+  return environment;
+}
+
 // Nothing of the caller's reaches the app but the standard streams, the pod's lock and those sockets.
 void close_strays(int lock, unsigned sockets) {
   const unsigned first = 3 + sockets;
@@ -81,6 +91,8 @@ void say_what_is_missing(const FlyPod& pod) {
     for (const auto& isolator : *list) names.push_back(isolator.name);
   if (pod.app().read_only_rootfs) names.emplace_back("--readonly-rootfs");
   if (!pod.exec_spec().event_handlers.empty()) names.emplace_back("eventHandlers");
+  const auto* restart = appc::find_annotation(pod.app().annotations, "coreos.com/rkt/stage2/restart");
+  if (restart != nullptr && *restart != "no") names.emplace_back("--restart");
   for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 
@@ -141,8 +153,9 @@ int run(const std::vector<std::string>& args) {
   save_process(pod.dir, own_process(pod.root));
   write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
-  close_strays(lock, listen_fds());
-  execute(pod, who, std::move(argv), appc::as_strings(environment));
+  const unsigned sockets = listen_fds();
+  close_strays(lock, sockets);
+  execute(pod, who, std::move(argv), with_sockets(appc::as_strings(environment), sockets));
 }
 
 }  // namespace rkt::fly

@@ -24,7 +24,7 @@
 namespace rkt::native {
 namespace {
 
-constexpr int kGate = 3;                // where it is once everything else is closed
+constexpr int kFirstSocket = 3;         // sd_listen_fds(3)
 constexpr int kHighestCapability = 63;  // prctl refuses those that the kernel does not have
 
 [[noreturn]] void die(const AppChildPlan& p, AppStep step) noexcept {
@@ -63,11 +63,15 @@ void reset_signals(const AppChildPlan& p) noexcept {
   if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) < 0) die(p, AppStep::signals);
 }
 
+// Where it is once everything else is closed.
+int gate_place(const AppChildPlan& p) noexcept { return kFirstSocket + p.socket_count; }
+
 void pass_gate(const AppChildPlan& p) noexcept {
   char nothing = 0;
   if (p.gate[0] < 0) return;
-  if (::read(kGate, &nothing, 1) < 0) die(p, AppStep::capabilities);
-  ::close(kGate);
+  const int gate = gate_place(p);
+  if (::read(gate, &nothing, 1) < 0) die(p, AppStep::capabilities);
+  ::close(gate);
 }
 
 void find_pid_namespace(const AppChildPlan& p) noexcept {
@@ -104,8 +108,22 @@ void make_session(const AppChildPlan& p) noexcept {
 // script) before it closes anything.
 void close_descriptors(const AppChildPlan& p) noexcept {
   const bool gate = p.gate[0] >= 0;
-  if (gate && p.gate[0] != kGate && ::dup3(p.gate[0], kGate, O_CLOEXEC) < 0) die(p, AppStep::descriptors);
-  if (::syscall(SYS_close_range, gate ? kGate + 1U : 3U, ~0U, 0) < 0) die(p, AppStep::descriptors);
+  const int place = gate_place(p);
+  if (gate && p.gate[0] != place && ::dup3(p.gate[0], place, O_CLOEXEC) < 0) die(p, AppStep::descriptors);
+  for (int i = 0; i < p.socket_count; ++i)
+    if (::dup3(p.sockets[i], kFirstSocket + i, 0) < 0) die(p, AppStep::descriptors);
+  if (::syscall(SYS_close_range, static_cast<unsigned>(place) + (gate ? 1U : 0U), ~0U, 0) < 0)
+    die(p, AppStep::descriptors);
+}
+
+void write_listen_pid(const AppChildPlan& p) noexcept {
+  if (p.listen_pid == nullptr) return;
+  char digits[kLongestPid];
+  int count = 0;
+  for (long pid = ::syscall(SYS_getpid, 0, 0, p.permit); pid > 0 && count < kLongestPid; pid /= 10)
+    digits[count++] = static_cast<char>('0' + pid % 10);
+  for (int i = 0; i < count; ++i) p.listen_pid[i] = digits[count - 1 - i];
+  p.listen_pid[count] = '\0';
 }
 
 void write_own(const AppChildPlan& p, const char* file, const char* text, AppStep step) noexcept {
@@ -169,7 +187,10 @@ void go_inside(const AppChildPlan& p, CapabilitySets& sets) noexcept {
   sets.apply(p);
   const long pid = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, p.permit, nullptr, nullptr);
   if (pid < 0) die(p, AppStep::process);
-  if (pid == 0) return make_session(p);
+  if (pid == 0) {
+    make_session(p);
+    return write_listen_pid(p);
+  }
   p.fault->inside = static_cast<pid_t>(pid);
   ::_exit(0);
 }
@@ -266,6 +287,7 @@ const char* describe(AppStep step) noexcept {
   take_ids(p);
   CapabilitySets sets(p);  // looked at before the filter, which may refuse that
   pass_gate(p);
+  if (!outside) write_listen_pid(p);
   take_filter(p);
   if (outside) go_inside(p, sets);
   ::execve(p.exe, p.argv, p.envp);

@@ -44,6 +44,8 @@ struct AppFault {
   pid_t inside;  // with `pid_namespace`: the process that went in, a child of this one's parent
 };
 
+constexpr int kLongestPid = 10;  ///< digits
+
 /// Exit status of a child that failed at this step; numbers as the reference (pods §7.2).
 int status_of(AppStep step) noexcept;
 /// "change to the working directory"
@@ -73,7 +75,10 @@ struct AppChildPlan {
   int pid_namespace;         // pidfd of a process in the one to go into; -1: this is the one
   bool user_namespace;       // with `pid_namespace`: into that process's user namespace too
   std::uint64_t permit;  // with `pid_namespace`: what `filter` takes for a permit as third argument; see sys/seccomp.h
-  int gate[2];           // a pipe; nothing is executed before its write end is closed by all. -1: no gate
+  const int* sockets;    // become 3, 4, …; all of them above where the gate goes, which is behind those
+  int socket_count;
+  char* listen_pid;  // room for a number in `envp`: this process's ID, which it alone knows. nullptr: not wanted
+  int gate[2];       // a pipe; nothing is executed before its write end is closed by all. -1: no gate
   const char* exe;
   char* const* argv;
   char* const* envp;

@@ -3,7 +3,7 @@
 // root may use; one request a connection, answered when it is done.
 //
 //   add APP      whether the app of that name in the manifest could start here
-//   start APP    answered when its process was started, or could not be
+//   start APP    answered when its process was started, or when it is ready if it speaks sd_notify; or could not be
 //   stop APP     SIGTERM, a grace, SIGKILL; answered when it has ended
 //   rm APP       what the pod still has of an app that does not run is given back
 //

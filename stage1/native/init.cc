@@ -88,6 +88,7 @@ int supervise(InitInput& in) {
   leave_session_keyring();
   join(in.group.entry());
   if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
+  for (auto& sockets : in.sockets) make_missing_sockets(sockets, !in.netns);
   if (in.users.user) join_owned(in);
   in.group = cgroup::Group();
   in.netns.reset();
@@ -108,6 +109,7 @@ int supervise(InitInput& in) {
                          .mounts = mounts,
                          .groups = std::move(in.groups),
                          .stdio = std::move(in.stdio),
+                         .sockets = std::move(in.sockets),
                          .control = in.control});
   return supervisor.run();
 }

@@ -30,6 +30,7 @@ struct InitInput {
   cgroup::Group group;
   std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
+  std::vector<AppSockets> sockets;
 };
 
 /// The namespaces besides pid, mount and network: init is born in them, or joins those of its users.

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/plan.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/rootless.h"
@@ -97,10 +98,25 @@ void fill_with_null(AppStdio& stdio, const std::string& root) {
 
 namespace {
 
+constexpr std::string_view kListenPid = "LISTEN_PID=";
+
+// LISTEN_PID is last, with room for the number, which only the child knows.
+std::vector<std::string> environment_of(const LaunchRequest& r) {
+  std::vector<std::string> out = r.env;
+  if (r.sockets == nullptr || r.sockets->empty()) return out;
+  std::vector<std::string> names;
+  for (const auto& s : *r.sockets) names.push_back(s.name);
+  set_variable(out, "LISTEN_FDS", cat(names.size()));
+  set_variable(out, "LISTEN_FDNAMES", rkt::join(names, ":"));
+  set_variable(out, "LISTEN_PID", std::string(kLongestPid + 1, '\0'));
+  return out;
+}
+
 // The plan of a child and everything that it points to.
 class ChildPlan {
  public:
-  ChildPlan(const LaunchRequest& r, AppFault& fault) : argv_(r.argv), env_(r.env) {
+  ChildPlan(const LaunchRequest& r, AppFault& fault) : argv_(r.argv), env_(environment_of(r)) {
+    if (r.sockets != nullptr) take_sockets(*r.sockets);
     fault = {.step = AppStep::none, .err = 0, .inside = 0};
     const std::uint64_t permit = r.pid_namespace >= 0 ? random_number() : 0;
     if (r.confinement.filter) {
@@ -131,6 +147,9 @@ class ChildPlan {
              .pid_namespace = r.pid_namespace,
              .user_namespace = r.user_namespace,
              .permit = permit,
+             .sockets = sockets_.data(),
+             .socket_count = static_cast<int>(sockets_.size()),
+             .listen_pid = sockets_.empty() ? nullptr : env_.back() + kListenPid.size(),
              .gate = {r.gate[0], r.gate[1]},
              .exe = argv_.front(),
              .argv = argv_.get(),
@@ -140,7 +159,18 @@ class ChildPlan {
   const AppChildPlan& get() const noexcept { return plan_; }
 
  private:
+  // Above everything that the child puts somewhere itself.
+  void take_sockets(const AppSockets& all) {
+    for (const auto& s : all) {
+      above_.emplace_back(::fcntl(s.fd.get(), F_DUPFD_CLOEXEC, 4 + static_cast<int>(all.size())));
+      if (!above_.back()) throw Error::from_errno("pass a socket on");
+      sockets_.push_back(above_.back().get());
+    }
+  }
+
   ExecStrings argv_, env_;
+  std::vector<UniqueFd> above_;
+  std::vector<int> sockets_;
   std::vector<sock_filter> code_;
   sock_fprog filter_{};
   AppChildPlan plan_{};

@@ -8,6 +8,7 @@
 #include "cgroup/manager.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/confinement.h"
+#include "stage1/native/sockets.h"
 #include "stage1/native/streams.h"
 
 namespace rkt::native {
@@ -33,6 +34,7 @@ class ExecStrings {
   explicit ExecStrings(std::vector<std::string> strings);
   char* const* get() const noexcept { return pointers_.data(); }
   const char* front() const noexcept { return pointers_.front(); }
+  char* back() const noexcept { return pointers_[strings_.size() - 1]; }
 
  private:
   std::vector<std::string> strings_;
@@ -53,10 +55,11 @@ struct LaunchRequest {
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;
-  int gate[2] = {-1, -1};            ///< see app_child.h
-  bool new_cgroup_namespace = true;  ///< false: this process is in the app's already
-  bool user_namespace = false;       ///< with `pid_namespace`: into that process's user namespace too
-  int pid_namespace = -1;            ///< pidfd of a process in the one to go into; -1: children of this one are there
+  const AppSockets* sockets = nullptr;  ///< all made; the child gets them by sd_listen_fds(3)
+  int gate[2] = {-1, -1};               ///< see app_child.h
+  bool new_cgroup_namespace = true;     ///< false: this process is in the app's already
+  bool user_namespace = false;          ///< with `pid_namespace`: into that process's user namespace too
+  int pid_namespace = -1;  ///< pidfd of a process in the one to go into; -1: children of this one are there
 };
 
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared

@@ -5,7 +5,9 @@
 //        --- clone3 --------------------->
 //        <-- started(app, pid in the pod)      for the prefix of output lines
 //        <-- ready                             every app was launched: the state file is there, enter works
-//        <-- ended(app, status)                after its status file is in place
+//        <-- ended(app, status)                for good
+//        <-- restarts(app, ms)                 it has ended, and is to be started again that much later, ...
+//        --- start(app) ---------------------> ... when what it left behind is gone
 //        <-- line(text)                        for the user's stderr
 //        --- stop ----------------------->     orderly: SIGTERM, grace, SIGKILL. In a hurry, outer kills init
 //        <-- over(status)                      the last message; init exits
@@ -22,7 +24,7 @@
 namespace rkt::native {
 
 struct Message {
-  enum class Kind : std::uint8_t { started, ready, ended, line, stop, over } kind = Kind::line;
+  enum class Kind : std::uint8_t { started, ready, ended, restarts, start, line, stop, over } kind = Kind::line;
   std::uint16_t app = 0;
   std::int32_t value = 0;
   std::string text = {};  ///< of a line; cut at kMaxText

@@ -15,6 +15,7 @@
 #include "stage1/native/backing.h"
 #include "stage1/native/diagnose.h"
 #include "stage1/native/events.h"
+#include "stage1/native/readiness.h"
 #include "stage1/native/running.h"
 #include "stage1/native/starter.h"
 #include "sys/ns.h"
@@ -50,12 +51,14 @@ void MutableApps::watch(std::vector<pollfd>& events) const {
   for (const auto& a : apps_) {
     if (a.starter) events.push_back({a.starter.get(), POLLIN, 0});
     if (a.process) events.push_back({a.process.get(), POLLIN, 0});
+    if (a.notify) events.push_back({a.notify.get(), POLLIN, 0});
   }
 }
 
 void MutableApps::handle(std::span<const pollfd> events) {
   for (auto& a : apps_) {
     if (a.starter && ready(events, a.starter.get())) starter_ended(a);
+    if (a.notify && ready(events, a.notify.get()) && says_ready(a.notify.get())) answer_all(a.asked_start, {});
     // In one round both: what has ended at once is recorded at once.
     if (a.process && has_ended(a.process.get())) process_ended(a);
   }
@@ -72,12 +75,20 @@ void MutableApps::handle(std::span<const pollfd> events) {
 std::optional<MutableApps::Time> MutableApps::deadline() const {
   std::optional<Time> out;
   for (const auto& a : apps_)
-    if (a.kill_at && (!out || *a.kill_at < *out)) out = a.kill_at;
+    for (const auto& when : {a.kill_at, a.start_at})
+      if (when && (!out || *when < *out)) out = when;
   return out;
 }
 
 void MutableApps::time_passed(Time now) {
   for (auto& a : apps_) {
+    if (a.start_at && *a.start_at <= now) {
+      a.start_at.reset();
+      a.phase = Phase::pre_start;
+      a.handler = 0;
+      a.status = 0;
+      advance(a);
+    }
     if (!a.kill_at || *a.kill_at > now) continue;
     a.kill_at.reset();
     if (a.process) (void)::syscall(SYS_pidfd_send_signal, a.process.get(), SIGKILL, nullptr, 0);
@@ -143,6 +154,8 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
   App& app = apps_.emplace_back();
   try {
     app.plan = plan(name);
+    app.restarts = Restarts(app.plan.restart);
+    if (app.plan.notifies) app.notify = make_notify_socket(pod_.dir, name);
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);
     app.stream = ++streams_;
@@ -173,15 +186,20 @@ ControlAnswer MutableApps::remove(const std::string& name) {
     throw Error(Errc::busy, cat("app ", quoted(name), " is still running"));
   apps_.remove_if([&](const App& a) { return &a == app; });
   pod_.cgroups.remove_app(name);
+  if (const auto dir = pod_.dir.find_sub("notify")) dir->unlink(name);
   return {};
 }
 
 void MutableApps::terminate(App& app, Time now) {
   if (!app.kill_at) app.kill_at = now + Shutdown::kGrace;
-  app.group.signal(SIGTERM);
+  app.stopping = true;
+  if (app.phase == Phase::waiting) return finish(app);
+  // As in supervisor.h: everybody, or the main process alone when it wants another signal.
+  const int signal = app.phase == Phase::main && app.process ? app.plan.stop_signal : SIGTERM;
+  if (signal == SIGTERM) app.group.signal(SIGTERM);
   if (!app.process) return;
   // Also where there are no cgroups.
-  (void)::syscall(SYS_pidfd_send_signal, app.process.get(), SIGTERM, nullptr, 0);
+  (void)::syscall(SYS_pidfd_send_signal, app.process.get(), signal, nullptr, 0);
   (void)::syscall(SYS_pidfd_send_signal, app.process.get(), SIGCONT, nullptr, 0);
 }
 
@@ -197,7 +215,10 @@ void MutableApps::advance(App& app) {
     if (app.phase == Phase::pre_start && app.handler == app.plan.pre_start.size()) app.phase = Phase::main;
     if (app.phase == Phase::post_stop && app.handler == app.plan.post_stop.size()) return finish(app);
     if (launch(app)) return;
-    if (app.phase != Phase::post_stop) app.status = kLaunchFailed;
+    if (app.phase != Phase::post_stop) {
+      app.status = kLaunchFailed;
+      app.hopeless = true;
+    }
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
     app.phase = Phase::post_stop;
   }
@@ -217,7 +238,8 @@ bool MutableApps::launch(App& app) {
                    .init = pod_.init,
                    .stdio = app.stdio,
                    .errors = errors.write_end.get(),
-                   .entry = app.group.entry()},
+                   .entry = app.group.entry(),
+                   .host_network = !pod_.options.net.contained()},
                   app.fault.slot(0));
     }
     app.starter = std::move(starter.pidfd);
@@ -246,7 +268,9 @@ void MutableApps::starter_ended(App& app) {
     const int pid = pid_inside(inside);
     pod_.relay.set_pid(app.stream, pid);
     pod_.record.started(app.plan, pid);
-    return answer_all(app.asked_start, {});
+    app.restarts.started(Clock::now());
+    if (!app.notify) answer_all(app.asked_start, {});
+    return;
   }
   const bool step_failed = fault.step != AppStep::none;
   const std::string why = !error.empty() ? error
@@ -254,6 +278,7 @@ void MutableApps::starter_ended(App& app) {
                                          : std::string("it was killed while it started");
   say(app, why);
   if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
+  app.hopeless = app.hopeless || app.phase != Phase::post_stop;
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
 }
 
@@ -272,6 +297,7 @@ void MutableApps::process_ended(App& app) {
   const AppFault& fault = app.fault.slot(0);
   if (fault.step != AppStep::none) {  // it never executed anything
     status = status_of(fault.step);
+    app.hopeless = app.hopeless || app.phase != Phase::post_stop;
     const DirFd root = pod_.dir.sub(app_root(app.plan.name));
     say(app, fault.step == AppStep::exec
                  ? cat(quoted(argv(app).front()),
@@ -286,7 +312,7 @@ void MutableApps::step_over(App& app, int status) {
   switch (app.phase) {
     case Phase::pre_start:
       ++app.handler;
-      if (status == 0 && !app.kill_at) break;
+      if (status == 0 && !app.stopping) break;
       [[fallthrough]];
     case Phase::main:
       app.status = status;
@@ -296,6 +322,7 @@ void MutableApps::step_over(App& app, int status) {
     case Phase::post_stop:
       ++app.handler;
       break;
+    case Phase::waiting:
     case Phase::over:
       return;
   }
@@ -303,19 +330,39 @@ void MutableApps::step_over(App& app, int status) {
 }
 
 void MutableApps::finish(App& app) {
+  if (restart_later(app)) return;
   app.phase = Phase::over;
+  app.start_at.reset();
   app.stdio = {};
+  app.notify.reset();
   pod_.relay.attachments().app_ended(app.stream);
   app.kill_at.reset();
   pod_.record.oom_killed(app.plan.name, pod_.cgroups.oom_kills(app.plan.name));
   pod_.record.ended(app.plan.name, app.status);
+  kill_leftovers(app, &cgroup::Group::kill_all);
+  answer_all(app.asked_start, {.status = kLaunchFailed, .text = "it ended before it had started"});
+  answer_all(app.asked_stop, {});
+}
+
+// An app that was asked to end, or whose start somebody still waits for, is not.
+bool MutableApps::restart_later(App& app) {
+  if (app.hopeless || app.stopping || ending_ || !app.asked_start.empty()) return false;
+  const auto now = Clock::now();
+  const auto delay = app.restarts.ended(app.status, now);
+  if (!delay) return false;
+  app.phase = Phase::waiting;
+  app.start_at = now + *delay;
+  pod_.record.restarts(app.plan.name, app.restarts.count());
+  kill_leftovers(app, &cgroup::Group::empty);
+  return true;
+}
+
+void MutableApps::kill_leftovers(const App& app, void (cgroup::Group::*kill)() const) {
   try {
-    app.group.kill_all();
+    (app.group.*kill)();
   } catch (const Error& e) {
     say(app, e.brief());
   }
-  answer_all(app.asked_start, {.status = kLaunchFailed, .text = "it ended before it was started"});
-  answer_all(app.asked_stop, {});
 }
 
 void MutableApps::say(const App& app, std::string_view text) {

@@ -3,10 +3,10 @@
 // start apps (starter.h) and the apps' own, which are children of this process.
 //
 //   start -> planned, limited, streams made -> [starter -> process] for each pre-start handler, the app, each post-stop
-//         handler -> status recorded, what is left of it killed
+//         handler -> what is left of it killed -> waiting to be started again, or status recorded
 //
-// An app that fails ends nothing but itself. The pod ends when it is asked to: every app gets SIGTERM, after a grace
-// SIGKILL.
+// An app that fails ends nothing but itself. The pod ends when it is asked to: every app gets its stop signal, after
+// a grace SIGKILL.
 #pragma once
 
 #include <poll.h>
@@ -26,6 +26,7 @@
 #include "stage1/native/plan.h"
 #include "stage1/native/record.h"
 #include "stage1/native/relay.h"
+#include "stage1/native/restarts.h"
 #include "stage1/native/shutdown.h"
 #include "stage1/native/supervisor.h"
 
@@ -57,7 +58,7 @@ class MutableApps {
   bool idle() const;                     ///< no process of an app is left
 
  private:
-  enum class Phase { pre_start, main, post_stop, over };
+  enum class Phase { pre_start, main, post_stop, waiting, over };
   struct App {
     AppPlan plan;
     AppMountPlan mounts;
@@ -70,8 +71,13 @@ class MutableApps {
     int status = 0;
     UniqueFd starter, process;  // pidfds; one of them is set until it is over
     pid_t starter_pid = 0, pid = 0;
-    UniqueFd errors;  // what the starter could not do
-    std::optional<Time> kill_at = std::nullopt;
+    UniqueFd errors;                              // what the starter could not do
+    UniqueFd notify;                              // readiness.h, of an app that says itself when it has started
+    bool stopping = false;                        // it was asked to end
+    std::optional<Time> kill_at = std::nullopt;   // then
+    std::optional<Time> start_at = std::nullopt;  // while waiting
+    bool hopeless = false;                        // its program could not be executed
+    Restarts restarts;
     std::vector<UniqueFd> asked_start = {}, asked_stop = {};  // clients that wait
   };
   App* find(std::string_view name);
@@ -88,7 +94,9 @@ class MutableApps {
   void process_ended(App& app);
   void step_over(App& app, int status);
   void finish(App& app);
+  bool restart_later(App& app);
   void terminate(App& app, Time now);
+  void kill_leftovers(const App& app, void (cgroup::Group::*kill)() const);
   void say(const App& app, std::string_view text);
 
   MutablePod pod_;

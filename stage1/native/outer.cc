@@ -59,6 +59,14 @@ class Outer {
     }
     if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(notifications));
     if (in_.apps != nullptr) look_after_apps(all.subspan(app_events));
+    start_again();
+  }
+
+  void start_again() {
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [when, app] : to_start_)
+      if (when <= now) (void)send_message(in_.control, {.kind = Message::Kind::start, .app = app});
+    std::erase_if(to_start_, [now](const auto& s) { return s.first <= now; });
   }
 
   bool apps_run() const { return in_.apps != nullptr && !in_.apps->idle(); }
@@ -75,6 +83,7 @@ class Outer {
     auto deadline = in_.relay.deadline();
     if (const auto other = in_.apps != nullptr ? in_.apps->deadline() : std::nullopt)
       deadline = deadline ? std::min(*deadline, *other) : *other;
+    for (const auto& [when, app] : to_start_) deadline = deadline ? std::min(*deadline, when) : when;
     if (!deadline) return -1;
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();
@@ -96,11 +105,16 @@ class Outer {
       case Message::Kind::ended:
         if (!asked_ && failed_ == 0) failed_ = m->value;
         return in_.on_ended(m->app, m->value);
+      case Message::Kind::restarts:
+        in_.on_restarts(m->app);
+        to_start_.emplace_back(std::chrono::steady_clock::now() + std::chrono::milliseconds(m->value), m->app);
+        return;
       case Message::Kind::line:
         return in_.relay.note(m->text);
       case Message::Kind::over:
         over_ = m->value;
         return;
+      case Message::Kind::start:
       case Message::Kind::stop:
         return;
     }
@@ -141,6 +155,7 @@ class Outer {
   bool open_ = true, ended_ = false, asked_ = false, told_ = false, given_up_ = false;
   int failed_ = 0;  // the first app's that failed by itself
   std::optional<int> over_;
+  std::vector<std::pair<std::chrono::steady_clock::time_point, std::uint16_t>> to_start_;  // apps, and when
 };
 
 }  // namespace

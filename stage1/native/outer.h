@@ -32,6 +32,7 @@ struct OuterInput {
   std::function<void(std::size_t app, int pid)> on_started;
   std::function<void()> on_ready;
   std::function<void(std::size_t app, int status)> on_ended;  ///< has recorded it when it returns
+  std::function<void(std::size_t app)> on_restarts;           ///< has counted it, and killed what the app left
   MutableApps* apps = nullptr;                                ///< of a mutable pod
   Readiness* readiness = nullptr;
 };

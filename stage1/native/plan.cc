@@ -18,6 +18,7 @@
 #include "stage1/native/target.h"
 #include "sys/file.h"
 #include "sys/rootless.h"
+#include "sys/signal_name.h"
 
 namespace rkt::native {
 namespace {
@@ -140,6 +141,24 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
   }
 }
 
+// The operator's annotation must be right; what an image says wrongly does not keep it from running.
+int plan_stop_signal(const PodApp& app, const Warn& warn) {
+  if (const auto* text = appc::find_annotation(app.runtime.annotations, "coreos.com/rkt/stage2/stop-signal")) {
+    if (const auto number = parse_signal(*text)) return *number;
+    throw Error(Errc::invalid, cat("stop signal ", quoted(*text), " is no signal"));
+  }
+  const auto* text = appc::find_annotation(app.image.annotations, appc::kStopSignal);
+  if (text == nullptr) return SIGTERM;
+  if (const auto number = parse_signal(*text)) return *number;
+  warn(cat("warning: stop signal ", quoted(*text), " of the image of app ", quoted(app.name()), " ignored"));
+  return SIGTERM;
+}
+
+appc::RestartPolicy plan_restart(const PodApp& app) {
+  const auto* text = appc::find_annotation(app.runtime.annotations, "coreos.com/rkt/stage2/restart");
+  return text != nullptr ? appc::parse_restart(*text) : appc::RestartPolicy{};
+}
+
 void plan_notification(const PodApp& app, AppPlan& out) {
   const auto* text = appc::find_annotation(app.image.annotations, "appc.io/executor/supports-systemd-notify");
   out.notifies = text != nullptr && parse_bool(*text).value_or(false);
@@ -233,6 +252,10 @@ bool PodPlan::has_handlers() const {
   return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
 }
 
+bool PodPlan::restarts_apps() const {
+  return std::ranges::any_of(apps, [](const AppPlan& a) { return a.restart.when != appc::RestartPolicy::When::never; });
+}
+
 bool PodPlan::may_look_into_init() const {
   return std::ranges::any_of(apps,
                              [](const AppPlan& a) { return (a.confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; });
@@ -253,7 +276,7 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.fault = ids.fault;
   out.users = options.users;
   out.streams = plan_streams(app.runtime.annotations);
-  if (!options.mutable_pod) plan_notification(app, out);
+  plan_notification(app, out);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
   if (options.mutable_pod && !out.sysctls.empty())
     throw Error(Errc::unsupported, "isolator os/unix/sysctl: the kernel parameters of a mutable pod are its own")
@@ -263,6 +286,9 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.volumes = order_volumes(root, plan_volumes(app.runtime, a.mount_points, pod.manifest, warn), warn);
   plan_limits(isolators, options.restrictions, out);
   plan_handlers(app, out);
+  out.sockets = plan_sockets(app, pod.manifest.ports, warn);
+  out.stop_signal = plan_stop_signal(app, warn);
+  out.restart = plan_restart(app);
   out.read_only_root = app.runtime.read_only_rootfs;
   out.copy_up = app.image.is_docker();
   out.has_hosts = std::ranges::any_of(out.volumes, [](const VolumeMount& m) { return m.target == "/etc/hosts"; }) ||
@@ -313,9 +339,10 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
       out.apps.push_back(in_context([&] { return cat("app ", quoted(app.name())); },
                                     [&] { return plan_app(pod, app, options, warn); }));
   for (const auto& app : out.apps) merge_sysctls(app.sysctls, out.sysctls);
-  // Launching handlers takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
-  if (options.restrictions.capabilities && out.may_look_into_init() && out.has_handlers())
-    throw Error(Errc::unsupported, "CAP_SYS_PTRACE and event handlers exclude each other in a pod");
+  // Launching later takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
+  if (options.restrictions.capabilities && out.may_look_into_init() && out.launches_later())
+    throw Error(Errc::unsupported, cat("CAP_SYS_PTRACE and ", out.has_handlers() ? "event handlers" : "restarts",
+                                       " exclude each other in a pod"));
   out.ports = plan_ports(pod);
   return out;
 }

@@ -2,6 +2,8 @@
 // The whole plan of a pod, made before anything is: read-only looks into the apps' roots, no effects.
 #pragma once
 
+#include <signal.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,9 +12,11 @@
 
 #include "cgroup/limits.h"
 #include "net/network.h"
+#include "schema/appc/restart.h"
 #include "stage1/native/confinement.h"
 #include "stage1/native/options.h"
 #include "stage1/native/pod.h"
+#include "stage1/native/sockets.h"
 #include "stage1/native/streams.h"
 #include "stage1/native/sysctl.h"
 #include "stage1/native/volumes.h"
@@ -41,6 +45,9 @@ struct AppPlan {
   Sysctls sysctls;               ///< path below /proc/sys, value
   bool notifies = false;         ///< speaks sd_notify: readiness.h
   AppStreams streams;
+  std::vector<SocketPort> sockets;
+  int stop_signal = SIGTERM;  ///< to its main process; SIGTERM goes to all of them
+  appc::RestartPolicy restart;
   bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
   bool read_only_root = false;
   bool copy_up = false;  ///< empty volumes start with what the image has there (Docker)
@@ -64,6 +71,9 @@ struct PodPlan {
   Sysctls sysctls;
 
   bool has_handlers() const;
+  bool restarts_apps() const;
+  /// pid 1 launches processes for as long as the pod lives, and so keeps what that takes.
+  bool launches_later() const { return has_handlers() || restarts_apps(); }
   /// An app has CAP_SYS_PTRACE.
   bool may_look_into_init() const;
 };

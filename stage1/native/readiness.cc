@@ -30,7 +30,7 @@ UniqueFd datagram_socket() {
 
 std::string notify_source(const std::string& app) { return cat(kDirectory, "/", app); }
 
-void Readiness::expect(const DirFd& pod, const std::string& app, std::size_t index) {
+UniqueFd make_notify_socket(const DirFd& pod, const std::string& app) {
   const DirFd dir = pod.make_sub(kDirectory, 0700);
   dir.unlink(app);
   UniqueFd fd = datagram_socket();
@@ -42,7 +42,19 @@ void Readiness::expect(const DirFd& pod, const std::string& app, std::size_t ind
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) < 0 ||
       ::fchmodat(dir.get(), app.c_str(), 0666, 0) < 0)  // any user of the app
     throw Error::from_errno(cat("make the socket for notifications of app ", quoted(app)));
-  apps_.push_back({.index = index, .socket = std::move(fd)});
+  return fd;
+}
+
+bool says_ready(int socket) {
+  std::array<char, 4096> buffer;
+  const ssize_t n = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (n <= 0) return false;
+  const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(n)), '\n');
+  return std::ranges::find(lines, "READY=1") != lines.end();
+}
+
+void Readiness::expect(const DirFd& pod, const std::string& app, std::size_t index) {
+  apps_.push_back({.index = index, .socket = make_notify_socket(pod, app)});
 }
 
 void Readiness::launched() {
@@ -61,12 +73,7 @@ void Readiness::watch(std::vector<pollfd>& events) const {
 
 void Readiness::handle(std::span<const pollfd> events) {
   for (auto& a : apps_) {
-    if ((revents_of(events, a.socket.get()) & POLLIN) == 0) continue;
-    std::array<char, 4096> buffer;
-    const ssize_t n = ::recv(a.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (n <= 0) continue;
-    const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(n)), '\n');
-    a.ready = a.ready || std::ranges::find(lines, "READY=1") != lines.end();
+    if ((revents_of(events, a.socket.get()) & POLLIN) != 0 && says_ready(a.socket.get())) a.ready = true;
   }
   look();
 }

@@ -21,6 +21,10 @@ namespace rkt::native {
 
 constexpr const char* kAppNotifySocket = "/run/systemd/notify";
 std::string notify_source(const std::string& app);  ///< relative to POD
+/// POD/notify/APP, made anew.
+UniqueFd make_notify_socket(const DirFd& pod, const std::string& app);
+/// Takes one message from there. Whether it says READY=1.
+bool says_ready(int socket);
 
 class Readiness {
  public:

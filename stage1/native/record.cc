@@ -49,8 +49,10 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
 
 void Record::started(const AppPlan& app, int pid) {
   state_.apps.push_back({.name = app.name, .pid = pid, .no_new_privs = app.confinement.no_new_privs});
-  attempt(cat("room for the status of app ", quoted(app.name)),
-          [&] { write_file(stage1_.sub("rkt/status"), reserved(app.name), "000\n", 0644); });
+  attempt(cat("room for the status of app ", quoted(app.name)), [&] {
+    const DirFd dir = stage1_.sub("rkt/status");
+    if (!dir.exists(reserved(app.name))) write_file(dir, reserved(app.name), "000\n", 0644);  // from the life before
+  });
   if (ready_) publish();
 }
 
@@ -58,6 +60,13 @@ void Record::oom_killed(const std::string& app, std::uint64_t processes) {
   if (processes == 0) return;
   attempt(cat("that app ", quoted(app), " had no memory"),
           [&] { replace_file(stage1_.sub("rkt/status"), cat(app, ".oom-killed"), cat(processes, "\n")); });
+}
+
+void Record::restarts(const std::string& app, std::uint32_t count) {
+  attempt(cat("a restart of app ", quoted(app)),
+          [&] { replace_file(stage1_.sub("rkt/status"), cat(app, ".restarts"), cat(count, "\n")); });
+  std::erase_if(state_.apps, [&](const PodState::App& a) { return a.name == app; });
+  if (ready_) publish();
 }
 
 void Record::ended(const std::string& app, int status) {

@@ -24,6 +24,8 @@ class Record {
   /// rkt/status/APP.oom-killed: how many of its processes the kernel killed for want of memory, unless none. Before
   /// ended().
   void oom_killed(const std::string& app, std::uint64_t processes);
+  /// rkt/status/APP.restarts: how often it was started again. It is not to be entered until it is.
+  void restarts(const std::string& app, std::uint32_t count);
   /// rkt/status/APP; then the app is no longer to be entered.
   void ended(const std::string& app, int status);
   /// From here on the pod can be entered: state, POD/pid.

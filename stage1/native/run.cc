@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "base/error.h"
@@ -31,6 +32,7 @@
 #include "stage1/native/outer.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
+#include "stage1/native/sockets.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/pty.h"
@@ -43,16 +45,23 @@ constexpr int kMetadataPort = 18112;
 
 void warn(std::string_view text) { log::note("stage1", text); }
 
-// The pod's lock stays open in this process and in init; everything else that the caller left open is closed, since
-// init never executes anything.
-UniqueFd take_lock() {
+// What of the caller's crosses into stage1. The pod's lock stays open in this process and in init; everything else that
+// was left open is closed, since init never executes anything.
+struct Inherited {
+  UniqueFd lock;
+  std::vector<PassedSocket> sockets;
+};
+
+Inherited take_inherited() {
   const auto fd = parse_int<unsigned>(env("RKT_LOCK_FD").value_or(""));
   if (!fd || *fd < 3 || ::fcntl(static_cast<int>(*fd), F_GETFD) < 0)
     throw Error(Errc::usage, "RKT_LOCK_FD names no open descriptor");
-  if ((*fd > 3 && ::syscall(SYS_close_range, 3U, *fd - 1, 0U) < 0) ||
+  auto sockets = take_passed_sockets(static_cast<int>(*fd));
+  const unsigned first = 3 + static_cast<unsigned>(sockets.size());
+  if ((*fd > first && ::syscall(SYS_close_range, first, *fd - 1, 0U) < 0) ||
       ::syscall(SYS_close_range, *fd + 1, ~0U, 0U) < 0 || ::fcntl(static_cast<int>(*fd), F_SETFD, FD_CLOEXEC) < 0)
     throw Error::from_errno("close inherited descriptors");
-  return UniqueFd(static_cast<int>(*fd));
+  return {.lock = UniqueFd(static_cast<int>(*fd)), .sockets = std::move(sockets)};
 }
 
 // A caller may have closed standard streams: their numbers must not come to name something of the pod's.
@@ -90,13 +99,18 @@ bool is_own_address(const std::string& text) {
 
 class PodRun {
  public:
-  PodRun(const RunOptions& options, UniqueFd lock)
+  PodRun(const RunOptions& options, Inherited inherited)
       : options_(options),
-        lock_(std::move(lock)),
+        lock_(std::move(inherited.lock)),
         pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
-        devpts_(make_devpts(tty_group(plan_.users))) {}
+        devpts_(make_devpts(tty_group(plan_.users))) {
+    std::vector<std::vector<SocketPort>> wanted;
+    for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
+    sockets_ = give_sockets(std::move(inherited.sockets), wanted, warn);
+    drop_forwards(sockets_, plan_.ports);
+  }
 
   int run() {
     const ScopeExit release([this] { clean_up(); });
@@ -257,11 +271,13 @@ class PodRun {
                 .netns = std::move(network_.netns),
                 .group = std::move(init_group_),
                 .groups = std::move(groups_),
-                .stdio = std::move(stdio_)});
+                .stdio = std::move(stdio_),
+                .sockets = std::move(sockets_)});
     }
     theirs.reset();
     giver.reset();
     stdio_.clear();
+    sockets_.clear();
     Record& record = record_.emplace(pod_.dir, pod_.stage1, options_.restrictions,
                                      [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
     std::unique_ptr<MutableApps> apps;
@@ -285,6 +301,11 @@ class PodRun {
                relay_.attachments().app_ended(app);
                readiness.app_ended(app);
                end_leftovers(app);
+             },
+         .on_restarts =
+             [&](std::size_t app) {
+               record.restarts(plan_.apps.at(app).name, ++restarts_[app]);
+               kill_leftovers(app, &cgroup::Group::empty);
              },
          .apps = apps.get(),
          .readiness = &readiness});
@@ -321,9 +342,12 @@ class PodRun {
 
   // What an app leaves behind ends with it. With the last app the whole pod does, which init's end sees to.
   void end_leftovers(std::size_t app) {
-    if (++ended_ == groups_.size()) return;
+    if (++ended_ < groups_.size()) kill_leftovers(app, &cgroup::Group::kill_all);
+  }
+
+  void kill_leftovers(std::size_t app, void (cgroup::Group::*kill)() const) {
     try {
-      groups_[app].kill_all();
+      (groups_[app].*kill)();
     } catch (const Error& e) {
       relay_.note(cat("stage1: app ", quoted(plan_.apps[app].name), ": ", e.brief()));
     }
@@ -358,12 +382,14 @@ class PodRun {
   cgroup::Group init_group_;
   std::vector<cgroup::Group> groups_;
   std::size_t ended_ = 0;
+  std::map<std::size_t, std::uint32_t> restarts_;  // by app
   net::Setup network_;
   bool resolv_ = false;  // S1 has a generated resolv.conf
   std::vector<AppMountPlan> mounts_;
   Relay relay_;
   std::optional<Record> record_;
   std::vector<AppStdio> stdio_;
+  std::vector<AppSockets> sockets_;  // until init has them
 };
 
 }  // namespace
@@ -372,7 +398,7 @@ int run(const std::vector<std::string>& args) {
   const RunOptions options = parse_run(args);
   log::set_debug(options.debug);
   fill_streams();
-  return PodRun(options, take_lock()).run();
+  return PodRun(options, take_inherited()).run();
 }
 
 }  // namespace rkt::native

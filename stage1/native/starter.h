@@ -25,6 +25,7 @@ struct StartInput {
   AppStdio& stdio;  ///< what is empty becomes its /dev/null
   int errors;       ///< takes a line when something fails before the app's own steps
   cgroup::Entry entry;
+  bool host_network;
 };
 
 /// In the clone, whose working directory is POD and where S1 carries the shared mounts.

@@ -35,7 +35,9 @@ Supervisor::Supervisor(SupervisorInput input)
     : in_(std::move(input)),
       faults_(in_.plan.apps.size()),
       shutdown_(in_.plan.apps.size()),
-      apps_(in_.plan.apps.size()) {}
+      apps_(in_.plan.apps.size()) {
+  for (std::size_t i = 0; i < apps_.size(); ++i) apps_[i].restarts = Restarts(in_.plan.apps[i].restart);
+}
 
 int Supervisor::run() {
   const UniqueFd signals = child_signals();
@@ -46,10 +48,7 @@ int Supervisor::run() {
       if (errno != EINTR) throw Error::from_errno("wait for events");
       continue;
     }
-    if ((events[1].revents & POLLIN) != 0) {
-      const auto message = receive_message(in_.control);
-      if (message && message->kind == Message::Kind::stop) act(shutdown_.stop_asked(Clock::now()));
-    }
+    if ((events[1].revents & POLLIN) != 0) take_message();
     if ((events[0].revents & POLLIN) != 0) {
       signalfd_siginfo drained[4];
       (void)!::read(signals.get(), drained, sizeof drained);
@@ -60,13 +59,26 @@ int Supervisor::run() {
   return shutdown_.pod_status();
 }
 
+void Supervisor::take_message() {
+  const auto message = receive_message(in_.control);
+  if (!message) return;
+  if (message->kind == Message::Kind::stop) act(shutdown_.stop_asked(Clock::now()));
+  if (message->kind != Message::Kind::start || message->app >= apps_.size()) return;
+  App& app = apps_[message->app];
+  if (app.phase != Phase::waiting) return;
+  app.phase = Phase::pre_start;
+  app.handler = 0;
+  app.status = 0;
+  advance(message->app);
+}
+
 void Supervisor::start_all() {
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     in_.mounts.assemble(i);
     fill_with_null(in_.stdio[i], in_.mounts.root_path(i));
   }
   in_.mounts.assembled();
-  if (in_.plan.may_look_into_init() && !in_.plan.has_handlers()) gate_ = Pipe::make();
+  if (in_.plan.may_look_into_init() && !in_.plan.launches_later()) gate_ = Pipe::make();
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     if (!shutdown_.ending()) {
       advance(i);
@@ -75,7 +87,7 @@ void Supervisor::start_all() {
     apps_[i].status = 128 + SIGTERM;  // another app has failed before this one could begin
     finish(i);
   }
-  if (!in_.plan.has_handlers()) become_harmless();
+  if (!in_.plan.launches_later()) become_harmless();
   send_message(in_.control, {.kind = Message::Kind::ready});
 }
 
@@ -95,6 +107,7 @@ const std::vector<std::string>& Supervisor::current_argv(std::size_t i) const {
     case Phase::post_stop:
       return plan.post_stop[apps_[i].handler];
     case Phase::main:
+    case Phase::waiting:
     case Phase::over:
       break;
   }
@@ -112,10 +125,12 @@ void Supervisor::advance(std::size_t i) {
     if (plan.fault && app.phase == Phase::main) {
       say(cat("app ", quoted(plan.name), ": ", plan.fault->text));
       app.status = plan.fault->status;
+      app.hopeless = true;
     } else if (try_launch(i, current_argv(i), app.phase == Phase::main)) {
       return;
     } else if (app.phase != Phase::post_stop) {
       app.status = kLaunchFailed;
+      app.hopeless = true;
     }
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
     app.phase = Phase::post_stop;
@@ -140,15 +155,18 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
                            .entry = in_.groups[i].entry(),
                            .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
                            .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,
+                           .sockets = main ? &in_.sockets[i] : nullptr,
                            .gate = {gate_ ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
                           faults_.slot(i));
   } catch (const Error& e) {
     say(cat("app ", quoted(plan.name), ": ", e.brief()));
     return false;
   }
-  if (main)
-    send_message(in_.control,
-                 {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
+  if (!main) return true;
+  if (!in_.plan.launches_later()) in_.sockets[i].clear();
+  apps_[i].restarts.started(Clock::now());
+  send_message(in_.control,
+               {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
   return true;
 }
 
@@ -174,6 +192,7 @@ void Supervisor::process_ended(std::size_t i, ExitStatus how) {
   const bool never_ran = faults_.slot(i).step != AppStep::none;
   const int status = never_ran ? fault_status(i, current_argv(i)) : how.shell();
   app.pid = 0;
+  app.hopeless = app.hopeless || (never_ran && app.phase != Phase::post_stop);
   ::waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG);
   switch (app.phase) {
     case Phase::pre_start:
@@ -192,6 +211,7 @@ void Supervisor::process_ended(std::size_t i, ExitStatus how) {
     case Phase::post_stop:
       ++app.handler;
       break;
+    case Phase::waiting:
     case Phase::over:
       return;
   }
@@ -216,10 +236,44 @@ int Supervisor::fault_status(std::size_t i, const std::vector<std::string>& argv
 
 void Supervisor::finish(std::size_t i) {
   App& app = apps_[i];
+  if (restart_later(i)) return;
   app.phase = Phase::over;
   in_.stdio[i] = {};
+  in_.sockets[i].clear();
   send_message(in_.control, {.kind = Message::Kind::ended, .app = static_cast<std::uint16_t>(i), .value = app.status});
   act(shutdown_.app_ended(app.status, Clock::now()));
+}
+
+// Outer counts it, kills what the app left, and says when the time has come.
+bool Supervisor::restart_later(std::size_t i) {
+  App& app = apps_[i];
+  if (app.hopeless || shutdown_.ending()) return false;
+  const auto delay = app.restarts.ended(app.status, Clock::now());
+  if (!delay) return false;
+  app.phase = Phase::waiting;
+  send_message(in_.control, {.kind = Message::Kind::restarts,
+                             .app = static_cast<std::uint16_t>(i),
+                             .value = static_cast<std::int32_t>(delay->count())});
+  return true;
+}
+
+// Everybody in the pod gets SIGTERM. An app with another signal in mind gets that, in its main process alone, as its
+// image's author expects; then the others get theirs by process group, which their main process leads.
+void Supervisor::terminate() {
+  const auto wants_other = [](const AppPlan& a) { return a.stop_signal != SIGTERM; };
+  if (std::ranges::none_of(in_.plan.apps, wants_other)) {
+    ::kill(-1, SIGTERM);
+    ::kill(-1, SIGCONT);
+  }
+  for (std::size_t i = 0; i < apps_.size(); ++i) {
+    const App& app = apps_[i];
+    const int signal = app.phase == Phase::main ? in_.plan.apps[i].stop_signal : SIGTERM;
+    if (app.phase == Phase::waiting) finish(i);
+    if (app.pid == 0 || std::ranges::none_of(in_.plan.apps, wants_other)) continue;
+    // A process that was cloned a moment ago leads no group yet.
+    if (signal != SIGTERM || ::kill(-app.pid, signal) < 0) ::kill(app.pid, signal);
+    ::kill(-app.pid, SIGCONT);
+  }
 }
 
 // Everybody in the pod but pid 1: apps, what they started, and what was entered.
@@ -228,9 +282,7 @@ void Supervisor::act(Shutdown::Do what) {
     case Shutdown::Do::nothing:
       return;
     case Shutdown::Do::terminate:
-      ::kill(-1, SIGTERM);
-      ::kill(-1, SIGCONT);
-      return;
+      return terminate();
     case Shutdown::Do::kill:
       ::kill(-1, SIGKILL);
       return;

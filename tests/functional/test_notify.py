@@ -71,3 +71,27 @@ def test_a_hangup_of_the_terminal_ends_no_pod_under_nohup(rkt):
     assert p.stdout.readline() == b"up\n"
     p.send_signal(signal.SIGHUP)
     assert p.wait(20) == 0
+
+
+def test_an_app_of_a_mutable_pod_has_started_when_it_says_so(rkt):
+    notify = {"annotations": [{"name": "appc.io/executor/supports-systemd-notify", "value": "true"}], "user": "1000", "group": "1000"}
+    rkt.image(exec=["/bin/sh", "-c", "[ -w $NOTIFY_SOCKET ] && echo $NOTIFY_SOCKET; exec sleep 1000"], **notify)
+    rkt.image("example.com/ends", exec=["/bin/true"], **notify)
+    uuid_file = rkt.tmp / "uuid"
+    p = rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}")
+    wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36, "the pod's UUID")
+    uuid = uuid_file.read_text()
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+    for image in ("busybox", "ends"):
+        rkt("app", "add", uuid, f"example.com/{image}", code=0)
+    start = rkt.start("app", "start", uuid, "--app=busybox")
+    assert p.stdout.readline().endswith(b": /run/systemd/notify\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as app:
+        directory = os.open(rkt.data / "pods/run" / uuid / "notify", os.O_PATH)
+        app.sendto(b"STATUS=soon", f"/proc/self/fd/{directory}/busybox")
+        with pytest.raises(subprocess.TimeoutExpired):
+            start.wait(0.1)
+        app.sendto(b"READY=1", f"/proc/self/fd/{directory}/busybox")
+        os.close(directory)
+    assert start.wait(20) == 0
+    assert "it ended before it had started" in rkt("app", "start", uuid, "--app=ends", code=254).err

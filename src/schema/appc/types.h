@@ -72,6 +72,8 @@ struct Annotation {
   bool operator==(const Annotation&) const = default;
 };
 const std::string* find_annotation(const std::vector<Annotation>& annotations, std::string_view name);
+/// Of an image: the signal that asks its app to end (Docker's StopSignal; OCI's name in lower case, as appc wants it).
+inline constexpr std::string_view kStopSignal = "org.opencontainers.image.stopsignal";
 
 struct EnvVar {
   std::string name, value;

@@ -99,6 +99,7 @@ appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, 
     annotate("appc.io/docker/entrypoint", json_words(config.config->entrypoint));
   if (config.config && !config.config->cmd.empty()) annotate("appc.io/docker/cmd", json_words(config.config->cmd));
   annotate("appc.io/docker/manifesthash", source.manifest_digest);
+  if (config.config) annotate(std::string(appc::kStopSignal), config.config->stop_signal);
   return m;
 }
 

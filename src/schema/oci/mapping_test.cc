@@ -35,6 +35,7 @@ TEST(Mapping, NameLabelsAndAnnotationsTellWhereItCameFrom) {
   config.author = "me";
   config.config->entrypoint = {"/e"};
   config.config->cmd = {"a", "<b>"};
+  config.config->stop_signal = "SIGQUIT";
   const auto m = map_to_appc(manifest, config, kSource);
   EXPECT_EQ(m.name, "127.0.0.1_5001/foo/bar");
   EXPECT_EQ(m.labels, (appc::Labels{{"version", "1"}, {"os", "linux"}, {"arch", "amd64"}}));
@@ -46,6 +47,7 @@ TEST(Mapping, NameLabelsAndAnnotationsTellWhereItCameFrom) {
   EXPECT_EQ(has("appc.io/docker/repository"), "foo/bar");
   EXPECT_EQ(has("appc.io/docker/imageid"), "sha256:c");
   EXPECT_EQ(has("appc.io/docker/manifesthash"), "sha256:m");
+  EXPECT_EQ(has(appc::kStopSignal), "SIGQUIT");
   EXPECT_EQ(has("appc.io/docker/entrypoint"), R"(["/e"])");
   EXPECT_EQ(has("appc.io/docker/cmd"), R"(["a","\u003cb\u003e"])");
 }

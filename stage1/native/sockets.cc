@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/sockets.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "sys/file.h"
+
+namespace rkt::native {
+namespace {
+
+constexpr int kFirst = 3, kMostPassed = 1024, kBacklog = 4096;
+
+struct Address {
+  int type = 0;
+  std::uint16_t port = 0;
+};
+
+int option(int fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
+}
+
+// Where it listens; nullopt: no socket of TCP or UDP that waits for clients.
+std::optional<Address> address_of(int fd) {
+  sockaddr_storage where{};
+  socklen_t size = sizeof where;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size) < 0) return std::nullopt;
+  const int type = option(fd, SO_TYPE), protocol = option(fd, SO_PROTOCOL);
+  const bool stream = type == SOCK_STREAM && protocol == IPPROTO_TCP && option(fd, SO_ACCEPTCONN) == 1;
+  if (!stream && !(type == SOCK_DGRAM && protocol == IPPROTO_UDP)) return std::nullopt;
+  if (where.ss_family == AF_INET) return Address{type, ntohs(reinterpret_cast<sockaddr_in&>(where).sin_port)};
+  if (where.ss_family == AF_INET6) return Address{type, ntohs(reinterpret_cast<sockaddr_in6&>(where).sin6_port)};
+  return std::nullopt;
+}
+
+const char* protocol_name(int type) { return type == SOCK_STREAM ? "tcp" : "udp"; }
+
+std::optional<std::uint16_t> host_port_of(const appc::Port& port, std::uint16_t pod_port,
+                                          const std::vector<appc::ExposedPort>& exposed) {
+  for (const auto& e : exposed)
+    if (e.name == port.name && (e.pod_port ? e.pod_port->port : port.port) == pod_port) return e.host_port;
+  return std::nullopt;
+}
+
+std::vector<std::string_view> names_of(const std::string& text, std::size_t count) {
+  auto names = split(text, ':');
+  if (names.size() != count) names.assign(count, "");
+  return names;
+}
+
+UniqueFd listen_on(int family, int type, std::uint16_t port) {
+  UniqueFd fd(::socket(family, type | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  const int on = 1, off = 0;
+  if (type == SOCK_STREAM) (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in6 six{};
+  sockaddr_in four{};
+  six.sin6_family = AF_INET6;
+  four.sin_family = AF_INET;
+  six.sin6_port = four.sin_port = htons(port);
+  if (family == AF_INET6) (void)::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  const auto* where = family == AF_INET6 ? reinterpret_cast<sockaddr*>(&six) : reinterpret_cast<sockaddr*>(&four);
+  const socklen_t size = family == AF_INET6 ? sizeof six : sizeof four;
+  if (::bind(fd.get(), where, size) < 0 || (type == SOCK_STREAM && ::listen(fd.get(), kBacklog) < 0)) return {};
+  return fd;
+}
+
+}  // namespace
+
+std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::ExposedPort>& exposed,
+                                     const std::function<void(std::string_view)>& warn) {
+  std::vector<SocketPort> out;
+  for (const auto& port : app.app().ports) {
+    if (!port.socket_activated) continue;
+    const std::string protocol = lower(port.protocol);
+    if (protocol != "tcp" && protocol != "udp")
+      throw Error(Errc::unsupported, cat("port ", quoted(port.name.str()), " has protocol ", quoted(port.protocol),
+                                         ": tcp and udp can be socket-activated"));
+    for (unsigned i = 0; i < std::max<unsigned>(port.count, 1); ++i) {
+      const auto pod_port = static_cast<std::uint16_t>(port.port + i);
+      const auto host_port = host_port_of(port, pod_port, exposed);
+      if (!host_port)
+        warn(cat("warning: no --port option for socket-activated port ", quoted(port.name.str()), ", assuming port ",
+                 pod_port, " as specified in the manifest"));
+      out.push_back({.name = port.name.str(),
+                     .type = protocol == "tcp" ? SOCK_STREAM : SOCK_DGRAM,
+                     .host_port = host_port.value_or(pod_port),
+                     .pod_port = pod_port});
+    }
+  }
+  return out;
+}
+
+std::vector<PassedSocket> take_passed_sockets(int lock) {
+  std::vector<PassedSocket> out;
+  const auto count = parse_int<int>(env("LISTEN_FDS").value_or(""));
+  if (!count || *count <= 0 || parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return out;
+  if (*count > kMostPassed || (lock >= kFirst && lock < kFirst + *count))
+    throw Error(Errc::usage, cat("LISTEN_FDS=", *count, " cannot be true"));
+  const std::string names = env("LISTEN_FDNAMES").value_or("");
+  const auto parts = names_of(names, static_cast<std::size_t>(*count));
+  for (int fd = kFirst; fd < kFirst + *count; ++fd) {
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+      throw Error::from_errno(cat("take descriptor ", fd, " that LISTEN_FDS names"));
+    out.push_back({.fd = UniqueFd(fd), .name = std::string(parts[static_cast<std::size_t>(fd - kFirst)])});
+  }
+  return out;
+}
+
+std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
+                                     const std::vector<std::vector<SocketPort>>& wanted,
+                                     const std::function<void(std::string_view)>& warn) {
+  std::vector<AppSockets> out(wanted.size());
+  std::vector<const SocketPort*> seen;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    for (const auto& port : wanted[i]) {
+      if (std::ranges::any_of(seen, [&](const SocketPort* p) {
+            return p->type == port.type && (p->host_port == port.host_port || p->pod_port == port.pod_port);
+          }))
+        throw Error(Errc::invalid, cat("two ports of the pod want the socket of ", protocol_name(port.type), " port ",
+                                       port.host_port));
+      seen.push_back(&port);
+      const std::size_t before = out[i].size();
+      for (auto& p : passed) {
+        const auto where = p.fd ? address_of(p.fd.get()) : std::nullopt;
+        if (!where || where->type != port.type || where->port != port.host_port) continue;
+        out[i].push_back({.port = port, .fd = std::move(p.fd), .name = p.name.empty() ? port.name : p.name});
+      }
+      if (out[i].size() == before) out[i].push_back({.port = port, .fd = {}, .name = port.name});
+    }
+  for (const auto& p : passed) {
+    if (!p.fd) continue;
+    const auto where = address_of(p.fd.get());
+    warn(cat("warning: the socket ", p.name.empty() ? "" : cat(quoted(p.name), " "),
+             where ? cat("on ", protocol_name(where->type), " port ", where->port, " ") : std::string(),
+             "is for no socket-activated port of the pod: closed"));
+  }
+  return out;
+}
+
+void make_missing_sockets(AppSockets& sockets, bool host) {
+  for (auto& s : sockets) {
+    if (s.fd) continue;
+    const std::uint16_t port = host ? s.port.host_port : s.port.pod_port;
+    s.fd = listen_on(AF_INET6, s.port.type, port);
+    if (!s.fd && errno != EADDRINUSE) s.fd = listen_on(AF_INET, s.port.type, port);  // a network without IPv6
+    if (!s.fd) throw Error::from_errno(cat("listen on ", protocol_name(s.port.type), " port ", port));
+  }
+}
+
+void drop_forwards(const std::vector<AppSockets>& sockets, std::vector<net::PortForward>& forwards) {
+  for (const auto& list : sockets)
+    for (const auto& s : list)
+      if (s.fd)
+        std::erase_if(forwards, [&](const net::PortForward& f) {
+          return f.protocol == protocol_name(s.port.type) && f.host_port == s.port.host_port;
+        });
+}
+
+}  // namespace rkt::native

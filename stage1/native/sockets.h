@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Socket activation, sd_listen_fds(3), through the pod's boundary (docs/devel/stage1-native.md; reference: networking
+// §6.6).
+//
+//   service manager --LISTEN_FDS--> outer: each socket goes to the app with a port for it, else is closed, and said so
+//                                   init: ports that none came for get one in the pod's network
+//                                   app: 3, 4, … in the order of its ports; nobody else in the pod has them
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "net/network.h"
+#include "stage1/native/pod.h"
+#include "sys/fd.h"
+
+namespace rkt::native {
+
+/// A port of an app whose socket somebody else makes.
+struct SocketPort {
+  std::string name;
+  int type = 0;  ///< SOCK_STREAM, SOCK_DGRAM
+  std::uint16_t host_port = 0, pod_port = 0;
+};
+
+/// Those of the app that are "socketActivated", one for each number of a range.
+std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::ExposedPort>& exposed,
+                                     const std::function<void(std::string_view)>& warn);
+
+/// What the service manager passed to this process.
+struct PassedSocket {
+  UniqueFd fd;
+  std::string name;  ///< of LISTEN_FDNAMES; "": none
+};
+/// From the environment; they are close-on-exec from here on. Throws when a descriptor is missing. `lock`: the pod's.
+std::vector<PassedSocket> take_passed_sockets(int lock);
+
+/// What one app gets, in this order.
+struct AppSocket {
+  SocketPort port;
+  UniqueFd fd;  ///< empty: to be made
+  std::string name;
+};
+using AppSockets = std::vector<AppSocket>;
+
+/// One list an app. A socket goes to the first port of its kind and number; what is for nobody is closed with a
+/// warning.
+std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
+                                     const std::vector<std::vector<SocketPort>>& wanted,
+                                     const std::function<void(std::string_view)>& warn);
+
+/// Listens where nobody does yet, on all addresses, in this process's network. `host`: which is the host's.
+void make_missing_sockets(AppSockets& sockets, bool host);
+
+/// The host's port of a socket that was passed is not to be led into the pod as well.
+void drop_forwards(const std::vector<AppSockets>& sockets, std::vector<net::PortForward>& forwards);
+
+}  // namespace rkt::native

@@ -78,6 +78,9 @@ def test_an_image_whose_manifest_cannot_be_read_is_reported_and_the_others_are_l
 def test_image_fetch_is_fetch(rkt):
     aci = rkt.aci()
     assert rkt("--insecure-options=image", "image", "fetch", aci.path, "--full", code=0).out == aci.key + "\n"
+    size = json.loads(rkt("image", "list", "--format=json", code=0).out)[0]["size"]
+    rkt("--insecure-options=image", "image", "fetch", aci.path, code=0)
+    assert json.loads(rkt("image", "list", "--format=json", code=0).out)[0]["size"] == size, "its tree still counts"
     assert "fetch: must provide at least one image" in rkt("image", "fetch", code=254).err
     assert "image fetch" not in rkt("image", code=0).out
     assert "--signature" in rkt("image", "fetch", "--help", code=0).out

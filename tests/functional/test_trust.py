@@ -2,6 +2,7 @@
 """Nothing unverified is used or stored; each check can be turned off by its own name only."""
 import json
 import os
+import pty
 import shutil
 import ssl
 import subprocess
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 from rktlib import WebServer
+from test_output import read_pty
 
 
 def images(rkt):
@@ -124,6 +126,22 @@ def test_trust_shows_the_fingerprint_and_needs_a_tty_to_ask(rkt):
     assert "--trust-keys-from-https" not in r.err, "it came from a file"
     r = rkt("trust", "--prefix=example.com/x", "--skip-fingerprint-review", key.public, code=0)
     assert f'Added key for prefix "example.com/x" at "{rkt.etc}/trustedkeys/prefix.d/example.com/x/{key.fingerprint}"' in r.out
+
+
+@pytest.mark.parametrize("answers, stored", [(["maybe", "YES", "yes"], True), (["no"], False)])
+def test_trust_asks_on_a_terminal_until_the_answer_is_one(rkt, answers, stored):
+    key = rkt.keys("builder")
+    master, slave = pty.openpty()
+    p = subprocess.Popen(rkt.argv("trust", "--prefix=example.com/x", key.public), stdin=slave, stdout=slave, stderr=slave, env=rkt.env,
+                         start_new_session=True)
+    os.close(slave)
+    os.write(master, "".join(a + "\n" for a in answers).encode())
+    out = read_pty(master, p).decode()
+    os.close(master)
+    assert p.returncode == 0 and out.count("Are you sure you want to trust this key (yes/no)?") == len(answers)
+    assert out.count("Please enter 'yes' or 'no'") == len(answers) - 1
+    assert ("after fingerprint review" in out) == stored and (f'not trusting "{key.public}"' in out) == (not stored)
+    assert (rkt.etc / "trustedkeys").exists() == stored
 
 
 def test_trust_refuses_an_implicit_root_key(rkt):

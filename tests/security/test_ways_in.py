@@ -22,7 +22,7 @@ say user; id -u; id -g
 say volume; mount -o remount,bind,rw /ro 2>/dev/null; touch /ro/new 2>/dev/null; ls /ro
 say release; for o in memory rdma cpu name=x; do mount -t cgroup -o $o cgroup /tmp 2>/dev/null && echo mounted; done; mount -t cgroup2 c /tmp 2>/dev/null && echo mounted
 say outside; for f in /proc/1/root /proc/1/cwd /proc/1/fd/*; do ls -d $f/usr $f/../../usr $f/../../../../../usr 2>/dev/null; done
-say kernel; wc -c </proc/kallsyms; wc -c </proc/keys; wc -c </proc/timer_list; (echo evil >/proc/sys/kernel/core_pattern) 2>/dev/null && echo written; (echo b >/proc/sysrq-trigger) 2>/dev/null && echo written
+say kernel; wc -c </proc/kallsyms; wc -c </proc/keys; wc -c </proc/timer_list; (echo evil >/proc/sys/kernel/core_pattern) 2>/dev/null && echo written; (echo h >/proc/sysrq-trigger) 2>/dev/null && echo written
 say devices; stat -c '%F' /dev/null /dev/zero; ls -ld /dev | cut -c1; (echo x >/dev/null) && echo null
 say proc; stat -f -c %T /proc; cat /proc/self/oom_score_adj
 say end

@@ -2,6 +2,7 @@
 """The same hostile images through each way into a pod: rkt run, rkt app add, rkt enter. docs/devel/escapes.md says which test stands for
 which hole. Pods are shared by the tests of this file: each looks at what a script in them saw."""
 import os
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -142,6 +143,31 @@ def test_namespaces_and_cgroup(ways, way):
     assert there[1] != ways.look(way, "null", "spaces")[1]
     cgroup = ways.look(way, "plain", "cgroup")
     assert all(line.endswith(":/") or "system.slice/plain.service" in line or line.startswith(("1:name=", "0::")) for line in cgroup), cgroup
+
+
+def services(pod, word):
+    """The app's cgroups, seen from the host, of the pod's processes whose command line ends with that word."""
+    scope = r"machine-rkt\x2d" + pod.replace("-", r"\x2d")
+    out = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command, groups = open(f"/proc/{pid}/cmdline").read(), open(f"/proc/{pid}/cgroup").read()
+        except OSError:
+            continue
+        if command.endswith(f"\0{word}\0"):
+            out |= set(re.findall(re.escape(scope) + r"\.scope/system\.slice/([a-z]+)\.service", groups))
+    return out
+
+
+def test_every_process_is_in_its_apps_cgroup(ways, way):
+    if way == "enter":
+        p = ways.rkt.start("enter", "--app=plain", ways.pod, "/bin/sleep", "4242")
+        wait_until(lambda: services(ways.pod, "4242") == {"plain"}, "the command to be in the app's cgroup")
+        p.terminate()
+        p.wait(20)
+    else:
+        pod = ways.pod if way == "run" else ways.sandbox
+        wait_until(lambda: services(pod, "1000") == set(hostile_images()), "the apps to be in their cgroups")
 
 
 def test_nothing_of_the_callers_environment_or_descriptors(ways, way):

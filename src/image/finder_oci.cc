@@ -178,13 +178,21 @@ RegistryImage converted(store::Store& store, FetchClient& client, const OnProgre
   return got;
 }
 
+// The worker hashes with the processor's instructions for it, five times as fast, once it runs.
+std::string digest_of_copy(int file, const std::string& expected) {
+  constexpr off_t kWorthAWorker = off_t{4} << 20;
+  struct stat st{};
+  if (::fstat(file, &st) < 0) throw Error::from_errno("stat a layer");
+  const std::string algorithm = expected.substr(0, expected.find(':'));
+  return cat(algorithm, ":", st.st_size < kWorthAWorker ? digest_of_file(file, algorithm) : digest_of(file, expected));
+}
+
 // A layer of a layout, through a private copy: what is hashed is what is stored.
 void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor& layer, const std::string& blob) {
   const std::string staging = cat("blob-", blob, ".", unique_name("copy"));
   ScopeExit cleanup([&] { ::unlinkat(store.partial().get(), staging.c_str(), 0); });
   const UniqueFd copy = private_copy(layout.open_blob(layer).get(), store.partial(), staging);
-  const std::string algorithm = layer.digest.substr(0, layer.digest.find(':'));
-  const std::string found = cat(algorithm, ":", digest_of_file(copy.get(), algorithm));
+  const std::string found = digest_of_copy(copy.get(), layer.digest);
   if (found != layer.digest)
     throw Error(Errc::invalid, cat("expected digest ", layer.digest, ", the content has ", found));
   store.commit_blob(staging, blob);

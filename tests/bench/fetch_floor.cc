@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The floor of fetching one gzip layer: download it over HTTP, hash it, inflate it with ISA-L, hash that, write it to
+// The floor of fetching gzip layers: download each over HTTP, hash it, inflate it with ISA-L, hash that, write it to
 // one file; one thread receives, the other does the rest. scripts/bench fetch measures everything against it.
-//   fetch_floor PORT PATH OUTPUT
+//   fetch_floor PORT OUTPUT PATH...
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
@@ -45,9 +45,7 @@ Md sha256() {
   return md;
 }
 
-void consume(Blocks& blocks, const char* output) {
-  const int out = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  check(out >= 0, "output");
+void consume(Blocks& blocks, int out) {
   const Md packed = sha256(), plain = sha256();
   const auto state = std::make_unique<inflate_state>();
   isal_inflate_init(state.get());
@@ -111,10 +109,14 @@ void receive(Blocks& blocks, int port, const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
-  Blocks blocks;
-  std::thread consumer([&] { consume(blocks, argv[3]); });
-  receive(blocks, atoi(argv[1]), argv[2]);
-  consumer.join();
+  if (argc < 4) return 2;
+  const int out = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  check(out >= 0, "output");
+  for (int i = 3; i < argc; ++i) {
+    Blocks blocks;
+    std::thread consumer([&] { consume(blocks, out); });
+    receive(blocks, atoi(argv[1]), argv[i]);
+    consumer.join();
+  }
   return 0;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
 #include "sys/write_at.h"
@@ -44,7 +45,7 @@ void BlockWriter::flush() {
 void BlockWriter::append(std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     const auto piece = bytes.first(std::min(bytes.size(), buffer_.size() - used_));
-    std::ranges::copy(piece, buffer_.begin() + static_cast<std::ptrdiff_t>(used_));
+    std::memcpy(buffer_.data() + used_, piece.data(), piece.size());
     used_ += piece.size();
     bytes = bytes.subspan(piece.size());
     if (used_ == buffer_.size()) flush();

@@ -113,3 +113,13 @@ def test_descriptors_that_are_not_there_are_an_error(rkt, count):
     p = activated(rkt, [listener()[0]], "run", "--net=none", "example.com/busybox", count=count)
     assert p.wait(20) == 254
     assert f"LISTEN_FDS={count} is set, but descriptor 4 is not open" in p.stderr.read()
+
+
+def test_an_app_that_is_started_again_has_its_sockets_again_and_its_handlers_never(rkt):
+    look = 'echo "$0 $(stat -L -c %i /proc/self/fd/3 2>/dev/null) ${LISTEN_FDS:-none}"'
+    rkt.image(exec=["/bin/sh", "-c", f"{look}; exit 3", "app"], ports=[PORT],
+              eventHandlers=[{"name": name, "exec": ["/bin/sh", "-c", look, name]} for name in ("pre-start", "post-stop")])
+    s, port, inode = listener()
+    p = activated(rkt, [s], "run", "--net=default", f"--port=http:{port}", "example.com/busybox", "--restart=on-failure:1")
+    assert p.stdout.read().splitlines() == ["pre-start  none", f"app {inode} 1", "post-stop  none"] * 2
+    assert p.wait(20) == 3

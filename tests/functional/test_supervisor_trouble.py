@@ -69,8 +69,9 @@ def test_a_full_disk_does_not_change_how_an_app_ended(rkt):
         with pytest.raises(OSError), open(rkt.data / "filler", "wb", buffering=0) as f:
             while True:
                 f.write(b"\0" * (1 << 16))
-        for pid in pids:
-            os.kill(pid, signal.SIGUSR1)
+        os.kill(pids[0], signal.SIGUSR1)
+        wait_until(lambda: host_pid_of(p.pid, ": two") is None, "the one app to end before the other fails")
+        os.kill(pids[1], signal.SIGUSR1)
         assert p.wait(20) == 6
         status = rkt.status(uuid)
         assert (status["state"], status["app-one"], status["app-two"]) == ("exited", "6", "0"), p.stderr.read()

@@ -2,6 +2,7 @@
 """The grammar of the command line: prefixes, flags, help, errors and their exit codes."""
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -112,3 +113,29 @@ def test_empty_listings(rkt):
 def test_bad_input_is_named(rkt, args, text):
     r = rkt(*args, code=254)
     assert text in r.err, r
+
+
+def completed(rkt, *words):
+    """What bash offers, split as it splits a command line; the last word is the one under the cursor."""
+    script = rkt("completion", "bash", code=0).out.replace("$(rkt ", f"$({shlex.join(rkt.argv())} ")
+    script += f"compopt() {{ :; }}\nCOMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}; _rkt; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=rkt.env, check=True).stdout.split()
+
+
+def test_completion(rkt):
+    for args, reason in (((), "shell type is not specified"), (("bash", "x"), "too many arguments, only shell type is expected"), (("zsh",), "'zsh' shell is not supported")):
+        assert reason in rkt("completion", *args, code=254).err
+    assert completed(rkt, "rkt", "li") == ["list"]
+    assert {"cat-manifest", "list", "rm"} <= set(completed(rkt, "rkt", "image", ""))
+    assert completed(rkt, "rkt", "--dir", "=", "/x", "image", "l") == ["list"]
+    assert completed(rkt, "rkt", "image", "list", "--no-") == ["--no-legend"]
+    assert completed(rkt, "rkt", "gc", "--grace") == ["--grace-period="]
+    assert "--net" in completed(rkt, "rkt", "run", "--volume", "=", "data,kind", "=", "empty", "--ne")
+
+
+def test_completion_offers_ids_and_never_names(rkt):
+    image = rkt.image()
+    uuid = rkt("prepare", "example.com/busybox", code=0).out.strip()
+    offered = completed(rkt, "rkt", "image", "rm", "")
+    assert image.id[:len("sha512-") + 12] in offered and all(re.fullmatch("sha512-[0-9a-f]+", i) for i in offered)
+    assert completed(rkt, "rkt", "rm", "") == [uuid]

@@ -14,7 +14,7 @@
 namespace rkt::cmd {
 namespace {
 
-constexpr std::string_view kHead = R"(# bash completion for rkt: source this file, or put it into /usr/share/bash-completion/completions/rkt
+constexpr std::string_view kHead = R"(# bash completion for rkt: to be sourced
 _rkt() {
   local cur=${COMP_WORDS[COMP_CWORD]} command= flags= words= global i
   COMPREPLY=()
@@ -61,7 +61,8 @@ std::string next_words(const std::string& path) {
   std::set<std::string> next;
   for (const auto& c : all_commands()) {
     const std::string name(c.name);
-    if (!c.hidden && name.starts_with(path)) next.insert(name.substr(path.size(), name.find(' ', path.size()) - path.size()));
+    if (!c.hidden && name.starts_with(path))
+      next.insert(name.substr(path.size(), name.find(' ', path.size()) - path.size()));
   }
   return join(std::vector<std::string>(next.begin(), next.end()), " ");
 }
@@ -71,7 +72,8 @@ std::string bash_script() {
   std::set<std::string> groups = {""};
   for (const auto& c : all_commands()) {
     if (c.hidden) continue;
-    if (const auto space = c.name.find(' '); space != std::string_view::npos) groups.emplace(c.name.substr(0, space + 1));
+    if (const auto space = c.name.find(' '); space != std::string_view::npos)
+      groups.emplace(c.name.substr(0, space + 1));
     out += cat("    '", c.name, " '* ) flags='", flag_words(c.flags), "' words=", argument_words(c), " ;;\n");
   }
   for (const auto& group : groups) out += cat("    '", group, "' ) words='", next_words(group), "' ;;\n");

@@ -23,7 +23,7 @@ bool needs_mount(const tree::Tree& tree) { return tree.lowers.size() > 1 || !tre
 Program plan_program(const PodTree& pod_tree, const std::string& pod_path, const std::string& entrypoint) {
   const tree::Tree& tree = pod_tree.tree;
   std::string root = tree.lowers.front();
-  tree::mount_files(tree, pod_tree.files);
+  mount_files(pod_tree);
   if (tree.lowers.size() > 1) {
     root = cat(pod_path, "/stage1/rootfs");
     attach(tree::mount_read_only(tree), DirFd::open(root).get(), "the tree of stage1");
@@ -38,7 +38,7 @@ void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& p
   const std::string entrypoint = in_context([&] { return cat(quoted(call.verb), " not implemented for pod's stage1"); },
                                             [&] { return stage1.entrypoint(call.verb); });
   // The caller may be in the pod's mount namespace, where the tree is mounted and no mounts are kept.
-  const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or("")), .files = {}};
+  const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or("")), .kept = {}};
   const int leader = wait_for_leader(pods, pod);
   std::optional<MountScope> scope;
   if (needs_mount(tree.tree)) scope.emplace();

@@ -31,8 +31,8 @@ std::vector<DirFd> overlay_layers(store::Store& store, const pod::Pod& pod, cons
   if (auto upper = pod.dir().find_sub(cat("overlay/", id, "/upper/", app))) out.push_back(std::move(*upper));
   const PodTree tree = open_tree(store, id);
   if (tree.tree.has_files()) mounts.emplace();
-  tree::mount_files(tree.tree, tree.files);
-  for (const auto& path : tree.tree.lowers) out.push_back(DirFd::open(path));
+  mount_files(tree);
+  for (std::size_t i = 0; i < tree.tree.lowers.size(); ++i) out.push_back(tree::open_lower(tree.tree, i));
   return out;
 }
 

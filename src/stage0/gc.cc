@@ -4,13 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "net/collect.h"
 #include "pod/transition.h"
-#include "tree/kept_mounts.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -40,7 +38,7 @@ class Collector {
     ok &= pass("failed to empty exitedGarbage", "exited-garbage", [&](pod::Pod& p) { remove(p); });
     ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
     remove_dead_embryos();
-    release_trees();
+    release_trees(store_, pods_, options_.err);
     return ok && !kept_ && collect_networks();
   }
 
@@ -113,17 +111,6 @@ class Collector {
     const auto alone = DirLock::try_take(place.sub(".").release(), LockMode::exclusive);
     if (!alone) return;
     for (const auto& id : pods_.list_place("embryo")) ::unlinkat(place.get(), id.str().c_str(), AT_REMOVEDIR);
-  }
-
-  // Mounts that no pod can be using. One that is being made at this moment makes them again.
-  void release_trees() const {
-    constexpr std::array kPlaces{"prepare", "prepared", "run", "exited-garbage", "garbage"};
-    if (std::ranges::any_of(kPlaces, [&](const char* place) { return !pods_.list_place(place).empty(); })) return;
-    try {
-      tree::release_mounts(store_);
-    } catch (const Error& e) {
-      options_.err(e.brief());
-    }
   }
 
   store::Store& store_;

@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -14,6 +17,7 @@
 #include "stage0/mounts.h"
 #include "stage0/trees.h"
 #include "sys/file.h"
+#include "tree/mount_pin.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -98,6 +102,17 @@ Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, co
   return Removed::yes;
 }
 
+void release_trees(const store::Store& store, const pod::Pods& pods,
+                   const std::function<void(std::string_view)>& note) {
+  constexpr std::array kPlaces{"prepare", "prepared", "run", "exited-garbage", "garbage"};
+  if (std::ranges::any_of(kPlaces, [&](const char* place) { return !pods.list_place(place).empty(); })) return;
+  try {
+    tree::MountPin::release(store);
+  } catch (const Error& e) {
+    note(cat("mounts of trees stay: ", e.brief()));
+  }
+}
+
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,
                 bool debug) {
   auto pod = pod::Pod::open(pods, id);
@@ -121,6 +136,7 @@ void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, cons
                       log::note("rm", line);
                     }};
   if (delete_pod(store, pods, pod, how) == Removed::busy) throw refuse("being deleted");
+  release_trees(store, pods, how.note);
 }
 
 }  // namespace rkt::stage0

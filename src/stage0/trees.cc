@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/mount.h"
-#include "tree/kept_mounts.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -34,7 +33,7 @@ struct Layers {
 
 Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app) {
   const tree::Tree& tree = pod_tree.tree;
-  tree::mount_files(tree, pod_tree.files);
+  mount_files(pod_tree);
   const DirFd overlay = pod.make_sub("overlay", 0750);
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
@@ -65,16 +64,20 @@ tree::Tree find_tree(store::Store& store, const std::string& id, const tree::Opt
 }  // namespace
 
 PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options) {
-  PodTree out{.tree = find_tree(store, id, options), .files = {}};
+  PodTree out{.tree = find_tree(store, id, options), .kept = {}};
   // Where nobody wants to know what changed on disk, what is mounted already may be what it was before.
-  if (options.check) out.files = tree::keep_mounts(store, out.tree);
+  if (options.check && out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::make};
   return out;
 }
 
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod) {
-  PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or("")), .files = {}};
-  out.files = tree::kept_mounts(store, out.tree);
+  PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or("")), .kept = {}};
+  if (out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::leave};
   return out;
+}
+
+void mount_files(const PodTree& tree) {
+  if (!tree::files_mounted(tree.tree)) tree::mount_files(tree.tree, tree.kept.copy(tree.tree));
 }
 
 UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app) {

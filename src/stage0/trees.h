@@ -8,20 +8,25 @@
 #include "store/store.h"
 #include "sys/dir.h"
 #include "sys/userns.h"
+#include "tree/kept_mounts.h"
 #include "tree/tree.h"
 
 namespace rkt::stage0 {
 
 struct PodTree {
   tree::Tree tree;
-  tree::FileMounts files;  ///< for mount_files()
+  tree::KeptMounts kept;  ///< for mount_files()
 };
 /// The tree, rendered again from its blobs when a power cut or somebody's hand removed it. Call before a mount
-/// namespace is entered, so that mounts are found that are kept.
+/// namespace is entered, so that mounts are found that are kept. Copies of them are taken when they are attached, so
+/// that the layers of one tree are open at a time.
 PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {});
 
 /// The tree of a pod's stage1, which is not rendered again.
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod);
+
+/// Attaches the files of the tree in this mount namespace, where they are not yet.
+void mount_files(const PodTree& tree);
 
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
 /// ("" for stage1). `pod` must have been opened in this mount namespace.

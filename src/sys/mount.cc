@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
@@ -77,6 +78,10 @@ MountHome::MountHome()
 }
 
 MountHome::~MountHome() {
+  struct stat home{}, here{};
+  if (::fstat(home_.get(), &home) == 0 && ::stat("/proc/self/ns/mnt", &here) == 0 && home.st_dev == here.st_dev &&
+      home.st_ino == here.st_ino)
+    return;  // never left
   // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
   if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
       ::fchdir(cwd_.get()) == 0)

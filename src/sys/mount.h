@@ -47,8 +47,9 @@ class DetachedMount {
   UniqueFd fd_;
 };
 
-/// Remembers the mount namespace, root and working directory of this process; the destructor returns to them. Leaving a
-/// namespace cannot be allowed to fail: the process ends if the kernel refuses. Single-threaded programs only.
+/// Remembers the mount namespace, root and working directory of this process; the destructor returns to them when they
+/// were left. Leaving a namespace cannot be allowed to fail: the process ends if the kernel refuses. Single-threaded
+/// programs only.
 class MountHome {
  public:
   MountHome();

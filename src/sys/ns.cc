@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <memory>
 
 #include "base/error.h"
 
@@ -26,6 +28,17 @@ NewProcess clone_process(std::uint64_t flags, int cgroup) {
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) throw Error::from_errno("start a process in new namespaces");
   return {.pid = static_cast<pid_t>(pid), .pidfd = UniqueFd(pid == 0 ? -1 : pidfd)};
+}
+
+void run_apart(int (*body)(void*), void* argument) {
+  constexpr std::size_t kStack = std::size_t{16} << 10;
+  const auto stack = std::make_unique_for_overwrite<char[]>(kStack);
+  const int pid = ::clone(body, stack.get() + kStack, CLONE_VM | CLONE_VFORK | CLONE_FILES, argument);
+  if (pid < 0) throw Error::from_errno("start a process with a root of its own");
+  int status = 0;
+  while (::waitpid(pid, &status, __WALL) < 0)
+    if (errno != EINTR) throw Error::from_errno("wait for a process with a root of its own");
+  if (!WIFEXITED(status)) throw Error(Errc::system, "a process with a root of its own was killed");
 }
 
 std::optional<UniqueFd> open_pidfd(pid_t pid) {

@@ -20,6 +20,11 @@ struct NewProcess {
 /// clone3: `flags` are CLONE_NEW…; `cgroup` >= 0: the child is born in that v2 cgroup. Throws.
 NewProcess clone_process(std::uint64_t flags, int cgroup = -1);
 
+/// Runs `body` in a child that has a root, a working directory and namespaces of its own, but shares memory and
+/// descriptors with this process, which waits meanwhile. `body` is child code (cmake/rkt.cmake): system calls only.
+/// Throws when there is no child to be had, or it was killed.
+void run_apart(int (*body)(void*), void* argument);
+
 /// nullopt: no such process.
 std::optional<UniqueFd> open_pidfd(pid_t pid);
 

@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
-#include "tree/kept_mounts.h"
 #include "tree/mount_file.h"
+#include "tree/mount_pin.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -89,7 +89,13 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
     removed.push_back(id);
   }
   trees.unlink(kProbe);
-  if (keep.empty()) release_mounts(store);
+  if (keep.empty()) {
+    try {
+      MountPin::release(store);
+    } catch (const Error& e) {
+      log::note("tree", cat("mounts of trees stay: ", e.brief()));
+    }
+  }
   return removed;
 }
 

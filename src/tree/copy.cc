@@ -181,8 +181,7 @@ void copy(const Tree& tree, const DirFd& into) {
   std::optional<PrivateMounts> mounts;
   if (tree.has_files()) mounts.emplace();
   mount_files(tree);
-  if (tree.lowers.size() == 1 && tree.id.starts_with("deps-"))
-    return copy_directory(DirFd::open(tree.lowers.front()), into);
+  if (tree.lowers.size() == 1 && tree.id.starts_with("deps-")) return copy_directory(open_lower(tree, 0), into);
   const DirFd merged(mount_read_only(tree));
   copy_directory(DirFd(merged.open_file(".", O_RDONLY | O_DIRECTORY)), into);
 }

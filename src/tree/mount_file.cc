@@ -77,18 +77,28 @@ bool may_pass(int error) {
   return error == ENOMEM || error == EMFILE || error == ENFILE || error == EBUSY || error == EAGAIN || error == ENOSPC;
 }
 
+// What Linux says of a file where it mounts only devices, or that file system has no pages that it could use.
+bool needs_device(int error) {
+  return error == ENOTBLK || error == EINVAL || error == ENODEV || error == EOPNOTSUPP || error == ENOSYS;
+}
+
 }  // namespace
+
+DetachedMount mount_file(int file) {
+  try {
+    return mount_source(cat("/proc/self/fd/", file));
+  } catch (const Error& e) {
+    if (!needs_device(e.sys_errno())) throw;
+    log::debug("tree", cat("a loop device is used: ", e.brief()));
+  }
+  const LoopDevice device = make_loop_device(file);
+  return mount_source(device.path);
+}
 
 DetachedMount mount_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file) throw Error::from_errno(cat("open ", quoted(path)));
-  try {
-    return mount_source(cat("/proc/self/fd/", file.get()));
-  } catch (const Error& e) {
-    log::debug("tree", cat("a loop device is used: ", e.brief()));
-  }
-  const LoopDevice device = make_loop_device(file.get());
-  return mount_source(device.path);
+  return mount_file(file.get());
 }
 
 bool is_mount_point(int dir) {
@@ -102,6 +112,13 @@ void mount_files(const Tree& tree, const FileMounts& kept) {
     const bool is_kept = i < kept.size() && kept[i];
     if (!tree.files[i].empty()) attach_file(tree.files[i], tree.lowers[i], is_kept ? &*kept[i] : nullptr);
   }
+}
+
+DirFd open_lower(const Tree& tree, std::size_t i) {
+  DirFd dir = DirFd::open(tree.lowers[i]);
+  if (i < tree.files.size() && !tree.files[i].empty() && !is_mount_point(dir.get()))
+    throw Error(Errc::busy, cat(quoted(tree.lowers[i]), " was replaced at this moment")).hint("try again");
+  return dir;
 }
 
 bool files_mounted(const Tree& tree) {

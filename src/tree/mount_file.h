@@ -24,6 +24,7 @@ bool can_map_file(const std::string& file, int user_namespace);
 
 /// A mount of its own of such a file, read-only: from the file as it is, else through a loop device. Throws.
 DetachedMount mount_file(const std::string& path);
+DetachedMount mount_file(int file);
 
 bool is_mount_point(int dir);
 

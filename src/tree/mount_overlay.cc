@@ -95,17 +95,18 @@ bool configure(int fs, Form form, const Layers& layers) {
 }
 
 // -1: as it is.
-DirFd open_layer(const std::string& path, int user_namespace) {
-  if (user_namespace < 0) return DirFd::open(path);
-  const DetachedMount layer = DetachedMount::copy(AT_FDCWD, path);
+DirFd open_layer(const Tree& tree, std::size_t i, int user_namespace) {
+  DirFd dir = open_lower(tree, i);
+  if (user_namespace < 0) return dir;
+  const DetachedMount layer = DetachedMount::copy(dir.get(), "");
   if (!layer.map_owners(user_namespace))
-    throw Error(Errc::unsupported, cat("the file system of ", quoted(path), " cannot map owners"));
+    throw Error(Errc::unsupported, cat("the file system of ", quoted(tree.lowers[i]), " cannot map owners"));
   return DirFd(dup_fd(layer.fd()));
 }
 
 UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, int user_namespace = -1) {
   Layers layers{.upper = upper, .work = work};
-  for (const auto& path : tree.lowers) layers.lowers.push_back(open_layer(path, user_namespace));
+  for (std::size_t i = 0; i < tree.lowers.size(); ++i) layers.lowers.push_back(open_layer(tree, i, user_namespace));
   const unsigned attributes = upper == nullptr ? MOUNT_ATTR_RDONLY : 0;
   std::optional<AmongDescriptors> place;
   bool old = false;  // before Linux 6.5
@@ -158,6 +159,7 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
   try {
     Tree top = tree;
     top.lowers.resize(1);
+    top.files.clear();  // the directory without it
     mount_single(top, user_namespace);
     return tree.files.front().empty() || can_map_file(tree.files.front(), user_namespace);
   } catch (const Error& e) {
@@ -179,6 +181,7 @@ UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& pla
   }
   Tree with = tree;
   with.lowers.insert(with.lowers.begin(), top);
+  with.files.insert(with.files.begin(), "");
   return mount_layers(with, nullptr, nullptr, user_namespace);
 }
 

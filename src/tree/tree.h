@@ -74,6 +74,8 @@ using FileMounts = std::vector<std::optional<DetachedMount>>;
 /// namespace of its own; all members below that take a Tree need it to have been called there when the tree has files,
 /// but copy(), which makes one for itself, and can_map_owners().
 void mount_files(const Tree& tree, const FileMounts& kept = {});
+/// One of `lowers`. Throws when its file is not mounted there: the tree was replaced after mount_files().
+DirFd open_lower(const Tree& tree, std::size_t i);
 bool files_mounted(const Tree& tree);  ///< whether that has been done in this mount namespace
 /// A merged copy into `into` (an empty directory), for pods without overlay, `image render`: keeps owners, modes,
 /// times, xattrs, hard links, devices, holes.

@@ -294,7 +294,7 @@ class Machine:
     def since(self, before):
         found = []
         for what in ("mounts", "netns", "links", "cgroups", "processes", "rules"):
-            ignore = {"/run/netns", "/var/run/netns"} if what == "mounts" else set()
+            ignore = {"/run/netns", "/var/run/netns", "/run/rkt/trees"} if what == "mounts" else set()
             found += [f"{what}: {x}" for x in sorted(getattr(self, what) - getattr(before, what) - ignore)]
         return found
 

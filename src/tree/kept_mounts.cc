@@ -95,7 +95,7 @@ KeptMounts::KeptMounts(const store::Store& store, Missing missing)
     pin_.emplace(store);
     space_ = pin_->open();
     if (space_ || !makes_) return;
-    const auto lock = pin_->try_lock();
+    const auto lock = pin_->lock();
     if (!lock) return;
     space_ = pin_->open();  // whoever had the lock before has made it
     if (!space_) space_ = pin_->make(trees_);
@@ -110,7 +110,7 @@ FileMounts KeptMounts::copy(const Tree& tree) const {
     Owns own(tree.files.size());
     FileMounts mounts = visit(space_.get(), trees_, tree, own);
     if (!makes_ || is_complete(tree, mounts)) return mounts;
-    const auto lock = pin_->try_lock();
+    const auto lock = pin_->lock();
     if (!lock) return mounts;
     mounts = visit(space_.get(), trees_, tree, own);  // who had the lock before has made some
     for (std::size_t i = 0; i < own.size(); ++i)

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -105,8 +106,14 @@ MountPin::MountPin(const store::Store& store) : name_(pin_name(store)), pins_(ma
 
 UniqueFd MountPin::open() const { return open_pin(name_); }
 
-std::optional<KeyLock> MountPin::try_lock() const {
-  return KeyLock::try_take(pins_, lock_name(name_), LockMode::exclusive);
+// Pods that start at the same time are to share what one of them makes, which takes milliseconds.
+std::optional<KeyLock> MountPin::lock() const {
+  constexpr int kTries = 30, kBetweenTriesMs = 10;
+  for (int i = 0; i < kTries; ++i) {
+    if (auto lock = KeyLock::try_take(pins_, lock_name(name_), LockMode::exclusive)) return lock;
+    ::poll(nullptr, 0, kBetweenTriesMs);
+  }
+  return std::nullopt;
 }
 
 UniqueFd MountPin::make(const DirFd& trees) const {
@@ -124,7 +131,8 @@ UniqueFd MountPin::make(const DirFd& trees) const {
 void MountPin::release(const store::Store& store) {
   if (::access(pin_path(pin_name(store)).c_str(), F_OK) < 0) return;
   const MountPin pin(store);
-  if (const auto lock = pin.try_lock()) unpin(pin.pins_, pin.name_);
+  if (const auto lock = KeyLock::try_take(pin.pins_, lock_name(pin.name_), LockMode::exclusive))
+    unpin(pin.pins_, pin.name_);
 }
 
 }  // namespace rkt::tree

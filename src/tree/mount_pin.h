@@ -18,8 +18,8 @@ class MountPin {
 
   /// The namespace; empty: none is pinned there.
   UniqueFd open() const;
-  /// Lock 13, which nobody waits for. Whoever holds it may make(), and mount in the namespace.
-  std::optional<KeyLock> try_lock() const;
+  /// Lock 13; nullopt: somebody held it for 0.3 s. Whoever holds it may make(), and mount in the namespace.
+  std::optional<KeyLock> lock() const;
   /// A new namespace, pinned. Namespaces of data directories that were deleted go. Throws where the kernel pins none:
   /// Linux mounts only a namespace that is younger than the one it is mounted in, and 6.18 tells that by numbers which
   /// are in order only beside the first of all, which hosts are in.

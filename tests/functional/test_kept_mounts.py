@@ -156,7 +156,7 @@ def test_a_data_directory_can_be_deleted(rkt, image, tmp_path, keys):
     other.close()
 
 
-def test_nobody_waits_for_who_is_making_mounts(rkt, image):
+def test_nobody_waits_long_for_who_is_making_mounts(rkt, image):
     runs(rkt, image)
     lock = os.open(os.path.join(os.path.dirname(pin_of(rkt)), "." + os.path.basename(pin_of(rkt))), os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)

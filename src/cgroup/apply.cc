@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "cgroup/limits.h"
 #include "sys/file.h"
@@ -37,11 +38,15 @@ void fill_cpuset(const DirFd& parent, const DirFd& dir) {
   }
 }
 
-// What is inside right now, as descriptors that cannot come to mean another process.
+// Of a cgroup with thousands of processes: the table of descriptors is shared with everything else.
+constexpr std::size_t kAtOnce = 64;
+
+// Some of what is inside right now, as descriptors that cannot come to mean another process.
 std::vector<UniqueFd> open_processes(const DirFd& dir) {
   std::vector<std::pair<pid_t, UniqueFd>> opened;
   for (const pid_t pid : processes(dir)) {
     if (pid == ::getpid()) continue;
+    if (opened.size() == kAtOnce) break;
     UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (fd) opened.emplace_back(pid, std::move(fd));
   }
@@ -148,7 +153,9 @@ std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<
 std::vector<pid_t> processes(const DirFd& dir) {
   std::vector<pid_t> out;
   const UniqueFd fd(::openat(dir.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return out;  // the cgroup is gone
+  // Nobody is inside only when the cgroup is gone.
+  if (!fd && (errno == EMFILE || errno == ENFILE)) throw Error::from_errno("list the processes of a cgroup");
+  if (!fd) return out;
   std::string text;
   try {
     text = read_all(fd.get(), "cgroup.procs", std::size_t{64} << 20);
@@ -187,13 +194,14 @@ void kill_group(const DirFd& dir, bool v2) {
 
 // Frozen, nobody in it makes new processes faster than they are killed.
 void empty_group(const DirFd& dir, bool v2) {
-  const auto deadline = Clock::now() + kDyingTime;
+  const auto deadline = Clock::now() + kEmptyingTime;
   if (wait_empty(dir, v2, Clock::now())) return;
   if (v2) (void)try_write(dir, "cgroup.freeze", "1");
+  const ScopeExit thaw([&] {
+    if (v2) (void)try_write(dir, "cgroup.freeze", "0");
+  });
   kill_by_pid(dir, deadline);
-  const bool empty = wait_empty(dir, v2, deadline);
-  if (v2) (void)try_write(dir, "cgroup.freeze", "0");
-  if (!empty) throw Error(Errc::busy, "empty a cgroup: processes do not die");
+  if (!wait_empty(dir, v2, deadline)) throw Error(Errc::busy, "empty a cgroup: processes do not die");
 }
 
 void remove_group(const DirFd& parent, const std::string& name, bool v2) {

@@ -34,10 +34,11 @@ bool is_populated(const DirFd& dir, bool v2);
 std::uint64_t oom_kills(const DirFd& dir, bool v2);
 
 constexpr std::chrono::seconds kDyingTime{10};
+constexpr std::chrono::seconds kEmptyingTime{1};  ///< a pod's event loop waits for it
 
 /// Kills everything in and below until nothing is left; Errc::busy when something survives for kDyingTime.
 void kill_group(const DirFd& dir, bool v2);
-/// The same process by process, after which the group can be entered again (Group::empty()).
+/// The same process by process, for kEmptyingTime; after that the group can be entered again (Group::empty()).
 void empty_group(const DirFd& dir, bool v2);
 
 /// Removes `name` and all cgroups below, deepest first, waiting while processes die. Missing is fine.

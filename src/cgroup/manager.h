@@ -46,11 +46,12 @@ class Group {
   /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new
   /// one.
   void kill_all() const;
-  /// The same, slower, for a group that is to be entered again.
+  /// The same, slower, for a group that is to be entered again, and with one second's patience.
   void empty() const;
   /// Sends a signal to every process that is inside now. Those that are born meanwhile may miss it.
   void signal(int number) const;
   bool populated() const;
+  bool tracks() const noexcept { return static_cast<bool>(tracking_); }  ///< false: there are no cgroups here
   /// Whether the process is in here; true where there are no cgroups.
   bool contains(pid_t pid) const;
 

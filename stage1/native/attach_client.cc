@@ -20,6 +20,7 @@
 #include "stage1/native/commands.h"
 #include "stage1/native/escape.h"
 #include "stage1/native/options.h"
+#include "stage1/native/sink.h"
 #include "sys/file.h"
 #include "sys/pty.h"
 
@@ -27,6 +28,7 @@ namespace rkt::native {
 namespace {
 
 constexpr unsigned kTerminal = kTtyIn | kTtyOut;
+constexpr std::size_t kMostUntold = 1024;  // messages that wait for the pod while the terminal is still read
 
 class AttachSession {
  public:
@@ -35,7 +37,7 @@ class AttachSession {
     if ((ends_ & kTerminal) == 0 || !is_terminal(STDIN_FILENO)) return;
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGWINCH, SIGTERM, SIGHUP}) sigaddset(&set, number);
+    for (const int number : {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT}) sigaddset(&set, number);
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw Error::from_errno("block signals");
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     tell_size();
@@ -44,38 +46,54 @@ class AttachSession {
 
   /// Returns the exit status.
   int run() {
-    while (!over_) {
+    while (!left_ && (!over_ || !written())) {
       // Output is taken while input waits: an app that does not get rid of its output takes no input.
       const bool waiting = !untold_.empty();
-      std::array<pollfd, 3> events = {{{pod_.get(), static_cast<short>(POLLIN | (waiting ? POLLOUT : 0)), 0},
-                                       {input_ && !waiting ? STDIN_FILENO : -1, POLLIN, 0},
-                                       {signals_.get(), POLLIN, 0}}};
+      const int of_pod = (!over_ && written() ? POLLIN : 0) | (waiting ? POLLOUT : 0);
+      std::array<pollfd, 5> events = {{{of_pod != 0 ? pod_.get() : -1, static_cast<short>(of_pod), 0},
+                                       {takes_input() ? STDIN_FILENO : -1, POLLIN, 0},
+                                       {signals_.get(), POLLIN, 0},
+                                       {out_.idle() ? -1 : out_.fd(), POLLOUT, 0},
+                                       {err_.idle() ? -1 : err_.fd(), POLLOUT, 0}}};
       if (::poll(events.data(), events.size(), -1) < 0) {
         if (errno == EINTR) continue;
         throw Error::from_errno("wait for the app");
       }
-      if ((events[0].revents & ~POLLOUT) != 0) take_output();
+      if (events[3].revents != 0) out_.flush();
+      if (events[4].revents != 0) err_.flush();
+      if ((events[0].revents & ~POLLOUT) != 0 && written()) take_output();
       if ((events[0].revents & POLLOUT) != 0) flush();
       if (events[1].revents != 0) pass_input();
       if (events[2].revents != 0) take_signals();
+      check_output();
     }
     return status_;
   }
 
  private:
+  bool written() const { return out_.idle() && err_.idle(); }
+
+  // A terminal is read while input waits too: ^] must work then. What it gives goes nowhere else meanwhile.
+  bool takes_input() const { return input_ && (raw_ ? untold_.size() < kMostUntold : !over_ && untold_.empty()); }
+
   void take_output() {
     const auto message = receive_text(pod_.get(), kMaxMessage + 1);
     if (!message)
       throw Error(Errc::system, "the pod has gone, or has given up on a reader that took nothing for 10 seconds");
     const std::string_view body = std::string_view(*message).substr(1);
     if (message->front() == 'x') over_ = true;
-    try {
-      if (message->front() == 'o') write_all(STDOUT_FILENO, body, "standard output");
-      if (message->front() == 'e') write_all(STDERR_FILENO, body, "standard error");
-    } catch (const Error& e) {
-      if (e.sys_errno() != EPIPE) throw;
-      over_ = true;  // `rkt attach … | head` has seen enough
-      status_ = 128 + SIGPIPE;
+    if (message->front() == 'o') out_.write(body);
+    if (message->front() == 'e') err_.write(body);
+  }
+
+  void check_output() {
+    for (const Sink* sink : {&out_, &err_}) {
+      if (sink->broken()) {  // `rkt attach … | head` has seen enough
+        left_ = true;
+        status_ = 128 + SIGPIPE;
+      } else if (sink->failure() != 0) {
+        throw Error::from_errno(cat("write ", sink == &out_ ? "standard output" : "standard error"), sink->failure());
+      }
     }
   }
 
@@ -90,7 +108,7 @@ class AttachSession {
     }
     const std::string_view typed(buffer.data(), static_cast<std::size_t>(n));
     if (raw_ && escape_.feed(typed, std::chrono::steady_clock::now()))
-      over_ = true;
+      left_ = true;
     else
       tell(cat('i', typed));
   }
@@ -99,7 +117,7 @@ class AttachSession {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
       if (info.ssi_signo == SIGWINCH) continue;
-      over_ = true;
+      left_ = true;
       status_ = 128 + static_cast<int>(info.ssi_signo);
     }
     tell_size();
@@ -130,10 +148,13 @@ class AttachSession {
 
   UniqueFd pod_, signals_;
   unsigned ends_;
-  bool input_ = false, over_ = false;
+  bool input_ = false;
+  bool over_ = false;  // the app's streams have ended; what came of them is still to be written
+  bool left_ = false;  // at once
   int status_ = 0;
   std::deque<std::string> untold_;  // messages that the pod could not take yet
   EscapeSequence escape_;
+  Sink out_{STDOUT_FILENO}, err_{STDERR_FILENO};
   std::optional<RawMode> raw_;
 };
 

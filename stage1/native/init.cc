@@ -88,7 +88,7 @@ int supervise(InitInput& in) {
   leave_session_keyring();
   join(in.group.entry());
   if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
-  for (auto& sockets : in.sockets) make_missing_sockets(sockets, !in.netns);
+  for (auto& sockets : in.sockets) make_missing_sockets(sockets);
   if (in.users.user) join_owned(in);
   in.group = cgroup::Group();
   in.netns.reset();

@@ -58,7 +58,10 @@ void MutableApps::watch(std::vector<pollfd>& events) const {
 void MutableApps::handle(std::span<const pollfd> events) {
   for (auto& a : apps_) {
     if (a.starter && ready(events, a.starter.get())) starter_ended(a);
-    if (a.notify && ready(events, a.notify.get()) && says_ready(a.notify.get())) answer_all(a.asked_start, {});
+    if (a.notify && ready(events, a.notify.get()) && says_ready(a.notify.get())) {
+      a.notify.reset();  // as in readiness.cc
+      answer_all(a.asked_start, {});
+    }
     // In one round both: what has ended at once is recorded at once.
     if (a.process && has_ended(a.process.get())) process_ended(a);
   }
@@ -155,9 +158,14 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
   try {
     app.plan = plan(name);
     app.restarts = Restarts(app.plan.restart);
+    app.sockets =
+        std::move(give_sockets({}, {app.plan.sockets}, socket_network(pod_.options), [&](std::string_view text) {
+                    pod_.relay.note(cat("stage1: ", text));
+                  }).front());
     if (app.plan.notifies) app.notify = make_notify_socket(pod_.dir, name);
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);
+    if (app.plan.restart.when != appc::RestartPolicy::When::never && !app.group.tracks()) throw no_restarts();
     app.stream = ++streams_;
     app.stdio = make_stdio(app.plan, {.relay = pod_.relay,
                                       .pod = pod_.dir,
@@ -234,12 +242,12 @@ bool MutableApps::launch(App& app) {
                    .mounts = app.mounts,
                    .argv = argv(app),
                    .main = app.phase == Phase::main,
+                   .sockets = app.sockets,
                    .parent = pod_.self.get(),
                    .init = pod_.init,
                    .stdio = app.stdio,
                    .errors = errors.write_end.get(),
-                   .entry = app.group.entry(),
-                   .host_network = !pod_.options.net.contained()},
+                   .entry = app.group.entry()},
                   app.fault.slot(0));
     }
     app.starter = std::move(starter.pidfd);

@@ -65,6 +65,7 @@ class MutableApps {
     cgroup::Group group;
     FaultPage fault{1};
     AppStdio stdio;
+    AppSockets sockets;      // empty descriptors: each start makes its own
     std::size_t stream = 0;  // of the relay
     Phase phase = Phase::pre_start;
     std::size_t handler = 0;

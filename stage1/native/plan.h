@@ -84,6 +84,11 @@ void set_variable(std::vector<std::string>& env, std::string_view name, std::str
 /// A file of POD: what AC_METADATA_URL is for the apps.
 inline constexpr const char* kMetadataUrl = "metadata-url";
 
+/// Where its apps' sockets listen.
+inline SocketNetwork socket_network(const RunOptions& options) {
+  return options.net.contained() ? SocketNetwork::own : SocketNetwork::host;
+}
+
 using Warn = std::function<void(std::string_view)>;
 
 /// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.

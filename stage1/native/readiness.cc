@@ -68,12 +68,15 @@ void Readiness::app_ended(std::size_t index) {
 }
 
 void Readiness::watch(std::vector<pollfd>& events) const {
-  for (const auto& a : apps_) events.push_back({a.socket.get(), POLLIN, 0});
+  for (const auto& a : apps_)
+    if (a.socket) events.push_back({a.socket.get(), POLLIN, 0});
 }
 
 void Readiness::handle(std::span<const pollfd> events) {
   for (auto& a : apps_) {
-    if ((revents_of(events, a.socket.get()) & POLLIN) != 0 && says_ready(a.socket.get())) a.ready = true;
+    if (!a.socket || (revents_of(events, a.socket.get()) & POLLIN) == 0 || !says_ready(a.socket.get())) continue;
+    a.ready = true;
+    a.socket.reset();  // nothing more is of interest, and an app must not keep this process busy
   }
   look();
 }

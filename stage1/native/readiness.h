@@ -3,7 +3,7 @@
 //
 // An app whose image says that it speaks sd_notify has POD/notify/APP on its /run/systemd/notify. The pod is ready when
 // everything is launched and each of these apps has said READY=1, or has ended. Nothing else of what they say is passed
-// on, and descriptors that come with it are closed.
+// on, descriptors that come with it are closed, and who has said it is not listened to any more.
 #pragma once
 
 #include <poll.h>

@@ -50,6 +50,15 @@ TEST_F(ReadinessTest, EveryAppThatSpeaksIsWaitedForOnce) {
   EXPECT_EQ(told_, 1);
 }
 
+TEST_F(ReadinessTest, WhoIsReadyIsNotListenedToAnyMore) {
+  readiness_.expect(tmp_.dir(), "a", 0);
+  readiness_.expect(tmp_.dir(), "b", 1);
+  say("a", "READY=1");
+  std::vector<pollfd> events;
+  readiness_.watch(events);
+  EXPECT_EQ(events.size(), 1U);
+}
+
 TEST_F(ReadinessTest, AnAppThatHasEndedIsNotWaitedFor) {
   readiness_.expect(tmp_.dir(), "a", 7);
   readiness_.launched();

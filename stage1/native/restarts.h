@@ -7,9 +7,17 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/error.h"
 #include "schema/appc/restart.h"
 
 namespace rkt::native {
+
+/// Several apps in a pod without cgroups: what an app leaves behind could not be told from the others, and would add
+/// up.
+inline Error no_restarts() {
+  return Error(Errc::unsupported, "--restart needs cgroups here, to tell which processes an ended app has left")
+      .hint("run each such app in a pod of its own, or give this user a cgroup (systemd: Delegate=yes)");
+}
 
 class Restarts {
  public:

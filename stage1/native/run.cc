@@ -108,7 +108,7 @@ class PodRun {
         devpts_(make_devpts(tty_group(plan_.users))) {
     std::vector<std::vector<SocketPort>> wanted;
     for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
-    sockets_ = give_sockets(std::move(inherited.sockets), wanted, warn);
+    sockets_ = give_sockets(std::move(inherited.sockets), wanted, socket_network(options), warn);
     drop_forwards(sockets_, plan_.ports);
   }
 
@@ -157,6 +157,8 @@ class PodRun {
     cgroups_->set_owner(on_host(plan_.users, 0));
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
+    // Of one app everything in the pod is: supervisor.cc.
+    if (groups_.size() > 1 && plan_.restarts_apps() && !groups_.front().tracks()) throw no_restarts();
   }
 
   // Known only now: the host's address in the pod's network.

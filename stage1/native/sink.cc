@@ -38,6 +38,7 @@ std::size_t Sink::try_write(std::string_view bytes) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return 0;
     // A full disk: nobody to tell, and the app must be neither held up nor ended for it.
+    if (failure_ == 0) failure_ = errno;
     broken_ = errno == EPIPE || errno == ECONNRESET;
     return bytes.size();
   }

@@ -24,6 +24,8 @@ class Sink {
   int fd() const noexcept { return own_ ? own_.get() : stream_; }
   /// The reader is gone: what comes is dropped.
   bool broken() const noexcept { return broken_; }
+  /// errno of the first write that failed, whose bytes are lost; 0: none has.
+  int failure() const noexcept { return failure_; }
 
  private:
   /// Bytes written, 0 when that would wait.
@@ -31,6 +33,7 @@ class Sink {
   int stream_;
   UniqueFd own_;
   bool socket_ = false, careful_ = false, broken_ = false;
+  int failure_ = 0;
   std::string pending_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -16,7 +17,7 @@
 namespace rkt::native {
 namespace {
 
-constexpr int kFirst = 3, kMostPassed = 1024, kBacklog = 4096;
+constexpr int kFirst = 3, kBacklog = 4096;
 
 struct Address {
   int type = 0;
@@ -51,6 +52,11 @@ std::optional<std::uint16_t> host_port_of(const appc::Port& port, std::uint16_t 
   return std::nullopt;
 }
 
+Error too_many(std::string_view app, std::string_view port) {
+  return {Errc::invalid, cat("port ", quoted(port), " of app ", quoted(app), ": a pod has at most ", kMostSockets,
+                             " socket-activated ports")};
+}
+
 std::vector<std::string_view> names_of(const std::string& text, std::size_t count) {
   auto names = split(text, ':');
   if (names.size() != count) names.assign(count, "");
@@ -81,17 +87,21 @@ std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::
   std::vector<SocketPort> out;
   for (const auto& port : app.app().ports) {
     if (!port.socket_activated) continue;
+    const unsigned count = std::max<unsigned>(port.count, 1);
+    if (out.size() + count > kMostSockets) throw too_many(app.name(), port.name.str());
     const std::string protocol = lower(port.protocol);
     if (protocol != "tcp" && protocol != "udp")
       throw Error(Errc::unsupported, cat("port ", quoted(port.name.str()), " has protocol ", quoted(port.protocol),
                                          ": tcp and udp can be socket-activated"));
-    for (unsigned i = 0; i < std::max<unsigned>(port.count, 1); ++i) {
+    bool warned = false;
+    for (unsigned i = 0; i < count; ++i) {
       const auto pod_port = static_cast<std::uint16_t>(port.port + i);
       const auto host_port = host_port_of(port, pod_port, exposed);
-      if (!host_port)
+      if (!host_port && !std::exchange(warned, true))
         warn(cat("warning: no --port option for socket-activated port ", quoted(port.name.str()), ", assuming port ",
                  pod_port, " as specified in the manifest"));
-      out.push_back({.name = port.name.str(),
+      out.push_back({.app = app.name(),
+                     .name = port.name.str(),
                      .type = protocol == "tcp" ? SOCK_STREAM : SOCK_DGRAM,
                      .host_port = host_port.value_or(pod_port),
                      .pod_port = pod_port});
@@ -104,7 +114,7 @@ std::vector<PassedSocket> take_passed_sockets(int lock) {
   std::vector<PassedSocket> out;
   const auto count = parse_int<int>(env("LISTEN_FDS").value_or(""));
   if (!count || *count <= 0 || parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return out;
-  if (*count > kMostPassed || (lock >= kFirst && lock < kFirst + *count))
+  if (*count > static_cast<int>(kMostSockets) || (lock >= kFirst && lock < kFirst + *count))
     throw Error(Errc::usage, cat("LISTEN_FDS=", *count, " cannot be true"));
   const std::string names = env("LISTEN_FDNAMES").value_or("");
   const auto parts = names_of(names, static_cast<std::size_t>(*count));
@@ -117,12 +127,13 @@ std::vector<PassedSocket> take_passed_sockets(int lock) {
 }
 
 std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
-                                     const std::vector<std::vector<SocketPort>>& wanted,
+                                     const std::vector<std::vector<SocketPort>>& wanted, SocketNetwork network,
                                      const std::function<void(std::string_view)>& warn) {
   std::vector<AppSockets> out(wanted.size());
   std::vector<const SocketPort*> seen;
   for (std::size_t i = 0; i < wanted.size(); ++i)
     for (const auto& port : wanted[i]) {
+      if (seen.size() == kMostSockets) throw too_many(port.app, port.name);
       if (std::ranges::any_of(seen, [&](const SocketPort* p) {
             return p->type == port.type && (p->host_port == port.host_port || p->pod_port == port.pod_port);
           }))
@@ -135,7 +146,13 @@ std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
         if (!where || where->type != port.type || where->port != port.host_port) continue;
         out[i].push_back({.port = port, .fd = std::move(p.fd), .name = p.name.empty() ? port.name : p.name});
       }
-      if (out[i].size() == before) out[i].push_back({.port = port, .fd = {}, .name = port.name});
+      if (out[i].size() > before) continue;
+      if (network == SocketNetwork::own)
+        out[i].push_back({.port = port, .fd = {}, .name = port.name});
+      else
+        warn(cat("warning: port ", quoted(port.name), " of app ", quoted(port.app),
+                 " gets no socket: none was passed, ", "and on the host's ", protocol_name(port.type), " port ",
+                 port.host_port, " rkt itself does not listen"));
     }
   for (const auto& p : passed) {
     if (!p.fd) continue;
@@ -147,10 +164,10 @@ std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
   return out;
 }
 
-void make_missing_sockets(AppSockets& sockets, bool host) {
+void make_missing_sockets(AppSockets& sockets) {
   for (auto& s : sockets) {
     if (s.fd) continue;
-    const std::uint16_t port = host ? s.port.host_port : s.port.pod_port;
+    const std::uint16_t port = s.port.pod_port;
     s.fd = listen_on(AF_INET6, s.port.type, port);
     if (!s.fd && errno != EADDRINUSE) s.fd = listen_on(AF_INET, s.port.type, port);  // a network without IPv6
     if (!s.fd) throw Error::from_errno(cat("listen on ", protocol_name(s.port.type), " port ", port));

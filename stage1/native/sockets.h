@@ -19,12 +19,15 @@ namespace rkt::native {
 
 /// A port of an app whose socket somebody else makes.
 struct SocketPort {
-  std::string name;
+  std::string app, name;
   int type = 0;  ///< SOCK_STREAM, SOCK_DGRAM
   std::uint16_t host_port = 0, pod_port = 0;
 };
 
-/// Those of the app that are "socketActivated", one for each number of a range.
+/// Of all apps of a pod together: an image must not fill pid 1's table of descriptors.
+constexpr std::size_t kMostSockets = 1024;
+
+/// Those of the app that are "socketActivated", one for each number of a range. Throws for more than kMostSockets.
 std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::ExposedPort>& exposed,
                                      const std::function<void(std::string_view)>& warn);
 
@@ -44,14 +47,17 @@ struct AppSocket {
 };
 using AppSockets = std::vector<AppSocket>;
 
+enum class SocketNetwork : std::uint8_t { own, host };  ///< of the pod
+
 /// One list an app. A socket goes to the first port of its kind and number; what is for nobody is closed with a
-/// warning.
+/// warning. In the host's network, where pid 1 has the host's rights, an image does not choose what is listened on: a
+/// port that no socket came for gets none, with a warning.
 std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
-                                     const std::vector<std::vector<SocketPort>>& wanted,
+                                     const std::vector<std::vector<SocketPort>>& wanted, SocketNetwork network,
                                      const std::function<void(std::string_view)>& warn);
 
-/// Listens where nobody does yet, on all addresses, in this process's network. `host`: which is the host's.
-void make_missing_sockets(AppSockets& sockets, bool host);
+/// Listens where nobody does yet, on all addresses, in this process's network.
+void make_missing_sockets(AppSockets& sockets);
 
 /// The host's port of a socket that was passed is not to be led into the pod as well.
 void drop_forwards(const std::vector<AppSockets>& sockets, std::vector<net::PortForward>& forwards);

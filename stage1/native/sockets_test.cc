@@ -52,7 +52,8 @@ TEST(SocketsTest, EachGoesToThePortOfItsKindAndNumber) {
   const SocketPort other{.name = "other", .type = SOCK_STREAM, .host_port = 1, .pod_port = 1};
   const SocketPort names_port{.name = "dns", .type = SOCK_DGRAM, .host_port = dns_port, .pod_port = 53};
   Warnings warnings;
-  const auto given = give_sockets(std::move(passed), {{}, {other, http}, {names_port}}, warnings.taker());
+  const auto given =
+      give_sockets(std::move(passed), {{}, {other, http}, {names_port}}, SocketNetwork::own, warnings.taker());
   EXPECT_THAT(names(given.at(0)), IsEmpty());
   EXPECT_THAT(names(given.at(1)), ElementsAre("other (to be made)", "web.socket"));
   EXPECT_THAT(names(given.at(2)), ElementsAre("dns"));
@@ -67,7 +68,7 @@ TEST(SocketsTest, WhatIsForNobodyIsClosedAndNamed) {
   passed.push_back({.fd = std::move(Pipe::make().read_end), .name = ""});
   const SocketPort udp{.name = "p", .type = SOCK_DGRAM, .host_port = web_port, .pod_port = web_port};
   Warnings warnings;
-  const auto given = give_sockets(std::move(passed), {{udp}}, warnings.taker());
+  const auto given = give_sockets(std::move(passed), {{udp}}, SocketNetwork::own, warnings.taker());
   EXPECT_THAT(names(given.at(0)), ElementsAre("p (to be made)"));
   EXPECT_THAT(warnings.all,
               ElementsAre(HasSubstr(cat("\"web.socket\" on tcp port ", web_port)), HasSubstr("the socket is")));
@@ -76,20 +77,52 @@ TEST(SocketsTest, WhatIsForNobodyIsClosedAndNamed) {
 
 TEST(SocketsTest, OneSocketIsForOnePort) {
   const SocketPort a{.name = "a", .type = SOCK_STREAM, .host_port = 80, .pod_port = 80};
-  EXPECT_THROW(give_sockets({}, {{a}, {a}}, {}), Error);
+  EXPECT_THROW(give_sockets({}, {{a}, {a}}, SocketNetwork::own, {}), Error);
 }
 
 TEST(SocketsTest, WhatNobodyPassedIsMade) {
   auto [taken, port] = passed_socket(SOCK_STREAM, "");
   taken.fd.reset();
-  auto given = give_sockets({}, {{{.name = "a", .type = SOCK_STREAM, .host_port = 1, .pod_port = port}}}, {});
-  make_missing_sockets(given.at(0), false);
+  const std::vector<std::vector<SocketPort>> wanted = {
+      {{.name = "a", .type = SOCK_STREAM, .host_port = 1, .pod_port = port}}};
+  auto given = give_sockets({}, wanted, SocketNetwork::own, {});
+  make_missing_sockets(given.at(0));
   int listening = 0;
   socklen_t size = sizeof listening;
   EXPECT_EQ(::getsockopt(given.at(0).at(0).fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &size), 0);
   EXPECT_EQ(listening, 1);
-  auto again = give_sockets({}, {{{.name = "a", .type = SOCK_STREAM, .host_port = 1, .pod_port = port}}}, {});
-  EXPECT_THROW(make_missing_sockets(again.at(0), false), Error);
+  auto again = give_sockets({}, wanted, SocketNetwork::own, {});
+  EXPECT_THROW(make_missing_sockets(again.at(0)), Error);
+}
+
+TEST(SocketsTest, AnImageOpensNoPortOfTheHost) {
+  auto [web, web_port] = passed_socket(SOCK_STREAM, "");
+  std::vector<PassedSocket> passed;
+  passed.push_back(std::move(web));
+  const SocketPort named{.app = "web", .name = "http", .type = SOCK_STREAM, .host_port = web_port, .pod_port = 80};
+  const SocketPort ssh{.app = "web", .name = "ssh", .type = SOCK_STREAM, .host_port = 22, .pod_port = 22};
+  Warnings warnings;
+  const auto given = give_sockets(std::move(passed), {{ssh, named}}, SocketNetwork::host, warnings.taker());
+  EXPECT_THAT(names(given.at(0)), ElementsAre("http"));
+  EXPECT_THAT(warnings.all, ElementsAre(HasSubstr(R"(port "ssh" of app "web" gets no socket)")));
+}
+
+TEST(SocketsTest, ThereIsALimitThatNamesThePort) {
+  std::vector<SocketPort> many, one;
+  for (std::size_t i = 0; i < kMostSockets; ++i)
+    many.push_back({.app = "a",
+                    .name = "p",
+                    .type = SOCK_STREAM,
+                    .host_port = static_cast<std::uint16_t>(i + 1),
+                    .pod_port = static_cast<std::uint16_t>(i + 1)});
+  EXPECT_EQ(give_sockets({}, {many}, SocketNetwork::own, {}).at(0).size(), kMostSockets);
+  one.push_back({.app = "web", .name = "http", .type = SOCK_DGRAM, .host_port = 80, .pod_port = 80});
+  try {
+    give_sockets({}, {many, one}, SocketNetwork::own, {});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.brief(), HasSubstr(R"(port "http" of app "web": a pod has at most 1024)"));
+  }
 }
 
 TEST(SocketsTest, APortWhoseSocketWasPassedIsNotForwardedAsWell) {

@@ -27,11 +27,7 @@ void start(const StartInput& in, AppFault& fault) {
   const std::string root = mounts.root_path(0);
   fill_with_null(in.stdio, root);
   join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
-  AppSockets sockets;
-  if (in.main) {
-    sockets = std::move(give_sockets({}, {in.plan.sockets}, {}).front());
-    make_missing_sockets(sockets, in.host_network);
-  }
+  if (in.main) make_missing_sockets(in.sockets);
   become({.argv = in.argv,
           .env = in.plan.env,
           .directory = in.plan.directory,
@@ -45,7 +41,7 @@ void start(const StartInput& in, AppFault& fault) {
           .entry = in.entry,
           .stdio = {in.stdio.in.get(), in.stdio.out.get(), in.stdio.err.get()},
           .controlling_terminal = in.plan.streams.in == StreamMode::tty,
-          .sockets = &sockets,
+          .sockets = in.main ? &in.sockets : nullptr,
           .pid_namespace = in.init},
          fault);
 }

@@ -19,13 +19,13 @@ struct StartInput {
   const AppPlan& plan;
   const AppMountPlan& mounts;
   const std::vector<std::string>& argv;
-  bool main;        ///< false: an event handler, which is root
-  int parent;       ///< pidfd of the outer process
-  int init;         ///< of the pod's pid 1
-  AppStdio& stdio;  ///< what is empty becomes its /dev/null
-  int errors;       ///< takes a line when something fails before the app's own steps
+  bool main;            ///< false: an event handler, which is root
+  AppSockets& sockets;  ///< of the main process alone; what is missing is made
+  int parent;           ///< pidfd of the outer process
+  int init;             ///< of the pod's pid 1
+  AppStdio& stdio;      ///< what is empty becomes its /dev/null
+  int errors;           ///< takes a line when something fails before the app's own steps
   cgroup::Entry entry;
-  bool host_network;
 };
 
 /// In the clone, whose working directory is POD and where S1 carries the shared mounts.

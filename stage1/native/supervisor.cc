@@ -163,7 +163,7 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
     return false;
   }
   if (!main) return true;
-  if (!in_.plan.launches_later()) in_.sockets[i].clear();
+  if (plan.restart.when == appc::RestartPolicy::When::never) in_.sockets[i].clear();
   apps_[i].restarts.started(Clock::now());
   send_message(in_.control,
                {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
@@ -251,6 +251,8 @@ bool Supervisor::restart_later(std::size_t i) {
   const auto delay = app.restarts.ended(app.status, Clock::now());
   if (!delay) return false;
   app.phase = Phase::waiting;
+  // The pod's only app: everything else here is its, also where no cgroup tells that.
+  if (apps_.size() == 1) ::kill(-1, SIGKILL);
   send_message(in_.control, {.kind = Message::Kind::restarts,
                              .app = static_cast<std::uint16_t>(i),
                              .value = static_cast<std::int32_t>(delay->count())});

@@ -3,7 +3,9 @@
 import fcntl
 import os
 import pty
+import select
 import struct
+import signal
 import subprocess
 import termios
 
@@ -102,18 +104,42 @@ def test_a_terminal_is_attached_with_its_size_and_left_with_keys(rkt):
     assert p.poll() is None and "got words" in rkt("logs", uuid, code=0).out
 
 
-@pytest.mark.parametrize("how", ["closed output", "SIGTERM"])
+def type_much(master):
+    """More than the app's terminal, the pod and the socket between take; and once nobody reads, not for ever."""
+    os.set_blocking(master, False)
+    left = b"x" * 400_000
+    while left and select.select([], [master], [], 2)[1]:
+        left = left[os.write(master, left[:4000]):]
+
+
+def unread(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+@pytest.mark.parametrize("how", ["closed output", "SIGTERM", "SIGINT", "SIGQUIT", "SIGTERM while output waits", "^] while output waits", "^] while input waits"])
 def test_a_terminal_is_given_back_however_it_ends(rkt, how):
-    rkt.image(exec=sh("while :; do read line && echo got $line; done"))
+    if how == "^] while input waits":
+        rkt.image(exec=sh("stty raw -echo; exec sleep 1000"))
+    else:
+        rkt.image(exec=sh("while :; do read line && echo got $line; done" if "output waits" not in how else "read line; exec cat /dev/zero"))
     _, uuid = rkt.start_pod("example.com/busybox", "--stdin=tty", "--stdout=tty", "--stderr=tty")
     master, slave = pty.openpty()
     a = subprocess.Popen(rkt.argv("attach", uuid), stdin=slave, stdout=subprocess.PIPE, env=rkt.env, start_new_session=True)
     wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "the raw terminal")
-    if how == "SIGTERM":
-        a.terminate()
+    if how == "^] while input waits":
+        type_much(master)
+    elif how.endswith("waits"):
+        os.write(master, b"words\n")
+        wait_until(lambda: unread(a.stdout) > 60_000, "output that nobody takes")
+    if how.startswith("^]"):
+        os.write(master, b"\x1d\x1d\x1d")
+    elif how.startswith("SIG"):
+        a.send_signal(getattr(signal, how.split()[0]))
+    else:
+        a.stdout.close()
+        os.write(master, b"words\n")
+    assert a.wait(20) == (0 if how.startswith("^]") else 141 if how == "closed output" else 128 + getattr(signal, how.split()[0]))
     a.stdout.close()
-    os.write(master, b"words\n")
-    assert a.wait(20) == (143 if how == "SIGTERM" else 141)
     assert termios.tcgetattr(slave)[3] & termios.ECHO
     os.close(slave)
     os.close(master)

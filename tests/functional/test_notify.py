@@ -92,6 +92,8 @@ def test_an_app_of_a_mutable_pod_has_started_when_it_says_so(rkt):
         with pytest.raises(subprocess.TimeoutExpired):
             start.wait(0.1)
         app.sendto(b"READY=1", f"/proc/self/fd/{directory}/busybox")
+        assert start.wait(20) == 0
+        with pytest.raises(ConnectionRefusedError):  # nobody listens: it cannot keep rkt busy
+            app.sendto(b"STATUS=busy", f"/proc/self/fd/{directory}/busybox")
         os.close(directory)
-    assert start.wait(20) == 0
     assert "it ended before it had started" in rkt("app", "start", uuid, "--app=ends", code=254).err

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apps that are started again, signals that ask them to end, and handlers that do not come back."""
 import json
+import resource
 import signal
 
 from rktlib import oci_layout, wait_until
@@ -32,6 +33,14 @@ def test_an_app_that_fails_is_started_again_as_often_as_asked(rkt):
     status = rkt.status(uuid)
     assert (status["restarts-busybox"], status["app-busybox"]) == ("2", "3")
     assert app_json(rkt, uuid)["restarts"] == 2
+
+
+def test_more_processes_than_rkt_may_have_descriptors_are_cleared_away(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "ls /proc | grep -c '^[0-9]'; i=0; while [ $i -lt 250 ]; do sleep 1000 & i=$((i + 1)); done; exit 3"])
+    less = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))}
+    r = rkt.run("example.com/busybox", "--restart=on-failure:1", "example.com/busybox", "--name=other", "--exec=/bin/sh", "--", "-c", "exec sleep 1000", code=3, **less)
+    seen = [line.split("]: ")[-1] for line in r.out.splitlines()]
+    assert len(seen) == 2 and abs(int(seen[0]) - int(seen[1])) <= 1 and "processes" not in r.err, r
 
 
 def test_always_is_also_after_success_but_not_after_a_stop(rkt):

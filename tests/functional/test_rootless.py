@@ -46,6 +46,14 @@ def test_a_pod_runs_is_seen_entered_stopped_and_removed(user):
     assert refusal.returncode == 254 and "belongs to another user" in refusal.stderr
 
 
+def test_an_app_that_is_started_again_finds_nothing_of_its_last_life(mapped):
+    aci = image(mapped, exec=["/bin/sh", "-c", "all=$(ls /proc); echo app $(echo \"$all\" | grep -c '^[0-9]'); sleep 1000 & exit 3"])
+    out = mapped("run", "--net=none", aci.path, "--restart=on-failure:2", code=3).stdout.splitlines()
+    assert len(out) == 3 and out == out[:1] * 3, out
+    p = mapped("run", "--net=none", aci.path, "--restart=always", aci.path, "--name=other")
+    assert p.returncode == 254 and "--restart needs cgroups here" in p.stderr and "a pod of its own" in p.stderr, p
+
+
 @pytest.mark.parametrize("flags", [["--net=none"], ["--net=host"], ["--net=none", "--no-overlay"]], ids=["none", "host", "copies"])
 def test_owners_of_the_image_and_confinement(user, flags):
     extra = [entry("rootfs/d"), entry("rootfs/d/old", "x"), entry("rootfs/of-worker", "x", uid=1000, gid=1000), entry("rootfs/dev"), entry("rootfs/dev/null0", type=b"3", dev=(1, 3))]

@@ -62,7 +62,7 @@ def test_a_socket_reaches_the_app_that_has_a_port_for_it_and_nobody_else(rkt):
     rkt.image("example.com/web", exec=["/bin/sh", "-c", LOOK], user="1000", group="1000", ports=[PORT])
     rkt.image("example.com/other", exec=["/bin/sh", "-c", LOOK])
     (web, port, inode), (stray, stray_port, stray_inode) = listener(), listener()
-    p = activated(rkt, [stray, web], "run", "--net=default", f"--port=http:{port}", "example.com/web", "example.com/other", names="stray.socket:web.socket")
+    p = activated(rkt, [stray, web], "run", "--net=default", f"--port=http:{port}", "example.com/web", "example.com/other", "--restart=on-failure", names="stray.socket:web.socket")
     out = lines_until(p, 2)
     assert "fds=1 names=web.socket mine=yes" in out and "fds= names= mine=" in out, out
     assert sorted(line for line in out if line.startswith(("3=", "4="))) == ["3=", f"3={inode}", "4=", "4="], out
@@ -82,6 +82,19 @@ def test_sockets_that_nobody_passed_are_made_in_the_pods_network(rkt):
     p.kill()
     p.wait()
     assert 'warning: no --port option for socket-activated port "http", assuming port 80' in p.stderr.read()
+
+
+def test_an_image_opens_no_port_of_the_host_and_no_thousands_of_its_own(rkt):
+    s, port, inode = listener()
+    taken, other, _ = listener()
+    taken.close()
+    rkt.image(exec=["/bin/sh", "-c", LOOK.replace("exec sleep 1000", "")], ports=[{**PORT, "port": other}, {**PORT, "name": "passed", "port": port}])
+    p = activated(rkt, [s], "run", "--net=host", "example.com/busybox")
+    assert lines_until(p, 1) == ["fds=1 names=passed mine=yes", f"3={inode}", "4=", "done"]
+    assert p.wait(20) == 0 and f'port "http" of app "busybox" gets no socket: none was passed, and on the host\'s tcp port {other} ' in p.stderr.read()
+    rkt.image("example.com/many", exec=["/bin/true"], ports=[{**PORT, "port": 1, "count": 65535}])
+    err = rkt.run("example.com/many", code=254).err
+    assert 'port "http" of app "many": a pod has at most 1024 socket-activated ports' in err and err.count("\n") == 1, err
 
 
 def test_fly_gives_its_app_what_it_was_given(rkt):

@@ -68,8 +68,6 @@ struct Finder::Impl {
   // finder_oci.cc
   store::ImageRecord find_docker(const std::string& reference);
   bool stored_as(const store::ImageRecord& image, const std::string& reference);
-  /// The image of that reference, if it was fetched by another spelling of it ("x", "x:latest", "docker.io/library/x").
-  std::optional<store::ImageRecord> stored_under(const std::string& reference);
   /// One reference with a registry, from the first place of `registries` that has it.
   store::ImageRecord pull(const oci::Reference& ref, const std::string& typed);
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);

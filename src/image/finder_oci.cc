@@ -15,6 +15,7 @@
 #include "image/docker_archive.h"
 #include "image/finder_impl.h"
 #include "image/local_file.h"
+#include "image/stored_reference.h"
 #include "image/unpack_client.h"
 #include "schema/oci/schema1.h"
 #include "sys/digest.h"
@@ -213,25 +214,12 @@ bool Finder::Impl::stored_as(const store::ImageRecord& image, const std::string&
   return std::ranges::any_of(meanings, [&](const auto& text) { return named(oci::Reference::parse(text)); });
 }
 
-std::optional<store::ImageRecord> Finder::Impl::stored_under(const std::string& reference) {
-  const auto meanings = registries.references(reference);
-  if (meanings.size() != 1) return std::nullopt;
-  const OciSubject wanted = registry_subject(oci::Reference::parse(meanings.front()), {}, {});
-  if (wanted.asked.tag.empty()) return std::nullopt;
-  auto found = store.find(wanted.name, {{"version", wanted.asked.tag}});
-  if (!found || found->kind == store::ImageKind::aci) return std::nullopt;
-  const OciSubject has = stored_subject(*found);  // names in the store are not one to one
-  const bool same =
-      has.registry && has.asked.repository == wanted.asked.repository && has.asked.tag == wanted.asked.tag;
-  return same ? std::move(found) : std::nullopt;
-}
-
 store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   const std::string url = cat("docker://", reference);
   const auto row = store.find_remote(url);
   auto stored = stored_for(row);
   if (stored && !stored_as(*stored, reference)) stored.reset();
-  if (!stored && options.pull != PullPolicy::update) stored = stored_under(reference);
+  if (!stored && options.pull != PullPolicy::update) stored = find_stored_reference(store, registries, reference);
   const PullStep step = plan_pull(options.pull, RemoteKind::docker, standing_of(stored, row ? &*row : nullptr));
   if (step == PullStep::use_store) {
     log::debug("image", cat("using image from local store for url ", url));

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "image/finder.h"
-#include "schema/oci/image.h"
+#include "image/stored_reference.h"
 
 namespace rkt::image {
 namespace {
@@ -18,16 +18,14 @@ std::string labels_text(const std::map<std::string, std::string>& labels) {
   return out + "]";
 }
 
-// What was fetched from there; a reference of Docker's also by the name that such an image gets.
+// What was fetched from there; a reference of Docker's also by its other spellings.
 store::ImageRecord fetched_from(const store::Store& store, const std::string& url) {
   if (const auto row = store.find_remote(url))
     if (auto found = store.find(row->key)) return std::move(*found);
   if (url.starts_with(kDocker)) {
-    const auto ref = oci::Reference::parse(std::string_view(url).substr(kDocker.size()));
-    std::map<std::string, std::string> labels;
-    if (!ref.tag.empty()) labels["version"] = ref.tag;
-    const auto name = appc::AcIdentifier::sanitize(cat(ref.host, "/", ref.repository)).str();
-    if (auto found = ref.digest.empty() ? store.find(name, labels) : std::nullopt) return std::move(*found);
+    const config::Config no_logins;
+    RegistryDirectory registries(no_logins);
+    if (auto found = find_stored_reference(store, registries, url.substr(kDocker.size()))) return std::move(*found);
   }
   throw Error(Errc::not_found, cat("image ", quoted(url), " is not in the store"));
 }

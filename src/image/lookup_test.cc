@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "base/scope.h"
 #include "base/strings.h"
 #include "image/finder.h"
 #include "image/local_file.h"
@@ -42,20 +43,69 @@ TEST(Lookup, AcceptsIdsAndNamesAndSaysWhatIsMissing) {
             "cannot find aci satisfying name: \"example.com/a\" and labels: [{\"version\" \"2\"}] in the local store");
 }
 
+store::ImageRecord pulled(char key, const std::string& host, const std::string& repository, const std::string& tag) {
+  store::ImageRecord r;
+  r.key = cat("sha512-", std::string(64, key));
+  r.kind = store::ImageKind::docker;
+  r.name = appc::AcIdentifier::sanitize(cat(host, "/", repository)).str();
+  r.version = tag;
+  const auto note = [](const char* name, const std::string& value) {
+    return cat(R"({"name":"appc.io/docker/)", name, R"(","value":")", value, R"("})");
+  };
+  r.manifest = cat(R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":")", r.name,
+                   R"(","labels":[{"name":"version","value":")", tag, R"("}],"annotations":[)",
+                   note("registryurl", host), ",", note("repository", repository), ",", note("tag", tag), "]}");
+  return r;
+}
+
 TEST(Lookup, AReferenceOfDockersNamesItsImage) {
   const TempDir tmp;
   store::Store store = store::Store::open(tmp.path() + "/data");
-  store::ImageRecord r;
-  r.key = cat("sha512-", std::string(64, 'a'));
-  r.name = "registry-1.docker.io/library/busybox";
-  r.version = "latest";
-  r.manifest = R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":"registry-1.docker.io/library/busybox",)"
-               R"("labels":[{"name":"version","value":"latest"}]})";
+  const store::ImageRecord r = pulled('a', "registry-1.docker.io", "library/busybox", "latest");
   store.add(r);
-  EXPECT_EQ(lookup(store, "docker://busybox").key, r.key);
+  EXPECT_EQ(lookup(store, "docker://docker.io/library/busybox").key, r.key);
   EXPECT_EQ(lookup(store, "docker://docker.io/library/busybox:latest").key, r.key);
-  EXPECT_EQ(refused(store, "docker://busybox:1"), "image \"docker://busybox:1\" is not in the store");
-  EXPECT_NE(refused(store, cat("docker://busybox@sha256:", std::string(64, 'a'))), "found");
+  EXPECT_EQ(refused(store, "docker://docker.io/library/busybox:1"),
+            "image \"docker://docker.io/library/busybox:1\" is not in the store");
+  EXPECT_NE(refused(store, cat("docker://docker.io/library/busybox@sha256:", std::string(64, 'a'))), "found");
+}
+
+TEST(Lookup, AReferenceOfDockersNamesNoImageFromElsewhere) {
+  const TempDir tmp;
+  store::Store store = store::Store::open(tmp.path() + "/data");
+  store::ImageRecord aci = pulled('a', "r.example", "x", "latest");
+  aci.kind = store::ImageKind::aci;
+  aci.manifest = R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":"r.example/x",)"
+                 R"("labels":[{"name":"version","value":"latest"}]})";
+  store.add(aci);
+  EXPECT_EQ(refused(store, "docker://r.example/x"), "image \"docker://r.example/x\" is not in the store");
+  const store::ImageRecord with_port = pulled('b', "r.example:5000", "x", "latest");
+  store.add(with_port);
+  EXPECT_EQ(with_port.name, "r.example_5000/x");
+  EXPECT_EQ(lookup(store, "docker://r.example:5000/x").key, with_port.key);
+  EXPECT_NE(refused(store, "docker://r.example_5000/x"), "found");
+  store::ImageRecord same_name = pulled('c', "r.example_5000", "x", "latest");
+  same_name.imported = with_port.imported + std::chrono::hours(1);
+  store.add(same_name);
+  EXPECT_EQ(lookup(store, "docker://r.example:5000/x").key, with_port.key) << "also beside a younger one of its name";
+}
+
+TEST(Lookup, AShortNameMeansWhatRegistriesConfSays) {
+  const TempDir tmp;
+  write_file(tmp.dir(), "registries.conf",
+             "unqualified-search-registries = [\"one.example\", \"two.example\"]\n"
+             "[aliases]\n\"an-app\" = \"r.example/other/app\"\n",
+             0644);
+  ASSERT_EQ(::setenv("CONTAINERS_REGISTRIES_CONF", (tmp.path() + "/registries.conf").c_str(), 1), 0);
+  const ScopeExit restore([] { ::unsetenv("CONTAINERS_REGISTRIES_CONF"); });
+  store::Store store = store::Store::open(tmp.path() + "/data");
+  store.add(pulled('a', "registry-1.docker.io", "library/an-app", "latest"));
+  EXPECT_NE(refused(store, "docker://an-app"), "found");
+  const store::ImageRecord meant = pulled('b', "r.example", "other/app", "latest");
+  store.add(meant);
+  EXPECT_EQ(lookup(store, "docker://an-app").key, meant.key);
+  store.add(pulled('c', "one.example", "several", "latest"));
+  EXPECT_NE(refused(store, "docker://several"), "found") << "which registry is meant is not known";
 }
 
 TEST(PrivateCopy, IsTheWholeFileWhateverHappensToTheOriginal) {

@@ -92,6 +92,13 @@ void skip_link(const std::string& path) {
   log::note("config", cat("ignoring ", quoted(path), ": it is a symbolic link, only regular files are read"));
 }
 
+// From the directory that was listed, whatever its path leads to by now; the path is for messages.
+std::string read_listed(const DirFd& dir, const std::string& name, const std::string& path) {
+  const UniqueFd file(::openat(dir.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) throw Error::from_errno(cat("open ", quoted(path)));
+  return read_all(file.get(), path, kMaxFile);
+}
+
 // Regular files named *.json, in name order. Links are skipped, also the directory itself when it is one.
 void read_sub_directory(Config& config, const std::string& parent, const SubDirectory& sub) {
   const std::string path = cat(parent, "/", sub.name);
@@ -103,10 +110,10 @@ void read_sub_directory(Config& config, const std::string& parent, const SubDire
   for (const auto& name : dir.names()) {
     struct stat st{};
     if (!name.ends_with(".json")) continue;
-    if (::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
-      throw Error::from_errno(cat("stat ", path, "/", name));
-    if (S_ISLNK(st.st_mode)) skip_link(cat(path, "/", name));
-    if (S_ISREG(st.st_mode)) read_document(config, sub, path, name, read_file(cat(path, "/", name), kMaxFile));
+    const std::string file = cat(path, "/", name);
+    if (::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", file));
+    if (S_ISLNK(st.st_mode)) skip_link(file);
+    if (S_ISREG(st.st_mode)) read_document(config, sub, path, name, read_listed(dir, name, file));
   }
 }
 

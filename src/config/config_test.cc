@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -107,6 +108,16 @@ TEST_F(Load, SkipsLinksOtherSuffixesAndNestedDirectories) {
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("/local/paths.d/link.json\": it is a symbolic link"), std::string::npos) << said;
   EXPECT_NE(said.find("/local/auth.d\": it is a symbolic link"), std::string::npos) << said;
+}
+
+// The path of the file is longer than the kernel takes, that of its directory is not.
+TEST_F(Load, ReadsFromTheDirectoryThatItListed) {
+  put("local/paths.d/a.json", kPaths);
+  constexpr std::size_t kLongest = PATH_MAX - 1;
+  std::string local = tmp_.path();
+  while (local.size() + 2 + std::string_view("/local/stage1.d").size() <= kLongest) local += "/.";
+  const Directories dirs{.system = {}, .local = local + "/local", .user = {}};
+  EXPECT_EQ(load(dirs).data, "/d");
 }
 
 TEST_F(Load, RefusesAnythingElseWhereADirectoryBelongs) {

@@ -34,11 +34,12 @@ Decoded decode(std::string_view s) noexcept {
 
 // What a terminal does rather than shows: control characters, and marks that reorder what follows.
 bool commands(std::uint32_t c) noexcept {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+         (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 bool is_hostile(std::uint32_t c) noexcept {
-  return commands(c) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+  return commands(c) || c == 0xad || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
          (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c < 0xe1000);
 }
 
@@ -56,18 +57,29 @@ std::string printable(std::string_view text, std::size_t limit) {
   return out;
 }
 
-std::string visible(std::string_view text) {
+std::string visible(std::string_view text, Charset charset) {
   std::string out;
   while (!text.empty()) {
     const Decoded d = decode(text);
     const std::string_view piece = text.substr(0, d.length);
-    if (d.valid && (d.code == '\t' || !commands(d.code)))
+    const bool known = d.valid && (charset == Charset::utf8 || d.code < 0x80);
+    if (known && (d.code == '\t' || !commands(d.code)))
       out.append(piece);
     else
       for (const char byte : piece) out += cat("\\x", hex_of({&byte, 1}));
     text.remove_prefix(d.length);
   }
   return out;
+}
+
+std::size_t unfinished(std::string_view text) noexcept {
+  for (std::size_t n = 1; n <= 3 && n <= text.size(); ++n) {
+    const auto byte = static_cast<std::uint8_t>(text[text.size() - n]);
+    if (byte >= 0x80 && byte < 0xc0) continue;
+    const std::size_t length = byte < 0xc2 || byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return length > n ? n : 0;
+  }
+  return 0;
 }
 
 }  // namespace rkt

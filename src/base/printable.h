@@ -12,8 +12,15 @@ namespace rkt {
 /// does every byte that is not UTF-8. Cut before the character that would pass `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = std::string_view::npos);
 
+/// What a terminal takes bytes above 0x7f for. One of 8 bits finds the control characters 0x80 to 0x9f also inside of
+/// characters of UTF-8.
+enum class Charset { ascii, utf8 };
+
 /// The text itself, for reading: control characters but tabs, marks that reorder what is shown, and bytes that are not
-/// UTF-8 as \xNN for each byte. Everything else, also what is merely invisible, stays.
-std::string visible(std::string_view text);
+/// of the charset as \xNN for each byte. Everything else, also what is merely invisible, stays.
+std::string visible(std::string_view text, Charset charset = Charset::utf8);
+
+/// How many bytes at the end of `text` are the beginning of a character that may go on in the next piece.
+std::size_t unfinished(std::string_view text) noexcept;
 
 }  // namespace rkt

@@ -36,6 +36,25 @@ TEST(Visible, ShowsWhatATerminalWouldDo) {
             "a\tb\\x1b[2J\\x0d\\x7f\\xc2\\x9b31m\\xff\\xe2\\x80\\xaeü");
 }
 
+TEST(Visible, ShowsEveryMarkThatReorders) {
+  for (const char* mark : {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xaa", "\xe2\x81\xa9"})
+    EXPECT_EQ(visible(mark).substr(0, 2), "\\x") << mark;
+}
+
+TEST(Visible, OfAsciiIsNothingElse) {
+  EXPECT_EQ(visible("a\xc3\x9b\tb", Charset::ascii), "a\\xc3\\x9b\tb");
+  EXPECT_EQ(visible("a\xc3\x9b\tb"), "a\xc3\x9b\tb");
+}
+
+TEST(Unfinished, CountsTheBeginningOfACharacter) {
+  EXPECT_EQ(unfinished(""), 0U);
+  EXPECT_EQ(unfinished("a\xc3"), 1U);
+  EXPECT_EQ(unfinished("a\xe2\x82"), 2U);
+  EXPECT_EQ(unfinished("a\xf0\x9f\x98"), 3U);
+  for (const char* whole : {"a", "a\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x80\x80", "\xff", "\xc3\xa4\xa4"})
+    EXPECT_EQ(unfinished(whole), 0U) << whole;
+}
+
 TEST(Visible, KeepsWhatTextConsistsOf) {
   EXPECT_EQ(visible("a\xe2\x80\x8c"
                     "b\xe2\x80\x8d"),

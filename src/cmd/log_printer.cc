@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "base/printable.h"
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/pty.h"
@@ -15,13 +14,25 @@ namespace {
 
 constexpr std::size_t kMaxPending = std::size_t{64} << 10;
 
+// As the C library decides it, without its tables.
+Charset charset_of_locale() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string name = lower(env(variable).value_or(""));
+    if (name.empty()) continue;
+    return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos ? Charset::utf8
+                                                                                             : Charset::ascii;
+  }
+  return Charset::ascii;
+}
+
 }  // namespace
 
 LogPrinter::LogPrinter(cli::Env& env, Style style)
     : env_(env),
       style_(std::move(style)),
       holding_(style_.tail),
-      escape_{!style_.raw && is_terminal(STDOUT_FILENO), !style_.raw && is_terminal(STDERR_FILENO)} {}
+      escape_{!style_.raw && is_terminal(STDOUT_FILENO), !style_.raw && is_terminal(STDERR_FILENO)},
+      charset_(charset_of_locale()) {}
 
 void LogPrinter::add(const pod::PodLogs::Entry& entry) {
   if (holding_) return hold(entry);
@@ -56,7 +67,27 @@ void LogPrinter::end_tail() {
   flush();
 }
 
+// A terminal gets no half characters, and a return only where it does not stand before the end of a line: both may be
+// known with the next part only.
 void LogPrinter::print(const Line& part) {
+  if (!escape_[part.stream - 1]) return put(part);
+  Line whole = part;
+  Line& rest = rests_[{part.app, part.stream}];
+  whole.text.insert(0, std::exchange(rest.text, {}));
+  if (part.whole) {
+    if (whole.text.ends_with('\r')) whole.text.pop_back();  // an app with a terminal ends its lines so
+  } else {
+    const std::size_t waits = whole.text.ends_with('\r') ? 1 : unfinished(whole.text);
+    rest = whole;
+    rest.text.erase(0, rest.text.size() - waits);
+    whole.text.resize(whole.text.size() - waits);
+    if (whole.text.empty()) return;
+  }
+  whole.text = visible(whole.text, charset_);
+  put(whole);
+}
+
+void LogPrinter::put(const Line& part) {
   if (part.stream != stream_ || pending_.size() > kMaxPending) flush();
   stream_ = part.stream;
   auto& open = open_[part.stream - 1];
@@ -66,13 +97,7 @@ void LogPrinter::print(const Line& part) {
     if (style_.timestamps) pending_ += cat(cri::log_time(part.time), " ");
     if (style_.apps.size() > 1) pending_ += cat(style_.apps[part.app], ": ");
   }
-  std::string_view text = part.text;
-  if (escape_[part.stream - 1]) {
-    if (part.whole && text.ends_with('\r')) text.remove_suffix(1);  // an app with a terminal ends its lines so
-    pending_ += visible(text);
-  } else {
-    pending_ += text;
-  }
+  pending_ += part.text;
   if (part.whole) pending_ += '\n';
   open = part.whole ? std::nullopt : std::optional(part.app);
 }
@@ -89,6 +114,15 @@ void LogPrinter::flush() {
   else
     write_all(STDERR_FILENO, pending_, "standard error");
   pending_.clear();
+}
+
+void LogPrinter::end() {
+  for (auto& [of, rest] : std::exchange(rests_, {})) {
+    if (rest.text.empty()) continue;
+    rest.text = visible(rest.text, charset_);
+    put(rest);
+  }
+  flush();
 }
 
 }  // namespace rkt::cmd

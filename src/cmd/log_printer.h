@@ -3,11 +3,14 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "cli/env.h"
 #include "pod/logs.h"
 
@@ -27,6 +30,8 @@ class LogPrinter {
   void end_tail();
   void say_missed(std::uint64_t files);
   void flush();
+  /// Nothing follows: prints also what waited for the rest of a character.
+  void end();
 
  private:
   struct Line {
@@ -38,14 +43,17 @@ class LogPrinter {
   };
   void hold(const pod::PodLogs::Entry& entry);
   void print(const Line& part);
+  void put(const Line& part);
 
   cli::Env& env_;
   Style style_;
   std::optional<std::uint64_t> holding_;
   std::deque<Line> held_;
-  bool escape_[2];                      // per stream: it is a terminal, which an app gives no orders
-  std::optional<std::size_t> open_[2];  // whose line the last bytes of a stream are the beginning of
-  int stream_ = 1;                      // of pending_
+  bool escape_[2];                                     // per stream: it is a terminal, which an app gives no orders
+  std::optional<std::size_t> open_[2];                 // whose line the last bytes of a stream are the beginning of
+  std::map<std::pair<std::size_t, int>, Line> rests_;  // by app and stream: what a part ended within
+  Charset charset_;                                    // of the terminals
+  int stream_ = 1;                                     // of pending_
   std::string pending_;
 };
 

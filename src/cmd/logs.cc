@@ -94,6 +94,7 @@ int run_logs(cli::Env& env, const cli::Parsed& in) {
     if (::poll(&p, 1, kLookAgainMs) < 0 && errno != EINTR) throw Error::from_errno("wait for the logs of a pod");
     watch.drain();
   }
+  printer.end();
   return 0;
 }
 

@@ -62,6 +62,12 @@ def test_a_terminal_gets_no_orders_of_an_app(rkt):
     assert b"a\tb" + rb"\x1b]0;title\x07\x1b[6n\xc2\x9b2J\xff " + b"\xc3\xa4\n" in shown and rb"\x1bc" in shown
     assert not set(shown) & ({*range(32), 127} - {9, 10})
     assert b"\033]0;title\a" in on_a_terminal(rkt, "logs", "--raw", uuid)
+    at = b"2026-01-02T03:04:05.000000000Z std"
+    records = (b"out P a\xe2\x82", b"err P x\xf0", b"out F \xac\r", b"err P \x9f\x98\x80", b"out P b\r", b"out P c\xc3")
+    (pod_dir(rkt, uuid) / "logs/busybox/1").write_bytes(b"".join(at + r + b"\n" for r in records))
+    assert on_a_terminal(rkt, "logs", uuid) == b"a" + "x\N{EURO SIGN}\n\N{GRINNING FACE}".encode() + rb"b\x0dc\xc3", "what a record ends within"
+    rkt.env["LC_ALL"] = "C"
+    assert rb"\xe2\x82\xac" in on_a_terminal(rkt, "logs", uuid), "a terminal of 8 bits finds orders in UTF-8"
 
 
 def test_the_files_are_what_kubernetes_reads(rkt):

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "worker/unpack/erofs_listing.h"
 #include "worker/unpack/erofs_xattrs.h"
 
 namespace rkt::unpack {
@@ -23,8 +24,7 @@ constexpr std::size_t kMemory = std::size_t{50} << 20;       // of names and dir
 constexpr std::uint64_t kMaxMap = std::uint64_t{1} << 20;    // blocks of a file with holes
 constexpr std::size_t kMaxInlineTail = kBlock / 2;           // of a directory; what is larger gets a block
 constexpr std::uint8_t kWhiteoutType = 0x80 | erofs::kChar;  // as a type of names in memory
-constexpr std::uint8_t kTypeMask = 0x7f;
-constexpr std::uint64_t kFirstInode = 64;  // number 0 means "no inode" to many a program
+constexpr std::uint64_t kFirstInode = 64;                    // number 0 means "no inode" to many a program
 
 template <class T>
 std::span<const std::uint8_t> as_bytes(const T& object) {
@@ -81,74 +81,6 @@ std::uint64_t place_inode(std::uint64_t at, std::uint64_t head, std::uint64_t ta
 bool fits_inline(std::uint64_t head, std::uint64_t tail) { return head + tail <= kBlock; }
 
 }  // namespace
-
-// The names of a directory in order, "." and ".." where they belong, and how they are spread over blocks.
-class ErofsTree::Listing {
- public:
-  Listing(const ErofsTree& tree, std::uint32_t dir) : tree_(tree), dir_(dir), first_(tree.dirs_[dir].first) {
-    dot_ = before(".");
-    dots_ = before("..");
-  }
-  struct Item {
-    std::string_view name;
-    std::uint64_t nid;
-    std::uint8_t type;
-  };
-  std::uint32_t size() const { return tree_.dirs_[dir_].count + 2; }
-  Item item(std::uint32_t i) const {
-    if (i == dot_) return {".", tree_.dirs_[dir_].at / erofs::kSlot, erofs::kDirectory};
-    if (i == dots_ + 1) return {"..", tree_.dirs_[tree_.dirs_[dir_].parent].at / erofs::kSlot, erofs::kDirectory};
-    const auto& entry = child(i - (i > dot_ ? 1U : 0U) - (i > dots_ + 1 ? 1U : 0U));
-    return {tree_.names_.name(entry), tree_.nid_of(entry), static_cast<std::uint8_t>(entry.type & kTypeMask)};
-  }
-  /// on_block(first item, item after the last, bytes used)
-  template <class OnBlock>
-  void blocks(OnBlock&& on_block) const {
-    std::uint32_t first = 0;
-    std::size_t used = 0;
-    for (std::uint32_t i = 0; i < size(); ++i) {
-      const std::size_t more = sizeof(erofs::DirEntry) + item(i).name.size();
-      if (used + more > kBlock) {
-        on_block(first, i, used);
-        first = i;
-        used = 0;
-      }
-      used += more;
-    }
-    on_block(first, size(), used);
-  }
-  std::vector<std::uint8_t> encode(std::uint32_t first, std::uint32_t end) const {
-    std::vector<std::uint8_t> heads, names;
-    const std::size_t names_at = (end - first) * sizeof(erofs::DirEntry);
-    for (std::uint32_t i = first; i < end; ++i) {
-      const Item it = item(i);
-      const erofs::DirEntry head{
-          .nid = it.nid, .name_offset = static_cast<std::uint16_t>(names_at + names.size()), .type = it.type};
-      const auto bytes = as_bytes(head);
-      heads.insert(heads.end(), bytes.begin(), bytes.end());
-      names.insert(names.end(), it.name.begin(), it.name.end());
-    }
-    heads.insert(heads.end(), names.begin(), names.end());
-    return heads;
-  }
-
- private:
-  const NameTable::Entry& child(std::uint32_t i) const { return tree_.names_.at(tree_.order_[first_ + i]); }
-  std::uint32_t before(std::string_view name) const {
-    std::uint32_t low = 0, high = tree_.dirs_[dir_].count;
-    while (low < high) {
-      const std::uint32_t middle = low + (high - low) / 2;
-      if (tree_.names_.name(child(middle)) < name)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-    return low;
-  }
-
-  const ErofsTree& tree_;
-  std::uint32_t dir_, first_, dot_ = 0, dots_ = 0;
-};
 
 // Contents go straight to the image. Holes of whole blocks are left out: from the first one on, the file has a map that
 // says where each of its blocks is.

@@ -90,6 +90,9 @@ void check_stop_signal(const std::string& v) {
   if (!parse_signal(v)) throw Error(Errc::usage, cat(quoted(v), " is no signal"));
 }
 void check_environment(const std::string& v) { parse_pair("environment", v); }
+void check_app_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
+void check_user_annotation(const std::string& v) { parse_pair("user-annotation", v); }
+void check_user_label(const std::string& v) { parse_pair("user-label", v); }
 
 // "%XX" and "+" are decoded, as the reference's query parser does for --mount.
 std::string query_decoded(std::string_view s) {
@@ -210,9 +213,11 @@ std::vector<Flag> app_flags() {
                   check_restart)),
       image_flag(checked(text("stop-signal", "", "what asks the preceding image's app to end; default: the image's"),
                          check_stop_signal)),
-      image_flag(list("annotation", "annotation of the preceding image's app: NAME=VALUE")),
-      image_flag(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE")),
-      image_flag(list("user-label", "user label of the preceding image's app: NAME=VALUE")),
+      image_flag(
+          checked(list("annotation", "annotation of the preceding image's app: NAME=VALUE"), check_app_annotation)),
+      image_flag(checked(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE"),
+                         check_user_annotation)),
+      image_flag(checked(list("user-label", "user label of the preceding image's app: NAME=VALUE"), check_user_label)),
   };
   return out;
 }

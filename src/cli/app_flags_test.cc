@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "cli/parse.h"
 #include "cli/parser.h"
 #include "sys/file.h"
@@ -93,6 +94,9 @@ TEST(AppFlags, BadValuesHaveTheReferencesReasons) {
   EXPECT_THAT(parse_error({"i", "--supplementary-gids=a"}), HasSubstr("--supplementary-gids must be integers"));
   EXPECT_THAT(parse_error({"i", "--readonly-rootfs=maybe"}), HasSubstr("--readonly-rootfs must be set with a boolean"));
   EXPECT_THAT(parse_error({"i", "--environment=A"}), HasSubstr("invalid format of --environment flag \"A\""));
+  for (const auto* flag : {"annotation", "user-annotation", "user-label"})
+    EXPECT_THAT(parse_error({"i", cat("--", flag, "=A")}), HasSubstr(cat("invalid format of --", flag, " flag \"A\"")));
+  EXPECT_THAT(parse_error({"i", "--annotation=A=1"}), HasSubstr("ACIdentifier"));
   EXPECT_THAT(parse_error({"--set-env=A", "i"}), HasSubstr("must be specified as key=value"));
   EXPECT_THAT(parse_error({"--volume=a,kind=disk", "i"}), HasSubstr("invalid value in --volume flag \"a,kind=disk\""));
 }

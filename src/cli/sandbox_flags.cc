@@ -14,6 +14,8 @@ Flag checked_flag(Flag f, void (*check)(const std::string&)) {
   return f;
 }
 
+void check_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
+
 bool keep(const std::vector<std::string_view>& names, const Flag& f) {
   return std::ranges::find(names, f.name) != names.end();
 }
@@ -80,9 +82,11 @@ void each_pair(const Parsed& in, std::string_view flag, Check&& add) {
 std::vector<Flag> sandbox_flags() {
   std::vector<Flag> out = {checked_flag(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
                                         [](const std::string& v) { parse_sandbox_port(v); }),
-                           list("annotation", "annotation of the pod: NAME=VALUE"),
-                           list("user-annotation", "user annotation of the pod: NAME=VALUE"),
-                           list("user-label", "user label of the pod: NAME=VALUE"),
+                           checked_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
+                           checked_flag(list("user-annotation", "user annotation of the pod: NAME=VALUE"),
+                                        [](const std::string& v) { parse_pair("user-annotation", v); }),
+                           checked_flag(list("user-label", "user label of the pod: NAME=VALUE"),
+                                        [](const std::string& v) { parse_pair("user-label", v); }),
                            text("uuid-file-save", "", "write out pod UUID to specified file")};
   for (auto& f : pod_flags())
     if (keep({"no-overlay", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"}, f))

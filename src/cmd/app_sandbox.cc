@@ -11,9 +11,9 @@ namespace {
 
 int run_sandbox(cli::Env& env, const cli::Parsed& in) {
   if (!in.args.empty()) throw cli::UsageWanted{};
+  stage0::PrepareRequest request = cli::sandbox_request(in);  // wrong flags end with 254, like everywhere
+  stage0::RunOptions options = cli::sandbox_options(in);
   try {
-    stage0::PrepareRequest request = cli::sandbox_request(in);
-    stage0::RunOptions options = cli::sandbox_options(in);
     options.insecure = env.globals().insecure;
     options.local_config = env.globals().dirs.local;
     options.debug = env.globals().debug;

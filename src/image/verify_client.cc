@@ -46,7 +46,7 @@ class Worker {
   explicit Worker(std::pair<Channel, Channel> ends)
       : channel_(std::move(ends.first)), child_(start(ends.second.fd())) {}
 
-  // librnp complains on stderr about every odd byte: only for --debug.
+  // Its own complaints, which no answer carries: only for --debug.
   static Child start(int socket) {
     const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (!null) throw Error::from_errno("open \"/dev/null\"");

@@ -189,7 +189,7 @@ WRONG = [
     ({"acVersion": "1"}, "SemVer is bad"),
     ({"apps[0]": {"name": "Bad"}}, "apps[0].name: ACName must contain only lower case alphanumeric characters"),
     ({"apps[0]": {"image": {}}}, 'apps[0]: no image ID for app "one"'),
-    ({"apps[0]": {"image": {"id": "md5-0"}}}, "apps[0].image: badly formatted hash string"),
+    ({"apps[0]": {"image": {"id": "md5-0"}}}, "apps[0].image: unrecognized hash type: md5"),
     ({"apps[0]": {"image": {"id": "sha512-" + "0" * 128}}}, "apps[0].image.id: no image IDs found"),
     ({"apps[0]": {"mounts": [{"volume": "v", "path": "/x"}]}}, 'apps[0]: mounts[0]: dangling mount point "/x": volume "v" not found'),
     ({"apps[0]": {"app": {"exec": "x", "user": "0", "group": "0"}}}, "apps[0].app.exec: expected array, got string"),

@@ -265,3 +265,10 @@ def test_all_run_turns_off_the_three(rkt):
     rkt.image(exec=["/bin/sh", "-c", "grep -E '^(Seccomp:|CapBnd)' /proc/self/status; echo 1 > /proc/sys/net/ipv4/ip_forward"])
     out = rkt("--insecure-options=all-run", "run", "--net=none", "example.com/busybox", code=0).out.split()
     assert int(out[1], 16) & (1 << 21) and out[3] == "0"
+
+
+def test_debug_does_not_pass_on_what_the_library_thinks(rkt):
+    aci = rkt.aci(key="builder", exec=["/bin/true"])
+    rkt.trust("builder", "example.com/busybox")
+    err = rkt("--debug", "fetch", aci.path, code=0).err
+    assert "signature verified:" in err and "() ./src" not in err, "[signature_validate() ./src/lib/crypto/signatures.cpp:227] wrong lbits"

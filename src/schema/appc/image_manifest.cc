@@ -53,7 +53,7 @@ Dependency read_dependency(const json::Reader& in) {
   d.image_name = read_identifier(in.at("imageName"));
   if (const auto id = in.find("imageID")) {
     d.image_id = ImageId::parse(id->text());
-    if (!d.image_id) id->fail("badly formatted hash string");
+    if (!d.image_id) id->fail(ImageId::complaint(id->text()));
   }
   d.labels = read_labels(in);
   if (const auto size = in.find("size")) d.size = static_cast<std::uint64_t>(size->integer(0));

@@ -149,8 +149,12 @@ TEST(ImageManifest, AnUnknownIsolatorIsRefusedWithItsPlace) {
 
 TEST(ImageManifest, DependenciesNeedANameAndAWellFormedId) {
   EXPECT_EQ(why(with(R"("dependencies":[{"size":1}])")), "dependencies[0]: imageName cannot be empty");
-  EXPECT_EQ(why(with(R"("dependencies":[{"imageName":"a","imageID":"md5-1"}])")),
-            "dependencies[0].imageID: badly formatted hash string");
+  for (const auto& [id, text] : std::map<std::string, std::string>{{"md5", "badly formatted hash string"},
+                                                                   {"sha512-a-b", "badly formatted hash string"},
+                                                                   {"md5-1", "unrecognized hash type: md5"},
+                                                                   {"sha512-", "unexpected empty hash value"}})
+    EXPECT_EQ(why(with(cat(R"("dependencies":[{"imageName":"a","imageID":")", id, R"("}])"))),
+              cat("dependencies[0].imageID: ", text));
 }
 
 TEST(ImageManifest, ManyLabelsTakeNoQuadraticTime) {

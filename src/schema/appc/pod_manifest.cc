@@ -76,7 +76,7 @@ RuntimeApp read_app(const json::Reader& in) {
   const auto id = ImageId::parse(id_text);
   const AcName name = read_name(in.at("name"));
   if (id_text.empty()) in.fail(cat("no image ID for app ", quoted(name.str())));
-  if (!id) image.fail("badly formatted hash string");
+  if (!id) image.fail(ImageId::complaint(id_text));
   RuntimeApp app{.name = name, .image_id = *id};
   if (const auto n = image.find("name")) app.image_name = read_identifier(*n);
   app.image_labels = read_labels(image);

@@ -69,6 +69,13 @@ std::optional<ImageId> ImageId::parse(std::string_view text) {
   return ImageId(std::string(text));
 }
 
+std::string ImageId::complaint(std::string_view text) {
+  const auto parts = split(text, '-');
+  if (parts.size() != 2) return "badly formatted hash string";
+  if (parts[0] != "sha512") return cat("unrecognized hash type: ", parts[0]);
+  return "unexpected empty hash value";
+}
+
 ImageId ImageId::from_digest(std::string_view hex_sha512) {
   if (hex_sha512.size() != 128) throw Error(Errc::bug, cat(quoted(hex_sha512), " is no SHA-512 digest"));
   return ImageId(cat("sha512-", hex_sha512));

@@ -48,6 +48,8 @@ class ImageId {
   /// The syntax test of the reference: two parts around the only "-", the first "sha512", the second not empty. nullopt
   /// otherwise.
   static std::optional<ImageId> parse(std::string_view text);
+  /// What is wrong with a text that parse() refuses.
+  static std::string complaint(std::string_view text);
   static ImageId from_digest(std::string_view hex_sha512);  ///< 128 hex digits
   const std::string& str() const noexcept { return s_; }
   std::string key() const { return s_.substr(0, 71); }  ///< the store key, what users see as the full ID

@@ -3,6 +3,7 @@
 // looked at: account, capabilities, network, dangerous system calls; and, once the request's descriptors are here,
 // opening any other.
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -38,7 +39,15 @@ void confine() {
   deny_syscalls(dangerous_syscalls());
 }
 
+// librnp says there what it thinks of odd bytes, also of good signatures. Descriptor 2 stays, for our own errors.
+void close_error_stream() {
+  FILE* nowhere = ::fopen("/dev/null", "we");
+  if (nowhere == nullptr) throw Error::from_errno("open \"/dev/null\"");
+  stderr = nowhere;
+}
+
 void run() {
+  close_error_stream();
   confine();
   Channel channel{UniqueFd(3)};
   const auto request = channel.receive();

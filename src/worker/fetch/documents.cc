@@ -45,7 +45,7 @@ std::string settle_type(const Document& document, const oci::Descriptor* expecte
   try {
     own = own_type(document.bytes);
   } catch (const Error&) {
-    // No JSON at all: the page of some other server.
+    own.clear();  // no JSON at all: the page of some other server
   }
   if (is_known(own)) return own;
   throw Error(Errc::unsupported,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The network of an ordinary user's pod: pasta (package passt) or slirp4netns carries what the pod sends out of its
 // namespace into sockets of the user's own. One interface, eth0, with the address 10.0.2.100; the host's name servers
-// answer at 10.0.2.3; nothing of the host's loopback is reachable, and no port of the pod from outside
+// answer at 10.0.2.3; no port of the pod is reachable from outside
 // (docs/devel/rootless.md).
 #pragma once
 

@@ -43,8 +43,8 @@ bool is_complete(const Tree& tree, const FileMounts& mounts) {
   return true;
 }
 
-// What is mounted where the directory of a tree has this name may be exchanged for another before we mount: the file is
-// looked at, and mounted, in one directory, and attached in no other.
+// The directory with this name may be exchanged for another at any moment: the file is looked at and mounted in one
+// directory, and attached in no other.
 struct Own {
   DetachedMount mount;
   struct stat dir;

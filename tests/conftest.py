@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the black-box tests: the real binary, images made and signed on the spot, real servers, and a check after every
 test that nothing is left on the machine."""
+import functools
 import os
 import signal
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -119,3 +123,25 @@ def cache():
     path = os.environ.get("RKT_TEST_CACHE", "/var/cache/rkt-tests")
     assert os.path.exists(os.path.join(path, "complete")), "run tests/support/make-images first (scripts/test does)"
     return path
+
+
+@functools.cache
+def pinning_cpus(every):
+    """Of these processors, those on which a mount namespace is made that can be pinned. Linux 6.18 has others in any namespace but the first of a host."""
+    place = tempfile.mkdtemp()
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    subprocess.run(["mount", "--make-private", place], check=True)
+    open(f"{place}/ns", "w", encoding="ascii").close()
+    found = frozenset(cpu for cpu in every if subprocess.run(["taskset", "-c", str(cpu), "unshare", f"--mount={place}/ns", "true"], capture_output=True, check=False).returncode == 0)
+    subprocess.run(["umount", "--lazy", place], check=True)
+    shutil.rmtree(place)
+    return found or every
+
+
+@pytest.fixture
+def pinning():
+    """The test runs where mounts can be kept, in a sandbox also."""
+    every = frozenset(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, pinning_cpus(every))
+    yield
+    os.sched_setaffinity(0, every)

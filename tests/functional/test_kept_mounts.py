@@ -58,24 +58,9 @@ def kept_mounts(rkt):
 
 
 @pytest.fixture
-def image(rkt, tmp_path):
+def image(rkt, tmp_path, pinning):  # pylint: disable=unused-argument
     rkt.trees = ["--tree-backend=erofs"]
-    image = install(rkt, tmp_path)
-    let_pin(rkt, image)
-    return image
-
-
-def let_pin(rkt, image, tried=[]):  # pylint: disable=dangerous-default-value
-    """In another mount namespace than the first of a host Linux 6.18 pins only those that were made on some processor: this process stays there."""
-    if tried:
-        return
-    every = os.sched_getaffinity(0)
-    for cpus in [every] + [{cpu} for cpu in every]:
-        os.sched_setaffinity(0, cpus)
-        tried.append(cpus)
-        if runs(rkt, image) is not None:
-            break
-    rkt("gc", "--grace-period=0s", code=0)
+    return install(rkt, tmp_path)
 
 
 def install(rkt, tmp_path, layers=2):

@@ -11,7 +11,7 @@ import pytest
 
 from rktlib import entry, oci_layout, wait_until
 from test_docker import base_layer
-from test_kept_mounts import kept_mounts, let_pin, trees_of
+from test_kept_mounts import kept_mounts, trees_of
 from test_trees import INSECURE, tree_files
 
 EROFS = "--tree-backend=erofs"
@@ -100,8 +100,8 @@ def test_one_flipped_bit_costs_one_layer(rkt, image):
     assert check(rkt, code=0) == []
 
 
+@pytest.mark.usefixtures("pinning")
 def test_apps_come_and_go_on_files(rkt, image):
-    let_pin(rkt, image)
     pod = rkt.start(INSECURE, EROFS, "app", "sandbox", "--net=none", f"--uuid-file-save={rkt.tmp}/uuid")
     wait_until(lambda: os.path.exists(f"{rkt.tmp}/uuid") and "state=running" in rkt("status", open(f"{rkt.tmp}/uuid").read()).out, "the pod to run")
     uuid = open(f"{rkt.tmp}/uuid").read()
@@ -117,8 +117,8 @@ def test_apps_come_and_go_on_files(rkt, image):
     rkt("gc", "--grace-period=0s", code=0)
 
 
+@pytest.mark.usefixtures("pinning")
 def test_pods_share_one_mount_a_file_and_gc_leaves_none(rkt, image):
-    let_pin(rkt, image)
     pods = [rkt.start(INSECURE, "run", "--net=none", f"--uuid-file-save={rkt.tmp}/uuid{n}", image, "--exec=/bin/sleep", "--", "1000") for n in range(3)]
     uuids = []
     for n in range(3):

@@ -60,6 +60,11 @@ def test_who_leaves_does_not_matter_to_the_app(rkt, echo):
     a.stdin.flush()
     assert a.stdout.readline() == b"got one\n"
     a.kill()
+    with open("/dev/full", "w") as full:
+        a = rkt.start("attach", uuid, stdin=subprocess.PIPE, stdout=full)
+        a.stdin.write(b"two\n")
+        a.stdin.flush()
+        assert a.wait(20) == 254 and b"standard output" in a.stderr.read()
     assert rkt("attach", uuid, input="end\n", code=0).out == "got end\n"
     assert p.wait(20) == 4
 

@@ -34,30 +34,19 @@ std::string random_name() {
              hex.substr(20));
 }
 
-// Root of a user namespace could not come back from it into the host's.
-UniqueFd make_unpinned() {
-  Pipe done = Pipe::make(), over = Pipe::make();
-  const NewProcess holder = clone_process(CLONE_NEWNET);
-  if (holder.pid == 0) {
-    char byte = 0;
+[[noreturn]] void hold(const Pipe& done, Pipe& over, const std::function<void()>& inside) noexcept {
+  try {
     over.write_end.reset();
-    try {
-      set_link_up("lo");
-      (void)!::write(done.write_end.get(), &byte, 1);
-    } catch (const Error& e) {
-      log::note("networking", e.brief());
-    }
-    (void)!::read(over.read_end.get(), &byte, 1);
-    ::_exit(0);
+    set_link_up("lo");
+    if (inside) inside();
+    (void)!::write(done.write_end.get(), "", 1);
+    (void)wait_for_byte(over.read_end.get());
+  } catch (const Error& e) {
+    log::note("networking", e.brief());
+  } catch (...) {
+    log::note("networking", "out of memory");
   }
-  done.write_end.reset();
-  char byte = 0;
-  const bool made = ::read(done.read_end.get(), &byte, 1) == 1;
-  UniqueFd fd(::open(cat("/proc/", holder.pid, "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
-  over.write_end.reset();
-  ::waitid(P_PIDFD, static_cast<id_t>(holder.pidfd.get()), nullptr, WEXITED);
-  if (!made || !fd) throw Error(Errc::system, "make a network namespace");
-  return fd;
+  ::_exit(0);
 }
 
 // Pins must be seen in every mount namespace of the host, so the directory is a shared mount of its own.
@@ -76,7 +65,7 @@ void share_directory() {
 
 PinnedNetns make_pinned_netns(const DirFd& pod, int made) {
   // Who is not root of the host cannot pin one there: it lives as long as the pod's processes.
-  if (known_ids() != Ids::all) return {.fd = make_unpinned(), .path = {}};
+  if (known_ids() != Ids::all) return {.fd = make_unpinned_netns(), .path = {}};
   share_directory();
   PinnedNetns out{.fd = {}, .path = cat(kDir, "/", random_name())};
   AtomicFile record(pod, "netns", 0644);
@@ -90,6 +79,20 @@ PinnedNetns make_pinned_netns(const DirFd& pod, int made) {
     throw Error::from_errno(cat("pin the network namespace at ", quoted(out.path)));
   out.fd = scope.current();
   return out;
+}
+
+UniqueFd make_unpinned_netns(const std::function<void()>& inside) {
+  Pipe done = Pipe::make(), over = Pipe::make();
+  const NewProcess holder = clone_process(CLONE_NEWNET);
+  if (holder.pid == 0) hold(done, over, inside);
+  done.write_end.reset();
+  const bool made = wait_for_byte(done.read_end.get());
+  UniqueFd fd(::open(cat("/proc/", holder.pid, "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+  over.write_end.reset();
+  while (::waitid(P_PIDFD, static_cast<id_t>(holder.pidfd.get()), nullptr, WEXITED) < 0 && errno == EINTR) {
+  }
+  if (!made || !fd) throw Error(Errc::network, "could not set up a network namespace").hint("see the line above");
+  return fd;
 }
 
 std::optional<std::string> read_netns_path(const DirFd& pod) {

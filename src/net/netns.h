@@ -3,6 +3,7 @@
 // and other runtimes can see it. POD/netns holds the path.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,11 @@ struct PinnedNetns {
 /// `made`: the namespace, when somebody has made it already; else -1. Root of a user namespace pins nothing: `path` is
 /// "" then, and there is no POD/netns.
 PinnedNetns make_pinned_netns(const DirFd& pod, int made);
+
+/// A namespace of root of a user namespace, who could not come back from it into the host's: a copy of this process
+/// makes it, brings its loopback up, runs `inside` and ends. What fails is on stderr, and throws. Single-threaded
+/// callers only.
+UniqueFd make_unpinned_netns(const std::function<void()>& inside = {});
 
 /// The path in POD/netns; nullopt when there is none. Throws when it is no path that make_pinned_netns() could have
 /// written.

@@ -13,6 +13,9 @@
 #include "base/log.h"
 #include "base/printable.h"
 #include "base/strings.h"
+#include "net/builtin/attach.h"
+#include "net/builtin/firewall.h"
+#include "net/netns.h"
 #include "sys/caps.h"
 #include "sys/ns.h"
 #include "sys/spawn.h"
@@ -22,6 +25,12 @@ namespace {
 
 // The places of the descriptors in the keeper.
 constexpr int kDone = 3, kNetns = 4;
+
+constexpr int kPatience = 10'000;  // milliseconds
+
+// The programs' end of the way, and the pod's: in the programs' network, so that no other address is covered.
+constexpr const char *kOuterAddress = "10.0.2.100", *kGateway = "10.0.2.129";
+constexpr int kMtu = 65520;  // of the programs
 
 std::string find_program() {
   for (const char* name : {"pasta", "slirp4netns"})
@@ -67,38 +76,68 @@ bool launch_program(const std::vector<std::string>& argv, const Output& output) 
   options.fds = {ready.write_end.get()};
   Child child = Child::spawn(options);
   ready.write_end.reset();
-  char byte = 0;
-  const bool up = ::read(ready.read_end.get(), &byte, 1) == 1;
+  const bool up = wait_for_byte(ready.read_end.get());
   if (up) child.detach();
   return up;
 }
 
-// First process of a pid namespace: when it ends, so does everything in it.
-[[noreturn]] void keep(const std::vector<std::string>& argv, int parent) noexcept {
-  int result = 1;
-  try {
-    die_with_parent(parent);
-    // It needs none, and the program, which drops most of its own first, looks for the namespace among its descriptors:
-    // the kernel lets nobody see what one with more capabilities has.
-    drop_capabilities(0);
-    if (::syscall(SYS_close_range, kNetns + 1, ~0U, 0U) < 0) throw Error::from_errno("close descriptors");
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    const Output output;
-    if (launch_program(argv, output)) {
-      (void)!::write(kDone, "", 1);
-      ::close(kDone);
-      while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
-      }
-      result = 0;
-    } else {
-      output.show();
-    }
-  } catch (const std::exception& e) {
-    log::note("networking", e.what());
+// In the namespace between, which is to the pod what the host is to one of root's.
+void lead_through(int netns) {
+  if (!builtin::can_translate())
+    throw Error(Errc::unsupported, "networks of a user's pods take a kernel with nf_tables")
+        .hint("use --net=none or --net=host");
+  builtin::refuse_local_destinations();
+  const builtin::Lease lease{.address = *builtin::Cidr::parse(cat(kUserAddress, "/30")),
+                             .gateway = *builtin::Ip::parse(kGateway)};
+  builtin::Network network{.name = "default", .cni_version = {}, .mtu = kMtu, .dns = {}, .ipam = {}, .ports = {}};
+  network.ipam.routes = {{.dst = {builtin::Ip::any(false), 0}, .gw = {}}};
+  builtin::attach_ptp(network, {.container_id = {}, .if_name = "eth0", .netns = cat("/proc/self/fd/", netns)}, {lease});
+  builtin::add_translation(
+      {.owner = "pod eth0", .addresses = {lease.address}, .masquerade = true, .ports = {}, .link = {}});
+}
+
+int keep(const std::vector<std::string>& argv, int parent) {
+  die_with_parent(parent);
+  // Ctrl-C is for the pod, which still has a network while its apps end.
+  if (::setsid() < 0) throw Error::from_errno("make a session");
+  // It needs none, and the program, which drops most of its own first, looks for the namespace among its descriptors:
+  // the kernel lets nobody see what one with more capabilities has.
+  drop_capabilities(0);
+  if (::syscall(SYS_close_range, kNetns + 1, ~0U, 0U) < 0) throw Error::from_errno("close descriptors");
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const Output output;
+  if (!launch_program(argv, output)) {
+    output.show();
+    return 1;
   }
-  ::_exit(result);
+  (void)!::write(kDone, "", 1);
+  ::close(kDone);
+  while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+  }
+  return 0;
+}
+
+// First process of a pid namespace: when it ends, so does everything in it. What it had is a copy; nothing of the pod's
+// stays open in it.
+[[noreturn]] void become_keeper(const std::string& exe, int done, int netns, int parent) noexcept {
+  try {
+    char link[32];
+    const ssize_t n = ::readlink("/proc/self", link, sizeof link);  // as the /proc has it that the program sees
+    if (n <= 0) throw Error::from_errno("read \"/proc/self\"");
+    UniqueFd owner(::fcntl(parent, F_DUPFD_CLOEXEC, 64)), write_end(::fcntl(done, F_DUPFD_CLOEXEC, 64)),
+        space(::fcntl(netns, F_DUPFD_CLOEXEC, 64));
+    move_to(write_end, kDone);
+    move_to(space, kNetns);
+    const std::string path = cat("/proc/", std::string_view(link, static_cast<std::size_t>(n)), "/fd/", kNetns);
+    ::_exit(keep(user_network_argv(exe, path), owner.get()));
+  } catch (const Error& e) {
+    log::note("networking", e.brief());
+  } catch (...) {
+    log::note("networking", "out of memory");
+  }
+  ::_exit(1);
 }
 
 }  // namespace
@@ -106,7 +145,7 @@ bool launch_program(const std::vector<std::string>& argv, const Output& output) 
 std::vector<std::string> user_network_argv(const std::string& exe, const std::string& netns) {
   if (exe.ends_with("pasta"))
     return {exe,           "--config-net", "--netns",   netns,      "--netns-only",  "--no-netns-quit",
-            "--quiet",     "--ns-ifname",  "eth0",      "-4",       "--address",     kUserAddress,
+            "--quiet",     "--ns-ifname",  "eth0",      "-4",       "--address",     kOuterAddress,
             "--netmask",   "24",           "--gateway", "10.0.2.2", "--dns-forward", kUserNameServer,
             "--no-map-gw", "-t",           "none",      "-u",       "none",          "-T",
             "none",        "-U",           "none"};
@@ -140,34 +179,23 @@ void UserNetwork::end() noexcept {
 
 UserNetwork UserNetwork::start(int netns) {
   const std::string exe = find_program();
+  const UniqueFd between = make_unpinned_netns([&] { lead_through(netns); });
   Pipe done = Pipe::make();
   auto self = open_pidfd(::getpid());
   NewProcess keeper = clone_process(CLONE_NEWPID);
-  if (keeper.pid == 0) {
-    try {
-      // What it had is a copy; nothing of the pod's stays open in it.
-      char link[32];
-      const ssize_t n = ::readlink("/proc/self", link, sizeof link);  // as the /proc has it that the program sees
-      if (n <= 0) throw Error::from_errno("read \"/proc/self\"");
-      UniqueFd parent(::fcntl(self->get(), F_DUPFD_CLOEXEC, 64)),
-          write_end(::fcntl(done.write_end.get(), F_DUPFD_CLOEXEC, 64)), space(::fcntl(netns, F_DUPFD_CLOEXEC, 64));
-      move_to(write_end, kDone);
-      move_to(space, kNetns);
-      keep(user_network_argv(exe, cat("/proc/", std::string_view(link, static_cast<std::size_t>(n)), "/fd/", kNetns)),
-           parent.get());
-    } catch (const Error& e) {
-      log::note("networking", e.brief());
-    }
-    ::_exit(1);
-  }
+  if (keeper.pid == 0) become_keeper(exe, done.write_end.get(), between.get(), self->get());
   done.write_end.reset();
   UserNetwork out;
   out.keeper_ = std::move(keeper.pidfd);
-  char byte = 0;
-  if (::read(done.read_end.get(), &byte, 1) != 1)
-    throw Error(Errc::network, cat(quoted(exe), " could not connect the pod"))
-        .hint("see what it wrote above; --net=none and --net=host do without");
-  return out;
+  try {
+    if (wait_for_byte(done.read_end.get(), kPatience)) return out;
+  } catch (Error& e) {
+    e.push(cat(quoted(exe), " does not connect the pod"));
+    e.hint("see whether it works by itself; --net=none and --net=host do without");
+    throw;
+  }
+  throw Error(Errc::network, cat(quoted(exe), " could not connect the pod"))
+      .hint("see what it wrote above; --net=none and --net=host do without");
 }
 
 cni::NetInfo user_network_info() {
@@ -177,7 +205,7 @@ cni::NetInfo user_network_info() {
           .if_name = "eth0",
           .ip = kUserAddress,
           .args = "",
-          .mask = "255.255.255.0"};
+          .mask = "255.255.255.252"};
 }
 
 }  // namespace rkt::net

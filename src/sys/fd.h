@@ -39,6 +39,10 @@ struct Pipe {
   static Pipe make();  ///< both ends close-on-exec; throws
 };
 
+/// Waits for the one byte with which another process says that it is done. False: it closed without. Throws
+/// "no answer within N s" after `patience`, in milliseconds; -1: none.
+bool wait_for_byte(int fd, int patience = -1);
+
 /// A second descriptor for the same open file, close-on-exec. Throws.
 UniqueFd dup_fd(int fd);
 

@@ -2,6 +2,8 @@
 #include "sys/file.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "base/error.h"
 #include "sys/tempdir.h"
@@ -34,6 +36,27 @@ TEST(AtomicFile, DroppedLeavesNothing) {
 TEST(ReadAll, RefusesMoreThanTheLimit) {
   const UniqueFd f = memory_file("m", "0123456789");
   EXPECT_THROW(read_all(f.get(), "m", 9), Error);
+}
+
+TEST(WaitForByte, SaysWhetherItCameAndGivesUp) {
+  Pipe pipe = Pipe::make();
+  EXPECT_THROW(wait_for_byte(pipe.read_end.get(), 1), Error);
+  ASSERT_EQ(::write(pipe.write_end.get(), "", 1), 1);
+  EXPECT_TRUE(wait_for_byte(pipe.read_end.get(), 1000));
+  pipe.write_end.reset();
+  EXPECT_FALSE(wait_for_byte(pipe.read_end.get()));
+}
+
+TEST(WaitForByte, GoesOnAfterASignal) {
+  static Pipe pipe;
+  pipe = Pipe::make();
+  struct sigaction on_alarm{}, before{};
+  on_alarm.sa_handler = [](int) { (void)!::write(pipe.write_end.get(), "", 1); };
+  ASSERT_EQ(::sigaction(SIGALRM, &on_alarm, &before), 0);
+  const itimerval soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_usec = 2000}};
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &soon, nullptr), 0);
+  EXPECT_TRUE(wait_for_byte(pipe.read_end.get(), 10'000));
+  ::sigaction(SIGALRM, &before, nullptr);
 }
 
 TEST(FindFileText, AbsenceIsNotAnError) {

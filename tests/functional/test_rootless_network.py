@@ -3,6 +3,9 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,15 +25,28 @@ def only(*names):
     return [f"mount --bind /dev/null {path}" for name, path in PROGRAMS.items() if name not in names and path]
 
 
-SERVER = "until ip link set up1 up; do :; done; ip addr add 192.0.2.254/24 dev up1; echo hello | timeout 20 busybox nc -l -p 80"
+TRICKS = Path(__file__).parent.parent / "support/loopback_tricks.py"
+NAME_SERVER = r"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.254", 53))
+s.settimeout(20)
+q, a = s.recvfrom(999)
+s.sendto(q[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + q[12:] + b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4\xc6\x33\x64\x09", a)
+"""
+SERVER = ("until ip link set up1 up; do :; done; ip addr add 192.0.2.254/24 dev up1; python3 $NAMES & echo bye | timeout 20 busybox nc -l -p 81 & "
+          "echo hello | timeout 20 busybox nc -l -p 80; wait")
 
 
 def way_out(user):
-    """A default route, behind it a server that says hello once, and the device that anybody may open, as on any host."""
+    """A default route, behind it a server that says hello once and bye once, and the device that anybody may open, as on any host."""
     tun = user.rkt.tmp / "tun"
     os.mknod(tun, 0o20666, os.makedev(10, 200))
     os.chmod(tun, 0o666)
-    return [f"mount --bind {tun} /dev/net/tun", "ip link set lo up", "ip link add up0 type veth peer name up1", "ip addr add 192.0.2.1/24 dev up0", "ip link set up0 up",
+    (user.rkt.tmp / "resolv.conf").write_text("nameserver 192.0.2.254\n")
+    names = user.rkt.tmp / "names.py"
+    names.write_text(NAME_SERVER)
+    return [f"mount --bind {tun} /dev/net/tun", f"mount --bind {user.rkt.tmp}/resolv.conf $(readlink -f /etc/resolv.conf)", f"export NAMES={names}", "ip link set lo up", "ip link add up0 type veth peer name up1", "ip addr add 192.0.2.1/24 dev up0", "ip link set up0 up",
             f"unshare --net sh -c '{SERVER}' >/dev/null 2>&1 & P=$!", "until [ $(readlink /proc/$P/ns/net) != $(readlink /proc/self/ns/net) ]; do :; done",
             "ip link set up1 netns $P", "ip route add default via 192.0.2.254"]
 
@@ -51,20 +67,22 @@ def carriers():
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_default_network_of_a_user_leads_out_and_ends_with_the_pod(mapped, program):
-    aci = image(mapped, exec=["/bin/sh", "-c", "nc -w 20 192.0.2.254 80 </dev/null & grep name /etc/resolv.conf; exec sleep 1000"])
+    aci = image(mapped, exec=["/bin/sh", "-c", "trap 'nc -w 20 192.0.2.254 81 </dev/null &' TERM; nc -w 20 192.0.2.254 80 </dev/null & "
+                              "grep name /etc/resolv.conf; busybox nslookup -type=a there.test | grep 198; sleep 1000 & wait; wait"])
     mapped.unshare, mapped.before = ["unshare", "--mount", "--net"], only(program) + way_out(mapped)
     p, uuid = mapped.start_pod(aci.path)
     mapped.unshare, mapped.before = ["unshare", "--mount"], []
-    assert {p.stdout.readline() for _ in range(2)} == {"hello\n", "nameserver 10.0.2.3\n"}, "outbound, and name servers"
-    assert "networks=default:ip4=10.0.2.100\n" in mapped("status", uuid, code=0).stdout
+    assert {p.stdout.readline() for _ in range(3)} == {"hello\n", "nameserver 10.0.2.3\n", "Address: 198.51.100.9\n"}, "outbound, and name servers"
+    assert "networks=default:ip4=10.0.2.130\n" in mapped("status", uuid, code=0).stdout
     assert [c[0] for c in carriers()] == [PROGRAMS[program]]
     assert "eth0" in mapped("enter", uuid, "/bin/ls", "/sys/class/net", code=0).stdout
-    if program == "pasta":
-        mapped("stop", uuid, code=0)
-        assert p.wait(20) == 0
-    else:
-        os.kill(int(dict(line.split("=", 1) for line in mapped("status", uuid).stdout.splitlines())["pid"]), signal.SIGKILL)
-        p.wait(20)
+    pid = int(dict(line.split("=", 1) for line in mapped("status", uuid).stdout.splitlines())["pid"])
+    tricks = subprocess.run([sys.executable, TRICKS, str(p.pid), str(pid)], capture_output=True, text=True, timeout=60)
+    assert (tricks.stdout, tricks.stderr) == ("reached 192.0.2.1\n", ""), "and nothing on the host's loopback"
+    os.killpg(p.pid, signal.SIGINT)
+    assert p.stdout.readline() == "bye\n", "who ends has a network"
+    os.kill(p.pid if program == "pasta" else pid, signal.SIGKILL)
+    p.wait(20)
     wait_until(lambda: not carriers(), "the network's program to end with the pod")
 
 

@@ -48,7 +48,7 @@ class User:
     def start_pod(self, *args):
         file = self.home / f"uuid-{len(self.children)}"
         p = subprocess.Popen(self.argv(self.rkt.bin, f"--system-config={self.rkt.sys}", f"--local-config={self.rkt.etc}", "run", f"--uuid-file-save={file}", *args),
-                             env=self.env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                             env=self.env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)
         self.children.append(p)
         wait_until(lambda: p.poll() is not None or file.exists() and "pid=" in self("status", f"--uuid-file={file}").stdout, "the pod to run")
         assert p.poll() is None, p.communicate()

@@ -299,4 +299,8 @@ void check_link(const Call& call, const std::string& peer, const std::vector<Cid
 
 void allow_local_source(const std::string& link) { set_sysctl(cat("ipv4/conf/", link, "/route_localnet"), "1"); }
 
+void refuse_local_destinations() {
+  for (const char* links : {"all", "default"}) set_sysctl(cat("ipv4/conf/", links, "/route_localnet"), "0");
+}
+
 }  // namespace rkt::net::builtin

@@ -26,4 +26,8 @@ void check_link(const Call& call, const std::string& peer, const std::vector<Cid
 /// would come in for 127.0.0.0/8.
 void allow_local_source(const std::string& link);
 
+/// In this network namespace nothing that comes in for 127.0.0.0/8 is passed on, whatever the host's settings say that
+/// it began with. Loopback must be up. Links that are made after this only.
+void refuse_local_destinations();
+
 }  // namespace rkt::net::builtin

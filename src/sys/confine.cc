@@ -34,7 +34,7 @@ Account unprivileged_account() {
   return {65534, 65534};
 }
 
-void drop_capabilities() {
+void drop_all_capabilities() {
   for (int cap = 0; cap <= 63; ++cap)
     if (::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno == EINVAL) break;
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -58,7 +58,7 @@ void become_unprivileged() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error::from_errno("forbid new privileges");
   if (::geteuid() == 0) {
     const Account a = unprivileged_account();
-    drop_capabilities();
+    drop_all_capabilities();
     // Root of a user namespace may have no other id: then he stays who he is, without capabilities.
     const bool there = has_user(a.uid) && has_group(a.gid);
     if (there &&

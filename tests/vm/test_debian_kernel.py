@@ -57,7 +57,7 @@ rkt stop $uuid >/tmp/null; wait $pod
 nsenter -n -t $far socat -u -T5 SCTP:10.77.0.1:5000,connect-timeout=1 -; echo closed $?
 kill $server; echo >/tmp/stay
 """,
-    "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep -c rkt /proc/mounts; find /sys/fs/cgroup -name '*rkt*'; "
+    "gc": "rkt gc --grace-period=0s; ls /var/lib/rkt/pods/*/; grep rkt /proc/mounts | grep -vc ' /run/rkt/trees '; find /sys/fs/cgroup -name '*rkt*'; "
           "ls -l /proc/*/exe 2>/dev/null | grep -c -e rkt -e stage1",
 }
 LAYERS = 60

@@ -297,20 +297,25 @@ class PodRun {
              },
          .on_ended =
              [&](std::size_t app, int status) {
-               const std::string& name = plan_.apps.at(app).name;
-               if (cgroups_) record.oom_killed(name, cgroups_->oom_kills(name));
-               record.ended(name, status);
-               relay_.attachments().app_ended(app);
+               app_ended(app, status);
                readiness.app_ended(app);
-               end_leftovers(app);
              },
-         .on_restarts =
-             [&](std::size_t app) {
-               record.restarts(plan_.apps.at(app).name, ++restarts_[app]);
-               kill_leftovers(app, &cgroup::Group::empty);
-             },
+         .on_restarts = [&](std::size_t app) { app_restarts(app); },
          .apps = apps.get(),
          .readiness = &readiness});
+  }
+
+  void app_ended(std::size_t app, int status) {
+    const std::string& name = plan_.apps.at(app).name;
+    if (cgroups_) record_->oom_killed(name, cgroups_->oom_kills(name));
+    record_->ended(name, status);
+    relay_.attachments().app_ended(app);
+    end_leftovers(app);
+  }
+
+  void app_restarts(std::size_t app) {
+    record_->restarts(plan_.apps.at(app).name, ++restarts_[app]);
+    kill_leftovers(app, &cgroup::Group::empty);
   }
 
   void tell_ready() {

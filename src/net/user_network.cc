@@ -154,7 +154,7 @@ std::vector<std::string> user_network_argv(const std::string& exe, const std::st
           "--disable-host-loopback",
           "--enable-sandbox",
           "--enable-seccomp",
-          "--mtu=65520",
+          cat("--mtu=", kMtu),
           "--ready-fd=3",
           "--netns-type=path",
           netns,

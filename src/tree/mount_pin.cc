@@ -47,10 +47,10 @@ UniqueFd open_pin(const std::string& name) {
 }
 
 // Once a boot, as `ip netns` makes its own. Two at the same time would stack two mounts.
-void separate_pins(const DirFd& pins) {
+void separate_pins() {
   const auto once = DirLock::try_take(DirFd::open(kPins).release(), LockMode::exclusive);
   if (!once) throw Error(Errc::busy, "somebody else is making the directory of mount namespaces");
-  if (!is_mount_point(pins.get()) && ::mount(kPins, kPins, nullptr, MS_BIND, nullptr) < 0)
+  if (!is_mount_point(DirFd::open(kPins).get()) && ::mount(kPins, kPins, nullptr, MS_BIND, nullptr) < 0)
     throw Error::from_errno(cat("mount ", quoted(kPins), " on itself"));
   if (::mount(nullptr, kPins, nullptr, MS_PRIVATE, nullptr) < 0)
     throw Error::from_errno(cat("make the mount ", quoted(kPins), " private"));
@@ -117,7 +117,7 @@ std::optional<KeyLock> MountPin::lock() const {
 }
 
 UniqueFd MountPin::make(const DirFd& trees) const {
-  separate_pins(pins_);
+  separate_pins();
   unpin_orphans(pins_);
   UniqueFd space = make_namespace(trees);
   const std::string path = pin_path(name_);

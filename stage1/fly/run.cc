@@ -93,6 +93,8 @@ void say_what_is_missing(const FlyPod& pod) {
   if (!pod.exec_spec().event_handlers.empty()) names.emplace_back("eventHandlers");
   const auto* restart = appc::find_annotation(pod.app().annotations, "coreos.com/rkt/stage2/restart");
   if (restart != nullptr && *restart != "no") names.emplace_back("--restart");
+  if (appc::find_annotation(pod.app().annotations, "coreos.com/rkt/stage2/stop-signal") != nullptr)
+    names.emplace_back("--stop-signal");
   for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 

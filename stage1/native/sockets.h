@@ -24,7 +24,7 @@ struct SocketPort {
   std::uint16_t host_port = 0, pod_port = 0;
 };
 
-/// Of all apps of a pod together: an image must not fill pid 1's table of descriptors.
+/// Of all apps that start together: an image must not fill pid 1's table of descriptors.
 constexpr std::size_t kMostSockets = 1024;
 
 /// Those of the app that are "socketActivated", one for each number of a range. Throws for more than kMostSockets.
@@ -49,7 +49,8 @@ using AppSockets = std::vector<AppSocket>;
 
 enum class SocketNetwork : std::uint8_t { own, host };  ///< of the pod
 
-/// One list an app. A socket goes to the first port of its kind and number; what is for nobody is closed with a
+/// One list an app. A socket goes to the port of its kind and number, which is the only one, or
+/// this throws; what is for nobody is closed with a
 /// warning. In the host's network, where pid 1 has the host's rights, an image does not choose what is listened on: a
 /// port that no socket came for gets none, with a warning.
 std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,

@@ -129,3 +129,9 @@ def test_a_post_stop_handler_that_hangs_holds_the_pod_until_it_is_killed(rkt):
     assert rkt.status(uuid)["state"] == "running"
     rkt("stop", "--force", uuid, code=0)
     assert p.wait(5) == 128 + signal.SIGKILL
+
+
+def test_fly_says_what_it_does_not_do(rkt):
+    rkt.image(exec=["/bin/true"])
+    err = rkt("run", "--stage1-name=coreos.com/rkt/stage1-fly", "example.com/busybox", "--restart=always", "--stop-signal=SIGUSR1", code=0).err
+    assert "Warning: --restart not supported by fly" in err and "Warning: --stop-signal not supported by fly" in err

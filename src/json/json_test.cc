@@ -39,6 +39,11 @@ TEST(Json, PrettyIndentsWithTabs) {
             "{\n\t\"a\": [\n\t\t1\n\t],\n\t\"e\": [],\n\t\"o\": {}\n}");
 }
 
+TEST(Json, ZeroKeepsItsSign) {
+  EXPECT_EQ(write(parse("[-5e-810,-0.0,0.0]")), "[-0.0,-0.0,0]");
+  EXPECT_EQ(write(parse("-0.0")), "-0.0");
+}
+
 TEST(Json, SyntaxErrorsNameLineAndColumn) {
   EXPECT_EQ(why([] { parse("{\n  \"a\": x\n}"); }), "JSON syntax error at line 2, column 8");
 }

@@ -170,6 +170,7 @@ class Writer {
     char buf[32];
     const auto r = std::to_chars(buf, buf + sizeof buf, d);
     out_.append(buf, r.ptr);
+    if (d == 0 && std::signbit(d)) out_ += ".0";  // "-0" would be read back as the integer, which has no sign
   }
   void newline() {
     if (!pretty_) return;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "pod/name.h"
+#include "schema/appc/pid_mode.h"
 #include "schema/appc/restart.h"
 #include "sys/file.h"
 #include "sys/signal_name.h"
@@ -86,6 +87,7 @@ void check_log_files(const std::string& v) {
   if (parse_int<std::uint32_t>(v).value_or(0) == 0) throw Error(Errc::usage, "must be a number above 0");
 }
 void check_restart(const std::string& v) { appc::parse_restart(v); }
+void check_pid(const std::string& v) { appc::parse_pid_mode(v); }
 void check_stop_signal(const std::string& v) {
   if (!parse_signal(v)) throw Error(Errc::usage, cat(quoted(v), " is no signal"));
 }
@@ -211,6 +213,8 @@ std::vector<Flag> app_flags() {
       image_flag(
           checked(text("restart", "no", "when the preceding image's app is started again: no, on-failure[:N], always"),
                   check_restart)),
+      image_flag(checked(
+          text("pid", "pod", "processes that the preceding image's app sees: pod (of all apps), private"), check_pid)),
       image_flag(checked(text("stop-signal", "", "what asks the preceding image's app to end; default: the image's"),
                          check_stop_signal)),
       image_flag(
@@ -355,7 +359,7 @@ stage0::AppRequest app_request(const ImageArgs& in) {
   }
   for (const auto& [name, value] : pairs(in, "annotation"))
     r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
-  for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files", "restart", "stop-signal"})
+  for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files", "restart", "pid", "stop-signal"})
     if (const auto v = in.last(flag)) set_annotation(r.annotations, cat("coreos.com/rkt/stage2/", flag), *v);
   r.user_annotations = pairs(in, "user-annotation");
   r.user_labels = pairs(in, "user-label");

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "schema/appc/pid_mode.h"
 #include "sys/file.h"
 
 namespace rkt::stage0 {
@@ -49,6 +50,12 @@ bool Stage1::takes(std::string_view option) const {
   if (list == nullptr) return false;
   const auto options = split(*list, ',');
   return std::ranges::find(options, option) != options.end();
+}
+
+void Stage1::check_app(const appc::RuntimeApp& app) const {
+  if (appc::pid_mode_of(app.annotations) == appc::PidMode::own && !takes("pid"))
+    throw Error(Errc::unsupported, cat("app ", quoted(app.name.str()), ": the pod's stage1 has no --pid=private"))
+        .hint("use the default stage1 (coreos.com/rkt/stage1-native)");
 }
 
 RunCall plan_run_args(const Stage1& stage1, const RunOptions& o, const std::optional<std::string>& dns_conf_mode,

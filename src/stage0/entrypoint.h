@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schema/appc/image_manifest.h"
+#include "schema/appc/pod_manifest.h"
 #include "stage0/stage0.h"
 
 namespace rkt::stage0 {
@@ -22,6 +23,8 @@ class Stage1 {
   bool takes_mutable_pods() const;
   /// Whether it takes an argument that the reference's contract does not have.
   bool takes(std::string_view option) const;
+  /// Throws when the app asks for a separation that this stage1 would not give it (`--pid=private`).
+  void check_app(const appc::RuntimeApp& app) const;
   /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
   /// not found.
   const std::string& entrypoint(std::string_view verb) const;

@@ -95,6 +95,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   auto manifest =
       in_context([] { return std::string("cannot add application"); }, [&] { return mutable_manifest(pod.dir()); });
   appc::RuntimeApp app = plan_app(request, {}, {});
+  Stage1::of(pod.dir()).check_app(app);
   const std::string name = app.name.str();
   if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
   const KeyLock trees = store::prepare_lock(store.data_path(), LockMode::shared);

@@ -51,6 +51,7 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
   const Stage1 stage1 = Stage1::of(pod);
   if (options.mutable_pod && !stage1.takes_mutable_pods())
     throw Error(Errc::unsupported, "stage1 does not support mutable pods");
+  for (const auto& app : manifest.apps) stage1.check_app(app);
   s.entrypoint = stage1.entrypoint("run");
   s.call =
       plan_run_args(stage1, options, s.names.argument(), s.users ? std::optional(s.users->str()) : std::nullopt, id);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -19,13 +20,15 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace rkt::native {
 namespace {
 
-constexpr int kFirstSocket = 3;         // sd_listen_fds(3)
-constexpr int kHighestCapability = 63;  // prctl refuses those that the kernel does not have
+constexpr int kFirstSocket = 3;          // sd_listen_fds(3)
+constexpr int kHighestCapability = 63;   // prctl refuses those that the kernel does not have
+constexpr const char* kAside = "/proc";  // a directory of S1
 
 [[noreturn]] void die(const AppChildPlan& p, AppStep step) noexcept {
   p.fault->err = errno;
@@ -86,11 +89,91 @@ void join_cgroups(const AppChildPlan& p) noexcept {
   if (p.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) < 0) die(p, AppStep::cgroup);
 }
 
+// Returns in the first process of the new namespace, whose parent is this one's. This one ends. A pid namespace is made
+// from within the one above it, so there is a process between the two; this one waits until it has ended.
+void become_first(const AppChildPlan& p) noexcept {
+  if (!p.own_processes || p.pid_namespace < 0) return;
+  const long between = ::syscall(SYS_clone, CLONE_VFORK | CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (between < 0) die(p, AppStep::process);
+  if (between > 0) {
+    p.fault->between = static_cast<pid_t>(between);
+    ::_exit(0);
+  }
+  const long pid = ::syscall(SYS_clone, CLONE_NEWPID | CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (pid < 0) die(p, AppStep::process);
+  if (pid == 0) return;
+  p.fault->inside = static_cast<pid_t>(pid);
+  ::_exit(0);
+}
+
+int open_below(int dir, const char* path) noexcept {
+  open_how how{};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how));
+}
+
+void attach(const AppChildPlan& p, int mount, int target) noexcept {
+  constexpr unsigned kByDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  if (::syscall(SYS_move_mount, mount, "", target, "", kByDescriptors) < 0) die(p, AppStep::proc);
+}
+
+int make_proc(const AppChildPlan& p) noexcept {
+  const auto fs = static_cast<int>(::syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC));
+  if (fs < 0 || ::syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) die(p, AppStep::proc);
+  const long proc =
+      ::syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (proc < 0) die(p, AppStep::proc);
+  ::close(fs);
+  return static_cast<int>(proc);
+}
+
+// `pods`: the pod's /proc, where the engine's masks are.
+void mask(const AppChildPlan& p, int proc, int pods, const ProcMask& m) noexcept {
+  const int there = open_below(proc, m.path);
+  if (there < 0 && errno == ENOENT) return;
+  const int source = m.hide ? open_below(pods, m.path) : there;
+  const auto copy = static_cast<int>(
+      ::syscall(SYS_open_tree, source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_EMPTY_PATH)));
+  mount_attr read_only{};
+  read_only.attr_set = MOUNT_ATTR_RDONLY;
+  if (there < 0 || source < 0 || copy < 0 ||
+      ::syscall(SYS_mount_setattr, copy, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+    die(p, AppStep::proc);
+  struct statfs what{};
+  // One that came into being after the pod's was masked: hidden by itself it would not be.
+  if (m.hide && (::syscall(SYS_fstatfs, copy, &what) < 0 || what.f_type == PROC_SUPER_MAGIC)) {
+    errno = EBUSY;
+    die(p, AppStep::proc);
+  }
+  attach(p, copy, there);
+  ::close(copy);
+  if (source != there) ::close(source);
+  ::close(there);
+}
+
+// In the app's root. The pod's /proc goes aside, out of it, and with the old root away.
+void take_proc(const AppChildPlan& p) noexcept {
+  if (!p.own_processes) return;
+  const int pods = open_below(AT_FDCWD, "proc");
+  if (pods < 0 || ::syscall(SYS_move_mount, pods, "", AT_FDCWD, kAside, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    die(p, AppStep::proc);
+  const int proc = make_proc(p);
+  const int place = open_below(AT_FDCWD, "proc");
+  if (place < 0) die(p, AppStep::proc);
+  attach(p, proc, place);
+  for (int i = 0; i < p.mask_count; ++i) mask(p, proc, pods, p.masks[i]);
+  ::close(place);
+  ::close(proc);
+  ::close(pods);
+}
+
 void take_root(const AppChildPlan& p) noexcept {
   if (p.root == nullptr) return;
+  if (::chdir(p.root) < 0) die(p, AppStep::root);
+  take_proc(p);
   // The old root lies on top of the new one after pivot_root(".", "."), and is what "." names.
-  if (::chdir(p.root) < 0 || ::syscall(SYS_pivot_root, ".", ".") < 0 || ::umount2(".", MNT_DETACH) < 0 ||
-      ::chdir("/") < 0)
+  if (::syscall(SYS_pivot_root, ".", ".") < 0 || ::umount2(".", MNT_DETACH) < 0 || ::chdir("/") < 0)
     die(p, AppStep::root);
 }
 
@@ -205,6 +288,7 @@ int status_of(AppStep step) noexcept {
       return 207;
     case AppStep::cgroup:
       return 219;
+    case AppStep::proc:
     case AppStep::root:
       return 226;
     case AppStep::descriptors:
@@ -241,6 +325,8 @@ const char* describe(AppStep step) noexcept {
       return "reset signals";
     case AppStep::cgroup:
       return "join its cgroups";
+    case AppStep::proc:
+      return "mount its /proc";
     case AppStep::root:
       return "change the root";
     case AppStep::descriptors:
@@ -270,10 +356,11 @@ const char* describe(AppStep step) noexcept {
 }
 
 [[noreturn]] void app_child(const AppChildPlan& p) noexcept {
-  const bool outside = p.pid_namespace >= 0;
+  const bool outside = p.pid_namespace >= 0 && !p.own_processes;
   if (p.gate[1] >= 0) ::close(p.gate[1]);
   reset_signals(p);
   find_pid_namespace(p);
+  become_first(p);
   join_cgroups(p);
   take_root(p);
   take_descriptors(p);

@@ -9,6 +9,11 @@
 // Into a pid namespace in which something runs already, one step more is needed: an image may ask for CAP_SYS_PTRACE,
 // and with it look into whoever appears there. So the clone stays outside of that namespace until it has nothing left
 // that the app does not get (capabilities, descriptors, root directory), and then clones the process that enters it.
+//
+// An app with processes of its own is process 1 of a new pid namespace from its clone on, for only there can its /proc
+// be made, which takes capabilities. Nobody is in there with it, and who sees it from the pod's has no CAP_SYS_PTRACE
+// (plan.h). Its /proc comes in place of the pod's, which the parent has mounted for it and masked: what hides a part
+// there is copied from it, so that nothing of an image ever does.
 #pragma once
 
 #include <linux/filter.h>
@@ -24,6 +29,7 @@ enum class AppStep : std::uint8_t {
   none,
   signals,
   cgroup,
+  proc,
   root,
   descriptors,
   session,
@@ -41,10 +47,18 @@ enum class AppStep : std::uint8_t {
 struct AppFault {
   AppStep step;
   int err;
-  pid_t inside;  // with `pid_namespace`: the process that went in, a child of this one's parent
+  pid_t inside;   // with `pid_namespace`: the process that went in, a child of this one's parent. With `own_processes`
+                  // this is its number in that namespace, ...
+  pid_t between;  // ... and this was its maker, which the same parent has to reap
 };
 
 constexpr int kLongestPid = 10;  ///< digits
+
+/// A part of /proc that the app does not get as the kernel shows it.
+struct ProcMask {
+  const char* path;  ///< below /proc
+  bool hide;         ///< false: read-only
+};
 
 /// Exit status of a child that failed at this step; numbers as the reference (pods §7.2).
 int status_of(AppStep step) noexcept;
@@ -57,6 +71,9 @@ struct AppChildPlan {
   int joins;
   bool new_cgroup_namespace;  // after joining, so that its root is the app's cgroup
   const char* root;           // path that becomes "/"; nullptr: it is "/" already
+  bool own_processes;         // process 1 of a pid namespace of its own; with `pid_namespace`, of one below that
+  const ProcMask* masks;      // with `own_processes`: of its /proc
+  int mask_count;
   int stdio[3];               // become 0, 1, 2; all of them above 2
   bool controlling_terminal;  // of descriptor 0
   int proc;                   // the kernel's /proc, not the image's: for the OOM score and the label

@@ -212,6 +212,15 @@ std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_ro
 
 DirFd PodMounts::root_dir(std::size_t app) const { return as_directory(apps_[app].root); }
 
+std::vector<ProcMask> PodMounts::proc_masks(std::size_t app) const {
+  constexpr std::string_view kBelow = "/proc/";
+  std::vector<ProcMask> out;
+  for (const auto& op : apps_[app].plan->ops)
+    if ((op.kind == Kind::hide || op.kind == Kind::read_only) && op.target.starts_with(kBelow))
+      out.push_back({.path = op.target.c_str() + kBelow.size(), .hide = op.kind == Kind::hide});
+  return out;
+}
+
 void PodMounts::assemble(std::size_t index) {
   App& app = apps_[index];
   app.root.attach(DirFd::open(root_path(index)).get());

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "stage1/native/app_child.h"
 #include "stage1/native/mount_plan.h"
 #include "sys/dir.h"
 #include "sys/mount.h"
@@ -77,6 +78,8 @@ class PodMounts {
   std::string root_path(std::size_t app) const;
   /// The app's own files, without what is mounted on them. Usable after drop().
   DirFd root_dir(std::size_t app) const;
+  /// What of the app's /proc is masked. Borrows its plan.
+  std::vector<ProcMask> proc_masks(std::size_t app) const;
   int proc() const noexcept { return shared_.proc.fd(); }
 
  private:

@@ -117,11 +117,13 @@ class ChildPlan {
  public:
   ChildPlan(const LaunchRequest& r, AppFault& fault) : argv_(r.argv), env_(environment_of(r)) {
     if (r.sockets != nullptr) take_sockets(*r.sockets);
-    fault = {.step = AppStep::none, .err = 0, .inside = 0};
-    const std::uint64_t permit = r.pid_namespace >= 0 ? random_number() : 0;
+    fault = {.step = AppStep::none, .err = 0, .inside = 0, .between = 0};
+    const bool own = r.own_processes != nullptr;
+    const bool goes_inside = r.pid_namespace >= 0 && !own;
+    const std::uint64_t permit = goes_inside ? random_number() : 0;
     if (r.confinement.filter) {
       // A copy: sock_fprog's pointer is not to const.
-      code_ = r.pid_namespace >= 0 ? with_permit(*r.confinement.filter, permit) : *r.confinement.filter;
+      code_ = goes_inside ? with_permit(*r.confinement.filter, permit) : *r.confinement.filter;
       filter_ = {.len = static_cast<unsigned short>(code_.size()), .filter = code_.data()};
     }
     plan_ = {.fault = &fault,
@@ -129,6 +131,9 @@ class ChildPlan {
              .joins = r.entry.joins,
              .new_cgroup_namespace = r.new_cgroup_namespace,
              .root = r.root.empty() ? nullptr : r.root.c_str(),
+             .own_processes = own,
+             .masks = own ? r.own_processes->data() : nullptr,
+             .mask_count = own ? static_cast<int>(r.own_processes->size()) : 0,
              .stdio = {r.stdio[0], r.stdio[1], r.stdio[2]},
              .controlling_terminal = r.controlling_terminal,
              .proc = r.proc,
@@ -180,7 +185,8 @@ class ChildPlan {
 
 pid_t launch(const LaunchRequest& r, AppFault& fault) {
   const ChildPlan plan(r, fault);
-  const NewProcess child = clone_process(r.root.empty() ? 0 : CLONE_NEWNS, r.entry.into);
+  const std::uint64_t spaces = (r.root.empty() ? 0U : CLONE_NEWNS) | (r.own_processes != nullptr ? CLONE_NEWPID : 0U);
+  const NewProcess child = clone_process(spaces, r.entry.into);
   if (child.pid == 0) app_child(plan.get());
   return r.pid_namespace >= 0 ? wait_for_inside(child.pid, fault) : child.pid;
 }

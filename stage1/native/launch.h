@@ -46,6 +46,7 @@ struct LaunchRequest {
   const std::vector<std::string>& env;
   const std::string& directory;
   std::string root;  ///< for pid 1; "" when this process is in the app's root already
+  const std::vector<ProcMask>* own_processes = nullptr;  ///< a pid namespace of its own, whose /proc has these masks
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups = {};

@@ -157,6 +157,7 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
   App& app = apps_.emplace_back();
   try {
     app.plan = plan(name);
+    check_separation(app.plan);
     app.restarts = Restarts(app.plan.restart);
     app.sockets =
         std::move(give_sockets({}, {app.plan.sockets}, socket_network(pod_.options), [&](std::string_view text) {
@@ -165,7 +166,7 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
     if (app.plan.notifies) app.notify = make_notify_socket(pod_.dir, name);
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);
-    if (app.plan.restart.when != appc::RestartPolicy::When::never && !app.group.tracks()) throw no_restarts();
+    if (app.plan.restarts() && !app.plan.own_processes && !app.group.tracks()) throw no_restarts();
     app.stream = ++streams_;
     app.stdio = make_stdio(app.plan, {.relay = pod_.relay,
                                       .pod = pod_.dir,
@@ -178,6 +179,17 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
   }
   app.asked_start.push_back(std::move(client));
   advance(app);
+}
+
+// Who has ended may have left somebody where nothing tells what is whose.
+void MutableApps::check_separation(const AppPlan& next) const {
+  if (!pod_.options.restrictions.capabilities) return;
+  std::vector<const AppPlan*> running{&next};
+  for (const auto& a : apps_)
+    if (a.phase != Phase::over) running.push_back(&a.plan);
+  check_apart(running);
+  if (next.own_processes && spy_lingers_)
+    throw Error(Errc::unsupported, "an app with CAP_SYS_PTRACE has run in the pod's pid namespace, without cgroups");
 }
 
 void MutableApps::serve_stop(const std::string& name, UniqueFd client) {
@@ -268,12 +280,12 @@ void MutableApps::starter_ended(App& app) {
   const AppFault& fault = app.fault.slot(0);
   const std::string error = read_line(app.errors.get());
   app.errors.reset();
-  const pid_t inside = fault.inside;  // read once: see is_own_child()
+  const pid_t inside = find_inside(app);
   if (auto process = is_new_process(inside) ? open_pidfd(inside) : std::nullopt) {
     app.process = std::move(*process);
     app.pid = inside;
     if (app.phase != Phase::main) return;
-    const int pid = pid_inside(inside);
+    const int pid = pid_in_pod(pod_.init_pid, inside);
     pod_.relay.set_pid(app.stream, pid);
     pod_.record.started(app.plan, pid);
     app.restarts.started(Clock::now());
@@ -288,6 +300,16 @@ void MutableApps::starter_ended(App& app) {
   if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
   app.hopeless = app.hopeless || app.phase != Phase::post_stop;
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
+}
+
+// Fields of the record are read once: see is_own_child().
+pid_t MutableApps::find_inside(const App& app) const {
+  const AppFault& fault = app.fault.slot(0);
+  const pid_t inside = fault.inside, between = fault.between;
+  if (!app.plan.own_processes) return inside;
+  if (is_new_process(between)) ::waitpid(between, nullptr, WNOHANG);
+  const auto process = find_in_pod(pod_.init_pid, inside);
+  return process ? process->pid : 0;
 }
 
 // A child of ours that is neither pid 1 of the pod nor known already.
@@ -348,6 +370,7 @@ void MutableApps::finish(App& app) {
   pod_.record.oom_killed(app.plan.name, pod_.cgroups.oom_kills(app.plan.name));
   pod_.record.ended(app.plan.name, app.status);
   kill_leftovers(app, &cgroup::Group::kill_all);
+  spy_lingers_ = spy_lingers_ || (app.plan.looks_at_pod() && !app.group.tracks());
   answer_all(app.asked_start, {.status = kLaunchFailed, .text = "it ended before it had started"});
   answer_all(app.asked_stop, {});
 }

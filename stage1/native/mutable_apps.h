@@ -87,10 +87,12 @@ class MutableApps {
   void serve_stop(const std::string& name, UniqueFd client);
   ControlAnswer remove(const std::string& name);
   AppPlan plan(const std::string& name) const;
+  void check_separation(const AppPlan& next) const;
   void advance(App& app);
   const std::vector<std::string>& argv(const App& app) const;
   bool launch(App& app);
   bool is_new_process(pid_t pid) const;
+  pid_t find_inside(const App& app) const;
   void starter_ended(App& app);
   void process_ended(App& app);
   void step_over(App& app, int status);
@@ -106,6 +108,7 @@ class MutableApps {
   std::list<App> apps_;            // those that were started; FaultPage does not move
   std::size_t streams_ = 0;
   bool ending_ = false;
+  bool spy_lingers_ = false;  // what looked at the pod may have left a process that does
 };
 
 }  // namespace rkt::native

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "schema/appc/environment.h"
+#include "schema/appc/pid_mode.h"
 #include "stage1/common/accounts.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
@@ -248,17 +249,32 @@ void set_variable(std::vector<std::string>& env, std::string_view name, std::str
   env.push_back(cat(begin, value));
 }
 
+bool AppPlan::looks_at_pod() const noexcept {
+  return !own_processes && (confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0;
+}
+
 bool PodPlan::has_handlers() const {
   return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
 }
 
 bool PodPlan::restarts_apps() const {
-  return std::ranges::any_of(apps, [](const AppPlan& a) { return a.restart.when != appc::RestartPolicy::When::never; });
+  return std::ranges::any_of(apps, [](const AppPlan& a) { return a.restarts(); });
 }
 
-bool PodPlan::may_look_into_init() const {
-  return std::ranges::any_of(apps,
-                             [](const AppPlan& a) { return (a.confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; });
+bool PodPlan::restarts_need_cgroups() const {
+  return std::ranges::any_of(apps, [](const AppPlan& a) { return a.restarts() && !a.own_processes; });
+}
+
+bool PodPlan::may_look_into_init() const { return std::ranges::any_of(apps, &AppPlan::looks_at_pod); }
+
+void check_apart(const std::vector<const AppPlan*>& apps) {
+  const auto looks = std::ranges::find_if(apps, &AppPlan::looks_at_pod);
+  const auto apart = std::ranges::find_if(apps, &AppPlan::own_processes);
+  if (looks == apps.end() || apart == apps.end()) return;
+  throw Error(Errc::unsupported, cat("app ", quoted((*looks)->name),
+                                     " has CAP_SYS_PTRACE in the pod's pid namespace, and so could look into app ",
+                                     quoted((*apart)->name), ", which has --pid=private"))
+      .hint(cat("give app ", quoted((*looks)->name), " --pid=private too"));
 }
 
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn) {
@@ -289,6 +305,7 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.sockets = plan_sockets(app, pod.manifest.ports, warn);
   out.stop_signal = plan_stop_signal(app, warn);
   out.restart = plan_restart(app);
+  out.own_processes = appc::pid_mode_of(app.runtime.annotations) == appc::PidMode::own;
   out.read_only_root = app.runtime.read_only_rootfs;
   out.copy_up = app.image.is_docker();
   out.has_hosts = std::ranges::any_of(out.volumes, [](const VolumeMount& m) { return m.target == "/etc/hosts"; }) ||
@@ -343,6 +360,9 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   if (options.restrictions.capabilities && out.may_look_into_init() && out.launches_later())
     throw Error(Errc::unsupported, cat("CAP_SYS_PTRACE and ", out.has_handlers() ? "event handlers" : "restarts",
                                        " exclude each other in a pod"));
+  std::vector<const AppPlan*> all;
+  for (const auto& app : out.apps) all.push_back(&app);
+  if (options.restrictions.capabilities) check_apart(all);
   out.ports = plan_ports(pod);
   return out;
 }

@@ -46,13 +46,18 @@ struct AppPlan {
   bool notifies = false;         ///< speaks sd_notify: readiness.h
   AppStreams streams;
   std::vector<SocketPort> sockets;
-  int stop_signal = SIGTERM;  ///< to its main process; SIGTERM goes to all of them
+  bool own_processes = false;  ///< process 1 of a pid namespace of its own
+  int stop_signal = SIGTERM;   ///< to its main process; SIGTERM goes to all of them
   appc::RestartPolicy restart;
   bool has_hosts = false;  ///< /etc/hosts is in the image or a volume
   bool read_only_root = false;
   bool copy_up = false;  ///< empty volumes start with what the image has there (Docker)
   std::vector<std::vector<std::string>> pre_start, post_stop;
   std::optional<StartFault> fault;
+
+  /// It has CAP_SYS_PTRACE, and sees the pod's processes.
+  bool looks_at_pod() const noexcept;
+  bool restarts() const noexcept { return restart.when != appc::RestartPolicy::When::never; }
 };
 
 /// What the pod's id `id` is on the host.
@@ -72,11 +77,16 @@ struct PodPlan {
 
   bool has_handlers() const;
   bool restarts_apps() const;
+  bool restarts_need_cgroups() const;  ///< to find what an app left; when it is not the only one
   /// pid 1 launches processes for as long as the pod lives, and so keeps what that takes.
   bool launches_later() const { return has_handlers() || restarts_apps(); }
-  /// An app has CAP_SYS_PTRACE.
+  /// An app has CAP_SYS_PTRACE, and sees pid 1.
   bool may_look_into_init() const;
 };
+
+/// Throws when one of them could look into another one that is to be apart. Those of a pod, or of a mutable pod those
+/// that run.
+void check_apart(const std::vector<const AppPlan*>& apps);
 
 /// Sets a variable of K=V strings, instead of what the image or the manifest says.
 void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value);

@@ -157,8 +157,8 @@ class PodRun {
     cgroups_->set_owner(on_host(plan_.users, 0));
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
-    // Of one app everything in the pod is: supervisor.cc.
-    if (groups_.size() > 1 && plan_.restarts_apps() && !groups_.front().tracks()) throw no_restarts();
+    // Of one app everything in the pod is: supervisor.cc. What has its own processes takes them with it.
+    if (groups_.size() > 1 && plan_.restarts_need_cgroups() && !groups_.front().tracks()) throw no_restarts();
   }
 
   // Known only now: the host's address in the pod's network.

@@ -41,6 +41,12 @@ std::vector<pid_t> pid_numbers(pid_t host_pid) {
   return out;
 }
 
+// Its number in the namespace that is `depth` deep, the host's being 1; 0: none.
+pid_t number_at(std::size_t depth, pid_t host_pid) {
+  const auto numbers = pid_numbers(host_pid);
+  return depth == 0 || numbers.size() < depth ? 0 : numbers[depth - 1];
+}
+
 }  // namespace
 
 pid_t read_init_pid(const DirFd& pod) {
@@ -61,18 +67,12 @@ RunningPod RunningPod::find(const DirFd& pod, pid_t init) {
   return out;
 }
 
-pid_t pid_inside(pid_t host_pid) {
-  const auto numbers = pid_numbers(host_pid);
-  return numbers.empty() ? 0 : numbers.back();
-}
+pid_t pid_in_pod(pid_t init, pid_t host_pid) { return number_at(pid_numbers(init).size(), host_pid); }
 
 // Apps that were there from the start are init's children, those of a mutable pod outer's.
 std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid) {
   const std::size_t depth = pid_numbers(init).size();
-  const auto matches = [&](pid_t host) {
-    const auto numbers = pid_numbers(host);
-    return numbers.size() == depth && !numbers.empty() && numbers.back() == pid;
-  };
+  const auto matches = [&](pid_t host) { return pid > 0 && number_at(depth, host) == pid; };
   for (const pid_t parent : {init, parent_of(init)}) {
     const auto task = DirFd::find(cat("/proc/", parent, "/task/", parent));
     if (!task) continue;

@@ -28,11 +28,11 @@ struct HostProcess {
   UniqueFd fd;    ///< pidfd
 };
 
-/// The process on the host that is `pid` in the pod of `init`, a child of one of its two processes; nullopt: there is
-/// none.
+/// The process on the host that is `pid` in the pid namespace of the pod's `init`, a child of one of its two processes;
+/// nullopt: there is none. It may be process 1 of a namespace of its own.
 std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid);
 
-/// The number that a process of the host has in the innermost of its pid namespaces; 0: it is gone.
-pid_t pid_inside(pid_t host_pid);
+/// The number that a process of the host has in the pid namespace of the pod's `init`; 0: none, or it is gone.
+pid_t pid_in_pod(pid_t init, pid_t host_pid);
 
 }  // namespace rkt::native

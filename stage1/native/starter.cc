@@ -28,10 +28,12 @@ void start(const StartInput& in, AppFault& fault) {
   fill_with_null(in.stdio, root);
   join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
   if (in.main) make_missing_sockets(in.sockets);
+  const std::vector<ProcMask> masks = mounts.proc_masks(0);
   become({.argv = in.argv,
           .env = in.plan.env,
           .directory = in.plan.directory,
           .root = root,
+          .own_processes = in.plan.own_processes ? &masks : nullptr,
           .uid = in.main ? in.plan.uid : 0,
           .gid = in.main ? in.plan.gid : 0,
           .groups = in.main ? in.plan.groups : std::vector<gid_t>{},

@@ -141,11 +141,13 @@ void Supervisor::advance(std::size_t i) {
 bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv, bool main) {
   const AppPlan& plan = in_.plan.apps[i];
   const AppStdio& stdio = in_.stdio[i];
+  const std::vector<ProcMask> masks = in_.mounts.proc_masks(i);
   try {
     apps_[i].pid = launch({.argv = argv,
                            .env = plan.env,
                            .directory = plan.directory,
                            .root = in_.mounts.root_path(i),
+                           .own_processes = plan.own_processes ? &masks : nullptr,
                            .uid = main ? plan.uid : 0,
                            .gid = main ? plan.gid : 0,
                            .groups = main ? plan.groups : std::vector<gid_t>{},
@@ -163,7 +165,7 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
     return false;
   }
   if (!main) return true;
-  if (plan.restart.when == appc::RestartPolicy::When::never) in_.sockets[i].clear();
+  if (!plan.restarts()) in_.sockets[i].clear();
   apps_[i].restarts.started(Clock::now());
   send_message(in_.control,
                {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});

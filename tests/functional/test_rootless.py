@@ -50,8 +50,20 @@ def test_an_app_that_is_started_again_finds_nothing_of_its_last_life(mapped):
     aci = image(mapped, exec=["/bin/sh", "-c", "all=$(ls /proc); echo app $(echo \"$all\" | grep -c '^[0-9]'); sleep 1000 & exit 3"])
     out = mapped("run", "--net=none", aci.path, "--restart=on-failure:2", code=3).stdout.splitlines()
     assert len(out) == 3 and out == out[:1] * 3, out
+    own = mapped("run", "--net=none", aci.path, "--pid=private", "--restart=on-failure:1", aci.path, "--name=other", "--exec=/bin/true", code=3).stdout
+    assert own.count("app 2\n") == 2, "what has its own processes takes them with it"
     p = mapped("run", "--net=none", aci.path, "--restart=always", aci.path, "--name=other")
     assert p.returncode == 254 and "--restart needs cgroups here" in p.stderr and "a pod of its own" in p.stderr, p
+
+
+def test_an_app_has_processes_of_its_own(user):
+    aci = image(user, exec=["/bin/sh", "-c", "echo $$ $(readlink /proc/self/ns/pid) $(wc -c </proc/keys); exec sleep 1000"])
+    p, uuid = user.start_pod("--net=none", aci.path, "--pid=private")
+    pid, space, hidden = p.stdout.readline().split()
+    assert (pid, hidden) == ("1", "0")
+    assert user("enter", uuid, "/bin/sh", "-c", "readlink /proc/self/ns/pid; cat /proc/1/comm; echo z >/proc/sys/kernel/hostname", code=1).stdout.split() == [space, "sleep"]
+    user("stop", "--force", uuid, code=0)
+    assert p.wait(20) == 137
 
 
 @pytest.mark.parametrize("flags", [["--net=none"], ["--net=host"], ["--net=none", "--no-overlay"]], ids=["none", "host", "copies"])

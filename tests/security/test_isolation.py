@@ -276,7 +276,8 @@ int main(void) {
 """
 
 
-def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt):
+@pytest.mark.parametrize("pids", ["pod", "private"])
+def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt, pids):
     """CVE-2016-9962: an image with CAP_SYS_PTRACE could take over the entering process before it has dropped what it holds."""
     source, program = rkt.tmp / "watcher.c", rkt.tmp / "watcher"
     source.write_text(WATCHER)
@@ -285,7 +286,7 @@ def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt):
     with_caps(rkt, "CAP_SYS_PTRACE", "CAP_KILL", exec=["/watcher"], extra=[entry("rootfs/watcher", program.read_bytes(), mode=0o755)])
     out = rkt.tmp / "seen"
     with open(out, "wb") as seen:
-        _, uuid = rkt.start_pod("example.com/busybox", stdout=seen)
+        _, uuid = rkt.start_pod("example.com/busybox", f"--pid={pids}", stdout=seen)
     for _ in range(30):
         rkt("enter", uuid, "/bin/true", code=0)
     rkt("stop", "--force", uuid, code=0)

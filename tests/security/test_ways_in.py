@@ -34,8 +34,8 @@ PASSWD = "root:x:0:0:root:/root:/bin/sh\n1000:x:0:0:liar:/:/bin/sh\nworker:x:100
 class Ways:
     """What the script saw: by way and image, section by section."""
 
-    def __init__(self, rkt, outside):
-        self.rkt, self.outside = rkt, outside
+    def __init__(self, rkt, outside, pids):
+        self.rkt, self.outside, self.pids = rkt, outside, pids
         self.seen = {}
 
     def look(self, way, image, section):
@@ -77,7 +77,7 @@ def hostile_images():
 
 
 @contextmanager
-def many_ways(rkt, outside):
+def many_ways(rkt, outside, pids):
     readonly = rkt.tmp / "readonly"
     readonly.mkdir()
     images = hostile_images()
@@ -85,9 +85,9 @@ def many_ways(rkt, outside):
         replaced = {i.name for i, _ in files}
         entries = [(i, b) for i, b in busybox_rootfs([entry("rootfs/look", LOOK)]) if not any(i.name == r or i.name.startswith(r + "/") for r in replaced)]
         rkt.image(f"example.com/{name}", entries=entries + files, exec=["/bin/sh", "-c", "sh /look; exec sleep 1000"], **fields)
-    ways = Ways(rkt, outside)
+    ways = Ways(rkt, outside, pids)
     volume = f"--volume=ro,kind=host,source={readonly},readOnly=true"
-    apps = [word for name in images for word in (f"example.com/{name}", "--mount=volume=ro,target=/ro")]
+    apps = [word for name in images for word in (f"example.com/{name}", "--mount=volume=ro,target=/ro", pids)]
     secret = {"SECRET": "hush", "LD_LIBRARY_PATH": "/hush"}
     _, ways.pod = rkt.start_pod(volume, *apps, env=secret)
     file = rkt.tmp / "sandbox"
@@ -96,13 +96,13 @@ def many_ways(rkt, outside):
     ways.sandbox = file.read_text()
     rkt("status", "--wait-ready=20s", ways.sandbox, code=0)
     for name in images:
-        rkt("app", "add", ways.sandbox, f"example.com/{name}", f"--name={name}", f"--mnt-volume=name=ro,kind=host,source={readonly},readOnly=true,target=/ro", code=0, env=secret)
+        rkt("app", "add", ways.sandbox, f"example.com/{name}", f"--name={name}", f"--mnt-volume=name=ro,kind=host,source={readonly},readOnly=true,target=/ro", pids, code=0, env=secret)
         rkt("app", "start", ways.sandbox, f"--app={name}", code=0, env=secret)
     yield ways
 
 
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory, keys):
+@pytest.fixture(scope="module", params=["pod", "private"], ids=["pods-pids", "own-pids"])
+def ways(tmp_path_factory, keys, request):
     before = Machine.look()
     top = tmp_path_factory.mktemp("ways")
     outside = top / "outside"
@@ -110,7 +110,7 @@ def ways(tmp_path_factory, keys):
     (outside / "secret").write_text("of the host")
     core = open("/proc/sys/kernel/core_pattern").read()
     rkt = Rkt(top, keys)
-    with many_ways(rkt, outside) as ways:
+    with many_ways(rkt, outside, f"--pid={request.param}") as ways:
         yield ways
     rkt.close()
     wait_until(lambda: not Machine.look().since(before), "the machine to settle", 5)
@@ -207,9 +207,9 @@ def test_a_linked_dev_or_proc_leads_nowhere(ways, way, place):
     else:
         if way == "run":
             rkt.image(f"example.com/{name}", entries=busybox_rootfs([entry(f"rootfs/{place}", link=str(ways.outside))]), exec=["/bin/true"])
-            r = rkt.run(f"example.com/{name}", code=254)
+            r = rkt.run(f"example.com/{name}", ways.pids, code=254)
         else:
-            rkt("app", "add", ways.sandbox, f"example.com/{name}", f"--name={name}", code=0)
+            rkt("app", "add", ways.sandbox, f"example.com/{name}", f"--name={name}", ways.pids, code=0)
             r = rkt("app", "start", ways.sandbox, f"--app={name}", code=254)
         assert f'"/{place}" of the image is not a directory' in r.err, r
     assert os.listdir(ways.outside) == ["secret"]
@@ -224,7 +224,7 @@ def test_the_engines_program_is_no_interpreter(ways, way):
     where = ways.sandbox if way == "add" else ways.pod
     if way == "add":
         for name, exe in (("evil", "/evil"), ("linked", "/link")):
-            ways.rkt("app", "add", where, "example.com/exe", f"--name={name}", f"--exec={exe}", code=0)
+            ways.rkt("app", "add", where, "example.com/exe", f"--name={name}", f"--exec={exe}", ways.pids, code=0)
             ways.rkt("app", "start", where, f"--app={name}")
             wait_until(lambda: "exit_code=203" in ways.rkt("app", "status", where, f"--app={name}", code=0).out, "the refusal")
     elif way == "enter":
@@ -232,5 +232,5 @@ def test_the_engines_program_is_no_interpreter(ways, way):
         r = ways.rkt("enter", "--app=exe", where, "/evil")  # runs as what the app is, if at all, and is nobody's to write: test_supervision.py
         assert r.code in (203, 254) and r.out == ""
     else:
-        assert ways.rkt.run("example.com/exe", "--exec=/evil").code == 203
-        assert ways.rkt.run("example.com/exe", "--exec=/link").code == 203
+        assert ways.rkt.run("example.com/exe", "--exec=/evil", ways.pids).code == 203
+        assert ways.rkt.run("example.com/exe", "--exec=/link", ways.pids).code == 203

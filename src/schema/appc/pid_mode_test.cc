@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schema/appc/pid_mode.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace rkt::appc {
+namespace {
+
+TEST(PidModeTest, IsThePodsUnlessAskedFor) {
+  EXPECT_EQ(pid_mode_of({}), PidMode::pod);
+  EXPECT_EQ(pid_mode_of({{kPidMode, "pod"}}), PidMode::pod);
+  EXPECT_EQ(pid_mode_of({{kPidMode, "private"}}), PidMode::own);
+}
+
+TEST(PidModeTest, RefusesEverythingElse) {
+  for (const auto* bad : {"", "host", "Private", "container:1"}) EXPECT_THROW(parse_pid_mode(bad), Error) << bad;
+}
+
+}  // namespace
+}  // namespace rkt::appc

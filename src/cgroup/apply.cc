@@ -153,9 +153,8 @@ std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<
 std::vector<pid_t> processes(const DirFd& dir) {
   std::vector<pid_t> out;
   const UniqueFd fd(::openat(dir.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  // Nobody is inside only when the cgroup is gone.
-  if (!fd && (errno == EMFILE || errno == ENFILE)) throw Error::from_errno("list the processes of a cgroup");
-  if (!fd) return out;
+  if (!fd && (errno == ENOENT || errno == ENODEV)) return out;  // the cgroup is gone: only then nobody is inside
+  if (!fd) throw Error::from_errno("list the processes of a cgroup");
   std::string text;
   try {
     text = read_all(fd.get(), "cgroup.procs", std::size_t{64} << 20);

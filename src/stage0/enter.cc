@@ -21,7 +21,7 @@ namespace rkt::stage0 {
 namespace {
 
 // The program in a place that nobody can ever write to: an overlay without an upper layer, attached nowhere. Our stage1
-// would have to make a sealed copy of itself otherwise, see stage1/native/sealed.cc.
+// makes a sealed copy of itself besides, see stage1/native/sealed.cc; another one may not.
 UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
   try {
     return DirFd(tree::mount_read_only(tree)).open_in_root(entrypoint, O_PATH);

@@ -131,6 +131,7 @@ std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set) {
 Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions) {
   Confinement out;
   out.caps = restrictions.capabilities ? plan_caps(isolators, out.warnings) : kAllCaps;
+  if (restrictions.capabilities && restrictions.foreign_sockets) out.caps &= ~kNetworkCaps;
   if (restrictions.seccomp) {
     if (!isolators.seccomp)
       out.filter.emplace(std::begin(kDefaultFilter), std::end(kDefaultFilter));

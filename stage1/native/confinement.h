@@ -3,6 +3,7 @@
 // `run` and `enter` make the same of the same app (reference: pods §5.3, §5.4).
 #pragma once
 
+#include <linux/capability.h>
 #include <linux/filter.h>
 
 #include <optional>
@@ -18,6 +19,9 @@ namespace rkt::native {
 
 /// CAP_AUDIT_WRITE … CAP_SYS_CHROOT: the 14 of the reference.
 constexpr CapMask kDefaultCaps = 0xa80425fb;
+/// What rules the network that a socket belongs to, wherever the process is: routes, addresses and packet filters by
+/// way of any socket's ioctl(2) and setsockopt(2), packets from false addresses.
+constexpr CapMask kNetworkCaps = cap_bit(CAP_NET_ADMIN) | cap_bit(CAP_NET_RAW);
 
 /// What a security module confines a program by: written into the process's attribute before it is executed.
 struct ExecLabel {

@@ -90,6 +90,7 @@ void MutableApps::time_passed(Time now) {
       a.phase = Phase::pre_start;
       a.handler = 0;
       a.status = 0;
+      a.restarts.started(now);
       advance(a);
     }
     if (!a.kill_at || *a.kill_at > now) continue;
@@ -178,6 +179,7 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
     throw;
   }
   app.asked_start.push_back(std::move(client));
+  app.restarts.started(Clock::now());
   advance(app);
 }
 
@@ -235,10 +237,7 @@ void MutableApps::advance(App& app) {
     if (app.phase == Phase::pre_start && app.handler == app.plan.pre_start.size()) app.phase = Phase::main;
     if (app.phase == Phase::post_stop && app.handler == app.plan.post_stop.size()) return finish(app);
     if (launch(app)) return;
-    if (app.phase != Phase::post_stop) {
-      app.status = kLaunchFailed;
-      app.hopeless = true;
-    }
+    if (app.phase != Phase::post_stop) app.status = kLaunchFailed;
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
     app.phase = Phase::post_stop;
   }
@@ -247,6 +246,7 @@ void MutableApps::advance(App& app) {
 bool MutableApps::launch(App& app) {
   try {
     Pipe errors = Pipe::make();
+    app.fault.slot(0) = {};
     NewProcess starter = clone_process(CLONE_NEWNS, app.group.entry().into);
     if (starter.pid == 0) {
       pod_.relay.give_up();
@@ -268,6 +268,7 @@ bool MutableApps::launch(App& app) {
     return true;
   } catch (const Error& e) {
     say(app, e.brief());
+    set_hopeless(app, e.sys_errno());
     return false;
   }
 }
@@ -288,7 +289,6 @@ void MutableApps::starter_ended(App& app) {
     const int pid = pid_in_pod(pod_.init_pid, inside);
     pod_.relay.set_pid(app.stream, pid);
     pod_.record.started(app.plan, pid);
-    app.restarts.started(Clock::now());
     if (!app.notify) answer_all(app.asked_start, {});
     return;
   }
@@ -297,8 +297,9 @@ void MutableApps::starter_ended(App& app) {
                           : step_failed  ? fault_text(fault)
                                          : std::string("it was killed while it started");
   say(app, why);
+  if (step_failed || !error.empty()) set_hopeless(app, fault.err);
+  if (app.phase == Phase::main && !app.asked_start.empty()) app.hopeless = true;
   if (app.phase == Phase::main) answer_all(app.asked_start, {.status = kLaunchFailed, .text = why});
-  app.hopeless = app.hopeless || app.phase != Phase::post_stop;
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
 }
 
@@ -310,6 +311,11 @@ pid_t MutableApps::find_inside(const App& app) const {
   if (is_new_process(between)) ::waitpid(between, nullptr, WNOHANG);
   const auto process = find_in_pod(pod_.init_pid, inside);
   return process ? process->pid : 0;
+}
+
+// As in supervisor.cc.
+void MutableApps::set_hopeless(App& app, int err) {
+  if (app.phase != Phase::post_stop && fails_again(err)) app.hopeless = true;
 }
 
 // A child of ours that is neither pid 1 of the pod nor known already.
@@ -327,7 +333,7 @@ void MutableApps::process_ended(App& app) {
   const AppFault& fault = app.fault.slot(0);
   if (fault.step != AppStep::none) {  // it never executed anything
     status = status_of(fault.step);
-    app.hopeless = app.hopeless || app.phase != Phase::post_stop;
+    set_hopeless(app, fault.err);
     const DirFd root = pod_.dir.sub(app_root(app.plan.name));
     say(app, fault.step == AppStep::exec
                  ? cat(quoted(argv(app).front()),

@@ -77,7 +77,7 @@ class MutableApps {
     bool stopping = false;                        // it was asked to end
     std::optional<Time> kill_at = std::nullopt;   // then
     std::optional<Time> start_at = std::nullopt;  // while waiting
-    bool hopeless = false;                        // its program could not be executed
+    bool hopeless = false;                        // it would fail to start again as well
     Restarts restarts;
     std::vector<UniqueFd> asked_start = {}, asked_stop = {};  // clients that wait
   };
@@ -96,6 +96,7 @@ class MutableApps {
   void starter_ended(App& app);
   void process_ended(App& app);
   void step_over(App& app, int status);
+  static void set_hopeless(App& app, int err);
   void finish(App& app);
   bool restart_later(App& app);
   void terminate(App& app, Time now);

@@ -18,6 +18,7 @@ enum class HostsMode { from_image, host, stage0 };
 /// What confines apps; --insecure-options turns each off.
 struct Restrictions {
   bool capabilities = true, paths = true, seccomp = true;
+  bool foreign_sockets = false;  ///< an app was passed sockets of the host's network: see withhold_network()
 };
 
 struct RunOptions {

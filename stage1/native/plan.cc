@@ -277,6 +277,21 @@ void check_apart(const std::vector<const AppPlan*>& apps) {
       .hint(cat("give app ", quoted((*looks)->name), " --pid=private too"));
 }
 
+void withhold_network(PodPlan& plan, const Warn& warn) {
+  for (auto& app : plan.apps) {
+    CapMask& caps = app.confinement.caps;
+    if ((caps & cap_bit(CAP_NET_ADMIN)) != 0)
+      throw Error(Errc::unsupported, cat("app ", quoted(app.name),
+                                         " has CAP_NET_ADMIN, and the pod is passed a socket "
+                                         "of the host's network, which it would rule with it"))
+          .hint("leave out the capability, or use --private-users, or --net=host if the app is to rule that network");
+    if (caps != kDefaultCaps && (caps & kNetworkCaps) != 0)
+      warn(cat("warning: app ", quoted(app.name),
+               " goes without CAP_NET_RAW: the pod is passed a socket of the host's network"));
+    caps &= ~kNetworkCaps;
+  }
+}
+
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn) {
   const appc::App& a = app.app();
   const auto isolators = appc::interpret_isolators(a.isolators, "isolators");

@@ -104,6 +104,11 @@ using Warn = std::function<void(std::string_view)>;
 /// Throws what keeps the pod from starting; what keeps one app from starting is its `fault`.
 PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn);
 
+/// For a pod whose apps get sockets of a network that is not the pod's: apps of a pod reach each other's descriptors,
+/// so none has kNetworkCaps. Throws for CAP_NET_ADMIN, which somebody asked for; warns where the set is not the
+/// default.
+void withhold_network(PodPlan& plan, const Warn& warn);
+
 /// One app's part of it.
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn);
 

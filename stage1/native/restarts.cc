@@ -2,8 +2,31 @@
 #include "stage1/native/restarts.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace rkt::native {
+
+bool fails_again(int err) {
+  switch (err) {
+    case 0:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EACCES:
+    case EPERM:
+    case ENOEXEC:
+    case ELIBBAD:
+    case E2BIG:
+    case EINVAL:
+    case ENOSYS:
+    case EOPNOTSUPP:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::optional<std::chrono::milliseconds> Restarts::ended(int status, Time now) {
   using When = appc::RestartPolicy::When;

@@ -19,6 +19,10 @@ inline Error no_restarts() {
       .hint("run each such app in a pod of its own, or give this user a cgroup (systemd: Delegate=yes)");
 }
 
+/// Whether a start that failed with this errno fails the same way the next time, so that the app is not started again.
+/// 0: the engine itself refused it. Everything else passes: no memory, no process, an address or a file in use.
+bool fails_again(int err);
+
 class Restarts {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -26,6 +30,7 @@ class Restarts {
   static constexpr std::chrono::seconds kSound{10};
 
   explicit Restarts(appc::RestartPolicy policy = {}) : policy_(policy) {}
+  /// Or tried to.
   void started(Time now) { started_ = now; }
   /// It has ended with `status`: how long to wait, then it is to be started; that is counted. nullopt: for good.
   std::optional<std::chrono::milliseconds> ended(int status, Time now);

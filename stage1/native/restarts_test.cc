@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 namespace rkt::native {
 namespace {
 
@@ -41,6 +43,12 @@ TEST(RestartsTest, AnAppThatRanForAWhileBeginsAnew) {
   (void)r.ended(1, kStart);
   (void)r.ended(1, kStart + seconds(9));
   EXPECT_EQ(r.ended(1, kStart + seconds(10)), milliseconds(100));
+}
+
+TEST(RestartsTest, OnlyWhatFailsTheSameWayAgainIsFinal) {
+  for (const int err : {0, ENOENT, EACCES, ENOEXEC, ELOOP, EPERM, EINVAL}) EXPECT_TRUE(fails_again(err)) << err;
+  for (const int err : {EAGAIN, ENOMEM, EMFILE, ENFILE, EADDRINUSE, ETXTBSY, ENOSPC, EIO, EBUSY})
+    EXPECT_FALSE(fails_again(err)) << err;
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ class PodRun {
  public:
   PodRun(const RunOptions& options, Inherited inherited)
       : options_(options),
+        restrictions_(options.restrictions),
         lock_(std::move(inherited.lock)),
         pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
@@ -110,6 +111,9 @@ class PodRun {
     for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
     sockets_ = give_sockets(std::move(inherited.sockets), wanted, socket_network(options), warn);
     drop_forwards(sockets_, plan_.ports);
+    restrictions_.foreign_sockets =
+        restrictions_.capabilities && !plan_.users && options.net.contained() && belong_to_ruled_network(sockets_);
+    if (restrictions_.foreign_sockets) withhold_network(plan_, warn);
   }
 
   int run() {
@@ -280,7 +284,7 @@ class PodRun {
     giver.reset();
     stdio_.clear();
     sockets_.clear();
-    Record& record = record_.emplace(pod_.dir, pod_.stage1, options_.restrictions,
+    Record& record = record_.emplace(pod_.dir, pod_.stage1, restrictions_,
                                      [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
     std::unique_ptr<MutableApps> apps;
     if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init, record);
@@ -380,6 +384,7 @@ class PodRun {
   }
 
   const RunOptions& options_;
+  Restrictions restrictions_;  // those, and what the passed sockets ask for
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;

@@ -8,7 +8,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -34,7 +33,7 @@ void copy_program(int program, int to) {
 }
 
 // Where memory files cannot be executed (vm.memfd_noexec=2): a file without a name on a file system that nobody can
-// reach, and that becomes read-only.
+// reach.
 UniqueFd copy_on_its_own_file_system(int program) {
   const DetachedMount place = DetachedMount::make("tmpfs", {{"mode", "0700"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   {
@@ -44,7 +43,6 @@ UniqueFd copy_on_its_own_file_system(int program) {
   }
   UniqueFd copy(::openat(place.fd(), "enter", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!copy || ::unlinkat(place.fd(), "enter", 0) < 0) throw Error::from_errno("open the copy of this program");
-  place.restrict(MOUNT_ATTR_RDONLY);
   return copy;
 }
 
@@ -59,16 +57,13 @@ UniqueFd sealed_copy(int program) {
   return copy;
 }
 
-// Nobody can write to it, now or later: a memory file, the file made above, or one in an overlay without an upper
-// layer, which is how our stage0 executes this program.
+// A memory file, or the file made above, which this process alone executes, and nobody will again.
 bool is_such_a_copy(int program) {
   if (::fcntl(program, F_GET_SEALS) == kSeals) return true;
   struct stat st{};
-  struct statvfs fs{};
-  struct statfs kind{};
-  if (::fstat(program, &st) < 0 || ::fstatvfs(program, &fs) < 0 || ::fstatfs(program, &kind) < 0)
-    throw Error::from_errno("look at this program");
-  return (st.st_nlink == 0 || kind.f_type == OVERLAYFS_SUPER_MAGIC) && (fs.f_flag & ST_RDONLY) != 0;
+  struct statfs fs{};
+  if (::fstat(program, &st) < 0 || ::fstatfs(program, &fs) < 0) throw Error::from_errno("look at this program");
+  return st.st_nlink == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
 }  // namespace
@@ -76,7 +71,11 @@ bool is_such_a_copy(int program) {
 void become_sealed_copy(const std::string& name, const std::vector<std::string>& args) {
   const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (!program) throw Error::from_errno("open this program");
-  if (is_such_a_copy(program.get())) return;
+  if (is_such_a_copy(program.get())) {
+    // Not even root executes a file without any such bit, and the copy's owner is nobody in a pod with private users.
+    if (::fchmod(program.get(), 0) < 0) throw Error::from_errno("take this program's permissions");
+    return;
+  }
   std::vector<std::string> words{name};
   words.insert(words.end(), args.begin(), args.end());
   const UniqueFd copy = sealed_copy(program.get());

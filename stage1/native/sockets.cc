@@ -2,7 +2,9 @@
 #include "stage1/native/sockets.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,8 +116,9 @@ std::vector<PassedSocket> take_passed_sockets(int lock) {
   std::vector<PassedSocket> out;
   const auto count = parse_int<int>(env("LISTEN_FDS").value_or(""));
   if (!count || *count <= 0 || parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return out;
-  if (*count > static_cast<int>(kMostSockets) || (lock >= kFirst && lock < kFirst + *count))
-    throw Error(Errc::usage, cat("LISTEN_FDS=", *count, " cannot be true"));
+  if (*count > static_cast<int>(kMostSockets))
+    throw Error(Errc::usage, cat("LISTEN_FDS=", *count, ": a pod takes at most ", kMostSockets, " sockets"));
+  if (lock >= kFirst && lock < kFirst + *count) throw Error(Errc::usage, cat("LISTEN_FDS=", *count, " cannot be true"));
   const std::string names = env("LISTEN_FDNAMES").value_or("");
   const auto parts = names_of(names, static_cast<std::size_t>(*count));
   for (int fd = kFirst; fd < kFirst + *count; ++fd) {
@@ -172,6 +175,18 @@ void make_missing_sockets(AppSockets& sockets) {
     if (!s.fd && errno != EADDRINUSE) s.fd = listen_on(AF_INET, s.port.type, port);  // a network without IPv6
     if (!s.fd) throw Error::from_errno(cat("listen on ", protocol_name(s.port.type), " port ", port));
   }
+}
+
+// The kernel shows a socket's network only to who has CAP_NET_ADMIN over it: nobody does who is root of a user
+// namespace alone.
+bool belong_to_ruled_network(const std::vector<AppSockets>& sockets) {
+  return std::ranges::any_of(sockets, [](const AppSockets& list) {
+    return std::ranges::any_of(list, [](const AppSocket& s) {
+      if (!s.fd) return false;
+      const UniqueFd network(::ioctl(s.fd.get(), SIOCGSKNS));
+      return network || errno != EPERM;
+    });
+  });
 }
 
 void drop_forwards(const std::vector<AppSockets>& sockets, std::vector<net::PortForward>& forwards) {

@@ -24,8 +24,9 @@ struct SocketPort {
   std::uint16_t host_port = 0, pod_port = 0;
 };
 
-/// Of all apps that start together: an image must not fill pid 1's table of descriptors.
-constexpr std::size_t kMostSockets = 1024;
+/// Of all apps that start together: an image must not fill pid 1's table of descriptors. Twice as many, and what else
+/// it has open, fit below the usual soft limit of 1024.
+constexpr std::size_t kMostSockets = 256;
 
 /// Those of the app that are "socketActivated", one for each number of a range. Throws for more than kMostSockets.
 std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::ExposedPort>& exposed,
@@ -59,6 +60,10 @@ std::vector<AppSockets> give_sockets(std::vector<PassedSocket> passed,
 
 /// Listens where nobody does yet, on all addresses, in this process's network.
 void make_missing_sockets(AppSockets& sockets);
+
+/// Whether a socket that was passed belongs to a network that this process may change, and so may an app with the same
+/// capabilities: a socket keeps the network that it was made in.
+bool belong_to_ruled_network(const std::vector<AppSockets>& sockets);
 
 /// The host's port of a socket that was passed is not to be led into the pod as well.
 void drop_forwards(const std::vector<AppSockets>& sockets, std::vector<net::PortForward>& forwards);

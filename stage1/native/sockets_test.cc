@@ -121,7 +121,7 @@ TEST(SocketsTest, ThereIsALimitThatNamesThePort) {
     give_sockets({}, {many, one}, SocketNetwork::own, {});
     FAIL();
   } catch (const Error& e) {
-    EXPECT_THAT(e.brief(), HasSubstr(R"(port "http" of app "web": a pod has at most 1024)"));
+    EXPECT_THAT(e.brief(), HasSubstr(R"(port "http" of app "web": a pod has at most 256)"));
   }
 }
 

@@ -55,6 +55,7 @@ void run_starter(const StartInput& in, AppFault& fault) noexcept {
   try {
     start(in, fault);
   } catch (const Error& e) {
+    fault.err = e.sys_errno();  // whether it is worth another try
     text = e.brief();
   } catch (const std::exception& e) {
     text = e.what();

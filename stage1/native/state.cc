@@ -31,6 +31,7 @@ void save_state(const DirFd& pod, const PodState& state) {
   top.set("capabilities", state.restrictions.capabilities);
   top.set("paths", state.restrictions.paths);
   top.set("seccomp", state.restrictions.seccomp);
+  top.set("foreignSockets", state.restrictions.foreign_sockets);
   top.set("apps", std::move(apps));
   AtomicFile file(pod, kFile, 0640);
   write_all(file.fd(), json::write(top), kFile);
@@ -46,6 +47,7 @@ std::optional<PodState> load_state(const DirFd& pod) {
   out.restrictions.capabilities = top.at("capabilities").boolean();
   out.restrictions.paths = top.at("paths").boolean();
   out.restrictions.seccomp = top.at("seccomp").boolean();
+  if (const auto foreign = top.find("foreignSockets")) out.restrictions.foreign_sockets = foreign->boolean();
   for (const auto& app : top.items("apps"))
     out.apps.push_back({.name = app.at("name").text(),
                         .pid = static_cast<int>(app.at("pid").integer(1, INT32_MAX)),

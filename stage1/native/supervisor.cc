@@ -69,6 +69,7 @@ void Supervisor::take_message() {
   app.phase = Phase::pre_start;
   app.handler = 0;
   app.status = 0;
+  app.restarts.started(Clock::now());
   advance(message->app);
 }
 
@@ -81,6 +82,7 @@ void Supervisor::start_all() {
   if (in_.plan.may_look_into_init() && !in_.plan.launches_later()) gate_ = Pipe::make();
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     if (!shutdown_.ending()) {
+      apps_[i].restarts.started(Clock::now());
       advance(i);
       continue;
     }
@@ -130,7 +132,6 @@ void Supervisor::advance(std::size_t i) {
       return;
     } else if (app.phase != Phase::post_stop) {
       app.status = kLaunchFailed;
-      app.hopeless = true;
     }
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
     app.phase = Phase::post_stop;
@@ -162,11 +163,11 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
                           faults_.slot(i));
   } catch (const Error& e) {
     say(cat("app ", quoted(plan.name), ": ", e.brief()));
+    set_hopeless(apps_[i], e.sys_errno());
     return false;
   }
   if (!main) return true;
   if (!plan.restarts()) in_.sockets[i].clear();
-  apps_[i].restarts.started(Clock::now());
   send_message(in_.control,
                {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
   return true;
@@ -194,7 +195,7 @@ void Supervisor::process_ended(std::size_t i, ExitStatus how) {
   const bool never_ran = faults_.slot(i).step != AppStep::none;
   const int status = never_ran ? fault_status(i, current_argv(i)) : how.shell();
   app.pid = 0;
-  app.hopeless = app.hopeless || (never_ran && app.phase != Phase::post_stop);
+  if (never_ran) set_hopeless(app, faults_.slot(i).err);
   ::waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG);
   switch (app.phase) {
     case Phase::pre_start:
@@ -218,6 +219,11 @@ void Supervisor::process_ended(std::size_t i, ExitStatus how) {
       return;
   }
   advance(i);
+}
+
+// A start has failed with that error. What an app does when it has ended decides nothing.
+void Supervisor::set_hopeless(App& app, int err) {
+  if (app.phase != Phase::post_stop && fails_again(err)) app.hopeless = true;
 }
 
 // Says why a program never ran.

@@ -48,7 +48,7 @@ class Supervisor {
     std::size_t handler = 0;
     pid_t pid = 0;
     int status = 0;
-    bool hopeless = false;  // its program could not be executed
+    bool hopeless = false;  // it would fail to start again as well
     Restarts restarts;
   };
 
@@ -56,6 +56,7 @@ class Supervisor {
   void advance(std::size_t i);
   bool try_launch(std::size_t i, const std::vector<std::string>& argv, bool main);
   void process_ended(std::size_t i, ExitStatus how);
+  static void set_hopeless(App& app, int err);
   void finish(std::size_t i);
   bool restart_later(std::size_t i);
   void take_message();

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apps that are started again, signals that ask them to end, and handlers that do not come back."""
 import json
+import os
 import resource
 import signal
+import subprocess
+
+import pytest
 
 from rktlib import oci_layout, wait_until
 from test_docker import base_layer
@@ -77,6 +81,48 @@ def test_what_cannot_be_executed_is_not_tried_again(rkt):
     file = rkt.tmp / "uuid"
     rkt.run(f"--uuid-file-save={file}", "example.com/busybox", "--restart=always", code=203)
     assert "restarts-busybox" not in rkt.status(file.read_text())
+
+
+WAITS = "echo up; read code </d/end; exit $code"
+
+
+def fails_to_start_for_a_while(rkt, p, volume, uuid, limited, room):
+    """Its first life ends when there is no room for another process of its user: the restart after that fails, and one more succeeds."""
+    assert p.stdout.readline().endswith(b"up\n")
+    resource.prlimit(limited, resource.RLIMIT_NPROC, (room, room))
+    other = subprocess.Popen(["sleep", "1000"], user=4242, stdin=subprocess.DEVNULL)
+    (volume / "end").write_text("3\n")
+    wait_until(lambda: app_json(rkt, uuid).get("restarts", 0) >= 2, "a start that failed")
+    other.kill()
+    other.wait()
+    assert p.stdout.readline().endswith(b"up\n")
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0
+
+
+@pytest.fixture
+def volume(tmp_path):
+    os.mkfifo(tmp_path / "end", 0o644)
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def test_what_keeps_an_app_from_starting_may_pass(rkt, volume):
+    rkt.image(exec=["/bin/sh", "-c", WAITS], user="4242", group="4242")
+    p, uuid = rkt.start_pod(f"--volume=d,kind=host,source={volume}", MOUNT, "example.com/busybox", "--restart=on-failure")
+    fails_to_start_for_a_while(rkt, p, volume, uuid, int(rkt.status(uuid)["pid"]), 0)
+
+
+def test_so_it_may_in_a_mutable_pod(rkt, volume):
+    rkt.image(exec=["/bin/sh", "-c", WAITS], user="4242", group="4242")
+    uuid_file = rkt.tmp / "uuid"
+    p = rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}")
+    wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36, "the pod's UUID")
+    uuid = uuid_file.read_text()
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+    rkt("app", "add", uuid, "example.com/busybox", "--restart=on-failure", f"--mnt-volume=name=d,kind=host,source={volume},target=/d", code=0)
+    rkt("app", "start", uuid, "--app=busybox", code=0)
+    fails_to_start_for_a_while(rkt, p, volume, uuid, p.pid, 2)  # of the two that a start takes for a moment
 
 
 def test_a_policy_that_is_none_is_refused(rkt):

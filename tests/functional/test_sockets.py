@@ -94,7 +94,7 @@ def test_an_image_opens_no_port_of_the_host_and_no_thousands_of_its_own(rkt):
     assert p.wait(20) == 0 and f'port "http" of app "busybox" gets no socket: none was passed, and on the host\'s tcp port {other} ' in p.stderr.read()
     rkt.image("example.com/many", exec=["/bin/true"], ports=[{**PORT, "port": 1, "count": 65535}])
     err = rkt.run("example.com/many", code=254).err
-    assert 'port "http" of app "many": a pod has at most 1024 socket-activated ports' in err and err.count("\n") == 1, err
+    assert 'port "http" of app "many": a pod has at most 256 socket-activated ports' in err and err.count("\n") == 1, err
 
 
 def test_fly_gives_its_app_what_it_was_given(rkt):
@@ -136,3 +136,29 @@ def test_an_app_that_is_started_again_has_its_sockets_again_and_its_handlers_nev
     p = activated(rkt, [s], "run", "--net=default", f"--port=http:{port}", "example.com/busybox", "--restart=on-failure:1")
     assert p.stdout.read().splitlines() == ["pre-start  none", f"app {inode} 1", "post-stop  none"] * 2
     assert p.wait(20) == 3
+
+
+def test_a_passed_socket_is_no_way_to_rule_the_hosts_network(rkt):
+    """It stays the host's, and ioctl(2) on it would reach there: nobody in the pod has the capabilities for that."""
+    look = 'echo "$0 $(sed -n "s/CapBnd:.//p" /proc/self/status)"'
+    rkt.image("example.com/web", exec=["/bin/sh", "-c", f"{look}; echo done; exec sleep 1000", "app"], ports=[PORT],
+              eventHandlers=[{"name": "pre-start", "exec": ["/bin/sh", "-c", look, "handler"]}])
+    rkt.image("example.com/other", exec=["/bin/sh", "-c", f"{look}; echo done; exec sleep 1000", "other"],
+              isolators=[{"name": "os/linux/capabilities-retain-set", "value": {"set": ["CAP_CHOWN", "CAP_NET_RAW"]}}])
+    s, port, _ = listener()
+    run = ["run", "--net=default", f"--port=http:{port}", f"--uuid-file-save={rkt.tmp}/uuid"]
+    p = activated(rkt, [s], *run, "example.com/web", "example.com/other")
+    default, chown = "00000000a80405fb", "0000000000000001"
+    assert sorted(lines_until(p, 2)) == [f"app {default}", "done", "done", f"handler {default}", f"other {chown}"]
+    uuid = (rkt.tmp / "uuid").read_text()
+    for app, has in (("web", default), ("other", chown)):
+        assert rkt("enter", f"--app={app}", uuid, "/bin/sh", "-c", look, "entered", code=0).out == f"entered {has}\n"
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0
+    assert [line for line in p.stderr.read().splitlines() if "NET_RAW" in line] == [
+        'stage1: warning: app "other" goes without CAP_NET_RAW: the pod is passed a socket of the host\'s network']
+    rule = ["example.com/web", "--caps-retain=CAP_NET_ADMIN", "--exec=/bin/true"]
+    p = activated(rkt, [s], *run, *rule)
+    assert p.wait(20) == 254 and 'app "web" has CAP_NET_ADMIN, and the pod is passed a socket of the host\'s network' in p.stderr.read()
+    p = activated(rkt, [s], *run, "--private-users", *rule)  # over that network it is nobody's
+    assert p.wait(20) == 0, p.stderr.read()

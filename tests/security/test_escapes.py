@@ -107,6 +107,15 @@ def test_a_null_device_of_the_image_uncovers_nothing(rkt, target):
     assert open("/proc/sys/kernel/core_pattern").read() == core
 
 
+def test_a_null_device_of_a_volume_is_no_stream(rkt, tmp_path):
+    there, check = victim(tmp_path)
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "null").symlink_to(there / "secret")
+    r = hostile(rkt, [], f"--volume=d,kind=host,source={tmp_path}/dev", "--mount=volume=d,target=/dev", exec=["/bin/sh", "-c", "cat; readlink /proc/self/fd/0"])
+    assert r.code == 0 and r.out.startswith("pipe:["), r
+    check()
+
+
 # CVE-2025-52565: /dev/console is mounted from the pod's own terminals, on the pod's own /dev.
 @pytest.mark.parametrize("place", ["dev/console", "dev/pts", "dev/pts/0"])
 def test_a_console_of_the_image_leads_nowhere(rkt, tmp_path, place):

@@ -6,6 +6,7 @@
 #include "cli/env.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
+#include "cmd/stop_request.h"
 #include "stage0/stage0.h"
 
 namespace rkt::cmd {
@@ -48,14 +49,17 @@ int run_app_start(cli::Env& env, const cli::Parsed& in) {
 }
 
 int run_app_stop(cli::Env& env, const cli::Parsed& in) {
+  auto request = stop_request(in);
   const Target t = find_target(env, in, "must provide the app to remove");
+  request.app = t.app;
+  request.debug = env.globals().debug;
   if (pod::is_after_run(t.pod.state())) {
     env.out(cat("pod ", quoted(t.pod.id().str()), " is already stopped\n"));
     return 0;
   }
   require_running(t);
   in_context([] { return std::string("error stopping app"); },
-             [&] { stage0::stop_app(open_store(env), t.pods, t.pod.id(), t.app, env.globals().debug); });
+             [&] { stage0::stop_app(open_store(env), t.pods, t.pod.id(), request); });
   return 0;
 }
 
@@ -70,6 +74,12 @@ int run_app_rm(cli::Env& env, const cli::Parsed& in) {
 
 cli::Flag app_flag() { return cli::text("app", "", "app name"); }
 
+std::vector<cli::Flag> app_stop_flags() {
+  auto out = stop_flags();
+  out.push_back(app_flag());
+  return out;
+}
+
 }  // namespace
 
 const cli::Command app_start{.name = "app start",
@@ -79,13 +89,14 @@ const cli::Command app_start{.name = "app start",
                              .flags = {app_flag()},
                              .power = cli::Command::Power::pod,
                              .run = run_app_start};
-const cli::Command app_stop{.name = "app stop",
-                            .args = "UUID --app=NAME",
-                            .brief = "Stop an app in a pod",
-                            .description = "SIGTERM, and SIGKILL after ten seconds; returns when it has ended.",
-                            .flags = {app_flag()},
-                            .power = cli::Command::Power::pod,
-                            .run = run_app_stop};
+const cli::Command app_stop{
+    .name = "app stop",
+    .args = "[--force | --grace-period=duration] UUID --app=NAME",
+    .brief = "Stop an app in a pod",
+    .description = "Asks it to end, and kills it after the grace period; returns when it has ended.",
+    .flags = app_stop_flags(),
+    .power = cli::Command::Power::pod,
+    .run = run_app_stop};
 const cli::Command app_rm{.name = "app rm",
                           .args = "UUID --app=NAME",
                           .brief = "Remove an app from a pod",

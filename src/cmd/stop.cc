@@ -5,12 +5,13 @@
 #include "cli/env.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
+#include "cmd/stop_request.h"
 #include "stage0/stage0.h"
 
 namespace rkt::cmd {
 namespace {
 
-void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, bool force) {
+void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, const stage0::StopRequest& request) {
   const auto pod = in_context([] { return std::string("cannot get pod"); },
                               [&] { return pod::Pod::open(pods, pods.resolve(text)); });
   const std::string name = quoted(pod.id().str());
@@ -20,17 +21,18 @@ void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, boo
   }
   if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", name, " is not running"));
   in_context([&] { return cat("error stopping ", name); },
-             [&] { stage0::stop(store::Store::open(env.data_dir()), pods, pod.id(), force); });
+             [&] { stage0::stop(store::Store::open(env.data_dir()), pods, pod.id(), request); });
   env.out(cat(name, "\n"));
 }
 
 int run_stop(cli::Env& env, const cli::Parsed& in) {
   const auto texts = pod_texts(in, 1);
+  const auto request = stop_request(in);
   const auto pods = pod::Pods::open(env.data_dir());
   int failed = 0;
   for (const auto& text : texts) {
     try {
-      stop_one(env, pods, text, in.on("force"));
+      stop_one(env, pods, text, request);
     } catch (const Error& e) {
       env.err(env.globals().debug ? e.tree() : e.brief());
       ++failed;
@@ -40,13 +42,19 @@ int run_stop(cli::Env& env, const cli::Parsed& in) {
   return 0;
 }
 
+std::vector<cli::Flag> pod_stop_flags() {
+  auto out = stop_flags();
+  out.push_back(cli::uuid_file());
+  return out;
+}
+
 }  // namespace
 
 const cli::Command stop{.name = "stop",
-                        .args = "--uuid-file=FILE | UUID ...",
+                        .args = "[--force | --grace-period=duration] --uuid-file=FILE | UUID ...",
                         .brief = "Stop a pod",
                         .description = "Asks pods to end and does not wait for them.",
-                        .flags = {cli::toggle("force", false, "kill instead of asking"), cli::uuid_file()},
+                        .flags = pod_stop_flags(),
                         .run = run_stop};
 
 }  // namespace rkt::cmd

@@ -52,6 +52,17 @@ bool Stage1::takes(std::string_view option) const {
   return std::ranges::find(options, option) != options.end();
 }
 
+std::vector<std::string> Stage1::stop_args(const StopRequest& request) const {
+  const bool of_app = !request.app.empty();
+  if ((request.grace || (of_app && request.force)) && !takes("grace"))
+    throw Error(Errc::unsupported,
+                cat("--", request.force ? "force" : "grace-period", " is not supported by the pod's stage1"));
+  std::vector<std::string> out;
+  if (request.force) out.emplace_back("--force");
+  if (request.grace) out.push_back(cat("--grace=", request.grace->count()));
+  return out;
+}
+
 void Stage1::check_app(const appc::RuntimeApp& app) const {
   if (appc::pid_mode_of(app.annotations) == appc::PidMode::own && !takes("pid"))
     throw Error(Errc::unsupported, cat("app ", quoted(app.name.str()), ": the pod's stage1 has no --pid=private"))

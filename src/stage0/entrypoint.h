@@ -25,6 +25,8 @@ class Stage1 {
   bool takes(std::string_view option) const;
   /// Throws when the app asks for a separation that this stage1 would not give it (`--pid=private`).
   void check_app(const appc::RuntimeApp& app) const;
+  /// Arguments of `stop` and `app/stop` before the last. Throws where this stage1 does not take them.
+  std::vector<std::string> stop_args(const StopRequest& request) const;
   /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
   /// not found.
   const std::string& entrypoint(std::string_view verb) const;

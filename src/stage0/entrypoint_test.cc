@@ -93,6 +93,16 @@ TEST(PlanRunArgs, AnOldStage1IsSparedWhatItDoesNotKnow) {
                                          "warning: --ipc option is not supported by stage1"));
 }
 
+TEST(Stage1Test, WhatItWouldNotDoIsNotAskedOfIt) {
+  const Stage1 able = of_version(6, "grace"), other = of_version(6);
+  const StopRequest kill{.force = true, .app = "a"}, later{.grace = std::chrono::milliseconds(1500)};
+  EXPECT_THAT(able.stop_args(kill), ElementsAre("--force"));
+  EXPECT_THAT(able.stop_args(later), ElementsAre("--grace=1500"));
+  EXPECT_THAT(other.stop_args({.force = true}), ElementsAre("--force")) << "the reference's stop has it";
+  EXPECT_THROW(other.stop_args(kill), Error);
+  EXPECT_THROW(other.stop_args(later), Error);
+}
+
 TEST(PlanGcArgs, TheConfigurationDirectoryIsTwoWordsFromVersionFiveOn) {
   EXPECT_THAT(plan_gc_args(5, true, "/etc/rkt", kId), ElementsAre("--debug", "--local-config", "/etc/rkt", kIdText));
   EXPECT_THAT(plan_gc_args(4, false, "/etc/rkt", kId), ElementsAre(kIdText));

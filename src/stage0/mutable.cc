@@ -151,14 +151,16 @@ void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id,
   call_crossing(store, pods, pod, {.verb = "app/start", .args = {cat("--app=", app)}}, debug);
 }
 
-void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug) {
+void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const StopRequest& request) {
   auto pod = pod::Pod::open(pods, id);
-  require_app(mutable_manifest(pod.dir()), app);
+  require_app(mutable_manifest(pod.dir()), request.app);
+  auto args = Stage1::of(pod.dir()).stop_args(request);
+  args.push_back(cat("--app=", request.app));
   try {
-    call_crossing(store, pods, pod, {.verb = "app/stop", .args = {cat("--app=", app)}}, debug);
+    call_crossing(store, pods, pod, {.verb = "app/stop", .args = std::move(args)}, request.debug);
   } catch (const Error& e) {
     if (e.exit_code() != kNotRunning) throw;
-    throw Error(Errc::not_found, cat("app ", quoted(app), " is not running"));
+    throw Error(Errc::not_found, cat("app ", quoted(request.app), " is not running"));
   }
 }
 

@@ -110,13 +110,21 @@ struct EnterRequest {
 /// exec of stage1's attach with these arguments. Returns only by throwing.
 [[noreturn]] void attach(const store::Store& store, const pod::Pods& pods, const Uuid& id,
                          const std::vector<std::string>& args);
-void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force);
+/// What is asked to end is killed after the grace; by default stage1's own, ten seconds for ours. `force`: at once,
+/// without asking. Throws Errc::unsupported where stage1 has no such thing.
+struct StopRequest {
+  bool force = false;
+  std::optional<std::chrono::milliseconds> grace;
+  std::string app = {};  ///< of stop_app()
+  bool debug = false;
+};
+void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, const StopRequest& request);
 
 /// Apps of a running mutable pod (pods §10). All take POD/pod.lck. Throws `immutable pod`.
 void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const AppRequest& request, bool debug);
 void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
 /// Waits until it has ended. Throws Errc::not_found: app "NAME" is not running.
-void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
+void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const StopRequest& request);
 /// Stops it when it runs. Also for a pod that has ended.
 void remove_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug);
 

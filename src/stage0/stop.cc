@@ -7,7 +7,7 @@
 
 namespace rkt::stage0 {
 
-void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool force) {
+void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, const StopRequest& request) {
   const auto pod = pod::Pod::open(pods, id);
   const Stage1 stage1 = Stage1::of(pod.dir());
   std::string entrypoint;
@@ -16,13 +16,14 @@ void stop(const store::Store& store, const pod::Pods& pods, const Uuid& id, bool
   } catch (const Error& e) {
     throw Error(Errc::unsupported, cat("rkt stop not implemented for pod's stage1: ", e.cause()));
   }
+  auto args = stage1.stop_args(request);
+  args.push_back(id.str());
   const PodTree tree = open_stage1_tree(store, pod);
   std::optional<MountScope> scope;
   if (needs_mount(tree.tree)) scope.emplace();
   const std::string path = pod.path(pods);
   Program program = plan_program(tree, path, entrypoint);
-  if (force) program.argv.emplace_back("--force");
-  program.argv.push_back(id.str());
+  program.argv.insert(program.argv.end(), args.begin(), args.end());
   run_program(program, path, true);
 }
 

@@ -2,6 +2,7 @@
 // app_add, app_start, app_stop, app_rm: requests to the outer process of a mutable pod.
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/control.h"
 #include "stage1/native/options.h"
@@ -11,7 +12,11 @@ namespace rkt::native {
 int operate(const std::string& verb, const std::vector<std::string>& args) {
   const AppOptions options = parse_app(args);
   log::set_debug(options.debug);
-  const ControlAnswer answer = ask(DirFd::open("."), {.verb = verb, .app = options.app});
+  if (verb != "stop" && (options.force || options.grace))
+    throw Error(Errc::usage, "--force and --grace are for app_stop");
+  const ControlAnswer answer = ask(DirFd::open("."), {.verb = options.force ? "kill" : verb,
+                                                      .app = options.app,
+                                                      .argument = options.grace ? cat(options.grace->count()) : ""});
   if (answer.status != 0) throw Error(Errc::system, answer.text).exit_with(answer.status);
   return 0;
 }

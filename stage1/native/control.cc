@@ -67,8 +67,10 @@ UniqueFd ControlSocket::accept() const {
 std::optional<ControlRequest> receive_request(int client) {
   const auto text = receive_text(client, kMaxRequest);
   const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
-  if (words.size() != 2 || words[1].empty()) return std::nullopt;
-  return ControlRequest{.verb = std::string(words[0]), .app = std::string(words[1])};
+  if (words.size() < 2 || words.size() > 3 || words[1].empty()) return std::nullopt;
+  return ControlRequest{.verb = std::string(words[0]),
+                        .app = std::string(words[1]),
+                        .argument = words.size() == 3 ? std::string(words[2]) : ""};
 }
 
 void send_answer(int client, const ControlAnswer& answer) {
@@ -95,7 +97,8 @@ ControlAnswer ask(int server, std::string_view request) {
 }
 
 ControlAnswer ask(const DirFd& pod, const ControlRequest& request) {
-  return ask(connect_to(pod, kControlSocket).get(), cat(request.verb, " ", request.app));
+  return ask(connect_to(pod, kControlSocket).get(),
+             cat(request.verb, " ", request.app, request.argument.empty() ? "" : " ", request.argument));
 }
 
 }  // namespace rkt::native

@@ -4,7 +4,8 @@
 //
 //   add APP      whether the app of that name in the manifest could start here
 //   start APP    answered when its process was started, or when it is ready if it speaks sd_notify; or could not be
-//   stop APP     SIGTERM, a grace, SIGKILL; answered when it has ended
+//   stop APP [MS]  its stop signal, that grace (ten seconds), SIGKILL; answered when it has ended
+//   kill APP     SIGKILL; likewise
 //   rm APP       what the pod still has of an app that does not run is given back
 //
 // An answer is an exit status for the asking program (0: done; 5: the app does not run) and a line of text.
@@ -20,7 +21,7 @@
 namespace rkt::native {
 
 struct ControlRequest {
-  std::string verb, app;
+  std::string verb, app, argument = {};
 };
 struct ControlAnswer {
   int status = 0;

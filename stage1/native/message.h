@@ -9,7 +9,7 @@
 //        <-- restarts(app, ms)                 it has ended, and is to be started again that much later, ...
 //        --- start(app) ---------------------> ... when what it left behind is gone
 //        <-- line(text)                        for the user's stderr
-//        --- stop ----------------------->     orderly: SIGTERM, grace, SIGKILL. In a hurry, outer kills init
+//        --- stop(ms) ------------------->     orderly: SIGTERM, that grace, SIGKILL. In a hurry, outer kills init
 //        <-- over(status)                      the last message; init exits
 //
 // End of file without `over`: init was killed, or could not set the pod up (then a `line` says why). End of file on

@@ -94,17 +94,27 @@ void MutableApps::time_passed(Time now) {
       advance(a);
     }
     if (!a.kill_at || *a.kill_at > now) continue;
-    a.kill_at.reset();
-    if (a.process) (void)::syscall(SYS_pidfd_send_signal, a.process.get(), SIGKILL, nullptr, 0);
-    if (a.starter) (void)::syscall(SYS_pidfd_send_signal, a.starter.get(), SIGKILL, nullptr, 0);
-    a.group.signal(SIGKILL);
+    kill(a);
   }
 }
 
-void MutableApps::stop_all(Time now) {
+void MutableApps::kill(App& app) {
+  app.kill_at.reset();
+  app.killed = true;
+  for (const UniqueFd* p : {&app.process, &app.starter})
+    if (*p) (void)::syscall(SYS_pidfd_send_signal, p->get(), SIGKILL, nullptr, 0);
+  app.group.signal(SIGKILL);
+}
+
+void MutableApps::stop_all(Time now, std::chrono::milliseconds grace) {
+  for (auto& a : apps_) {
+    if (a.phase == Phase::over) continue;
+    if (ending_)
+      end_before(a, now + grace);
+    else
+      terminate(a, now + grace);
+  }
   ending_ = true;
-  for (auto& a : apps_)
-    if (a.phase != Phase::over) terminate(a, now);
 }
 
 bool MutableApps::idle() const {
@@ -119,10 +129,10 @@ MutableApps::App* MutableApps::find(std::string_view name) {
 void MutableApps::serve(UniqueFd client) {
   const auto request = receive_request(client.get());
   if (!request) return;
-  const auto& [verb, name] = *request;
+  const auto& [verb, name, argument] = *request;
   try {
     if (verb == "start") return serve_start(name, client);
-    if (verb == "stop") return serve_stop(name, std::move(client));
+    if (verb == "stop" || verb == "kill") return serve_stop(*request, std::move(client));
     if (verb == "add") {
       (void)plan(name);
       send_answer(client.get(), {});
@@ -194,12 +204,18 @@ void MutableApps::check_separation(const AppPlan& next) const {
     throw Error(Errc::unsupported, "an app with CAP_SYS_PTRACE has run in the pod's pid namespace, without cgroups");
 }
 
-void MutableApps::serve_stop(const std::string& name, UniqueFd client) {
-  App* app = find(name);
+void MutableApps::serve_stop(const ControlRequest& request, UniqueFd client) {
+  App* app = find(request.app);
   if (app == nullptr || app->phase == Phase::over)
-    return send_answer(client.get(), {.status = kNotRunning, .text = cat("app ", quoted(name), " is not running")});
+    return send_answer(client.get(),
+                       {.status = kNotRunning, .text = cat("app ", quoted(request.app), " is not running")});
   app->asked_stop.push_back(std::move(client));
-  terminate(*app, Clock::now());
+  if (request.verb == "kill") {
+    app->stopping = true;
+    return app->phase == Phase::waiting ? finish(*app) : kill(*app);
+  }
+  const auto ms = parse_int<std::int32_t>(request.argument);
+  terminate(*app, Clock::now() + (ms && *ms >= 0 ? std::chrono::milliseconds(*ms) : Shutdown::kGrace));
 }
 
 ControlAnswer MutableApps::remove(const std::string& name) {
@@ -212,8 +228,10 @@ ControlAnswer MutableApps::remove(const std::string& name) {
   return {};
 }
 
-void MutableApps::terminate(App& app, Time now) {
-  if (!app.kill_at) app.kill_at = now + Shutdown::kGrace;
+void MutableApps::end_before(App& app, Time when) { app.kill_at = std::min(app.kill_at.value_or(when), when); }
+
+void MutableApps::terminate(App& app, Time kill_at) {
+  end_before(app, kill_at);
   app.stopping = true;
   if (app.phase == Phase::waiting) return finish(app);
   // As in supervisor.h: everybody, or the main process alone when it wants another signal.
@@ -235,7 +253,7 @@ const std::vector<std::string>& MutableApps::argv(const App& app) const {
 void MutableApps::advance(App& app) {
   for (;;) {
     if (app.phase == Phase::pre_start && app.handler == app.plan.pre_start.size()) app.phase = Phase::main;
-    if (app.phase == Phase::post_stop && app.handler == app.plan.post_stop.size()) return finish(app);
+    if (app.phase == Phase::post_stop && (app.killed || app.handler == app.plan.post_stop.size())) return finish(app);
     if (launch(app)) return;
     if (app.phase != Phase::post_stop) app.status = kLaunchFailed;
     app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;

@@ -54,8 +54,9 @@ class MutableApps {
   void handle(std::span<const pollfd> events);  ///< polled; what watch() did not append does not matter
   void time_passed(Time now);
   std::optional<Time> deadline() const;  ///< when time_passed() has something to do
-  void stop_all(Time now);               ///< nothing is started from here on
-  bool idle() const;                     ///< no process of an app is left
+  /// Nothing is started from here on. Again: the rest of the grace may become shorter.
+  void stop_all(Time now, std::chrono::milliseconds grace);
+  bool idle() const;  ///< no process of an app is left
 
  private:
   enum class Phase { pre_start, main, post_stop, waiting, over };
@@ -75,6 +76,7 @@ class MutableApps {
     UniqueFd errors;                              // what the starter could not do
     UniqueFd notify;                              // readiness.h, of an app that says itself when it has started
     bool stopping = false;                        // it was asked to end
+    bool killed = false;                          // nothing more of it is started
     std::optional<Time> kill_at = std::nullopt;   // then
     std::optional<Time> start_at = std::nullopt;  // while waiting
     bool hopeless = false;                        // it would fail to start again as well
@@ -84,7 +86,7 @@ class MutableApps {
   App* find(std::string_view name);
   void serve(UniqueFd client);
   void serve_start(const std::string& name, UniqueFd& client);  ///< takes it unless it throws
-  void serve_stop(const std::string& name, UniqueFd client);
+  void serve_stop(const ControlRequest& request, UniqueFd client);
   ControlAnswer remove(const std::string& name);
   AppPlan plan(const std::string& name) const;
   void check_separation(const AppPlan& next) const;
@@ -99,7 +101,9 @@ class MutableApps {
   static void set_hopeless(App& app, int err);
   void finish(App& app);
   bool restart_later(App& app);
-  void terminate(App& app, Time now);
+  static void end_before(App& app, Time when);
+  void terminate(App& app, Time kill_at);
+  static void kill(App& app);
   void kill_leftovers(const App& app, void (cgroup::Group::*kill)() const);
   void say(const App& app, std::string_view text);
 

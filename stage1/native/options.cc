@@ -190,12 +190,25 @@ EnterOptions parse_enter(const std::vector<std::string>& args) {
   return out;
 }
 
+namespace {
+
+std::chrono::milliseconds parse_grace(Words& words) {
+  const std::string text = words.value();
+  const auto ms = parse_int<std::int32_t>(text);
+  if (!ms || *ms < 0) throw words.bad(text);
+  return std::chrono::milliseconds(*ms);
+}
+
+}  // namespace
+
 StopOptions parse_stop(const std::vector<std::string>& args) {
   StopOptions out;
   Words words(args);
   while (words.next_flag()) {
     if (words.name() == "force")
       out.force = words.on();
+    else if (words.name() == "grace")
+      out.grace = parse_grace(words);
     else if (words.name() != "debug")
       words.unknown();
   }
@@ -213,6 +226,10 @@ AppOptions parse_app(const std::vector<std::string>& args) {
       out.app = words.value();
     else if (words.name() == "uuid")
       (void)words.value();  // the pod is where it was called
+    else if (words.name() == "force")
+      out.force = words.on();
+    else if (words.name() == "grace")
+      out.grace = parse_grace(words);
     else
       words.unknown();
   }

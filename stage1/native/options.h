@@ -2,6 +2,7 @@
 // Command lines of the entry points (reference: pods §2.2-2.5). Flags are "--name=value" or "--name value".
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ EnterOptions parse_enter(const std::vector<std::string>& args);
 
 struct StopOptions {
   bool force = false;
+  std::optional<std::chrono::milliseconds> grace;  ///< between asking and killing
   Uuid uuid;
 };
 StopOptions parse_stop(const std::vector<std::string>& args);
@@ -55,6 +57,8 @@ StopOptions parse_stop(const std::vector<std::string>& args);
 /// app_add, app_start, app_stop and app_rm.
 struct AppOptions {
   bool debug = false;
+  bool force = false;                              ///< of app_stop, as the next
+  std::optional<std::chrono::milliseconds> grace;  ///< between asking and killing
   std::string app;
 };
 AppOptions parse_app(const std::vector<std::string>& args);

@@ -71,6 +71,10 @@ TEST(EnterOptions, NeedAPidAndACommand) {
 TEST(StopAndGcOptions, TakeWhatStage0Passes) {
   EXPECT_TRUE(parse_stop({"--force", kUuid}).force);
   EXPECT_FALSE(parse_stop({kUuid}).force);
+  EXPECT_EQ(parse_stop({"--grace=1500", kUuid}).grace, std::chrono::milliseconds(1500));
+  EXPECT_EQ(failure([] { parse_stop({"--grace=-1", kUuid}); }), "invalid value \"-1\" for flag --grace");
+  const AppOptions app = parse_app({"--debug=false", "--force", "--app=a"});
+  EXPECT_TRUE(app.force && !app.grace);
   EXPECT_EQ(parse_gc({"--debug", "--local-config", "/lc", kUuid}).local_config, "/lc");
 }
 

@@ -125,17 +125,21 @@ class Outer {
     if (::read(in_.signals, &info, sizeof info) != sizeof info) return;
     if (info.ssi_signo == SIGWINCH) return in_.relay.window_changed();
     if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT && info.ssi_signo != SIGHUP) return;
-    if (ended_) {
+    // stop.cc says how long.
+    const bool tells = info.ssi_code == SI_QUEUE && info.ssi_int >= 0;
+    if (ended_)
       given_up_ = true;
-    } else if (!asked_ && in_.apps != nullptr) {
-      in_.apps->stop_all(std::chrono::steady_clock::now());
-    } else if (!asked_) {
-      send_message(in_.control, {.kind = Message::Kind::stop});
-    } else if (info.ssi_signo == SIGINT) {
+    else if (asked_ && info.ssi_signo == SIGINT)
       kill_init();
-    }
+    else if (!asked_ || tells)
+      ask_to_end(tells ? std::chrono::milliseconds(info.ssi_int) : Shutdown::kGrace);
     if (!asked_) notify_manager("STOPPING=1");
     asked_ = true;
+  }
+
+  void ask_to_end(std::chrono::milliseconds grace) {
+    if (in_.apps != nullptr) return in_.apps->stop_all(std::chrono::steady_clock::now(), grace);
+    send_message(in_.control, {.kind = Message::Kind::stop, .value = static_cast<std::int32_t>(grace.count())});
   }
 
   void kill_init() { (void)::syscall(SYS_pidfd_send_signal, in_.init, SIGKILL, nullptr, 0); }

@@ -4,7 +4,8 @@
 //
 //   SIGTERM, SIGHUP, SIGINT   the pod is asked to end (by SIGHUP not when it was ignored, as nohup does); asking again
 //   changes nothing, but a second SIGINT kills it, and
-//                             so does ^] three times on its terminal
+//                             so does ^] three times on its terminal. A SIGTERM that was queued with a value (sigqueue)
+//                             says how long the grace is, in ms; again, too
 //   SIGWINCH                  the terminal's size is passed on
 //
 // After the pod's end these signals give up on a reader of the output that does not read.

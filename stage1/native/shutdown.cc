@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/shutdown.h"
 
+#include <algorithm>
+
 namespace rkt::native {
 
 Shutdown::Do Shutdown::app_ended(int status, Time now) {
@@ -12,9 +14,13 @@ Shutdown::Do Shutdown::app_ended(int status, Time now) {
   return Do::terminate;
 }
 
-Shutdown::Do Shutdown::stop_asked(Time now) {
-  if (ending() || over()) return Do::nothing;
-  deadline_ = now + kGrace;
+Shutdown::Do Shutdown::stop_asked(Time now, std::chrono::milliseconds grace) {
+  if (over()) return Do::nothing;
+  if (ending()) {
+    deadline_ = std::min(*deadline_, now + grace);
+    return Do::nothing;
+  }
+  deadline_ = now + grace;
   return Do::terminate;
 }
 

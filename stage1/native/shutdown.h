@@ -26,7 +26,8 @@ class Shutdown {
   /// An app has ended for good. `status`: its code, or 128+n. The first failure decides about the pod; what ends while
   /// the pod is ending never does.
   Do app_ended(int status, Time now);
-  Do stop_asked(Time now);
+  /// Asking again can only make the rest of the grace shorter.
+  Do stop_asked(Time now, std::chrono::milliseconds grace = kGrace);
   Do time_passed(Time now);
 
   bool ending() const noexcept { return deadline_.has_value(); }

@@ -62,6 +62,19 @@ TEST(Shutdown, AStopOfAPodThatIsEndingChangesNothing) {
   EXPECT_EQ(s.deadline(), deadline);
 }
 
+TEST(Shutdown, AskingAgainMakesTheGraceShorterAndNeverLonger) {
+  Shutdown s(2);
+  s.stop_asked(kNow, std::chrono::seconds(5));
+  EXPECT_EQ(s.deadline(), kNow + std::chrono::seconds(5));
+  EXPECT_EQ(s.stop_asked(kNow, std::chrono::seconds(30)), Do::nothing);
+  EXPECT_EQ(s.deadline(), kNow + std::chrono::seconds(5));
+  EXPECT_EQ(s.stop_asked(kNow, std::chrono::milliseconds(7)), Do::nothing);
+  EXPECT_EQ(s.deadline(), kNow + std::chrono::milliseconds(7));
+  EXPECT_EQ(s.time_passed(*s.deadline()), Do::kill);
+  EXPECT_EQ(s.stop_asked(kNow, std::chrono::seconds(1)), Do::nothing);
+  EXPECT_FALSE(s.deadline()) << "it is killed once";
+}
+
 TEST(Shutdown, TimeAloneDoesNothing) {
   Shutdown s(1);
   EXPECT_EQ(s.time_passed(kNow + 10 * Shutdown::kGrace), Do::nothing);

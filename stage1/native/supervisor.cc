@@ -62,7 +62,8 @@ int Supervisor::run() {
 void Supervisor::take_message() {
   const auto message = receive_message(in_.control);
   if (!message) return;
-  if (message->kind == Message::Kind::stop) act(shutdown_.stop_asked(Clock::now()));
+  if (message->kind == Message::Kind::stop)
+    act(shutdown_.stop_asked(Clock::now(), std::chrono::milliseconds(message->value)));
   if (message->kind != Message::Kind::start || message->app >= apps_.size()) return;
   App& app = apps_[message->app];
   if (app.phase != Phase::waiting) return;

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long pods and apps may take to end: --grace-period and --force."""
+import time
+
+from test_mutable import app, start_sandbox
+from test_restart import handlers
+
+DEAF = ["/bin/sh", "-c", "trap 'echo asked' TERM; echo up; while :; do sleep 1000; done"]
+SOON = 5  # well below the ten seconds of a stop that says nothing
+
+
+def test_a_pod_is_killed_after_the_grace_period(rkt):
+    rkt.image(exec=DEAF)
+    p, uuid = rkt.start_pod("example.com/busybox")
+    assert p.stdout.readline() == b"up\n"
+    rkt("stop", "--grace-period=1h", uuid, code=0)
+    assert rkt.status(uuid)["state"] == "running"
+    assert rkt("stop", "--grace-period=100ms", uuid, code=0).out == f'"{uuid}"\n', "asked again, it has less time"
+    assert p.wait(SOON) == 0 and rkt.status(uuid)["app-busybox"] == "137"
+    assert rkt("stop", "--grace-period=1s", uuid, code=0).out == f'pod "{uuid}" is already stopped\n'
+
+
+def test_what_is_no_grace_period_is_refused(rkt):
+    uuid = "00000000-0000-4000-8000-000000000000"
+    for verb, flags in (("stop", []), ("app stop", ["--app=a"])):
+        for given, text in ((["--grace-period=-1s"], "--grace-period is from 0s to 24h"), (["--grace-period=25h"], "--grace-period is from 0s to 24h"),
+                            (["--grace-period=soon"], 'invalid duration "soon"'), (["--grace-period=1s", "--force"], "--force and --grace-period exclude each other")):
+            r = rkt(*verb.split(), *given, *flags, uuid)
+            assert r.code == 254 and text in r.err, (verb, r)
+
+
+def test_apps_are_killed_after_the_grace_period_or_at_once(rkt):
+    rkt.image(exec=DEAF, eventHandlers=handlers(post_stop="echo after"))
+    p, uuid = start_sandbox(rkt)
+    rkt("app", "add", uuid, "example.com/busybox", "--restart=always", code=0)
+
+    def says(what):
+        assert p.stdout.readline().endswith(f": {what}\n".encode())
+
+    def started():
+        rkt("app", "start", uuid, "--app=busybox", code=0)
+        says("up")
+
+    started()
+    before = time.monotonic()
+    rkt("app", "stop", "--force", uuid, "--app=busybox", code=0)
+    assert (s := app(rkt, uuid, "busybox"))["state"] == "exited" and s["exit_code"] == 137
+    assert 'app "busybox" is not running' in rkt("app", "stop", "--force", uuid, "--app=busybox", code=254).err
+    started()
+    rkt("app", "stop", "--grace-period=50ms", uuid, "--app=busybox", code=0)
+    says("asked")
+    assert app(rkt, uuid, "busybox")["exit_code"] == 137
+    started()
+    patient = rkt.start("app", "stop", "--grace-period=1h", uuid, "--app=busybox")
+    says("asked")
+    assert patient.poll() is None
+    rkt("app", "stop", "--force", uuid, "--app=busybox", code=0)
+    assert patient.wait(SOON) == 0, "both who asked get their answer"
+    started()
+    rkt("stop", "--grace-period=50ms", uuid, code=0)
+    assert p.wait(SOON) == 0 and time.monotonic() - before < 2 * SOON
+    assert b"after" not in p.stdout.read(), "nothing more is started of what was killed"
+
+
+def test_a_stage1_without_it_is_refused(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = rkt.start_pod("--stage1-name=coreos.com/rkt/stage1-fly", "example.com/busybox", net="host")
+    assert "--grace-period is not supported by the pod's stage1" in rkt("stop", "--grace-period=1s", uuid, code=254).err
+    rkt("stop", uuid, code=0)
+    assert p.wait(SOON) == -15

@@ -46,6 +46,8 @@ class Pods {
   std::vector<Uuid> list(std::vector<std::string>& skipped) const;
   /// UUIDs in one place; strays are left out.
   std::vector<Uuid> list_place(std::string_view place) const;
+  /// The file `name` of every pod that has one and is beyond embryo: what pods have reserved.
+  std::vector<std::string> texts(const std::string& name) const;
   /// The name of a pod (name.h), a UUID, or an unambiguous prefix of one. Throws "no matches found for …", "ambiguous
   /// uuid, N matches", "UUID cannot be empty".
   Uuid resolve(std::string_view text) const;

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "pod/name.h"
 #include "pod/pod.h"
+#include "sys/file.h"
 #include "sys/group.h"
 
 namespace rkt::pod {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::array<std::string_view, 6> kPlaceNames = {"embryo", "prepare",        "prepared",
                                                          "run",    "exited-garbage", "garbage"};
 // Those that a UUID argument may name and `list` shows.
+constexpr std::size_t kMaxReserved = 8192;
 constexpr std::array<std::string_view, 4> kVisible = {"prepare", "prepared", "run", "exited-garbage"};
 
 DirFd open_place(const DirFd& pods, std::string_view place) {
@@ -137,6 +139,15 @@ std::vector<Uuid> Pods::list_place(std::string_view place) const {
   std::vector<Uuid> out;
   for (const auto& name : dir(place).names())
     if (const auto id = Uuid::parse(name); id && id->str() == name) out.push_back(*id);
+  return out;
+}
+
+std::vector<std::string> Pods::texts(const std::string& name) const {
+  std::vector<std::string> out;
+  for (const auto* place : {"prepare", "prepared", "run", "exited-garbage", "garbage"})
+    for (const auto& id : list_place(place))
+      if (auto text = find_file_text(dir(place), cat(id.str(), "/", name), kMaxReserved))
+        out.push_back(std::move(*text));
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage0/labels.h"
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
@@ -28,9 +29,13 @@ void remove_records(const DirFd& root, const std::string& app) {
 
 }  // namespace
 
+DirFd app_files(const DirFd& root, const std::string& app) {
+  return DirFd(root.open_in_root(cat(stage2(app), "/rootfs"), O_RDONLY | O_DIRECTORY));
+}
+
 // A link in the image's place of etc is not followed.
 void add_mtab(const DirFd& root, const std::string& app) {
-  const DirFd rootfs(root.open_in_root(cat(stage2(app), "/rootfs"), O_RDONLY | O_DIRECTORY));
+  const DirFd rootfs = app_files(root, app);
   const UniqueFd etc(::openat(rootfs.get(), "etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!etc) return;
   if (::symlinkat("../proc/self/mounts", etc.get(), "mtab") < 0 && errno != EEXIST)
@@ -43,8 +48,9 @@ PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& 
 
 void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
                 const PrivateUsers* users) {
+  const std::string context = find_contexts(pod).files;
   const UniqueFd mount =
-      users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users) : mount_for_pod(tree, pod, app);
+      users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users, context) : mount_for_pod(tree, pod, app, context);
   const DirFd place = root.make_path_in_root(stage2(app));
   write_file(place, "manifest", read_file(pod, cat("appsinfo/", app, "/manifest")), 0644);
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));

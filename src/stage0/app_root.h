@@ -25,6 +25,9 @@ void copy_app(store::Store& store, const AppRequest& request, const DirFd& root,
 /// Keeps those who may read the pod from copied roots: apps may have made set-user-ID programs there.
 void close_app_roots(const DirFd& root);
 
+/// The app's root as it is attached or copied.
+DirFd app_files(const DirFd& root, const std::string& app);
+
 /// etc/mtab in an app that has a directory etc and no mtab.
 void add_mtab(const DirFd& root, const std::string& app);
 

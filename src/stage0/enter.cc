@@ -8,6 +8,7 @@
 #include "schema/appc/environment.h"
 #include "schema/appc/image_manifest.h"
 #include "stage0/call.h"
+#include "stage0/labels.h"
 #include "stage0/leader.h"
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
@@ -51,7 +52,10 @@ DebugRoot mount_debug_root(store::Store& store, const Stage1& stage1, const DirF
   tree::mount_files(tree);
   static const std::vector<std::string> kPlaces = {"dev/",     "proc/",     "sys/",           "tmp/",
                                                    "rkt/app/", "etc/hosts", "etc/resolv.conf"};
-  return {.mount = tree::mount_with_places(tree, kPlaces, users ? user_namespace.get() : -1), .use = std::move(use)};
+  return {
+      .mount = tree::mount_with_places(
+          tree, kPlaces, {.user_namespace = users ? user_namespace.get() : -1, .context = find_contexts(pod).files}),
+      .use = std::move(use)};
 }
 
 // The image's own, as if it were an app: the app's names programs, libraries and secrets that are no business of tools.

@@ -58,15 +58,16 @@ void check_passed(int count) {
       throw Error(Errc::usage, cat("LISTEN_FDS=", count, " is set, but descriptor ", fd, " is not open"));
 }
 
-std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd) {
+std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd,
+                                         const SelinuxContexts& contexts) {
   auto out = plain_environment(environment);
   pass(out, environment, "NOTIFY_SOCKET");
   pass(out, environment, "RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS");
   if (listen_fds(environment, pid) > 0)
     for (const auto* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) pass(out, environment, name);
   out.push_back(cat("RKT_LOCK_FD=", lock_fd));
-  out.emplace_back("RKT_SELINUX_CONTEXT=");
-  out.emplace_back("RKT_SELINUX_MOUNT_CONTEXT=");
+  out.push_back(cat("RKT_SELINUX_CONTEXT=", contexts.process));
+  out.push_back(cat("RKT_SELINUX_MOUNT_CONTEXT=", contexts.files));
   return out;
 }
 

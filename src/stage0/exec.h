@@ -7,6 +7,7 @@
 
 #include "sys/dir.h"
 #include "sys/fd.h"
+#include "sys/selinux.h"
 
 namespace rkt::stage0 {
 
@@ -17,7 +18,8 @@ std::vector<std::string> own_environment();
 std::vector<std::string> plain_environment(const std::vector<std::string>& environment);
 /// Pure: what `run` gets besides: NOTIFY_SOCKET, RKT_HYPERVISOR_EXTRA_KERNEL_PARAMS, and LISTEN_* when they are meant
 /// for process `pid`; RKT_LOCK_FD and the SELinux contexts.
-std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd);
+std::vector<std::string> run_environment(const std::vector<std::string>& environment, int pid, int lock_fd,
+                                         const SelinuxContexts& contexts = {});
 /// Pure: how many descriptors from 3 on systemd passed to process `pid`.
 int listen_fds(const std::vector<std::string>& environment, int pid);
 /// Throws when one of descriptors 3 … is not open, or is one of rkt's own.

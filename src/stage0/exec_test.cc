@@ -27,6 +27,12 @@ TEST(RunEnvironment, TheLockAndEmptySelinuxContextsAreAlwaysSet) {
               ElementsAre("RKT_LOCK_FD=7", "RKT_SELINUX_CONTEXT=", "RKT_SELINUX_MOUNT_CONTEXT="));
 }
 
+TEST(RunEnvironment, ThePodsSelinuxContextsPass) {
+  EXPECT_THAT(
+      run_environment({}, 1, 7, {.process = "u:r:p:s0:c1,c2", .files = "u:r:f:s0:c1,c2"}),
+      ElementsAre("RKT_LOCK_FD=7", "RKT_SELINUX_CONTEXT=u:r:p:s0:c1,c2", "RKT_SELINUX_MOUNT_CONTEXT=u:r:f:s0:c1,c2"));
+}
+
 TEST(RunEnvironment, SocketsPassWhenTheyAreMeantForThisProcess) {
   const std::vector<std::string> environment = {"LISTEN_PID=42", "LISTEN_FDS=2", "LISTEN_FDNAMES=a:b",
                                                 "NOTIFY_SOCKET=/run/n", "RKT_LOCK_FD=99"};

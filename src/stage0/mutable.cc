@@ -12,6 +12,7 @@
 #include "stage0/app_root.h"
 #include "stage0/apps.h"
 #include "stage0/call.h"
+#include "stage0/labels.h"
 #include "stage0/mounts.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
@@ -118,6 +119,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
       copy_app(store, request, root, name);
     }
     add_mtab(root, name);
+    if (!pod.uses_overlay()) relabel(app_files(root, name), find_contexts(inside).files);
     manifest.apps.push_back(std::move(app));
     write_manifest(inside, manifest);
     write_environment(root, name, *manifest.apps.back().app);

@@ -30,7 +30,7 @@ void attach_stage1(const PodTree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
   const auto root = pod.find_sub("stage1/rootfs");
   if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.tree.id, "/upper"))) return;
-  attach(mount_for_pod(tree, pod, ""), root->get(), "the root of stage1");
+  attach(mount_for_pod(tree, pod, "", {}), root->get(), "the root of stage1");
 }
 
 // When stage1 failed for the first time. Beside its manifest, not in the pod's directory: a change there would begin

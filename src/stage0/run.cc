@@ -13,6 +13,7 @@
 #include "stage0/app_root.h"
 #include "stage0/entrypoint.h"
 #include "stage0/exec.h"
+#include "stage0/labels.h"
 #include "stage0/metadata.h"
 #include "stage0/mounts.h"
 #include "stage0/name_service.h"
@@ -35,6 +36,7 @@ struct Start {
   bool overlay = false;
   std::optional<IdRange> users;
   tree::Options trees;
+  SelinuxContexts contexts;
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -94,7 +96,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
   if (trees)
-    attach(mount_for_pod(trees->stage1, pod, ""), pod.sub("stage1/rootfs").get(), "the root of stage1");
+    attach(mount_for_pod(trees->stage1, pod, "", s.contexts.files), pod.sub("stage1/rootfs").get(),
+           "the root of stage1");
   else  // a mount of its own either way, which stage1 may restrict
     DetachedMount::copy(pod.get(), "stage1/rootfs").attach(pod.sub("stage1/rootfs").get());
   const DirFd root = pod.sub("stage1/rootfs");
@@ -109,6 +112,7 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
     add_mtab(root, s.apps[i]);
   }
   write_name_files(root, s.names);
+  if (!trees) relabel(root, s.contexts.files);
   return pod;
 }
 
@@ -118,6 +122,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   const int pid = ::getpid();
   check_passed(listen_fds(environment, pid));
   Start s = plan_start(pod.dir, pod.id, options);
+  s.contexts = in_context([] { return std::string("error initialising SELinux"); },
+                          [&] { return give_contexts(pods, pod.dir); });
   if (options.mds_register) s.call.add_option(cat("--mds-token=", register_metadata(pod.dir, pod.id, s.apps)));
   const std::string name = pod.id.str();
   auto ports = claim_ports(store, pods, pod.dir, options);
@@ -133,7 +139,7 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   const std::string root = cat(path, "/stage1/rootfs");
   Program program{.path = program_path(inside.sub("stage1/rootfs"), s.entrypoint),
                   .argv = {cat(root, s.entrypoint.starts_with('/') ? "" : "/", s.entrypoint)},
-                  .env = run_environment(environment, pid, pod.lock.fd()),
+                  .env = run_environment(environment, pid, pod.lock.fd(), s.contexts),
                   .listen_fds = listen_fds(environment, pid),
                   .passed_fds = {pod.lock.fd()}};
   program.argv.insert(program.argv.end(), s.call.args.begin(), s.call.args.end());

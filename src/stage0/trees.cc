@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/mount.h"
+#include "sys/selinux.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -31,7 +32,7 @@ struct Layers {
   DirFd own, upper, work;
 };
 
-Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app) {
+Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app, const std::string& context) {
   const tree::Tree& tree = pod_tree.tree;
   mount_files(pod_tree);
   const DirFd overlay = pod.make_sub("overlay", 0750);
@@ -46,6 +47,7 @@ Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string&
     work = work.make_sub(app, 0750);
   }
   take_attributes(upper, tree.lowers.front());
+  for (const auto* dir : {&upper, &work}) label_file(dir->get(), context);
   return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};
 }
 
@@ -80,21 +82,22 @@ void mount_files(const PodTree& tree) {
   if (!tree::files_mounted(tree.tree)) tree::mount_files(tree.tree, tree.kept.copy(tree.tree));
 }
 
-UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app) {
-  const Layers layers = make_layers(tree, pod, app);
-  return tree::mount_overlay(tree.tree, layers.upper, layers.work);
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context) {
+  const Layers layers = make_layers(tree, pod, app, context);
+  return tree::mount_overlay(tree.tree, layers.upper, layers.work, {.context = context});
 }
 
-UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app,
-                              const PrivateUsers& users) {
-  const Layers layers = make_layers(tree, pod, app);
+UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app, const PrivateUsers& users,
+                              const std::string& context) {
+  const Layers layers = make_layers(tree, pod, app, context);
   const DetachedMount mapped = DetachedMount::copy(layers.own.get(), "");
   if (!mapped.map_owners(users.user_namespace.get()))
     throw Error(Errc::unsupported, "the file system of the pods cannot map owners").hint("use --no-overlay");
   const DirFd own(dup_fd(mapped.fd()));
   const std::string below = app.empty() ? "" : cat("/", app);
-  return tree::mount_overlay_mapped(tree.tree, own.sub(cat("upper", below)), own.sub(cat("work", below)),
-                                    users.user_namespace.get(), users.range.shift);
+  return tree::mount_overlay(
+      tree.tree, own.sub(cat("upper", below)), own.sub(cat("work", below)),
+      {.user_namespace = users.user_namespace.get(), .root = users.range.shift, .context = context});
 }
 
 }  // namespace rkt::stage0

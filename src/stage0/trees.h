@@ -29,8 +29,8 @@ PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod);
 void mount_files(const PodTree& tree);
 
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
-/// ("" for stage1). `pod` must have been opened in this mount namespace.
-UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app);
+/// ("" for stage1). `pod` must have been opened in this mount namespace. `context`: SELinux's, of all files.
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context);
 
 /// A pod's range of ids, as a user namespace.
 struct PrivateUsers {
@@ -38,6 +38,7 @@ struct PrivateUsers {
   UniqueFd user_namespace;
 };
 /// mount_for_pod(), with the owners of a pod's own users; what is on disk keeps the image's.
-UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app, const PrivateUsers& users);
+UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app, const PrivateUsers& users,
+                              const std::string& context);
 
 }  // namespace rkt::stage0

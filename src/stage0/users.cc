@@ -24,12 +24,8 @@ constexpr const char* kFile = "private-users-prepared";
 
 std::vector<IdRange> taken_ranges(const pod::Pods& pods) {
   std::vector<IdRange> out;
-  for (const auto* place : {"prepare", "prepared", "run", "exited-garbage", "garbage"})
-    for (const auto& id : pods.list_place(place)) {
-      const auto text = find_file_text(pods.dir(place), cat(id.str(), "/", kFile), 64);
-      if (!text) continue;
-      if (const auto range = IdRange::parse(trim(*text))) out.push_back(*range);
-    }
+  for (const auto& text : pods.texts(kFile))
+    if (const auto range = IdRange::parse(trim(text))) out.push_back(*range);
   return out;
 }
 

@@ -19,7 +19,8 @@ DetachedMount DetachedMount::copy(int dir, const std::string& path, Depth depth)
   return DetachedMount(std::move(fd));
 }
 
-DetachedMount DetachedMount::make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes) {
+DetachedMount DetachedMount::make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes,
+                                  const std::string& context) {
   const auto fail = [&](const char* what) { return Error::from_errno(cat("make a ", type, " file system: ", what)); };
   const UniqueFd fs(::fsopen(type, FSOPEN_CLOEXEC));
   if (!fs) throw fail("open");
@@ -27,6 +28,8 @@ DetachedMount DetachedMount::make(const char* type, std::initializer_list<Option
     const auto how = value == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
     if (::fsconfig(fs.get(), static_cast<unsigned>(how), key, value, 0) < 0) throw fail(key);
   }
+  if (!context.empty() && ::fsconfig(fs.get(), FSCONFIG_SET_STRING, "context", context.c_str(), 0) < 0)
+    throw fail("context");
   if (::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) throw fail("create");
   UniqueFd fd(::fsmount(fs.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)));
   if (!fd) throw fail("mount");

@@ -23,8 +23,9 @@ class DetachedMount {
   /// A copy of what is at `path` below `dir` (a bind mount without a place). AT_FDCWD and absolute paths serve; "" is
   /// `dir` itself. Throws.
   static DetachedMount copy(int dir, const std::string& path, Depth depth = Depth::this_mount);
-  /// A new file system. `attributes`: MOUNT_ATTR_….
-  static DetachedMount make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes);
+  /// A new file system. `attributes`: MOUNT_ATTR_…. `context`: SELinux's, of everything in it; "": the policy's.
+  static DetachedMount make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes,
+                            const std::string& context = {});
 
   /// One that another process made.
   static DetachedMount adopt(UniqueFd fd) noexcept { return DetachedMount(std::move(fd)); }

@@ -37,7 +37,7 @@ Attributes xattrs_of(int fd) {
   const ssize_t got = ::listxattr(path.c_str(), names.data(), names.size());
   if (got < 0) throw Error::from_errno("list extended attributes");
   for (const auto piece : split(std::string_view(names).substr(0, static_cast<std::size_t>(got)), '\0')) {
-    if (piece.empty()) continue;
+    if (piece.empty() || piece == "security.selinux") continue;  // whoever may relabel files here changes no tree
     const std::string name(piece);
     std::string value(XATTR_SIZE_MAX, '\0');
     const ssize_t n = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());

@@ -158,6 +158,7 @@ class Copier {
     names.resize(static_cast<std::size_t>(got));
     for (const auto piece : split(names, '\0')) {
       if (piece.empty() || piece.starts_with("trusted.overlay.") || piece.starts_with("user.overlay.")) continue;
+      if (piece == "security.selinux") continue;  // the place's business, not the tree's
       const std::string name(piece);
       std::string value(XATTR_SIZE_MAX, '\0');
       const ssize_t n = ::getxattr(from.c_str(), name.c_str(), value.data(), value.size());

@@ -23,6 +23,7 @@
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/rootless.h"
+#include "sys/selinux.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -30,8 +31,8 @@ namespace {
 
 constexpr std::uint64_t kAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
 
-DetachedMount mount_source(const std::string& source) {
-  return DetachedMount::make("erofs", {{"source", source.c_str()}, {"ro", nullptr}}, kAttributes);
+DetachedMount mount_source(const std::string& source, const std::string& context) {
+  return DetachedMount::make("erofs", {{"source", source.c_str()}, {"ro", nullptr}}, kAttributes, context);
 }
 
 struct LoopDevice {
@@ -85,14 +86,16 @@ bool needs_device(int error) {
 }  // namespace
 
 DetachedMount mount_file(int file) {
+  // As a directory's files would be: what a program of a layer maps the policy judges by the layer's own context.
+  const std::string context = selinux_active() ? context_of(file) : "";
   try {
-    return mount_source(cat("/proc/self/fd/", file));
+    return mount_source(cat("/proc/self/fd/", file), context);
   } catch (const Error& e) {
     if (!needs_device(e.sys_errno())) throw;
     log::debug("tree", cat("a loop device is used: ", e.brief()));
   }
   const LoopDevice device = make_loop_device(file);
-  return mount_source(device.path);
+  return mount_source(device.path, context);
 }
 
 DetachedMount mount_file(const std::string& path) {

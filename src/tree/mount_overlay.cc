@@ -75,7 +75,7 @@ bool set_lowers(int fs, Form form, const std::vector<DirFd>& lowers) {
   return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", all.c_str(), 0) == 0;
 }
 
-UniqueFd open_overlay() {
+UniqueFd open_overlay(const std::string& context) {
   UniqueFd fs(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!fs) throw Error::from_errno("open an overlay file system").hint("use --no-overlay");
   fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", "overlay", 0);
@@ -83,6 +83,8 @@ UniqueFd open_overlay() {
   // would not be.
   if (known_ids() != Ids::all && fsconfig(fs.get(), FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) < 0)
     throw Error::from_errno("make an overlay in a user namespace").hint("use --no-overlay");
+  if (!context.empty() && fsconfig(fs.get(), FSCONFIG_SET_STRING, "context", context.c_str(), 0) < 0)
+    throw Error::from_errno(cat("make an overlay with SELinux context ", quoted(context)));
   return fs;
 }
 
@@ -104,16 +106,17 @@ DirFd open_layer(const Tree& tree, std::size_t i, int user_namespace) {
   return DirFd(dup_fd(layer.fd()));
 }
 
-UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, int user_namespace = -1) {
+UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, const View& view = {}) {
   Layers layers{.upper = upper, .work = work};
-  for (std::size_t i = 0; i < tree.lowers.size(); ++i) layers.lowers.push_back(open_layer(tree, i, user_namespace));
+  for (std::size_t i = 0; i < tree.lowers.size(); ++i)
+    layers.lowers.push_back(open_layer(tree, i, view.user_namespace));
   const unsigned attributes = upper == nullptr ? MOUNT_ATTR_RDONLY : 0;
   std::optional<AmongDescriptors> place;
   bool old = false;  // before Linux 6.5
   for (const Form form : {Form::descriptors, Form::added, Form::joined}) {
     if (old && form == Form::added) continue;
     if (form != Form::descriptors && !place) place.emplace();
-    const UniqueFd fs = open_overlay();
+    const UniqueFd fs = open_overlay(view.context);
     if (configure(fs.get(), form, layers)) {
       UniqueFd mount(static_cast<int>(::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, attributes)));
       if (!mount) throw Error::from_errno(cat("mount tree ", tree.id));
@@ -134,25 +137,20 @@ std::string trees_of(const Tree& tree) {
 }
 
 // An overlay without an upper needs two lowers; a tree of one layer may hold whiteouts, which only an overlay hides.
-UniqueFd mount_single(const Tree& tree, int user_namespace = -1) {
+UniqueFd mount_single(const Tree& tree, const View& view = {}) {
   Tree two = tree;
   const std::string trees = trees_of(tree);
   (void)DirFd::open(trees).make_sub(kEmpty, 0755);
   two.lowers.push_back(cat(trees, "/", kEmpty));
-  return mount_layers(two, nullptr, nullptr, user_namespace);
+  return mount_layers(two, nullptr, nullptr, view);
 }
 
 }  // namespace
 
-UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work) {
-  return mount_layers(tree, &upper, &work);
-}
-
-UniqueFd mount_overlay_mapped(const Tree& tree, const DirFd& upper, const DirFd& work, int user_namespace,
-                              std::uint32_t root) {
+UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work, const View& view) {
   // The overlay works in `upper` and `work` as who mounts it; root of the host has no id there.
-  const FileOwner owner(root);
-  return mount_layers(tree, &upper, &work, user_namespace);
+  const FileOwner owner(view.root);
+  return mount_layers(tree, &upper, &work, view);
 }
 
 bool can_map_owners(const Tree& tree, int user_namespace) {
@@ -160,7 +158,7 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
     Tree top = tree;
     top.lowers.resize(1);
     top.files.clear();  // the directory without it
-    mount_single(top, user_namespace);
+    mount_single(top, {.user_namespace = user_namespace});
     return tree.files.front().empty() || can_map_file(tree.files.front(), user_namespace);
   } catch (const Error& e) {
     log::debug("tree", e.what());
@@ -168,7 +166,7 @@ bool can_map_owners(const Tree& tree, int user_namespace) {
   }
 }
 
-UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace) {
+UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, const View& view) {
   const std::string top = cat(trees_of(tree), "/", kPlaces);
   // The modes of "/" and "/etc" for whoever is inside, now and the next time.
   const mode_t mask = ::umask(022);
@@ -182,7 +180,7 @@ UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& pla
   Tree with = tree;
   with.lowers.insert(with.lowers.begin(), top);
   with.files.insert(with.files.begin(), "");
-  return mount_layers(with, nullptr, nullptr, user_namespace);
+  return mount_layers(with, nullptr, nullptr, view);
 }
 
 UniqueFd mount_read_only(const Tree& tree) {

@@ -92,19 +92,21 @@ KeyLock hold(const store::Store& store, const std::string& tree_id);
 /// Trees that somebody holds. Under the exclusive prepare lock.
 std::vector<std::string> held(const store::Store& store);
 
+/// How the files of an overlay appear to who uses it; nothing of that is seen in its layers.
+struct View {
+  int user_namespace = -1;   ///< whose they are; -1: the host's
+  std::uint32_t root = 0;    ///< its root, on the host
+  std::string context = {};  ///< of all of them (SELinux); "": what is on disk
+};
 /// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped =
-/// gone.
-UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work);
-/// The same, its files owned by the ids of a user namespace whose root is `root`; on disk, also in `upper`, nothing of
-/// that is seen. `upper` and `work` are of one mount that is mapped likewise.
-UniqueFd mount_overlay_mapped(const Tree& tree, const DirFd& upper, const DirFd& work, int user_namespace,
-                              std::uint32_t root);
+/// gone. With a user namespace `upper` and `work` are of one mount that is mapped likewise.
+UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work, const View& view = {});
 /// Whether this kernel can do that with this tree.
 bool can_map_owners(const Tree& tree, int user_namespace);
 /// The same without an upper: read-only.
 UniqueFd mount_read_only(const Tree& tree);
 /// The same with these directories ("a/b/") and empty files ("a/c") in it, whatever the image has there: places to
-/// mount something on. `user_namespace`: whose the files are, -1 the host's.
-UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, int user_namespace = -1);
+/// mount something on.
+UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& places, const View& view = {});
 
 }  // namespace rkt::tree

@@ -11,6 +11,7 @@
 #include "stage1/native/pod.h"
 #include "stage1/native/target.h"
 #include "sys/rootless.h"
+#include "sys/selinux.h"
 #include "sys/userns.h"
 
 namespace rkt::native {
@@ -75,12 +76,12 @@ std::vector<std::pair<std::string, DetachedMount>> nodes_of_host() {
 }
 
 // The nodes live in the same file system as the rest of /dev. Made by the host's root, since nobody else can.
-DetachedMount make_dev(uid_t root) {
+DetachedMount make_dev(uid_t root, const std::string& context) {
   const FileOwner owner(root);
   const std::string id = cat(root);
   DetachedMount dev =
       DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}, {"uid", id.c_str()}, {"gid", id.c_str()}},
-                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, context);
   const DirFd dir = as_directory(dev);
   for (const Node& node : kNodes) make_node(dir, node);
   for (const auto& [target, name] : kDevLinks)
@@ -112,14 +113,17 @@ DetachedMount make_sys() {
 
 }  // namespace
 
-SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size) {
+SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size,
+                                const std::string& context) {
   const std::string size = cat(shm_size.value_or(0));
+  DetachedMount mqueue = DetachedMount::make("mqueue", {}, kInert);
+  label_file(mqueue.fd(), context);  // it takes no context as an option
   return {.proc = DetachedMount::make("proc", {}, kInert),
           .sys = make_sys(),
           .devpts = std::move(devpts),
-          .shm = shm_size ? DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", size.c_str()}}, kInert)
-                          : DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert),
-          .mqueue = DetachedMount::make("mqueue", {}, kInert)};
+          .shm = shm_size ? DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", size.c_str()}}, kInert, context)
+                          : DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert, context),
+          .mqueue = std::move(mqueue)};
 }
 
 SharedMounts SharedMounts::copy_of(const std::string& root) {
@@ -180,7 +184,7 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
   for (const auto& plan : apps) {
     App app{.plan = &plan,
             .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)),
-            .dev = make_dev(owner.root),
+            .dev = make_dev(owner.root, plan.context),
             .sources = {},
             .nodes = nodes_of_host()};
     app.root.isolate();
@@ -284,7 +288,7 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
       }
       return;
     case Kind::hide:
-      hide(root, op);
+      hide(root, op, app.plan->context);
       return;
     case Kind::bind:
       return;
@@ -306,7 +310,7 @@ void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev,
   null_node_ = std::move(nodes.front().second);
 }
 
-void PodMounts::hide(const DirFd& root, const MountOp& op) {
+void PodMounts::hide(const DirFd& root, const MountOp& op, const std::string& context) {
   const auto there = root.find_in_root(op.target, O_PATH);
   if (!there) return;
   if (type_of(there->get(), op.target) != S_IFDIR) {
@@ -316,7 +320,7 @@ void PodMounts::hide(const DirFd& root, const MountOp& op) {
     return;
   }
   if (nothing_) return DetachedMount::copy(nothing_->fd(), "").attach(there->get());
-  nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY);
+  nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY, context);
   nothing_->attach(there->get());
 }
 

@@ -30,6 +30,7 @@ struct AppMountPlan {
   std::string name;
   std::vector<MountOp> ops;
   bool read_only_root = false;
+  std::string context = {};  ///< SELinux's, of the file systems that are made for it
 };
 
 /// File systems of the kernel that the apps of a pod have in common.
@@ -37,8 +38,9 @@ struct SharedMounts {
   DetachedMount proc, sys, devpts, shm, mqueue;
 
   /// Call in the pod's pid, ipc and network namespaces. `devpts`: the pod's terminals.
-  /// `shm_size`: of /dev/shm, in bytes.
-  static SharedMounts make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size);
+  /// `shm_size`: of /dev/shm, in bytes. `context`: SELinux's, of what apps make in them.
+  static SharedMounts make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size,
+                           const std::string& context);
   /// Copies of what is attached below `root`.
   static SharedMounts copy_of(const std::string& root);
   /// Attaches them below `root`, which has the places: before Linux 6.15 only what is attached can be copied.
@@ -94,7 +96,7 @@ class PodMounts {
   /// `given`: the nodes, where they are the host's.
   void attach_dev(const DirFd& root, const DetachedMount& dev,
                   std::vector<std::pair<std::string, DetachedMount>> given);
-  void hide(const DirFd& root, const MountOp& op);
+  void hide(const DirFd& root, const MountOp& op, const std::string& context);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 
   std::vector<App> apps_;

@@ -12,6 +12,7 @@
 #include "stage1/native/copy_tree.h"
 #include "stage1/native/mount_plan.h"
 #include "sys/rootless.h"
+#include "sys/selinux.h"
 
 namespace rkt::native {
 namespace {
@@ -57,6 +58,7 @@ void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m, bool oth
 }  // namespace
 
 void make_backing(const Pod& pod, const AppPlan& app, bool others_run) {
+  const FileLabel label(app.file_context);
   for (const auto& m : app.volumes)
     if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m, others_run);
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/confinement.h"
 
-#include <linux/magic.h>
-#include <sys/statfs.h>
-
 #include <algorithm>
 #include <iterator>
 
@@ -11,6 +8,7 @@
 #include "base/strings.h"
 #include "stage1/native/syscall_sets.h"
 #include "sys/file.h"
+#include "sys/selinux.h"
 
 namespace rkt::native {
 namespace {
@@ -59,12 +57,14 @@ void add_essentials(SeccompRules& rules) {
   for (const auto name : essential_calls()) rules.names.emplace_back(name);
 }
 
-std::optional<ExecLabel> plan_label(const appc::Isolators& isolators) {
+// An app's own is all that counts for it.
+std::optional<ExecLabel> plan_label(const appc::Isolators& isolators, const std::string& of_pod) {
   if (isolators.selinux && !isolators.apparmor_profile.empty())
     throw Error(Errc::invalid, "an SELinux context and an AppArmor profile exclude each other");
   if (!isolators.apparmor_profile.empty())
     return ExecLabel{.module = ExecLabel::Module::apparmor, .text = cat("exec ", isolators.apparmor_profile)};
-  if (!isolators.selinux) return std::nullopt;
+  if (!isolators.selinux && of_pod.empty()) return std::nullopt;
+  if (!isolators.selinux) return ExecLabel{.text = of_pod};
   const appc::SelinuxContext& c = *isolators.selinux;
   return ExecLabel{.text = cat(c.user, ":", c.role, ":", c.type, ":", c.level)};
 }
@@ -77,9 +77,12 @@ const char* ExecLabel::file() const noexcept {
 
 void check_label_support(const ExecLabel& label) {
   if (label.module == ExecLabel::Module::selinux) {
-    struct statfs fs{};
-    if (::statfs("/sys/fs/selinux", &fs) == 0 && fs.f_type == SELINUX_MAGIC) return;
-    throw Error(Errc::unsupported, "isolator os/linux/selinux-context: SELinux is not active on this host");
+    const std::string context = cat("SELinux context ", quoted(label.text));
+    if (!selinux_active()) throw Error(Errc::unsupported, cat(context, ": SELinux is not active on this host"));
+    if (!selinux_knows(label.text))
+      throw Error(Errc::invalid, cat(context, ": the policy that is loaded knows no such context"))
+          .hint("correct isolator os/linux/selinux-context of the app");
+    return;
   }
   const auto enabled = find_file_text(DirFd::open("/"), "sys/module/apparmor/parameters/enabled", 64);
   if (!trim(enabled.value_or("")).starts_with('Y'))
@@ -140,7 +143,7 @@ Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const 
   }
   // A filter must not be handed to a set-user-ID program, unless root installed it.
   out.no_new_privs = isolators.no_new_privs || (uid != 0 && out.filter.has_value());
-  out.label = plan_label(isolators);
+  out.label = plan_label(isolators, restrictions.selinux.process);
   return out;
 }
 

@@ -46,7 +46,8 @@ CapMask plan_caps(const appc::Isolators& isolators, std::vector<std::string>& wa
 /// reference drops it, and so leaves more open than was asked for.
 std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set);
 
-/// Throws when this kernel does not have the module: what was asked for is never left out.
+/// Throws when this kernel does not have the module, or its policy not the context: what was asked for is never left
+/// out.
 void check_label_support(const ExecLabel& label);
 
 Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions);

@@ -92,6 +92,15 @@ TEST(PlanConfinement, AnOrdinaryUserWithAFilterNeverGainsPrivileges) {
   EXPECT_TRUE(plan_confinement({.no_new_privs = true}, 0, {.seccomp = false}).no_new_privs);
 }
 
+TEST(PlanConfinement, AnAppHasThePodsSelinuxContextUnlessItHasItsOwn) {
+  const Restrictions pod{.selinux = {.process = "u:r:pod:s0:c1,c2", .files = "u:object_r:f:s0:c1,c2"}};
+  EXPECT_FALSE(plan_confinement({}, 0, {}).label);
+  EXPECT_EQ(plan_confinement({}, 0, pod).label->text, "u:r:pod:s0:c1,c2");
+  EXPECT_STREQ(plan_confinement({}, 0, pod).label->file(), "self/attr/exec");
+  EXPECT_EQ(plan_confinement({.selinux = appc::SelinuxContext{"u", "r", "own", "s0"}}, 0, pod).label->text,
+            "u:r:own:s0");
+}
+
 TEST(PlanConfinement, EachRestrictionIsTurnedOffAlone) {
   const auto caps = plan_confinement({}, 0, {.capabilities = false});
   EXPECT_EQ(caps.caps, kAllCaps);

@@ -36,7 +36,7 @@ void take_file_of(const DirFd& app, const std::string& path) {
 
 }  // namespace
 
-void take_debug_root(UniqueFd tree) {
+void take_debug_root(UniqueFd tree, const std::string& context) {
   if (::unshare(CLONE_NEWNS) < 0 || ::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) < 0)
     throw Error::from_errno("make a mount namespace");
   const DetachedMount root = DetachedMount::adopt(std::move(tree));
@@ -47,7 +47,7 @@ void take_debug_root(UniqueFd tree) {
   const DirFd app = DirFd::open(kAppPlace);
   for (const char* name : {"dev", "proc", "sys"}) take_directory_of(app, name);
   for (const char* path : {"etc/hosts", "etc/resolv.conf"}) take_file_of(app, path);
-  DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", "64m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+  DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", "64m"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, context)
       .attach(DirFd::open("/tmp").get());
 }
 

@@ -55,6 +55,7 @@ struct Target {
   UniqueFd process;
   cgroup::Group group;
   std::optional<IdRange> users;
+  SelinuxContexts selinux;
 };
 
 Target find_target(const EnterOptions& options, const std::string& path) {
@@ -77,7 +78,8 @@ Target find_target(const EnterOptions& options, const std::string& path) {
   Target out{.plan = plan_enter(*app, state->restrictions, users.has_value(), [](std::string_view) {}),
              .process = std::move(process->fd),
              .group = group ? std::move(*group) : cgroup::Group(),
-             .users = users};
+             .users = users,
+             .selinux = state->restrictions.selinux};
   out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
   if (const auto url = find_file_text(pod.dir, kMetadataUrl)) set_variable(out.plan.env, "AC_METADATA_URL", *url);
   out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
@@ -221,7 +223,6 @@ int enter(const std::vector<std::string>& args) {
   become_sealed_copy("enter", args);
   (void)known_ids();  // while /proc is the host's
   become_unreadable();
-  leave_session_keyring();
   const std::string path = working_directory();
   const RunningPod pod = RunningPod::find(DirFd::open("."), options.pid);
   // Both need the host's /proc: in the app's mounts the image decides what is found there.
@@ -230,9 +231,11 @@ int enter(const std::vector<std::string>& args) {
   join_namespaces(pod.outer.get(), CLONE_NEWNS);
   if (::chdir(path.c_str()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
   Target target = find_target(options, path);
+  label_new(NewObject::key, target.selinux.process);
+  leave_session_keyring();
   join_namespaces(target.process.get(), kAppNamespaces);
   if (options.debug_root >= 0) {
-    take_debug_root(UniqueFd(options.debug_root));
+    take_debug_root(UniqueFd(options.debug_root), target.selinux.files);
     target.plan.env = options.debug_environment;
   }
   return run_command(target, relay, proc, options.command);

@@ -71,7 +71,7 @@ int serve_mutable_pod(InitInput& in) {
   in.parent.reset();
   {
     const UniqueFd handover(in.handover);
-    const SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size);
+    const SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size, in.plan.selinux.files);
     apply_sysctls(shared.proc.fd(), in.plan.sysctls);
     hand_over(handover.get(), shared);
   }
@@ -85,6 +85,7 @@ int supervise(InitInput& in) {
   hide_arguments();
   die_with_parent(in.parent.get());
   if (::setsid() < 0) throw Error::from_errno("make a session");
+  label_new_objects(in.plan.selinux);
   leave_session_keyring();
   join(in.group.entry());
   if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
@@ -96,7 +97,7 @@ int supervise(InitInput& in) {
   close_streams();
   ::umask(0);  // modes are meant as they are written; apps get 0022
   if (in.handover >= 0) return serve_mutable_pod(in);
-  SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size);
+  SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size, in.plan.selinux.files);
   apply_sysctls(shared.proc.fd(), in.plan.sysctls);
   PodMounts mounts(in.mounts, std::move(shared),
                    {.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});

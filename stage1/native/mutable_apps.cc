@@ -19,6 +19,7 @@
 #include "stage1/native/running.h"
 #include "stage1/native/starter.h"
 #include "sys/ns.h"
+#include "sys/selinux.h"
 
 namespace rkt::native {
 namespace {
@@ -174,7 +175,10 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
         std::move(give_sockets({}, {app.plan.sockets}, socket_network(pod_.options), [&](std::string_view text) {
                     pod_.relay.note(cat("stage1: ", text));
                   }).front());
-    if (app.plan.notifies) app.notify = make_notify_socket(pod_.dir, name);
+    if (app.plan.notifies) {
+      const FileLabel label(app.plan.file_context);
+      app.notify = make_notify_socket(pod_.dir, name);
+    }
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);
     if (app.plan.restarts() && !app.plan.own_processes && !app.group.tracks()) throw no_restarts();
@@ -270,6 +274,7 @@ bool MutableApps::launch(App& app) {
       pod_.relay.give_up();
       run_starter({.plan = app.plan,
                    .mounts = app.mounts,
+                   .process_context = pod_.options.restrictions.selinux.process,
                    .argv = argv(app),
                    .main = app.phase == Phase::main,
                    .sockets = app.sockets,

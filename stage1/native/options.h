@@ -9,6 +9,7 @@
 
 #include "base/uuid.h"
 #include "schema/cni/network.h"
+#include "sys/selinux.h"
 #include "sys/userns.h"
 
 namespace rkt::native {
@@ -16,10 +17,11 @@ namespace rkt::native {
 enum class ResolvMode { from_network, host, stage0, none };
 enum class HostsMode { from_image, host, stage0 };
 
-/// What confines apps; --insecure-options turns each off.
+/// What confines apps; --insecure-options turns the first three off.
 struct Restrictions {
   bool capabilities = true, paths = true, seccomp = true;
   bool foreign_sockets = false;  ///< an app was passed sockets of the host's network: see withhold_network()
+  SelinuxContexts selinux = {};  ///< of the pod; empty: it has none
 };
 
 struct RunOptions {

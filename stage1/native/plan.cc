@@ -188,6 +188,7 @@ AppPlan plan_process(const PodApp& app, const appc::Isolators& isolators, uid_t 
   AppPlan out;
   out.name = app.name();
   out.confinement = plan_confinement(isolators, uid, restrictions);
+  out.file_context = restrictions.selinux.files;
   plan_oom_score(isolators, private_users, out, warn);
   plan_environment(app, out);
   return out;
@@ -360,6 +361,7 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
   out.own_ipc = !options.host_ipc;
   out.users = options.users;
   out.protect_paths = options.restrictions.paths;
+  out.selinux = options.restrictions.selinux;
   out.terminal = options.interactive && stdin_is_terminal;
   if (options.mutable_pod && options.users)
     throw Error(Errc::unsupported, "--private-users is not supported by mutable pods");

@@ -38,6 +38,7 @@ struct AppPlan {
   gid_t gid = 0;
   std::vector<gid_t> groups;
   Confinement confinement;
+  std::string file_context;  ///< SELinux's, of files that are made for it; "": the policy's
   std::optional<std::string> oom_score;
   cgroup::Limits limits;
   std::vector<VolumeMount> volumes;
@@ -74,6 +75,7 @@ struct PodPlan {
   std::optional<std::int64_t> shm_size;  ///< of /dev/shm; else half of the memory
   cgroup::Limits limits;                 ///< of the pod as a whole
   Sysctls sysctls;
+  SelinuxContexts selinux;
 
   bool has_handlers() const;
   bool restarts_apps() const;

@@ -37,6 +37,7 @@
 #include "sys/ns.h"
 #include "sys/pty.h"
 #include "sys/rootless.h"
+#include "sys/selinux.h"
 
 namespace rkt::native {
 namespace {
@@ -106,7 +107,7 @@ class PodRun {
         pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
-        devpts_(make_devpts(tty_group(plan_.users))) {
+        devpts_(make_devpts(tty_group(plan_.users), plan_.selinux.files)) {
     std::vector<std::vector<SocketPort>> wanted;
     for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
     sockets_ = give_sockets(std::move(inherited.sockets), wanted, socket_network(options), warn);
@@ -136,11 +137,11 @@ class PodRun {
   }
 
  private:
-  static DetachedMount make_devpts(gid_t group) {
+  static DetachedMount make_devpts(gid_t group, const std::string& context) {
     const std::string gid = cat(group);
     return DetachedMount::make("devpts",
                                {{"newinstance", nullptr}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", gid.c_str()}},
-                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, context);
   }
 
   void make_cgroups() {
@@ -179,6 +180,7 @@ class PodRun {
 
   void plan_app_mounts() {
     const bool fallback = std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return !a.has_hosts; });
+    const FileLabel label(plan_.selinux.files);
     resolv_ =
         write_etc(pod_, options_, plan_.hostname, network_.dns, network_.dns_network, fallback || options_.mutable_pod);
     for (const auto& app : plan_.apps) mounts_.push_back(mounts_of(app));
@@ -201,7 +203,8 @@ class PodRun {
                                 .protect_paths = plan_.protect_paths,
                                 .console = plan_.terminal,
                                 .files = std::move(files)}),
-            .read_only_root = app.read_only_root};
+            .read_only_root = app.read_only_root,
+            .context = app.file_context};
   }
 
   void make_streams() {
@@ -253,8 +256,10 @@ class PodRun {
   // Clones init.
   int start() {
     Readiness readiness([this] { tell_ready(); });
+    std::optional<FileLabel> label(plan_.selinux.files);
     for (std::size_t i = 0; i < plan_.apps.size(); ++i)
       if (plan_.apps[i].notifies) readiness.expect(pod_.dir, plan_.apps[i].name, i);
+    label.reset();
     auto [ours, theirs] = socket_pair();
     auto [taker, giver] = options_.mutable_pod ? socket_pair() : std::pair<UniqueFd, UniqueFd>();
     const UniqueFd signals = take_signals();
@@ -407,7 +412,9 @@ class PodRun {
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
-  const RunOptions options = parse_run(args);
+  RunOptions options = parse_run(args);
+  options.restrictions.selinux = {.process = env("RKT_SELINUX_CONTEXT").value_or(""),
+                                  .files = env("RKT_SELINUX_MOUNT_CONTEXT").value_or("")};
   log::set_debug(options.debug);
   fill_streams();
   return PodRun(options, take_inherited()).run();

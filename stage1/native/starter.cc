@@ -16,6 +16,7 @@ constexpr int kFailed = 254;
 void start(const StartInput& in, AppFault& fault) {
   become_unreadable();
   die_with_parent(in.parent);
+  label_new_objects({.process = in.process_context, .files = in.mounts.context});
   leave_session_keyring();
   ::umask(0);                               // modes are meant as they are written; apps get 0022
   const DirFd proc = DirFd::open("/proc");  // the host's, where this process is somebody

@@ -18,6 +18,7 @@ namespace rkt::native {
 struct StartInput {
   const AppPlan& plan;
   const AppMountPlan& mounts;
+  const std::string& process_context;  ///< the pod's (SELinux), for its keys and sockets
   const std::vector<std::string>& argv;
   bool main;            ///< false: an event handler, which is root
   AppSockets& sockets;  ///< of the main process alone; what is missing is made

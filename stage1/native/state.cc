@@ -32,6 +32,8 @@ void save_state(const DirFd& pod, const PodState& state) {
   top.set("paths", state.restrictions.paths);
   top.set("seccomp", state.restrictions.seccomp);
   top.set("foreignSockets", state.restrictions.foreign_sockets);
+  top.set("selinuxContext", state.restrictions.selinux.process);
+  top.set("selinuxMountContext", state.restrictions.selinux.files);
   top.set("apps", std::move(apps));
   AtomicFile file(pod, kFile, 0640);
   write_all(file.fd(), json::write(top), kFile);
@@ -48,6 +50,8 @@ std::optional<PodState> load_state(const DirFd& pod) {
   out.restrictions.paths = top.at("paths").boolean();
   out.restrictions.seccomp = top.at("seccomp").boolean();
   if (const auto foreign = top.find("foreignSockets")) out.restrictions.foreign_sockets = foreign->boolean();
+  out.restrictions.selinux = {.process = top.text_or("selinuxContext", ""),
+                              .files = top.text_or("selinuxMountContext", "")};
   for (const auto& app : top.items("apps"))
     out.apps.push_back({.name = app.at("name").text(),
                         .pid = static_cast<int>(app.at("pid").integer(1, INT32_MAX)),

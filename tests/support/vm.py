@@ -9,6 +9,12 @@ import subprocess
 from rktlib import BUILD, Result
 
 WORKERS = ("unpack", "verify")
+# For a step: a pod in the background. Its UUID is in /tmp/uuid; its apps run when this is through.
+BACKGROUND = """
+rm -f /tmp/uuid; rkt run --net=none --uuid-file-save=/tmp/uuid %s >/tmp/pod.out 2>/tmp/pod.err & pod=$!
+until rkt status "$(cat /tmp/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do :; done
+uuid=$(cat /tmp/uuid); dir=/sys/fs/cgroup$(cat /var/lib/rkt/pods/run/$uuid/subcgroup)
+"""
 # The first file system of a machine cannot be pivoted away from, so everything moves to a second one.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -61,14 +67,15 @@ def write(root, name, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def make_root(root, kernel, files, steps):
+def make_root(root, kernel, files, steps, programs):
     for d in ("proc", "new", "dev"):
         os.makedirs(os.path.join(root, d))
     add(root, "/bin/busybox", "bin/busybox")
     for file in os.listdir(kernel):
         if file != "vmlinuz":
             add(root, os.path.join(kernel, file), f"lib/modules/{file}")
-    add_program(root, "/usr/bin/socat", "bin/socat")
+    for program in ("/usr/bin/socat", *programs):
+        add_program(root, program, f"bin/{os.path.basename(program)}")
     add(root, os.path.join(BUILD, "lib/rkt"), "rkt/lib/rkt")
     for program in ("bin/rkt", *(f"libexec/rkt/{w}" for w in WORKERS)):
         add_program(root, os.path.join(BUILD, program), f"rkt/{program}")
@@ -83,17 +90,17 @@ def make_root(root, kernel, files, steps):
         add(root, source, name)
 
 
-def run_in_guest(tmp, kernel, files, steps, timeout=300):
+def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=300):
     """Boots, runs every script of `steps` (name -> shell), returns name -> Result. `files`: path on the host -> path in the guest.
-    Names hold no dash."""
+    Names hold no dash. `programs` of the host go along; `parameters`: the kernel's."""
     root, archive, answers, console = (str(tmp / n) for n in ("root", "initramfs", "answers", "console"))
-    make_root(root, kernel, files, steps)
+    make_root(root, kernel, files, steps, programs)
     with open(archive, "wb") as out:
         find = subprocess.Popen(["find", "."], cwd=root, stdout=subprocess.PIPE)
         subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], cwd=root, stdin=find.stdout, stdout=out, stderr=subprocess.DEVNULL, check=True)
         assert find.wait() == 0
     subprocess.run(["qemu-system-x86_64", "-accel", "tcg", "-m", "2048", "-smp", "2", "-display", "none", "-no-reboot", "-nic", "none",
-                    "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", archive, "-append", "console=ttyS0 quiet panic=-1",
+                    "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", archive, "-append", f"console=ttyS0 quiet panic=-1 {parameters}",
                     "-serial", f"file:{console}", "-serial", f"file:{answers}"], check=True, timeout=timeout, stdin=subprocess.DEVNULL)
     with open(answers, errors="replace") as f:
         found = re.findall(r"::code (\d+)\n(.*?)::err\n(.*?)::end (\w+)\n", f.read(), re.DOTALL)

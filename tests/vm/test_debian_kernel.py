@@ -7,16 +7,10 @@ import pytest
 
 from rktlib import busybox_rootfs, entry, manifest, oci_layout, write_aci
 from test_docker import base_layer
-from vm import run_in_guest
+from vm import BACKGROUND, run_in_guest
 
 pytestmark = pytest.mark.slow
 
-# A pod in the background: its UUID is in /tmp/uuid; its apps run when this is through.
-BACKGROUND = """
-rm -f /tmp/uuid; rkt run --net=none --uuid-file-save=/tmp/uuid %s >/tmp/pod.out 2>/tmp/pod.err & pod=$!
-until rkt status "$(cat /tmp/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do :; done
-uuid=$(cat /tmp/uuid); dir=/sys/fs/cgroup$(cat /var/lib/rkt/pods/run/$uuid/subcgroup)
-"""
 STEPS = {
     "kernel": "uname -r; grep -c cgroup /proc/mounts; grep -c 'cgroup2' /proc/mounts",
     "fetch": "rkt trust --root --skip-fingerprint-review /rkt/key && rkt fetch /rkt/busybox.aci",

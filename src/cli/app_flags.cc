@@ -21,9 +21,9 @@ Flag image_flag(Flag f) {
   return f;
 }
 
-Flag checked(Flag f, void (*check)(const std::string&)) {
-  f.check = check;
-  return f;
+Flag stage1_flag(Flag f) {
+  f.only_one_of = "stage1";
+  return unquoted(f);
 }
 
 Flag deprecated(Flag f, std::string_view hint) {
@@ -92,9 +92,6 @@ void check_stop_signal(const std::string& v) {
   if (!parse_signal(v)) throw Error(Errc::usage, cat(quoted(v), " is no signal"));
 }
 void check_environment(const std::string& v) { parse_pair("environment", v); }
-void check_app_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
-void check_user_annotation(const std::string& v) { parse_pair("user-annotation", v); }
-void check_user_label(const std::string& v) { parse_pair("user-label", v); }
 
 // "%XX" and "+" are decoded, as the reference's query parser does for --mount.
 std::string query_decoded(std::string_view s) {
@@ -118,11 +115,6 @@ std::vector<std::string> comma_list(const std::string& v) {
   return out;
 }
 
-void only_once(const ImageArgs& in, std::string_view flag) {
-  if (in.all(flag).size() > 1)
-    throw Error(Errc::usage, cat("--", flag, " specified multiple times for the same image"));
-}
-
 appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
   appc::StringPairs out;
   for (const auto& text : in.all(flag)) {
@@ -141,12 +133,6 @@ void set_annotation(std::vector<appc::Annotation>& to, const std::string& name, 
   to.push_back({name, value});
 }
 
-void add_env(std::vector<appc::EnvVar>& to, appc::EnvVar v, const std::string& already_set) {
-  if (std::any_of(to.begin(), to.end(), [&](const appc::EnvVar& o) { return o.name == v.name; }))
-    throw Error(Errc::usage, already_set);
-  to.push_back(std::move(v));
-}
-
 void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
   const std::string text = read_file(path);
   for (const auto line : split(text, '\n')) {
@@ -158,15 +144,17 @@ void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
     const std::string name(line.substr(0, equals));
     if (!appc::valid_env_name(name))
       throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name), " ", where));
-    add_env(to, {name, std::string(line.substr(equals + 1))},
-            cat("environment variable ", quoted(name), " already set ", where));
+    if (std::ranges::find(to, name, &appc::EnvVar::name) != to.end())
+      throw Error(Errc::usage, cat("environment variable ", quoted(name), " already set ", where));
+    to.push_back({name, std::string(line.substr(equals + 1))});
   }
 }
 
 }  // namespace
 
 Flag signature_flag() {
-  return image_flag(text("signature", "", "local signature file to use in validating the preceding image"));
+  return once(Flag::Once::image,
+              image_flag(text("signature", "", "local signature file to use in validating the preceding image")));
 }
 
 std::vector<Flag> app_flags() {
@@ -177,7 +165,7 @@ std::vector<Flag> app_flags() {
       image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
   std::vector<Flag> out = {
       signature_flag(),
-      image_flag(text("exec", "", "override the exec command of the preceding image")),
+      once(Flag::Once::image, image_flag(text("exec", "", "override the exec command of the preceding image"))),
       std::move(mount),
       image_flag(checked(text("memory", "", "memory limit of the preceding image, for example 50M"), check_memory)),
       image_flag(checked(text("cpu", "", "cpu limit of the preceding image, for example 500m"), check_cpu)),
@@ -217,8 +205,7 @@ std::vector<Flag> app_flags() {
           text("pid", "pod", "processes that the preceding image's app sees: pod (of all apps), private"), check_pid)),
       image_flag(checked(text("stop-signal", "", "what asks the preceding image's app to end; default: the image's"),
                          check_stop_signal)),
-      image_flag(
-          checked(list("annotation", "annotation of the preceding image's app: NAME=VALUE"), check_app_annotation)),
+      image_flag(checked(list("annotation", "annotation of the preceding image's app: NAME=VALUE"), check_annotation)),
       image_flag(checked(list("user-annotation", "user annotation of the preceding image's app: NAME=VALUE"),
                          check_user_annotation)),
       image_flag(checked(list("user-label", "user label of the preceding image's app: NAME=VALUE"), check_user_label)),
@@ -237,17 +224,18 @@ std::vector<Flag> pod_flags() {
       checked(list("volume", "volumes to make available in the pod"), check_volume),
       checked(list("port", "ports to expose on the host: NAME:[HOSTIP:]HOSTPORT"), check_port),
       toggle("inherit-env", false, "inherit all environment variables not set by apps"),
-      checked(list("set-env", "environment variable to set for all apps: NAME=VALUE"), check_set_env),
+      once(Flag::Once::key,
+           checked(list("set-env", "environment variable to set for all apps: NAME=VALUE"), check_set_env)),
       list("set-env-file", "file of environment variables to set for all apps"),
       toggle("no-overlay", false, "disable overlay filesystem"),
       toggle("private-users", false, "run within user namespaces"),
       checked(text("pod-name", "", "name of the pod, accepted wherever a UUID is"), check_pod_name),
       text("pod-manifest", "", "the path to the pod manifest; excludes most other flags"),
-      unquoted(text("stage1-url", "", "URL of an image to use as stage1")),
-      unquoted(text("stage1-path", "", "absolute or relative path of an image to use as stage1")),
-      unquoted(text("stage1-name", "", "name of an image to use as stage1")),
-      unquoted(text("stage1-hash", "", "hash of an image to use as stage1")),
-      unquoted(text("stage1-from-dir", "", "file name of an image in the stage1 images directory to use as stage1")),
+      stage1_flag(text("stage1-url", "", "URL of an image to use as stage1")),
+      stage1_flag(text("stage1-path", "", "absolute or relative path of an image to use as stage1")),
+      stage1_flag(text("stage1-name", "", "name of an image to use as stage1")),
+      stage1_flag(text("stage1-hash", "", "hash of an image to use as stage1")),
+      stage1_flag(text("stage1-from-dir", "", "file name of an image in the stage1 images directory to use as stage1")),
   };
   for (auto& f : pull_flags("new")) out.push_back(std::move(f));
   return out;
@@ -291,6 +279,10 @@ std::vector<Flag> network_flags() {
           checked(text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent"), check_ipc)};
 }
 
+void check_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
+void check_user_annotation(const std::string& v) { parse_pair("user-annotation", v); }
+void check_user_label(const std::string& v) { parse_pair("user-label", v); }
+
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
@@ -328,8 +320,6 @@ appc::Mount parse_mount(const std::string& text) {
 }
 
 stage0::AppRequest app_request(const ImageArgs& in) {
-  only_once(in, "exec");
-  only_once(in, "signature");
   stage0::AppRequest r;
   r.args = in.args;
   r.exec = in.last("exec");
@@ -360,7 +350,7 @@ stage0::AppRequest app_request(const ImageArgs& in) {
   for (const auto& [name, value] : pairs(in, "annotation"))
     r.annotations.push_back({appc::AcIdentifier::parse(name).str(), value});
   for (const auto* flag : {"stdin", "stdout", "stderr", "log-size", "log-files", "restart", "pid", "stop-signal"})
-    if (const auto v = in.last(flag)) set_annotation(r.annotations, cat("coreos.com/rkt/stage2/", flag), *v);
+    if (const auto v = in.last(flag)) set_annotation(r.annotations, cat(appc::kAppFlag, flag), *v);
   r.user_annotations = pairs(in, "user-annotation");
   r.user_labels = pairs(in, "user-label");
   return r;
@@ -372,11 +362,7 @@ stage0::PrepareRequest pod_request(const Parsed& in) {
   for (const auto& m : in.list("mount")) r.mounts.push_back(parse_mount(m));
   for (const auto& p : in.list("port")) r.ports.push_back(appc::ExposedPort::parse_flag(p));
   r.inherit_env = in.on("inherit-env");
-  for (const auto& v : in.list("set-env")) {
-    auto pair = parse_pair("set-env", v);
-    const std::string already = cat("key ", quoted(pair.name), " already set");
-    add_env(r.set_env, std::move(pair), already);
-  }
+  for (const auto& v : in.list("set-env")) r.set_env.push_back(parse_pair("set-env", v));
   for (const auto& f : in.list("set-env-file")) read_env_file(f, r.set_env_file);
   r.overlay = !in.on("no-overlay");
   r.private_users = in.on("private-users");

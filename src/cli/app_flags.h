@@ -19,6 +19,10 @@ std::vector<Flag> pull_flags(std::string_view default_policy);  ///< --pull-poli
 
 /// NAME=VALUE; throws `invalid format of --FLAG flag "X"`.
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text);
+/// Of the flags of apps and of pods: throw for what is none.
+void check_annotation(const std::string& value);
+void check_user_annotation(const std::string& value);
+void check_user_label(const std::string& value);
 /// volume=NAME,target=PATH. Throws with the reference's texts.
 appc::Mount parse_mount(const std::string& text);
 

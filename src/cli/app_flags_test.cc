@@ -80,16 +80,15 @@ TEST(AppRequest, TheOldNamesOfCapabilityFlagsCount) {
   EXPECT_THAT(*app_of({"--caps-remove=CAP_KILL"}).caps_remove, ElementsAre("CAP_KILL"));
 }
 
-TEST(AppRequest, ExecTwiceIsAnError) {
-  EXPECT_EQ(error_of([] { app_of({"--exec=a", "--exec=b"}); }), "--exec specified multiple times for the same image");
-}
-
 TEST(AppFlags, BadValuesHaveTheReferencesReasons) {
   EXPECT_THAT(parse_error({"i", "--memory=16"}), HasSubstr("memory limit of 16 bytes too low"));
   EXPECT_THAT(parse_error({"i", "--cpu-shares=1"}),
               HasSubstr("os/linux/cpu-shares must be between 2 and 262144, got 1"));
   EXPECT_THAT(parse_error({"i", "--oom-score-adj=1001"}),
               HasSubstr("os/linux/oom-score-adj must be between -1000 and 1000, got 1001"));
+  EXPECT_THAT(parse_error({"i", "--exec=a", "--exec=b"}),
+              HasSubstr("for --exec=b: --exec specified multiple times for the same image"));
+  EXPECT_THAT(parse_error({"--set-env=A=1", "--set-env=A=2", "i"}), HasSubstr("key \"A\" already set"));
   EXPECT_THAT(parse_error({"i", "--cpu-shares=x"}), HasSubstr("strconv.Atoi: parsing \"x\": invalid syntax"));
   EXPECT_THAT(parse_error({"i", "--supplementary-gids=a"}), HasSubstr("--supplementary-gids must be integers"));
   EXPECT_THAT(parse_error({"i", "--readonly-rootfs=maybe"}), HasSubstr("--readonly-rootfs must be set with a boolean"));
@@ -119,10 +118,6 @@ TEST(PodRequest, MountsBeforeTheFirstImageAreThePods) {
   EXPECT_EQ(r.mounts[0].path, "/all");
   EXPECT_EQ(r.volumes.size(), 1U);
   EXPECT_TRUE(r.overlay);
-}
-
-TEST(PodRequest, OneVariableTwiceIsAnError) {
-  EXPECT_EQ(error_of([] { pod_request(parsed({"--set-env=A=1", "--set-env=A=2", "i"})); }), "key \"A\" already set");
 }
 
 class EnvFile : public testing::Test {

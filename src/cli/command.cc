@@ -41,6 +41,16 @@ Flag unquoted(Flag flag) {
   return flag;
 }
 
+Flag checked(Flag flag, void (*check)(const std::string& value)) {
+  flag.check = check;
+  return flag;
+}
+
+Flag once(Flag::Once what, Flag flag) {
+  flag.once = what;
+  return flag;
+}
+
 Flag lettered(char letter, Flag flag) {
   flag.letter = letter;
   return flag;

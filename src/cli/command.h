@@ -40,6 +40,10 @@ struct Flag {
   std::string_view deprecated;  ///< hint; each use prints "Flag --NAME has been deprecated, HINT"
   bool per_image = false;       ///< belongs to the image before it ("--X must follow an image")
   bool also_before = false;     ///< per_image, but before the first image it counts for all (--mount)
+  /// What of its earlier uses makes another one wrong: `image`: any, for the same image; `key`: one with the same NAME
+  /// of NAME=VALUE.
+  enum class Once { no, image, key } once = Once::no;
+  std::string_view only_one_of;  ///< flags with the same word here exclude each other, and are given once
   /// Throws for a bad value; its text becomes the REASON of: invalid argument "VALUE" for TOKEN: REASON.
   void (*check)(const std::string& value) = nullptr;
 };
@@ -48,6 +52,8 @@ Flag toggle(std::string_view name, bool fallback, std::string_view help);
 Flag text(std::string_view name, std::string_view fallback, std::string_view help);
 Flag list(std::string_view name, std::string_view help);
 Flag unquoted(Flag flag);
+Flag checked(Flag flag, void (*check)(const std::string& value));
+Flag once(Flag::Once what, Flag flag);
 Flag lettered(char letter, Flag flag);  ///< with a short form; for booleans
 Flag duration(std::string_view name, std::string_view fallback, std::string_view help);
 Flag uuid_file();  ///< --uuid-file of status, stop, rm, cat-manifest

@@ -28,6 +28,25 @@ const Flag* Parser::find(std::string_view name) const {
   return nullptr;
 }
 
+// Why a good value does not go with what was given before it; "": it does.
+std::string Parser::conflict(const Flag& flag, const std::string& value) const {
+  if (flag.once == Flag::Once::image)
+    return command_parsed_.images.empty() || !command_parsed_.images.back().last(flag.name)
+               ? std::string()
+               : cat("--", flag.name, " specified multiple times for the same image");
+  const auto key = [](std::string_view pair) { return pair.substr(0, pair.find('=')); };
+  for (const auto& slot : command_parsed_.slots_) {
+    if (slot.values.empty()) continue;
+    if (slot.flag == &flag && flag.once == Flag::Once::key &&
+        std::ranges::any_of(slot.values, [&](const std::string& v) { return key(v) == key(value); }))
+      return cat("key ", quoted(key(value)), " already set");
+    if (flag.only_one_of.empty() || slot.flag->only_one_of != flag.only_one_of) continue;
+    return slot.flag == &flag ? cat("--", flag.name, " already used")
+                              : cat("flags --", flag.name, " and --", slot.flag->name, " are mutually exclusive");
+  }
+  return {};
+}
+
 void Parser::apply(const Flag& flag, const std::string& value, const std::string& token) {
   const auto reject = [&](std::string_view reason) {
     return usage_error(cat("invalid argument ", quoted(value), " for ", token, ": ", reason));
@@ -39,6 +58,7 @@ void Parser::apply(const Flag& flag, const std::string& value, const std::string
       throw reject(e.brief());
     }
   }
+  if (const std::string why = conflict(flag, value); !why.empty()) throw reject(why);
   if (!flag.deprecated.empty()) notes_.push_back(cat("Flag --", flag.name, " has been deprecated, ", flag.deprecated));
   if (flag.per_image && !command_parsed_.images.empty()) {
     command_parsed_.images.back().flags.push_back({std::string(flag.name), value});

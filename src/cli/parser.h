@@ -28,6 +28,7 @@ class Parser {
  private:
   const Flag* find(std::string_view name) const;
   bool take_flag(const std::vector<std::string>& tokens, std::size_t& at);
+  std::string conflict(const Flag& flag, const std::string& value) const;
   void apply(const Flag& flag, const std::string& value, const std::string& token);
   void parse_images(const std::vector<std::string>& tokens, std::size_t at);
 

@@ -49,6 +49,26 @@ TEST(Parser, FlagsOfAnImageFollowItAndArgumentsEndWithThreeDashes) {
   EXPECT_EQ(p.command().text("hostname"), "h");
 }
 
+TEST(Parser, UsesThatDoNotGoTogetherAreBadValues) {
+  const auto one_of = [](Flag f) {
+    f.only_one_of = "x";
+    return f;
+  };
+  const Command c{
+      .name = "run",
+      .flags = {once(Flag::Once::image, per_image(text("exec", "", ""))), once(Flag::Once::key, list("set-env", "")),
+                one_of(text("url", "", "")), one_of(text("path", "", ""))},
+      .args_mode = Command::Args::images};
+  EXPECT_EQ(error_of(c, {"a", "--exec=x", "b", "--exec=y", "--exec=z"}),
+            "invalid argument \"z\" for --exec=z: --exec specified multiple times for the same image");
+  EXPECT_EQ(error_of(c, {"--set-env=A=1", "--set-env=AB=1", "--set-env", "A=2", "a"}),
+            "invalid argument \"A=2\" for --set-env: key \"A\" already set");
+  EXPECT_EQ(error_of(c, {"--url=a", "--url=b"}), "invalid argument \"b\" for --url=b: --url already used");
+  EXPECT_EQ(error_of(c, {"--url=a", "--path=b"}),
+            "invalid argument \"b\" for --path=b: flags --path and --url are mutually exclusive");
+  EXPECT_EQ(error_of(c, {"--url=a", "--set-env=A=1", "--set-env=B=1", "a", "--exec=x", "b", "--exec=x"}), "");
+}
+
 TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
   EXPECT_EQ(error_of(kRun, {"--nope"}), "unknown flag: --nope");
   EXPECT_EQ(error_of(kRun, {"-x"}), "unknown shorthand flag: 'x' in -x");

@@ -9,13 +9,6 @@
 namespace rkt::cli {
 namespace {
 
-Flag checked_flag(Flag f, void (*check)(const std::string&)) {
-  f.check = check;
-  return f;
-}
-
-void check_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
-
 bool keep(const std::vector<std::string_view>& names, const Flag& f) {
   return std::ranges::find(names, f.name) != names.end();
 }
@@ -65,29 +58,20 @@ appc::Mount parse_mounted_volume(const std::string& text) {
   return {.volume = volume.name.str(), .path = target, .app_volume = std::move(volume)};
 }
 
-template <class Check>
-void each_pair(const Parsed& in, std::string_view flag, Check&& add) {
-  std::vector<std::string> seen;
-  for (const auto& text : in.list(flag)) {
-    const auto pair = parse_pair(flag, text);
-    if (std::ranges::find(seen, pair.name) != seen.end())
-      throw Error(Errc::usage, cat("key ", quoted(pair.name), " already set"));
-    seen.push_back(pair.name);
-    add(pair.name, pair.value);
-  }
+Flag pair_flag(Flag flag, void (*check)(const std::string&)) {
+  return once(Flag::Once::key, checked(std::move(flag), check));
 }
 
 }  // namespace
 
 std::vector<Flag> sandbox_flags() {
-  std::vector<Flag> out = {checked_flag(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
-                                        [](const std::string& v) { parse_sandbox_port(v); }),
-                           checked_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
-                           checked_flag(list("user-annotation", "user annotation of the pod: NAME=VALUE"),
-                                        [](const std::string& v) { parse_pair("user-annotation", v); }),
-                           checked_flag(list("user-label", "user label of the pod: NAME=VALUE"),
-                                        [](const std::string& v) { parse_pair("user-label", v); }),
-                           text("uuid-file-save", "", "write out pod UUID to specified file")};
+  std::vector<Flag> out = {
+      checked(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
+              [](const std::string& v) { parse_sandbox_port(v); }),
+      pair_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
+      pair_flag(list("user-annotation", "user annotation of the pod: NAME=VALUE"), check_user_annotation),
+      pair_flag(list("user-label", "user label of the pod: NAME=VALUE"), check_user_label),
+      text("uuid-file-save", "", "write out pod UUID to specified file")};
   for (auto& f : pod_flags())
     if (keep({"no-overlay", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"}, f))
       out.push_back(std::move(f));
@@ -97,9 +81,8 @@ std::vector<Flag> sandbox_flags() {
 }
 
 std::vector<Flag> added_app_flags() {
-  Flag volume =
-      checked_flag(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
-                   [](const std::string& v) { parse_mounted_volume(v); });
+  Flag volume = checked(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
+                        [](const std::string& v) { parse_mounted_volume(v); });
   volume.per_image = true;
   std::vector<Flag> out = {std::move(volume)};
   for (auto& f : app_flags())
@@ -112,12 +95,18 @@ stage0::PrepareRequest sandbox_request(const Parsed& in) {
   r.mutable_pod = true;
   r.overlay = !in.on("no-overlay");
   for (const auto& p : in.list("port")) r.ports.push_back(parse_sandbox_port(p));
-  each_pair(in, "annotation", [&](const std::string& k, const std::string& v) {
-    r.annotations.push_back({appc::AcIdentifier::parse(k).str(), v});
-  });
-  each_pair(in, "user-annotation",
-            [&](const std::string& k, const std::string& v) { r.user_annotations.emplace_back(k, v); });
-  each_pair(in, "user-label", [&](const std::string& k, const std::string& v) { r.user_labels.emplace_back(k, v); });
+  for (const auto& text : in.list("annotation")) {
+    const auto pair = parse_pair("annotation", text);
+    r.annotations.push_back({appc::AcIdentifier::parse(pair.name).str(), pair.value});
+  }
+  const auto add = [&](appc::StringPairs& to, std::string_view flag) {
+    for (const auto& text : in.list(flag)) {
+      auto pair = parse_pair(flag, text);
+      to.emplace_back(std::move(pair.name), std::move(pair.value));
+    }
+  };
+  add(r.user_annotations, "user-annotation");
+  add(r.user_labels, "user-label");
   return r;
 }
 

@@ -38,7 +38,6 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   image::Finder finder(store, &keys, env.config(), options);
   std::string ids;
   for (const auto& image : in.images) {
-    cli::app_request(image);  // a flag given twice is an error before anything is downloaded
     const auto record = finder.find({.argument = image.image, .signature_file = image.last("signature").value_or("")});
     // Only root can make trees as the image wants them; for others the first run does it.
     if (::geteuid() == 0) tree::render(store, record, env.globals().trees);

@@ -140,11 +140,6 @@ int run_image_list(cli::Env& env, const cli::Parsed& in) {
   return 0;
 }
 
-cli::Flag checked(cli::Flag flag, void (*check)(const std::string&)) {
-  flag.check = check;
-  return flag;
-}
-
 }  // namespace
 
 const cli::Command image_list{

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/env.h"
+#include "cli/log_printer.h"
 #include "cli/table.h"
-#include "cmd/log_printer.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "stage0/entrypoint.h"
@@ -63,7 +63,7 @@ void check_kept(const pod::Pod& pod) {
   throw Error(Errc::unsupported, cat("the stage1 of pod ", quoted(pod.id().str()), " keeps no logs"));
 }
 
-void print_new(pod::PodLogs& logs, const Request& request, LogPrinter& printer) {
+void print_new(pod::PodLogs& logs, const Request& request, cli::LogPrinter& printer) {
   while (const auto entry = logs.next()) {
     const auto time = entry->record.time;
     if ((!request.since || time >= *request.since) && (!request.until || time < *request.until)) printer.add(*entry);
@@ -80,7 +80,8 @@ int run_logs(cli::Env& env, const cli::Parsed& in) {
   const auto apps = choose_apps(in, pod);
   check_kept(pod);
   pod::PodLogs logs(pod.dir(), apps, request.since);
-  LogPrinter printer(env, {.timestamps = in.on("timestamps"), .apps = apps, .tail = request.tail, .raw = in.on("raw")});
+  cli::LogPrinter printer(env,
+                          {.timestamps = in.on("timestamps"), .apps = apps, .tail = request.tail, .raw = in.on("raw")});
   const pod::Watch watch;
   for (;;) {
     if (request.follow) logs.watch(watch);

@@ -14,25 +14,12 @@
 namespace rkt::cmd {
 namespace {
 
-// One of the five, each at most once.
 image::Stage1Flags stage1_flags(const cli::Parsed& in) {
-  image::Stage1Flags flags;
-  struct Named {
-    const char* flag;
-    std::string* value;
-  };
-  std::string first;
-  for (const Named& n :
-       {Named{"stage1-url", &flags.url}, Named{"stage1-path", &flags.path}, Named{"stage1-name", &flags.name},
-        Named{"stage1-hash", &flags.hash}, Named{"stage1-from-dir", &flags.from_dir}}) {
-    const auto& values = in.list(n.flag);
-    if (values.empty()) continue;
-    if (values.size() > 1) throw Error(Errc::usage, cat("--", n.flag, " already used"));
-    if (!first.empty()) throw Error(Errc::usage, cat("flags --", n.flag, " and --", first, " are mutually exclusive"));
-    first = n.flag;
-    *n.value = values.front();
-  }
-  return flags;
+  return {.url = in.text("stage1-url"),
+          .path = in.text("stage1-path"),
+          .name = in.text("stage1-name"),
+          .hash = in.text("stage1-hash"),
+          .from_dir = in.text("stage1-from-dir")};
 }
 
 stage0::AppRequest find_app(image::Finder& finder, const cli::ImageArgs& in) {

@@ -204,7 +204,7 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
   try {
     if (trust.required() && !signature) signature = download_signature();
     if (trust.required() && !signature)
-      throw Error(Errc::network, "error downloading the signature file: server asked to defer the download again");
+      throw Error(Errc::busy, "error downloading the signature file: server asked to defer the download again");
     store::ImageRecord image = import_aci(partial.file(), partial.name(), signature, want);
     partial.discard();
     row.key = image.key;
@@ -227,7 +227,7 @@ void Finder::Impl::restore_aci(const std::string& url, const std::string& blob) 
     request.url = url;
     request.label = "Downloading ACI";
     const GetReply reply = download(client(), partial, request);
-    if (reply.outcome != GetOutcome::complete) throw Error(Errc::network, "the server did not send the image");
+    if (reply.outcome != GetOutcome::complete) throw Error(Errc::busy, "the server did not send the image");
     if (cat("sha512-", scan_aci(partial.file()).digest) != blob)
       throw Error(Errc::untrusted, cat("there is another image at ", url, " now"));
     store.commit_blob(partial.name(), blob);

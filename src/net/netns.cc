@@ -43,8 +43,8 @@ std::string random_name() {
     (void)wait_for_byte(over.read_end.get());
   } catch (const Error& e) {
     log::note("networking", e.brief());
-  } catch (...) {
-    log::note("networking", "out of memory");
+  } catch (const std::exception& e) {
+    log::note("networking", e.what());
   }
   ::_exit(0);
 }

@@ -34,8 +34,7 @@ constexpr int kMtu = 65520;  // of the programs
 
 std::string find_program() {
   for (const char* name : {"pasta", "slirp4netns"})
-    for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/"})
-      if (std::string path = cat(dir, name); ::access(path.c_str(), X_OK) == 0) return path;
+    if (auto path = find_tool(name); !path.empty()) return path;
   throw Error(Errc::unsupported, "networks of pods take root of the host, or a program that carries them for a user")
       .hint("install pasta (package passt) or slirp4netns, or use --net=none or --net=host");
 }
@@ -134,8 +133,8 @@ int keep(const std::vector<std::string>& argv, int parent) {
     ::_exit(keep(user_network_argv(exe, path), owner.get()));
   } catch (const Error& e) {
     log::note("networking", e.brief());
-  } catch (...) {
-    log::note("networking", "out of memory");
+  } catch (const std::exception& e) {
+    log::note("networking", e.what());
   }
   ::_exit(1);
 }

@@ -16,22 +16,23 @@ namespace {
 
 constexpr std::size_t kManifestLimit = std::size_t{16} << 20;
 
+// What a pod in one place is, by whether somebody holds its lock. In the order in which it passes through them.
 struct Place {
-  std::string_view name;
   State unlocked, locked;
+  std::string_view name() const { return state_place(unlocked); }
 };
-constexpr std::array<Place, 6> kPlaces = {{{"embryo", State::embryo, State::embryo},
-                                           {"prepare", State::aborted_prepare, State::preparing},
-                                           {"prepared", State::prepared, State::prepared},
-                                           {"run", State::exited, State::running},
-                                           {"exited-garbage", State::exited_garbage, State::exited_deleting},
-                                           {"garbage", State::garbage, State::deleting}}};
+constexpr std::array<Place, 6> kPlaces = {{{State::embryo, State::embryo},
+                                           {State::aborted_prepare, State::preparing},
+                                           {State::prepared, State::prepared},
+                                           {State::exited, State::running},
+                                           {State::exited_garbage, State::exited_deleting},
+                                           {State::garbage, State::deleting}}};
 
 // nullopt: it was renamed between the look and the lock test, so the answer belongs to neither state.
 std::optional<State> state_at(const Pods& pods, const Place& place, const Uuid& id, const DirFd& dir) {
   if (place.locked == place.unlocked) return place.locked;
   if (is_locked(dir)) return place.locked;
-  if (!pods.holds(place.name, id, dir)) return std::nullopt;
+  if (!pods.holds(place.name(), id, dir)) return std::nullopt;
   return place.unlocked;
 }
 
@@ -62,7 +63,7 @@ std::optional<Pod> Pod::find(const Pods& pods, const Uuid& id) {
   for (;;) {
     bool moved = false;
     for (const auto& place : kPlaces) {
-      auto dir = pods.dir(place.name).find_sub(name);
+      auto dir = pods.dir(place.name()).find_sub(name);
       if (!dir) continue;
       const auto state = state_at(pods, place, id, *dir);
       if (!state) {

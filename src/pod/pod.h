@@ -55,6 +55,7 @@ class Pods {
   std::string path(std::string_view place) const;  ///< DATA/pods/PLACE
   /// Whether `dir` is (still) the directory of this pod in that place.
   bool holds(std::string_view place, const Uuid& id, const DirFd& dir) const;
+  bool empty() const;  ///< no pod in any place, embryos aside
   const std::string& data() const noexcept { return data_; }
 
  private:

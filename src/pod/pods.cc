@@ -106,6 +106,11 @@ const DirFd& Pods::dir(std::string_view place) const {
   return dirs_.at(static_cast<std::size_t>(it - kPlaceNames.begin()));
 }
 
+bool Pods::empty() const {
+  return std::ranges::all_of(kPlaceNames.begin() + 1, kPlaceNames.end(),
+                             [&](std::string_view place) { return list_place(place).empty(); });
+}
+
 std::string Pods::path(std::string_view place) const { return cat(data_, "/pods/", place); }
 
 bool Pods::holds(std::string_view place, const Uuid& id, const DirFd& open) const {

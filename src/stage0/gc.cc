@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "net/collect.h"
 #include "pod/transition.h"
+#include "tree/mount_pin.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -147,6 +148,16 @@ GcStep plan_gc_step(State state, pod::TimePoint changed, pod::TimePoint now, con
 
 bool is_past_patience(pod::TimePoint first_failure, pod::TimePoint now) {
   return now - first_failure >= std::chrono::hours(24);
+}
+
+void release_trees(const store::Store& store, const pod::Pods& pods,
+                   const std::function<void(std::string_view)>& note) {
+  if (!pods.empty()) return;
+  try {
+    tree::MountPin::release(store);
+  } catch (const Error& e) {
+    note(cat("mounts of trees stay: ", e.brief()));
+  }
 }
 
 bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options) {

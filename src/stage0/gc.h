@@ -34,11 +34,11 @@ enum class Removed : std::uint8_t {
   busy,  ///< somebody holds its lock, or it is gone
   kept   ///< stage1's gc failed: for the next gc
 };
+/// Deletes a pod that is garbage already.
+Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Removal& how);
+
 /// Lets go of the mounts that are kept when there is no pod that could use them. One that is being made at this moment
 /// makes them again.
 void release_trees(const store::Store& store, const pod::Pods& pods, const std::function<void(std::string_view)>& note);
-
-/// Deletes a pod that is garbage already.
-Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Removal& how);
 
 }  // namespace rkt::stage0

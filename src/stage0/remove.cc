@@ -3,9 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -17,7 +14,6 @@
 #include "stage0/mounts.h"
 #include "stage0/trees.h"
 #include "sys/file.h"
-#include "tree/mount_pin.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -100,17 +96,6 @@ Removed delete_pod(store::Store& store, const pod::Pods& pods, pod::Pod& pod, co
              [&] { pod::detach_mounts_below(pod.path(pods)); });
   in_context([&] { return cat("unable to remove pod ", name); }, [&] { remove_directory(pods, pod); });
   return Removed::yes;
-}
-
-void release_trees(const store::Store& store, const pod::Pods& pods,
-                   const std::function<void(std::string_view)>& note) {
-  constexpr std::array kPlaces{"prepare", "prepared", "run", "exited-garbage", "garbage"};
-  if (std::ranges::any_of(kPlaces, [&](const char* place) { return !pods.list_place(place).empty(); })) return;
-  try {
-    tree::MountPin::release(store);
-  } catch (const Error& e) {
-    note(cat("mounts of trees stay: ", e.brief()));
-  }
 }
 
 void remove_pod(store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& local_config,

@@ -77,7 +77,7 @@ MountHome::MountHome()
     : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
       root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
       cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!home_ || !root_ || !cwd_) throw Error::from_errno("remember the mount namespace");
+  if (!home_ || !root_) throw Error::from_errno("remember the mount namespace");
 }
 
 MountHome::~MountHome() {
@@ -87,7 +87,7 @@ MountHome::~MountHome() {
     return;  // never left
   // setns takes the root and the working directory along to the root of the namespace, which need not be ours.
   if (::setns(home_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
-      ::fchdir(cwd_.get()) == 0)
+      (!cwd_ || ::fchdir(cwd_.get()) == 0))
     return;
   log::note("mounts", "cannot return to the mount namespace of the host");
   ::_exit(254);  // going on would do the host's work behind other mounts

@@ -49,8 +49,9 @@ class DetachedMount {
 };
 
 /// Remembers the mount namespace, root and working directory of this process; the destructor returns to them when they
-/// were left. Leaving a namespace cannot be allowed to fail: the process ends if the kernel refuses. Single-threaded
-/// programs only.
+/// were left: to the root directory where this process may not open the working directory (FUSE of another user).
+/// Leaving a namespace cannot be allowed to fail: the process ends if the kernel refuses. Single-threaded programs
+/// only.
 class MountHome {
  public:
   MountHome();

@@ -71,12 +71,6 @@ std::optional<IdRanges> own_ranges() {
   return IdRanges{.users = *users, .groups = *groups};
 }
 
-std::string find_tool(const char* name) {
-  for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/"})
-    if (std::string path = cat(dir, name); ::access(path.c_str(), X_OK) == 0) return path;
-  return {};
-}
-
 // Runs in a child that stays outside: newuidmap and newgidmap write what the one inside may not.
 int write_maps(pid_t inside, uid_t uid, gid_t gid, const IdRanges& ranges) noexcept {
   try {

@@ -147,6 +147,12 @@ void Child::kill(int signal) noexcept {
 
 void Child::detach() noexcept { pid_ = -1; }
 
+std::string find_tool(std::string_view name) {
+  for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/"})
+    if (std::string path = cat(dir, name); ::access(path.c_str(), X_OK) == 0) return path;
+  return {};
+}
+
 std::vector<std::string> pick_env(std::initializer_list<const char*> names) {
   std::vector<std::string> out;
   for (const char* name : names)

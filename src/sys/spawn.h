@@ -54,6 +54,9 @@ class Child {
   UniqueFd pidfd_;
 };
 
+/// The path of one of the distribution's programs, wherever PATH leads; "": there is none.
+std::string find_tool(std::string_view name);
+
 /// `value` of each name that is set in this process, as K=V. The clean environment of workers, plugins and stage1.
 std::vector<std::string> pick_env(std::initializer_list<const char*> names);
 

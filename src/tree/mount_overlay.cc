@@ -34,14 +34,16 @@ std::string fd_name(int fd) { return cat(fd); }
 // The working directory is /proc/self/fd while it lives.
 class AmongDescriptors {
  public:
-  AmongDescriptors() : before_(DirFd::open(".")) {
+  // Where this process may not open its own (FUSE of another user) it goes to the root directory afterwards.
+  AmongDescriptors() : before_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (!before_) before_ = DirFd::open("/").release();
     if (::chdir("/proc/self/fd") < 0) throw Error::from_errno("change to \"/proc/self/fd\"");
   }
   ~AmongDescriptors() { (void)!::fchdir(before_.get()); }
   AmongDescriptors(AmongDescriptors&&) = delete;
 
  private:
-  DirFd before_;
+  UniqueFd before_;
 };
 
 enum class Form { descriptors, added, joined };

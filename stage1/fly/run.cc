@@ -91,10 +91,9 @@ void say_what_is_missing(const FlyPod& pod) {
     for (const auto& isolator : *list) names.push_back(isolator.name);
   if (pod.app().read_only_rootfs) names.emplace_back("--readonly-rootfs");
   if (!pod.exec_spec().event_handlers.empty()) names.emplace_back("eventHandlers");
-  const auto* restart = appc::find_annotation(pod.app().annotations, "coreos.com/rkt/stage2/restart");
+  const auto* restart = appc::find_app_flag(pod.app().annotations, "restart");
   if (restart != nullptr && *restart != "no") names.emplace_back("--restart");
-  if (appc::find_annotation(pod.app().annotations, "coreos.com/rkt/stage2/stop-signal") != nullptr)
-    names.emplace_back("--stop-signal");
+  if (appc::find_app_flag(pod.app().annotations, "stop-signal") != nullptr) names.emplace_back("--stop-signal");
   for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 

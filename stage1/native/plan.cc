@@ -144,7 +144,7 @@ void plan_handlers(const PodApp& app, AppPlan& out) {
 
 // The operator's annotation must be right; what an image says wrongly does not keep it from running.
 int plan_stop_signal(const PodApp& app, const Warn& warn) {
-  if (const auto* text = appc::find_annotation(app.runtime.annotations, "coreos.com/rkt/stage2/stop-signal")) {
+  if (const auto* text = appc::find_app_flag(app.runtime.annotations, "stop-signal")) {
     if (const auto number = parse_signal(*text)) return *number;
     throw Error(Errc::invalid, cat("stop signal ", quoted(*text), " is no signal"));
   }
@@ -156,7 +156,7 @@ int plan_stop_signal(const PodApp& app, const Warn& warn) {
 }
 
 appc::RestartPolicy plan_restart(const PodApp& app) {
-  const auto* text = appc::find_annotation(app.runtime.annotations, "coreos.com/rkt/stage2/restart");
+  const auto* text = appc::find_app_flag(app.runtime.annotations, "restart");
   return text != nullptr ? appc::parse_restart(*text) : appc::RestartPolicy{};
 }
 

@@ -15,14 +15,8 @@
 namespace rkt::native {
 namespace {
 
-constexpr std::string_view kPrefix = "coreos.com/rkt/stage2/";
-
-const std::string* find(const std::vector<appc::Annotation>& annotations, std::string_view name) {
-  return appc::find_annotation(annotations, cat(kPrefix, name));
-}
-
 StreamMode parse_mode(const std::vector<appc::Annotation>& annotations, std::string_view stream, StreamMode usual) {
-  const auto* text = find(annotations, stream);
+  const auto* text = appc::find_app_flag(annotations, stream);
   if (text == nullptr) return usual;
   if (*text == "null") return StreamMode::null;
   if (*text == "log" && stream != "stdin") return StreamMode::log;
@@ -33,14 +27,14 @@ StreamMode parse_mode(const std::vector<appc::Annotation>& annotations, std::str
 
 LogLimits parse_limits(const std::vector<appc::Annotation>& annotations) {
   LogLimits out;
-  if (const auto* text = find(annotations, "log-size")) {
+  if (const auto* text = appc::find_app_flag(annotations, "log-size")) {
     const auto size = in_context([] { return std::string("invalid log size"); },
                                  [&] { return appc::Quantity::parse(*text).value(); });
     if (size < 0 || static_cast<std::uint64_t>(size) < LogLimits::kLeastSize)
       throw Error(Errc::invalid, cat("invalid log size ", quoted(*text), ": the least is 64Ki"));
     out.size = static_cast<std::uint64_t>(size);
   }
-  if (const auto* text = find(annotations, "log-files")) {
+  if (const auto* text = appc::find_app_flag(annotations, "log-files")) {
     const auto files = parse_int<std::uint32_t>(*text);
     if (!files || *files == 0) throw Error(Errc::invalid, cat("invalid number of log files ", quoted(*text)));
     out.files = *files;

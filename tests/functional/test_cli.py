@@ -107,13 +107,13 @@ def test_empty_listings(rkt):
     (["fetch", "/no/such.aci"], "no such file or directory"),
     (["fetch", "x.aci?y"], ""),
     (["app", "sandbox", "--annotation=x"], 'invalid argument "x" for --annotation=x: invalid format of --annotation flag "x"'),
-    (["app", "sandbox", "--user-label=a=1", "--user-label=a=2"], 'key "a" already set'),
+    (["app", "sandbox", "--user-label=a=1", "--user-label=a=2"], 'invalid argument "a=2" for --user-label=a=2: key "a" already set'),
     (["app", "sandbox", "--net-plugins=x"], 'invalid value "x" for flag --net-plugins'),
     (["app", "status", "--format=x", "deadbeef", "--app=a"], 'invalid argument "x" for --format=x'),
     (["run", "i", "--user-label=x"], "error parsing app image arguments: "),
     (["run", "--hostname=a b", "i"], "a host name has at most 64 letters"),
     (["run", "--hostname=" + "a" * 65, "i"], "a host name has at most 64 letters"),
-    (["run", "--stage1-path=/a", "--stage1-name=b", "i"], "mutually exclusive"),
+    (["run", "--stage1-path=/a", "--stage1-name=b", "i"], 'invalid argument "b" for --stage1-name=b: flags --stage1-name and --stage1-path are mutually exclusive'),
 ])
 def test_bad_input_is_named(rkt, args, text):
     r = rkt(*args, code=254)
@@ -144,3 +144,20 @@ def test_completion_offers_ids_and_never_names(rkt):
     offered = completed(rkt, "rkt", "image", "rm", "")
     assert image.id[:len("sha512-") + 12] in offered and all(re.fullmatch("sha512-[0-9a-f]+", i) for i in offered)
     assert completed(rkt, "rkt", "rm", "") == [uuid]
+
+
+def test_a_directory_that_root_may_not_open_is_a_place_to_work_in(rkt):
+    """As one that another user has mounted with FUSE."""
+    rkt.image(exec=["/bin/true"])
+    place = rkt.tmp / "place"
+    place.mkdir()
+    os.chown(place, 4242, 4242)
+    place.chmod(0o700)
+
+    def there(*argv):
+        return subprocess.run(["setpriv", "--bounding-set=-dac_override,-dac_read_search", *argv], cwd=place, env=rkt.env, capture_output=True, text=True)
+    assert there("ls", ".").returncode != 0
+    rkt.run("--no-overlay", "example.com/busybox", code=0)  # mounting one takes these capabilities
+    p = there(*rkt.argv("gc", "--grace-period=0s"))
+    assert p.returncode == 0 and "Garbage collecting pod" in p.stdout, p
+    assert list(rkt.data.glob("pods/*/*")) == []

@@ -205,9 +205,9 @@ def test_no_stage1_runs_without_a_signature(rkt, web, how):
 
 
 @pytest.mark.parametrize("flags, text", [
-    (["--stage1-path=/a", "--stage1-path=/b"], "--stage1-path already used"),
+    (["--stage1-path=/a", "--stage1-path=/b"], 'invalid argument "/b" for --stage1-path=/b: --stage1-path already used'),
     (["--stage1-path=/a", "--stage1-url=http://b/c.aci"], "are mutually exclusive"),
-    (["--stage1-name=a", "--stage1-hash=sha512-00"], "are mutually exclusive"),
+    (["--stage1-name=a", "--stage1-hash=sha512-00"], "flags --stage1-hash and --stage1-name are mutually exclusive"),
     (["--stage1-path=/no/such.aci"], "no such file or directory"),
     (["--stage1-hash=sha512-0000"], "no image IDs found"),
 ])

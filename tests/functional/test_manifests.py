@@ -113,13 +113,13 @@ def test_an_image_without_an_app_needs_exec(rkt):
     (["I", "--supplementary-gids=a"], "--supplementary-gids must be integers"),
     (["I", "--readonly-rootfs=maybe"], "--readonly-rootfs must be set with a boolean"),
     (["I", "--environment=a"], 'invalid format of --environment flag "a"'),
-    (["I", "--exec=a", "--exec=b"], "--exec specified multiple times for the same image"),
+    (["I", "--exec=a", "--exec", "b"], 'invalid argument "b" for --exec: --exec specified multiple times for the same image'),
     (["I", "--mount=volume=v,target=/x"], 'dangling mount point "/x": volume "v" not found'),
     (["--port=nothing:80", "I"], 'port name "nothing" could not be found in any apps'),
     (["--port=http:80", "--port=http:80", "I"], "port tcp-0.0.0.0:80 already mapped to pod port 80"),
     (["I", "I", "--name=busybox"], "multiple apps with name busybox"),
     (["--exec=a", "I"], "--exec must follow an image"),
-    (["--set-env=A=1", "--set-env=A=2", "I"], 'key "A" already set'),
+    (["--set-env=A=1", "--set-env=A=2", "I"], 'invalid argument "A=2" for --set-env=A=2: key "A" already set'),
 ])
 def test_what_flags_cannot_say(rkt, image, args, text):
     assert text in rkt("prepare", *["example.com/busybox" if a == "I" else a for a in args], code=254).err

@@ -13,7 +13,7 @@ PidMode parse_pid_mode(std::string_view text) {
 }
 
 PidMode pid_mode_of(const std::vector<Annotation>& annotations) {
-  const auto* text = find_annotation(annotations, kPidMode);
+  const auto* text = find_app_flag(annotations, "pid");
   return text != nullptr ? parse_pid_mode(*text) : PidMode::pod;
 }
 

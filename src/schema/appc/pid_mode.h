@@ -16,8 +16,6 @@ enum class PidMode : std::uint8_t {
   own   ///< its own alone: it is process 1 of a pid namespace of its own
 };
 
-inline constexpr const char* kPidMode = "coreos.com/rkt/stage2/pid";
-
 /// "pod", "private". Throws `invalid pid mode "X": …`.
 PidMode parse_pid_mode(std::string_view text);
 /// What an app's annotations say; without a word: PidMode::pod. Throws likewise.

@@ -10,8 +10,8 @@ namespace {
 
 TEST(PidModeTest, IsThePodsUnlessAskedFor) {
   EXPECT_EQ(pid_mode_of({}), PidMode::pod);
-  EXPECT_EQ(pid_mode_of({{kPidMode, "pod"}}), PidMode::pod);
-  EXPECT_EQ(pid_mode_of({{kPidMode, "private"}}), PidMode::own);
+  EXPECT_EQ(pid_mode_of({{"coreos.com/rkt/stage2/pid", "pod"}}), PidMode::pod);
+  EXPECT_EQ(pid_mode_of({{"coreos.com/rkt/stage2/pid", "private"}}), PidMode::own);
 }
 
 TEST(PidModeTest, RefusesEverythingElse) {

@@ -92,6 +92,10 @@ const std::string* find_annotation(const std::vector<Annotation>& annotations, s
   return it == annotations.end() ? nullptr : &it->value;
 }
 
+const std::string* find_app_flag(const std::vector<Annotation>& annotations, std::string_view flag) {
+  return find_annotation(annotations, cat(kAppFlag, flag));
+}
+
 bool valid_env_name(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   if (name.empty() || !letter(name[0])) return false;

@@ -74,6 +74,9 @@ struct Annotation {
   bool operator==(const Annotation&) const = default;
 };
 const std::string* find_annotation(const std::vector<Annotation>& annotations, std::string_view name);
+/// Of an app: what a flag of its command line says to stage1. Named by this and the flag's name.
+inline constexpr std::string_view kAppFlag = "coreos.com/rkt/stage2/";
+const std::string* find_app_flag(const std::vector<Annotation>& annotations, std::string_view flag);
 /// Of an image: the signal that asks its app to end (Docker's StopSignal; OCI's name in lower case, as appc wants it).
 inline constexpr std::string_view kStopSignal = "org.opencontainers.image.stopsignal";
 

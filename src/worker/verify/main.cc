@@ -40,14 +40,14 @@ void confine() {
 }
 
 // librnp says there what it thinks of odd bytes, also of good signatures. Descriptor 2 stays, for our own errors.
-void close_error_stream() {
+void silence_library() {
   FILE* nowhere = ::fopen("/dev/null", "we");
   if (nowhere == nullptr) throw Error::from_errno("open \"/dev/null\"");
   stderr = nowhere;
 }
 
 void run() {
-  close_error_stream();
+  silence_library();
   confine();
   Channel channel{UniqueFd(3)};
   const auto request = channel.receive();

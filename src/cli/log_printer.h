@@ -14,7 +14,7 @@
 #include "cli/env.h"
 #include "pod/logs.h"
 
-namespace rkt::cmd {
+namespace rkt::cli {
 
 class LogPrinter {
  public:
@@ -24,7 +24,7 @@ class LogPrinter {
     std::optional<std::uint64_t> tail;  ///< only the last lines of what comes before end_tail()
     bool raw = false;                   ///< what goes to a terminal, too, as it was written
   };
-  LogPrinter(cli::Env& env, Style style);
+  LogPrinter(Env& env, Style style);
   void add(const pod::PodLogs::Entry& entry);
   /// Prints what was held back; from here on every line is printed.
   void end_tail();
@@ -45,7 +45,7 @@ class LogPrinter {
   void print(const Line& part);
   void put(const Line& part);
 
-  cli::Env& env_;
+  Env& env_;
   Style style_;
   std::optional<std::uint64_t> holding_;
   std::deque<Line> held_;
@@ -57,4 +57,4 @@ class LogPrinter {
   std::string pending_;
 };
 
-}  // namespace rkt::cmd
+}  // namespace rkt::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cmd/log_printer.h"
+#include "cli/log_printer.h"
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #include "sys/file.h"
 #include "sys/pty.h"
 
-namespace rkt::cmd {
+namespace rkt::cli {
 namespace {
 
 constexpr std::size_t kMaxPending = std::size_t{64} << 10;
@@ -27,7 +27,7 @@ Charset charset_of_locale() {
 
 }  // namespace
 
-LogPrinter::LogPrinter(cli::Env& env, Style style)
+LogPrinter::LogPrinter(Env& env, Style style)
     : env_(env),
       style_(std::move(style)),
       holding_(style_.tail),
@@ -125,4 +125,4 @@ void LogPrinter::end() {
   flush();
 }
 
-}  // namespace rkt::cmd
+}  // namespace rkt::cli

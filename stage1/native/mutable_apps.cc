@@ -15,7 +15,6 @@
 #include "stage1/native/backing.h"
 #include "stage1/native/diagnose.h"
 #include "stage1/native/events.h"
-#include "stage1/native/readiness.h"
 #include "stage1/native/running.h"
 #include "stage1/native/starter.h"
 #include "sys/ns.h"
@@ -46,23 +45,20 @@ std::string read_line(int fd) {
 
 MutableApps::MutableApps(MutablePod pod) : pod_(std::move(pod)), control_(pod_.dir, kControlSocket) {}
 
-void MutableApps::watch(std::vector<pollfd>& events) const {
+void MutableApps::watch(std::vector<pollfd>& events, Time now) const {
   events.push_back({control_.fd(), POLLIN, 0});
   for (const auto& c : clients_) events.push_back({c.get(), POLLIN, 0});
   for (const auto& a : apps_) {
     if (a.starter) events.push_back({a.starter.get(), POLLIN, 0});
     if (a.process) events.push_back({a.process.get(), POLLIN, 0});
-    if (a.notify) events.push_back({a.notify.get(), POLLIN, 0});
+    a.notify.watch(events, now);
   }
 }
 
-void MutableApps::handle(std::span<const pollfd> events) {
+void MutableApps::handle(std::span<const pollfd> events, Time now) {
   for (auto& a : apps_) {
     if (a.starter && ready(events, a.starter.get())) starter_ended(a);
-    if (a.notify && ready(events, a.notify.get()) && says_ready(a.notify.get())) {
-      a.notify.reset();  // as in readiness.cc
-      answer_all(a.asked_start, {});
-    }
+    if (a.notify.take(events, now)) answer_all(a.asked_start, {});
     // In one round both: what has ended at once is recorded at once.
     if (a.process && has_ended(a.process.get())) process_ended(a);
   }
@@ -76,10 +72,10 @@ void MutableApps::handle(std::span<const pollfd> events) {
     clients_.push_back(std::move(client));
 }
 
-std::optional<MutableApps::Time> MutableApps::deadline() const {
+std::optional<MutableApps::Time> MutableApps::deadline(Time now) const {
   std::optional<Time> out;
   for (const auto& a : apps_)
-    for (const auto& when : {a.kill_at, a.start_at})
+    for (const auto& when : {a.kill_at, a.start_at, a.notify.deadline(now)})
       if (when && (!out || *when < *out)) out = when;
   return out;
 }
@@ -177,7 +173,7 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
                   }).front());
     if (app.plan.notifies) {
       const FileLabel label(app.plan.file_context);
-      app.notify = make_notify_socket(pod_.dir, name);
+      app.notify = NotifySocket::make(pod_.dir, name);
     }
     app.mounts = pod_.plan_mounts(app.plan);
     app.group = pod_.cgroups.app(name, app.plan.limits);

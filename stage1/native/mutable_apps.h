@@ -24,6 +24,7 @@
 #include "stage1/native/control.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/plan.h"
+#include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/relay.h"
 #include "stage1/native/restarts.h"
@@ -50,10 +51,10 @@ class MutableApps {
   using Time = std::chrono::steady_clock::time_point;
 
   explicit MutableApps(MutablePod pod);
-  void watch(std::vector<pollfd>& events) const;
-  void handle(std::span<const pollfd> events);  ///< polled; what watch() did not append does not matter
+  void watch(std::vector<pollfd>& events, Time now) const;
+  void handle(std::span<const pollfd> events, Time now);  ///< polled; what watch() did not append does not matter
   void time_passed(Time now);
-  std::optional<Time> deadline() const;  ///< when time_passed() has something to do
+  std::optional<Time> deadline(Time now) const;  ///< when there is something to do; `now` as for watch()
   /// Nothing is started from here on. Again: the rest of the grace may become shorter.
   void stop_all(Time now, std::chrono::milliseconds grace);
   bool idle() const;  ///< no process of an app is left
@@ -74,7 +75,7 @@ class MutableApps {
     UniqueFd starter, process;  // pidfds; one of them is set until it is over
     pid_t starter_pid = 0, pid = 0;
     UniqueFd errors;                              // what the starter could not do
-    UniqueFd notify;                              // readiness.h, of an app that says itself when it has started
+    NotifySocket notify;                          // readiness.h, of an app that says itself when it has started
     bool stopping = false;                        // it was asked to end
     bool killed = false;                          // nothing more of it is started
     std::optional<Time> kill_at = std::nullopt;   // then

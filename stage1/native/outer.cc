@@ -32,6 +32,7 @@ class Outer {
 
  private:
   void step() {
+    const auto now = std::chrono::steady_clock::now();
     std::vector<pollfd> events;
     in_.relay.watch(events);
     const std::size_t relayed = events.size();
@@ -39,10 +40,10 @@ class Outer {
     events.push_back({open_ ? in_.control : -1, POLLIN, 0});
     events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
     const std::size_t app_events = events.size();
-    if (in_.apps != nullptr) in_.apps->watch(events);
+    if (in_.apps != nullptr) in_.apps->watch(events, now);
     const std::size_t notifications = events.size();
-    if (in_.readiness != nullptr) in_.readiness->watch(events);
-    const int n = poll_lean(events, timeout_ms());
+    if (in_.readiness != nullptr) in_.readiness->watch(events, now);
+    const int n = poll_lean(events, timeout_ms(now));
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) return;
     given_up_ = n == 0 && ended_ && !over_;
@@ -57,7 +58,7 @@ class Outer {
       in_.relay.attachments().all_ended();
       while (open_ && !over_) take_message();
     }
-    if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(notifications));
+    if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(notifications), std::chrono::steady_clock::now());
     if (in_.apps != nullptr) look_after_apps(all.subspan(app_events));
     start_again();
   }
@@ -73,17 +74,21 @@ class Outer {
 
   // init is asked to end when the last app has.
   void look_after_apps(std::span<const pollfd> events) {
-    in_.apps->handle(events);
-    in_.apps->time_passed(std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    in_.apps->handle(events, now);
+    in_.apps->time_passed(now);
     if (asked_ && !told_ && in_.apps->idle()) told_ = send_message(in_.control, {.kind = Message::Kind::stop});
   }
 
-  int timeout_ms() const {
+  int timeout_ms(std::chrono::steady_clock::time_point now) const {
     if (ended_ && !over_) return kLastOutputMs;
     auto deadline = in_.relay.deadline();
-    if (const auto other = in_.apps != nullptr ? in_.apps->deadline() : std::nullopt)
-      deadline = deadline ? std::min(*deadline, *other) : *other;
-    for (const auto& [when, app] : to_start_) deadline = deadline ? std::min(*deadline, when) : when;
+    const auto at = [&](std::chrono::steady_clock::time_point when) {
+      deadline = std::min(deadline.value_or(when), when);
+    };
+    if (const auto apps = in_.apps != nullptr ? in_.apps->deadline(now) : std::nullopt) at(*apps);
+    if (const auto ready = in_.readiness != nullptr ? in_.readiness->deadline(now) : std::nullopt) at(*ready);
+    for (const auto& [when, app] : to_start_) at(when);
     if (!deadline) return -1;
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();

@@ -30,7 +30,7 @@ UniqueFd datagram_socket() {
 
 std::string notify_source(const std::string& app) { return cat(kDirectory, "/", app); }
 
-UniqueFd make_notify_socket(const DirFd& pod, const std::string& app) {
+NotifySocket NotifySocket::make(const DirFd& pod, const std::string& app) {
   const DirFd dir = pod.make_sub(kDirectory, 0700);
   dir.unlink(app);
   UniqueFd fd = datagram_socket();
@@ -42,19 +42,39 @@ UniqueFd make_notify_socket(const DirFd& pod, const std::string& app) {
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) < 0 ||
       ::fchmodat(dir.get(), app.c_str(), 0666, 0) < 0)  // any user of the app
     throw Error::from_errno(cat("make the socket for notifications of app ", quoted(app)));
-  return fd;
+  NotifySocket out;
+  out.fd_ = std::move(fd);
+  return out;
 }
 
-bool says_ready(int socket) {
+void NotifySocket::watch(std::vector<pollfd>& events, Time now) const {
+  if (fd_ && !rests(now)) events.push_back({fd_.get(), POLLIN, 0});
+}
+
+std::optional<NotifySocket::Time> NotifySocket::deadline(Time now) const {
+  return fd_ && rests(now) ? std::optional(since_ + kTime) : std::nullopt;
+}
+
+bool NotifySocket::take(std::span<const pollfd> events, Time now) {
+  if (!fd_ || (revents_of(events, fd_.get()) & POLLIN) == 0) return false;
+  if (now >= since_ + kTime) {
+    since_ = now;
+    taken_ = 0;
+  }
   std::array<char, 4096> buffer;
-  const ssize_t n = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (n <= 0) return false;
-  const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(n)), '\n');
-  return std::ranges::find(lines, "READY=1") != lines.end();
+  for (; taken_ < kAtOnce; ++taken_) {
+    const ssize_t n = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n < 0) return false;
+    const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(n)), '\n');
+    if (std::ranges::find(lines, "READY=1") == lines.end()) continue;
+    fd_.reset();
+    return true;
+  }
+  return false;
 }
 
 void Readiness::expect(const DirFd& pod, const std::string& app, std::size_t index) {
-  apps_.push_back({.index = index, .socket = make_notify_socket(pod, app)});
+  apps_.push_back({.index = index, .socket = NotifySocket::make(pod, app)});
 }
 
 void Readiness::launched() {
@@ -67,17 +87,20 @@ void Readiness::app_ended(std::size_t index) {
   look();
 }
 
-void Readiness::watch(std::vector<pollfd>& events) const {
-  for (const auto& a : apps_)
-    if (a.socket) events.push_back({a.socket.get(), POLLIN, 0});
+void Readiness::watch(std::vector<pollfd>& events, Time now) const {
+  for (const auto& a : apps_) a.socket.watch(events, now);
 }
 
-void Readiness::handle(std::span<const pollfd> events) {
-  for (auto& a : apps_) {
-    if (!a.socket || (revents_of(events, a.socket.get()) & POLLIN) == 0 || !says_ready(a.socket.get())) continue;
-    a.ready = true;
-    a.socket.reset();  // nothing more is of interest, and an app must not keep this process busy
-  }
+std::optional<Readiness::Time> Readiness::deadline(Time now) const {
+  std::optional<Time> out;
+  for (const auto& a : apps_)
+    if (const auto when = a.socket.deadline(now)) out = std::min(out.value_or(*when), *when);
+  return out;
+}
+
+void Readiness::handle(std::span<const pollfd> events, Time now) {
+  for (auto& a : apps_)
+    if (a.socket.take(events, now)) a.ready = true;
   look();
 }
 

@@ -8,7 +8,9 @@
 
 #include <poll.h>
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,27 +23,53 @@ namespace rkt::native {
 
 constexpr const char* kAppNotifySocket = "/run/systemd/notify";
 std::string notify_source(const std::string& app);  ///< relative to POD
-/// POD/notify/APP, made anew.
-UniqueFd make_notify_socket(const DirFd& pod, const std::string& app);
-/// Takes one message from there. Whether it says READY=1.
-bool says_ready(int socket);
+
+/// POD/notify/APP, until the app is ready. An app may write as fast as it can, and outer is in no cgroup of the pod's:
+/// so few messages are taken in some time, and then the app waits in its socket.
+class NotifySocket {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  static constexpr int kAtOnce = 16;                     ///< messages ...
+  static constexpr std::chrono::milliseconds kTime{20};  ///< ... in so long
+
+  NotifySocket() = default;  ///< not listened to
+  /// Made anew.
+  static NotifySocket make(const DirFd& pod, const std::string& app);
+  explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+  void reset() noexcept { fd_.reset(); }
+  /// One `now` for these two, before polling: what is not watched has a deadline.
+  void watch(std::vector<pollfd>& events, Time now) const;
+  std::optional<Time> deadline(Time now) const;
+  /// After polling: takes what is there, and never more than may be taken now. True, once: it says READY=1; it is not
+  /// listened to any more.
+  bool take(std::span<const pollfd> events, Time now);
+
+ private:
+  bool rests(Time now) const { return taken_ >= kAtOnce && now < since_ + kTime; }
+
+  UniqueFd fd_;
+  int taken_ = 0;  // since then
+  Time since_{};
+};
 
 class Readiness {
  public:
+  using Time = NotifySocket::Time;
   /// `on_ready`: once.
   explicit Readiness(std::function<void()> on_ready) : on_ready_(std::move(on_ready)) {}
   /// Before anything is launched.
   void expect(const DirFd& pod, const std::string& app, std::size_t index);
   void launched();
   void app_ended(std::size_t index);
-  void watch(std::vector<pollfd>& events) const;
-  void handle(std::span<const pollfd> events);
+  void watch(std::vector<pollfd>& events, Time now) const;
+  std::optional<Time> deadline(Time now) const;
+  void handle(std::span<const pollfd> events, Time now);
   void give_up() noexcept { apps_.clear(); }  ///< for the other half of a clone
 
  private:
   struct App {
     std::size_t index;
-    UniqueFd socket;
+    NotifySocket socket;
     bool ready = false;
   };
   void look();

@@ -4,9 +4,12 @@ import os
 import signal
 import socket
 import subprocess
+import threading
+import time
 
 import pytest
 from rktlib import wait_until
+from test_mutable import start_sandbox
 
 
 @pytest.fixture
@@ -97,3 +100,52 @@ def test_an_app_of_a_mutable_pod_has_started_when_it_says_so(rkt):
             app.sendto(b"STATUS=busy", f"/proc/self/fd/{directory}/busybox")
         os.close(directory)
     assert "it ended before it had started" in rkt("app", "start", uuid, "--app=ends", code=254).err
+
+
+def flood(place, begun, stop, sent):
+    """Messages as fast as they are taken; how many, and in how many seconds."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.1)
+        begin = time.monotonic()
+        count = 0
+        while not stop.is_set():
+            try:
+                s.sendto(b"STATUS=busy", place)
+                count += 1
+                if count == 50:
+                    begun.set()
+            except TimeoutError:
+                pass
+            except ConnectionRefusedError:  # the app has ended
+                break
+        sent.append((count, time.monotonic() - begin))
+
+
+def test_an_app_that_floods_keeps_rkt_from_nothing(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"], annotations=[{"name": "appc.io/executor/supports-systemd-notify", "value": "true"}])
+    rkt.image("example.com/other", exec=["/bin/sh", "-c", "echo up; exec sleep 1000"])
+    p, uuid = start_sandbox(rkt)
+    for image in ("busybox", "other"):
+        rkt("app", "add", uuid, f"example.com/{image}", code=0)
+    rkt("app", "start", uuid, "--app=other", code=0)
+    assert p.stdout.readline().endswith(b": up\n")
+    start = rkt.start("app", "start", uuid, "--app=busybox")
+    notify = rkt.data / "pods/run" / uuid / "notify"
+    wait_until(lambda: (notify / "busybox").exists(), "the app's socket")
+    directory, begun, stop, sent = os.open(notify, os.O_PATH), threading.Event(), threading.Event(), []
+    thread = threading.Thread(target=flood, args=(f"/proc/self/fd/{directory}/busybox", begun, stop, sent))
+    thread.start()
+    try:
+        assert begun.wait(20)
+        rkt("app", "stop", uuid, "--app=other", code=0)
+        assert start.poll() is None
+        rkt("app", "stop", uuid, "--app=busybox", code=0)
+    finally:
+        stop.set()
+        thread.join()
+        os.close(directory)
+    assert start.wait(20) == 254
+    (count, seconds), queued = sent[0], int(open("/proc/sys/net/unix/max_dgram_qlen").read())
+    assert 0 < count <= 16 * (seconds / 0.02 + 2) + queued + 1, "few are taken, so that rkt is idle in between"
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0

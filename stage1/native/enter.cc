@@ -49,6 +49,10 @@ std::string working_directory() {
   return cwd.data();
 }
 
+Error not_running(const std::string& app) {
+  return Error(Errc::not_found, cat("app ", quoted(app), " is not running"));
+}
+
 // What is needed of the app before its namespaces are joined.
 struct Target {
   AppPlan plan;
@@ -59,13 +63,12 @@ struct Target {
 };
 
 Target find_target(const EnterOptions& options, const std::string& path) {
-  const Error not_running(Errc::not_found, cat("app ", quoted(options.app), " is not running"));
   const Pod pod = load_pod(LoadPod::may_be_empty);
   const auto app = std::ranges::find_if(pod.apps, [&](const PodApp& a) { return a.name() == options.app; });
   if (app == pod.apps.end()) throw Error(Errc::not_found, cat("no app ", quoted(options.app), " in the pod"));
   const auto state = load_state(pod.dir);
   const auto* running = state ? state->find(options.app) : nullptr;
-  if (running == nullptr) throw Error(not_running);
+  if (running == nullptr) throw not_running(options.app);
   const auto uuid = Uuid::parse(std::string_view(path).substr(path.rfind('/') + 1));
   if (!uuid) throw Error(Errc::usage, cat(quoted(path), " is no directory of a pod"));
   auto group = cgroup::PodCgroups::open(*uuid, find_file_text(pod.dir, "cgroups").value_or("")).find_app(options.app);
@@ -73,7 +76,7 @@ Target find_target(const EnterOptions& options, const std::string& path) {
     throw Error(Errc::system, cat("the cgroup of app ", quoted(options.app), " is gone"));
   auto process = find_in_pod(options.pid, running->pid);
   // Also when the app has ended and its number was given away, what is in its cgroup is confined as it was.
-  if (!process || (group && !group->contains(process->pid))) throw Error(not_running);
+  if (!process || (group && !group->contains(process->pid))) throw not_running(options.app);
   const auto users = IdRange::parse(trim(find_file_text(pod.dir, "private-users-prepared", 64).value_or("")));
   Target out{.plan = plan_enter(*app, state->restrictions, users.has_value(), [](std::string_view) {}),
              .process = std::move(process->fd),
@@ -203,6 +206,8 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   try {
     pid = launch(request, faults.slot(0));
   } catch (const Error&) {
+    // A pid namespace whose process 1 ends takes nobody in any more.
+    if (fault.step == AppStep::process && fault.err == ENOMEM) throw not_running(target.plan.name);
     if (fault.step != AppStep::exec) throw;
     throw failure(fault, root, argv.front());
   }

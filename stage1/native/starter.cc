@@ -29,7 +29,8 @@ void start(const StartInput& in, AppFault& fault) {
   fill_with_null(in.stdio, root);
   join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
   if (in.main) make_missing_sockets(in.sockets);
-  const std::vector<ProcMask> masks = mounts.proc_masks(0);
+  std::vector<ProcMask> masks;
+  if (in.plan.own_processes) masks = mounts.proc_masks(0);
   become({.argv = in.argv,
           .env = in.plan.env,
           .directory = in.plan.directory,

@@ -143,7 +143,8 @@ void Supervisor::advance(std::size_t i) {
 bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv, bool main) {
   const AppPlan& plan = in_.plan.apps[i];
   const AppStdio& stdio = in_.stdio[i];
-  const std::vector<ProcMask> masks = in_.mounts.proc_masks(i);
+  std::vector<ProcMask> masks;
+  if (plan.own_processes) masks = in_.mounts.proc_masks(i);
   try {
     apps_[i].pid = launch({.argv = argv,
                            .env = plan.env,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apps with a pid namespace of their own (--pid=private): what they see, and all that finds, enters, stops and counts their processes."""
 import json
+import signal
 
 import pytest
 
@@ -131,6 +132,19 @@ def test_a_debug_image_shows_the_apps_own_processes(rkt):
     # Process 1 gets only signals that it has handlers for: sleep has none.
     rkt("stop", "--force", uuid, code=0)
     assert p.wait(5) == 137
+
+
+def test_an_end_that_a_stopped_enter_holds_back_lets_nobody_in(rkt, image):
+    p, uuid = rkt.start_pod("example.com/busybox", "--pid=private")
+    seen(rkt, uuid, "busybox")
+    held = rkt.start("enter", uuid, "/bin/sh", "-c", "trap '' TERM; echo in; exec sleep 1000")
+    assert held.stdout.readline() == b"in\n"
+    held.send_signal(signal.SIGSTOP)
+    rkt("stop", "--grace-period=0s", uuid, code=0)
+    wait_until(lambda: 'app "busybox" is not running' in rkt("enter", uuid, "/bin/true", code=254).err, "the app to take nobody in")
+    assert p.poll() is None
+    held.send_signal(signal.SIGCONT)
+    assert held.wait(5) == -9 and p.wait(5) == 0
 
 
 def test_who_could_look_into_it_is_refused(rkt):

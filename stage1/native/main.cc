@@ -2,13 +2,12 @@
 // stage1-native: one program, several names.
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
+#include "stage1/common/entry_point.h"
 #include "stage1/native/commands.h"
 
 namespace {
@@ -30,21 +29,12 @@ void wipe_token(char* word) {
     std::memset(word + kOption.size(), '*', std::strlen(word) - kOption.size());
 }
 
+std::string_view shown(std::string_view name) { return name == "init" ? "stage1" : name; }
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   std::for_each(argv, argv + argc, wipe_token);
-  const std::string_view path = words.empty() ? std::string_view() : std::string_view(words[0]);
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  const std::string_view shown = name == "init" ? "stage1" : name;
-  try {
-    return dispatch(name, {words.begin() + (words.empty() ? 0 : 1), words.end()});
-  } catch (const rkt::Error& e) {
-    rkt::log::note(shown, rkt::log::debug_on() ? e.tree() : e.brief());
-    return e.exit_code();
-  } catch (const std::exception& e) {
-    rkt::log::note(shown, e.what());
-    return 254;
-  }
+  return rkt::stage1::run_entry_point(words, {.dispatch = dispatch, .shown = shown});
 }

@@ -19,7 +19,9 @@ ENDS = host_local("10.98.0.0/16", rangeStart="10.98.3.7", rangeEnd="10.98.3.9", 
 TWO_RANGES = {"type": "host-local", "ranges": [[{"subnet": "10.98.0.0/30"}, {"subnet": "10.98.1.0/24", "rangeStart": "10.98.1.20"}]]}
 MIXED = {"type": "host-local", "subnet": "10.98.0.0/25", "ranges": [[{"subnet": "10.98.4.0/24", "gateway": "10.98.4.77"}]]}
 SMALL = host_local("10.98.0.4/30")
-FAMILIES = {"v4": V4, "v6": V6, "routed": ROUTED, "dual": DUAL, "dual routed": DUAL_ROUTED, "ends": ENDS, "two ranges": TWO_RANGES, "mixed": MIXED, "small": SMALL}
+FAMILIES = {"v4": V4, "v6": V6, "routed": ROUTED, "dual": DUAL, "dual routed": DUAL_ROUTED}
+# Which address: the same for whatever it is given to.
+RANGES = {"ends": ENDS, "two ranges": TWO_RANGES, "mixed": MIXED, "small": SMALL}
 
 
 def ptp(ipam=V4, version="0.4.0", **more):
@@ -32,11 +34,12 @@ def bridge(ipam=V4, version="0.4.0", **more):
 
 PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0")
+FORMATS = ("0.2.0", "0.4.0", "1.0.0")  # of results
 CONFIGURATIONS = {
     "ptp versions": {**{v: ptp(ROUTED, v) for v in VERSIONS}, "none": {"type": "ptp", "ipam": V4}, "0.2.0 dual": ptp(DUAL_ROUTED, "0.2.0"),
                      "several": ptp(V4, "0.4.0", cniVersions=["1.0.0"])},
-    "bridge versions": {**{v: bridge(ROUTED, v, isGateway=True) for v in VERSIONS}, "0.2.0 dual": bridge(DUAL, "0.2.0", isDefaultGateway=True)},
-    "ptp addresses": {k: ptp(v, "1.0.0") for k, v in FAMILIES.items()},
+    "bridge versions": {**{v: bridge(ROUTED, v, isGateway=True) for v in FORMATS}, "0.2.0 dual": bridge(DUAL, "0.2.0", isDefaultGateway=True)},
+    "ptp addresses": {k: ptp(v, "1.0.0") for k, v in (FAMILIES | RANGES).items()},
     "bridge addresses": {k: bridge(v, "1.0.0") for k, v in FAMILIES.items()},
     "ptp keys": {"masquerade": ptp(V4, ipMasq=True), "mtu": ptp(V4, mtu=1400), "dns": ptp(V4, dns=DNS), "all": ptp(DUAL_ROUTED, "1.0.0", ipMasq=True, mtu=1300, dns=DNS),
                  "nothing": ptp(V4, ipMasq=False, mtu=0, dns={})},

@@ -31,7 +31,7 @@ bool is_root_of_mount(int dir) noexcept {
 
 bool is(int fd, const FileId& id) noexcept {
   struct stat st{};
-  return ::fstat(fd, &st) == 0 && st.st_dev == id.dev && st.st_ino == id.ino;
+  return fd >= 0 && ::fstat(fd, &st) == 0 && st.st_dev == id.dev && st.st_ino == id.ino;
 }
 
 int copy_mount(int mount) noexcept {

@@ -8,7 +8,7 @@
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
 #include "image/finder.h"
-#include "tree/tree.h"
+#include "tree/early.h"
 
 namespace rkt::cmd {
 namespace {
@@ -35,12 +35,14 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   store::Store store =
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   const keystore::Keystore keys = env.keystore();
+  tree::EarlyTrees trees(store, env.globals().trees);
+  options.layer_user = &trees;
   image::Finder finder(store, &keys, env.config(), options);
   std::string ids;
   for (const auto& image : in.images) {
     const auto record = finder.find({.argument = image.image, .signature_file = image.last("signature").value_or("")});
     // Only root can make trees as the image wants them; for others the first run does it.
-    if (::geteuid() == 0) tree::render(store, record, env.globals().trees);
+    if (::geteuid() == 0) trees.finish(record);
     const auto id = appc::ImageId::parse(record.key);
     ids += cat(in.on("full") || !id ? record.key : id->short_fetch(), "\n");
   }

@@ -109,6 +109,7 @@ struct FetchClient::Worker {
 
   FetchOptions options;
   OnProgress on_progress;
+  OnWait on_wait;
   std::optional<Channel> channel;
   std::optional<Child> child;
 
@@ -167,8 +168,12 @@ json::Value FetchClient::Worker::ask(const json::Object& request, const std::vec
 
 json::Value FetchClient::Worker::converse(const json::Object& request, const std::vector<int>& fds,
                                           const OnEvent& on_event) {
+  const auto receive = [&] {
+    if (on_wait) on_wait(channel->fd());
+    return channel->receive();
+  };
   channel->send(json::write(request), fds);
-  while (const auto message = channel->receive()) {
+  while (const auto message = receive()) {
     json::Value value = json::parse(message->text);
     const json::Reader in(value, kWhat);
     const std::string& name = in.at("event").text();
@@ -184,9 +189,10 @@ json::Value FetchClient::Worker::converse(const json::Object& request, const std
                                 : cat("libexec/rkt/fetch ended with status ", status.code, " and without an answer"));
 }
 
-FetchClient::FetchClient(FetchOptions options, OnProgress on_progress) : worker_(new Worker) {
+FetchClient::FetchClient(FetchOptions options, OnProgress on_progress, OnWait on_wait) : worker_(new Worker) {
   worker_->options = std::move(options);
   worker_->on_progress = std::move(on_progress);
+  worker_->on_wait = std::move(on_wait);
 }
 FetchClient::~FetchClient() = default;
 FetchClient::FetchClient(FetchClient&&) noexcept = default;

@@ -51,6 +51,8 @@ struct Progress {
   bool finished = false;
 };
 using OnProgress = std::function<void(const Progress&)>;
+/// Called before each wait for the worker, with its socket: may work on something else until that can be read.
+using OnWait = std::function<void(int fd)>;
 
 /// What the headers of an answer said, before any of its bytes arrived.
 struct GetHeaders {
@@ -96,7 +98,7 @@ struct RegistryImage {
 
 class FetchClient {
  public:
-  FetchClient(FetchOptions options, OnProgress on_progress);
+  FetchClient(FetchOptions options, OnProgress on_progress, OnWait on_wait = {});
   ~FetchClient();
   FetchClient(FetchClient&&) noexcept;
 

@@ -84,8 +84,10 @@ std::string Finder::restore(const store::ImageRecord& image, const std::string& 
 }
 
 FetchClient& Finder::Impl::client() {
-  if (!client_slot) client_slot.emplace(fetch_options(config, options.insecure), show);
-  return *client_slot;
+  if (client_slot) return *client_slot;
+  OnWait on_wait;
+  if (options.layer_user != nullptr) on_wait = [user = options.layer_user](int fd) { user->work_until(fd); };
+  return client_slot.emplace(fetch_options(config, options.insecure), show, std::move(on_wait));
 }
 
 store::ImageRecord Finder::Impl::find_argument(const Request& request) {

@@ -14,11 +14,23 @@
 #include "image/insecure.h"
 #include "keystore/keystore.h"
 #include "schema/appc/image_manifest.h"
+#include "schema/oci/image.h"
 #include "store/store.h"
 
 namespace rkt::image {
 
 enum class PullPolicy { never, fresh /* "new" */, update };
+
+/// Somebody who has a use for the layers of a Docker/OCI image while others are still on their way.
+class LayerUser {
+ public:
+  virtual ~LayerUser() = default;
+  /// The image's documents are verified; from now on its layers are stored, each verified. The image is in the index
+  /// when all of them are. Called again when another place is tried.
+  virtual void begin(const store::ImageRecord& image, const oci::Manifest& manifest, const oci::Config& config) = 0;
+  /// Works until `fd` can be read, or returns at once. Locks down to that of a blob are held (docs/devel/locking.md).
+  virtual void work_until(int fd) = 0;
+};
 
 struct FindOptions {
   PullPolicy pull = PullPolicy::fresh;
@@ -27,6 +39,7 @@ struct FindOptions {
   bool with_dependencies = true;      ///< stage1 images: false
   bool ids_are_store_lookups = true;  ///< false for `rkt fetch` (a name then, as the reference)
   bool json_progress = false;         ///< --progress=json
+  LayerUser* layer_user = nullptr;    ///< borrowed
 };
 
 /// One image as the caller asked for it.

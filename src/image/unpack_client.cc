@@ -41,28 +41,58 @@ void mark_opaque(const Channel::Message& message) {
 
 using OnNote = std::function<void(std::string_view)>;
 
-Answer run_worker(const unpack::Request& request, const std::vector<int>& fds, const OnNote& note = {}) {
-  auto [ours, theirs] = Channel::make_pair();
-  const std::string exe = cat(install_prefix(), "/libexec/rkt/unpack");
-  Child child = Child::spawn(
-      {.exe = exe, .argv = {exe}, .env = pick_env({"ASAN_OPTIONS", "UBSAN_OPTIONS"}), .fds = {theirs.fd()}});
-  theirs.close();
-  const UniqueFd body = memory_file("unpack-request", unpack::encode(request));
-  std::vector<int> all = {body.get()};
-  all.insert(all.end(), fds.begin(), fds.end());
-  ours.send(unpack::kRequestMessage, all);
-  while (auto message = ours.receive()) {
+}  // namespace
+
+// One running worker. Dropped: it is killed and waited for.
+class UnpackWorker {
+ public:
+  UnpackWorker(const unpack::Request& request, const std::vector<int>& fds) {
+    auto [ours, theirs] = Channel::make_pair();
+    const std::string exe = cat(install_prefix(), "/libexec/rkt/unpack");
+    child_.emplace(Child::spawn(
+        {.exe = exe, .argv = {exe}, .env = pick_env({"ASAN_OPTIONS", "UBSAN_OPTIONS"}), .fds = {theirs.fd()}}));
+    channel_.emplace(std::move(ours));
+    const UniqueFd body = memory_file("unpack-request", unpack::encode(request));
+    std::vector<int> all = {body.get()};
+    all.insert(all.end(), fds.begin(), fds.end());
+    channel_->send(unpack::kRequestMessage, all);
+  }
+
+  int fd() const noexcept { return channel_->fd(); }
+
+  // The next message that is not dealt with here: the worker asks for what is below, or has answered.
+  std::optional<Channel::Message> receive(const OnNote& note = {}) {
+    auto message = channel_->receive();
+    if (!message) throw_end();
     if (message->text == unpack::kOpaqueMessage)
       mark_opaque(*message);
     else if (note && message->text.starts_with(unpack::kNotePrefix))
       note(printable(message->text.substr(unpack::kNotePrefix.size())));
     else
-      return {unpack::parse_reply(message->text), std::move(message->fds)};
+      return message;
+    return std::nullopt;
   }
-  const ExitStatus status = child.wait();
-  throw Error(Errc::system, status.signal != 0
-                                ? cat("unpack worker was killed by signal ", status.signal)
-                                : cat("unpack worker ended with status ", status.code, " and without an answer"));
+
+  void give_below(int merged) { channel_->send(unpack::kBelowMessage, {merged}); }
+
+ private:
+  [[noreturn]] void throw_end() {
+    const ExitStatus status = child_->wait();
+    throw Error(Errc::system, status.signal != 0
+                                  ? cat("unpack worker was killed by signal ", status.signal)
+                                  : cat("unpack worker ended with status ", status.code, " and without an answer"));
+  }
+
+  std::optional<Child> child_;
+  std::optional<Channel> channel_;
+};
+
+namespace {
+
+Answer run_worker(const unpack::Request& request, const std::vector<int>& fds, const OnNote& note = {}) {
+  UnpackWorker worker(request, fds);
+  for (;;)
+    if (auto message = worker.receive(note)) return {unpack::parse_reply(message->text), std::move(message->fds)};
 }
 
 void add_target(const TreeTarget& target, unpack::Request& request, std::vector<int>& fds) {
@@ -97,7 +127,7 @@ std::string digest_of(int file, const std::string& expected) {
   return run_worker(request, {file}).reply.digest;
 }
 
-UnpackStats unpack_acis(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits) {
+Unpacking::Unpacking(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits) {
   unpack::Request request{.operation = Operation::unpack_acis, .limits = worker_limits(limits), .archives = {}};
   std::vector<int> fds;
   for (const auto& l : layers) {
@@ -106,21 +136,35 @@ UnpackStats unpack_acis(const std::vector<AciLayer>& layers, const TreeTarget& t
     fds.push_back(l.file);
   }
   add_target(target, request, fds);
-  return stats_of(run_worker(request, fds).reply);
+  worker_ = std::make_unique<UnpackWorker>(request, fds);
 }
 
-UnpackStats unpack_oci_layer(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits) {
+Unpacking::Unpacking(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits) {
   if (layer.media_type.ends_with("+encrypted"))
     throw Error(Errc::unsupported, cat("layer of type ", quoted(layer.media_type), " is encrypted"));
   unpack::Request request{
       .operation = Operation::unpack_layer,
+      .below = layer.below,
       .limits = worker_limits(limits),
       .archives = {{.digest = layer.digest, .diff_id = layer.diff_id, .whitelist = {}, .upper_whitelist = {}}}};
   std::vector<int> fds = {layer.file};
   add_target(target, request, fds);
-  for (const DirFd* lower : layer.lowers) fds.push_back(lower->get());
-  return stats_of(run_worker(request, fds).reply);
+  worker_ = std::make_unique<UnpackWorker>(request, fds);
 }
+
+Unpacking::~Unpacking() = default;
+
+int Unpacking::fd() const noexcept { return worker_->fd(); }
+
+Unpacking::Event Unpacking::serve() {
+  const auto message = worker_->receive();
+  if (!message) return Event::none;
+  if (message->text == unpack::kBelowMessage) return Event::needs_below;
+  stats_ = stats_of(unpack::parse_reply(message->text));
+  return Event::done;
+}
+
+void Unpacking::give_below(int merged) { worker_->give_below(merged); }
 
 void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits) {
   run_worker({.operation = Operation::unpack_layout, .limits = worker_limits(limits), .archives = {{}}},

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sys/dir.h"
 #include "sys/fd.h"
+#include "worker/unpack/protocol.h"
 
 namespace rkt::image {
 
@@ -53,20 +55,41 @@ struct UnpackStats {
   std::string tree_digest;      ///< as a file: fs-verity's digest, "sha256:…"
   std::uint64_t tree_size = 0;  ///< and its size
 };
-/// `layers`: top image first, as the reference renders. Throws; the target then holds garbage that the caller removes.
-/// Errc::unsupported for what an EROFS file cannot hold.
-UnpackStats unpack_acis(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits);
-
 /// One Docker/OCI layer -> one overlayfs lower: whiteouts become character devices 0:0, opaque directories
 /// trusted.overlay.opaque=y. Nothing is synced. A wrong digest is Errc::untrusted, every other fault Errc::invalid.
 struct OciLayer {
   int file = -1;  ///< borrowed; positioned anywhere
   std::string media_type;
-  std::string digest;                ///< of the file, "sha256:…"; checked in the same pass
-  std::string diff_id;               ///< of the uncompressed tar; checked in the same pass unless ""
-  std::vector<const DirFd*> lowers;  ///< trees below, top first: targets of hard links, attributes of omitted parents
+  std::string digest;   ///< of the file, "sha256:…"; checked in the same pass
+  std::string diff_id;  ///< of the uncompressed tar; checked in the same pass unless ""
+  unpack::LayersBelow below = unpack::LayersBelow::none;  ///< targets of hard links, attributes of omitted parents
 };
-UnpackStats unpack_oci_layer(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits);
+
+class UnpackWorker;
+
+/// A worker that makes one tree, beside whatever its owner does. Dropped: it is killed. Then, and when serve() throws,
+/// the target holds garbage that the owner removes. Errc::unsupported for what an EROFS file cannot hold; Errc::busy
+/// for a layer with LayersBelow::later that has to be unpacked again when the layers below are ready.
+class Unpacking {
+ public:
+  /// `layers`: top image first, as the reference renders.
+  Unpacking(const std::vector<AciLayer>& layers, const TreeTarget& target, const UnpackLimits& limits);
+  Unpacking(const OciLayer& layer, const TreeTarget& target, const UnpackLimits& limits);
+  ~Unpacking();
+  Unpacking(Unpacking&&) = delete;
+
+  int fd() const noexcept;  ///< can be read: serve() will not wait
+  enum class Event { none, needs_below, done };
+  /// Waits for one message of the worker, and does what it asks for.
+  Event serve();
+  /// The answer to needs_below: a read-only mount of the trees below, borrowed, that is attached nowhere.
+  void give_below(int merged);
+  const UnpackStats& stats() const noexcept { return stats_; }  ///< once it is done
+
+ private:
+  std::unique_ptr<UnpackWorker> worker_;
+  UnpackStats stats_;
+};
 
 /// An OCI layout as one (possibly compressed) tar file -> a layout directory: index.json, oci-layout and blobs/ only.
 void unpack_layout_archive(int file, const DirFd& to, const UnpackLimits& limits);

@@ -15,7 +15,7 @@ TEST(UnpackClient, RefusesEncryptedLayersBeforeAnythingIsStarted) {
   const UniqueFd file = memory_file("layer", "");
   const OciLayer layer{.file = file.get(), .media_type = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"};
   try {
-    unpack_oci_layer(layer, {.directory = &root.dir(), .uuid = {}}, {});
+    const Unpacking started(layer, {.directory = &root.dir(), .uuid = {}}, {});
     FAIL() << "accepted";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), Errc::unsupported);

@@ -161,4 +161,8 @@ KeyLock prepare_lock(const std::string& data, LockMode mode) {
   return KeyLock::take(open_data_directory(data).make_sub("locks", 0750), "prepareLock", mode);
 }
 
+std::optional<KeyLock> try_prepare_lock(const std::string& data) {
+  return KeyLock::try_take(open_data_directory(data).make_sub("locks", 0750), "prepareLock", LockMode::shared);
+}
+
 }  // namespace rkt::store

@@ -124,6 +124,8 @@ class Store {
 
 /// DATA/locks/prepareLock: shared while a pod's files are made, exclusive while trees are collected.
 KeyLock prepare_lock(const std::string& data, LockMode mode);
+/// Shared, without waiting: nullopt while trees are collected.
+std::optional<KeyLock> try_prepare_lock(const std::string& data);
 
 /// "sha512-…" or "sha256-…" with the right number of lower-case hex digits. Throws Errc::invalid otherwise.
 void check_blob_name(const std::string& name);

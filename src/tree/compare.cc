@@ -182,7 +182,6 @@ std::optional<Damage> inspect_step(store::Store& store, const Step& step, const 
   const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
   const Standing standing = standing_of(trees, step.id);
   if (standing == Standing::absent || standing == Standing::unfinished) return std::nullopt;
-  mount_files(tree_below(store, step));
   const Backend form = is_file(trees, step.id) ? Backend::erofs : Backend::directory;
   const std::string fresh = render_aside(store, step, key, form);
   std::optional<std::string> what;

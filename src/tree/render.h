@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "schema/oci/image.h"
 #include "store/store.h"
 #include "tree/flatten.h"
 #include "tree/tree.h"
@@ -20,6 +21,8 @@ struct Step {
   std::string blob, media_type, diff_id;  ///< layer
 };
 std::vector<Step> plan(const store::Store& store, const store::ImageRecord& image);
+std::vector<Step> plan_layers(const store::ImageRecord& image, const oci::Manifest& manifest,
+                              const oci::Config& config);
 
 /// The images of an ACI chain, looked up in the store.
 std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRecord& image);
@@ -34,6 +37,9 @@ std::string render_aside(const store::Store& store, const Step& step, const std:
 
 /// Whether the tree is complete: rendered in this boot, or known to be on disk.
 bool is_ready(const DirFd& trees, const std::string& id);
+
+/// Whether the tree is ready, as these options want it; says nothing about those below it.
+bool is_usable(const store::Store& store, const std::string& id, const Options& options);
 
 /// The trees that a step goes on top of; empty for the lowest.
 Tree tree_below(const store::Store& store, const Step& step);

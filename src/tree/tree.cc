@@ -7,10 +7,9 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "sys/file.h"
-#include "sys/mount.h"
+#include "tree/pipeline.h"
 #include "tree/record.h"
 #include "tree/render.h"
 
@@ -78,44 +77,25 @@ bool has_right_form(const Tree& tree, const Options& options) {
   return options.backend != Backend::directory || !tree.has_files();
 }
 
-// Of the tree alone, not of those below it.
-bool usable(const store::Store& store, const std::string& id, const Options& options) {
-  if (!is_ready(store.trees(), id) || !has_right_form(tree_of(store, id, {}), options)) return false;
-  if (!options.check || record_holds(store.trees(), id)) return true;
-  log::note("tree", cat("warning: tree ", id, " was changed on disk, rendering it again"));
-  return false;
-}
-
 bool all_hold(const store::Store& store, const std::string& top, const std::vector<std::string>& below) {
   return record_holds(store.trees(), top) &&
          std::ranges::all_of(below, [&](const std::string& id) { return record_holds(store.trees(), id); });
 }
 
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
-  const DirFd& trees = store.trees();
-  const KeyLock prepare =
-      store::prepare_lock(store.data_path(), LockMode::shared);  // nothing below is collected meanwhile
-  const std::vector<Step> steps = plan(store, image);
-  std::optional<PrivateMounts> mounts;  // of the trees below
-  for (const auto& step : steps) {
-    if (usable(store, step.id, options)) continue;
-    const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
-    // Somebody else may have made it while this one waited.
-    if (is_ready(trees, step.id) && has_right_form(tree_of(store, step.id, {}), options) &&
-        (!options.check || record_holds(trees, step.id)))
-      continue;
-    const Tree below = tree_below(store, step);
-    if (below.has_files() && !mounts) mounts.emplace();
-    mount_files(below);
-    remove_remnants(trees, step.id);
-    trees.rename(render_aside(store, step, image.key, options.backend), trees, step.id);
-    log::debug("tree", cat("rendered tree ", step.id, is_file(trees, step.id) ? " as a file" : ""));
-  }
-  note_size(store, image, steps);
-  return tree_of(store, steps.back().id, steps.back().below);
+  Pipeline pipeline(store, plan(store, image), options, image.key);
+  pipeline.run();
+  note_size(store, image, pipeline.steps());
+  const Step& top = pipeline.steps().back();
+  return tree_of(store, top.id, top.below);
 }
 
 }  // namespace
+
+bool is_usable(const store::Store& store, const std::string& id, const Options& options) {
+  return is_ready(store.trees(), id) && has_right_form(tree_of(store, id, {}), options) &&
+         (!options.check || record_holds(store.trees(), id));
+}
 
 Tree render(store::Store& store, const store::ImageRecord& image, const Options& options) {
   return in_context([&] { return cat("render image ", quoted(image.name)); },

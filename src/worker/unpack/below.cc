@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -33,8 +35,13 @@ std::vector<std::string> xattr_names(int fd) {
   return out;
 }
 
+const DirFd& Below::merged() const {
+  if (ask_) merged_ = std::exchange(ask_, nullptr)();
+  return merged_;
+}
+
 std::optional<struct stat> Below::find(const std::string& path) const {
-  if (!merged_) return std::nullopt;
+  if (!merged()) return std::nullopt;
   const UniqueFd fd = open_beneath(merged_.get(), path, O_PATH | O_NOFOLLOW);
   if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return std::nullopt;
   struct stat st{};
@@ -45,7 +52,7 @@ std::optional<struct stat> Below::find(const std::string& path) const {
 }
 
 UniqueFd Below::open(const std::string& path, int flags) const {
-  UniqueFd fd = open_beneath(merged_.get(), path, flags | O_NOFOLLOW);
+  UniqueFd fd = open_beneath(merged().get(), path, flags | O_NOFOLLOW);
   if (!fd) throw Error::from_errno(cat("open ", quoted(path), " in the layers below"));
   return fd;
 }
@@ -79,6 +86,6 @@ Attributes Below::attributes(const std::string& path, const struct stat& st) con
   return out;
 }
 
-std::vector<std::string> Below::top_names() const { return merged_ ? merged_.names() : std::vector<std::string>(); }
+std::vector<std::string> Below::top_names() const { return merged() ? merged_.names() : std::vector<std::string>(); }
 
 }  // namespace rkt::unpack

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,8 +16,13 @@ namespace rkt::unpack {
 
 class Below {
  public:
+  /// Asks for them, and waits until they are complete.
+  using Ask = std::function<DirFd()>;
   Below() = default;  ///< nothing below
   explicit Below(DirFd merged) : merged_(std::move(merged)) {}
+  /// Asked for when they are looked at first. `late`: that may take long.
+  Below(Ask ask, bool late) : ask_(std::move(ask)), late_(late) {}
+  bool late() const noexcept { return late_; }
 
   /// What is at `path`, whose parents must be directories, not links to them; a final link is not followed.
   std::optional<struct stat> find(const std::string& path) const;
@@ -26,10 +32,12 @@ class Below {
   /// too.
   Attributes attributes(const std::string& path, const struct stat& st) const;
   std::vector<std::string> top_names() const;
-  bool empty() const noexcept { return !merged_; }
 
  private:
-  DirFd merged_;
+  const DirFd& merged() const;
+  mutable DirFd merged_;
+  mutable Ask ask_;  // empty: merged_ is what there is
+  bool late_ = false;
 };
 
 /// openat2 with nothing but plain components below `dir`: no links, no "..", no other mount. -1 and errno when that

@@ -60,9 +60,23 @@ void send_opaque_marks(Channel& channel, const DirectoryTree& tree) {
   }
 }
 
-Reply unpack_into(NewTree& tree, const Request& request, DirFd below, const std::vector<int>& files) {
+// Of what rkt hands over only what is below can be reached: it is a mount that is attached nowhere.
+DirFd ask_for_below(Channel& channel) {
+  channel.send(kBelowMessage);
+  auto message = channel.receive();
+  if (!message || message->text != kBelowMessage || message->fds.size() != 1)
+    throw Error(Errc::invalid, "expected the layers below");
+  return DirFd(std::move(message->fds.front()));
+}
+
+Below below_of(Channel& channel, const Request& request) {
+  if (request.below == LayersBelow::none) return {};
+  return {[&channel] { return ask_for_below(channel); }, request.below == LayersBelow::later};
+}
+
+Reply unpack_into(Channel& channel, NewTree& tree, const Request& request, const std::vector<int>& files) {
   const bool layer = request.operation == Operation::unpack_layer;
-  Staging staging(tree, layer ? Staging::Kind::layer : Staging::Kind::plain, Below(std::move(below)));
+  Staging staging(tree, layer ? Staging::Kind::layer : Staging::Kind::plain, below_of(channel, request));
   if (request.operation == Operation::unpack_acis) return unpack_acis(request, files, staging);
   if (request.operation == Operation::unpack_layout) return unpack_layout(files.at(0), request.limits, staging);
   if (request.operation == Operation::extract_aci) return extract_aci(files.at(0), request.limits, staging);
@@ -74,7 +88,7 @@ bool keeps_owners() { return ::geteuid() == 0 && known_ids() != Ids::one; }
 
 Reply make_directory_tree(Channel& channel, const Request& request, Inside inside, const std::vector<int>& files) {
   DirectoryTree tree(std::move(inside.target), keeps_owners());
-  Reply reply = unpack_into(tree, request, std::move(inside.below), files);
+  Reply reply = unpack_into(channel, tree, request, files);
   send_opaque_marks(channel, tree);
   return reply;
 }
@@ -90,9 +104,9 @@ ErofsTree::Uuid uuid_of(const Request& request) {
   return uuid;
 }
 
-Reply make_tree_file(const Job& job, Inside inside, const std::vector<int>& files) {
+Reply make_tree_file(Channel& channel, const Job& job, const std::vector<int>& files) {
   ErofsTree tree(job.targets.at(0).get(), job.targets.at(1).get(), uuid_of(job.request));
-  Reply reply = unpack_into(tree, job.request, std::move(inside.below), files);
+  Reply reply = unpack_into(channel, tree, job.request, files);
   reply.tree_digest = tree.digest();
   reply.tree_size = tree.bytes();
   return reply;
@@ -133,7 +147,7 @@ void serve(Channel& channel) {
   for (const auto& f : job.files) files.push_back(f.get());
   if (target == Target::directory)
     return channel.send(encode(make_directory_tree(channel, job.request, std::move(inside), files)));
-  if (target == Target::tree_file) return channel.send(encode(make_tree_file(job, std::move(inside), files)));
+  if (target == Target::tree_file) return channel.send(encode(make_tree_file(channel, job, files)));
   if (job.request.operation == Operation::decompress)
     return channel.send(encode(decompress(files.at(0), job.request.limits, job.targets.at(0).get())));
   if (job.request.operation == Operation::digest)

@@ -15,6 +15,7 @@ constexpr json::Limits kRequestLimits{.bytes = std::size_t{256} << 20, .depth = 
 constexpr std::array kOperations = {"scan-aci",   "unpack-acis", "unpack-layer", "unpack-layout",
                                     "decompress", "extract-aci", "digest",       "pack-aci"};
 constexpr std::array kForms = {"directory", "erofs"};
+constexpr std::array kBelow = {"none", "ready", "later"};
 constexpr std::array kCodes = {"usage",       "not-found", "busy",    "invalid", "untrusted",
                                "unsupported", "denied",    "network", "system",  "bug"};
 
@@ -83,6 +84,7 @@ std::string encode(const Request& request) {
   top.set("operation", kOperations.at(static_cast<std::size_t>(request.operation)));
   top.set("form", kForms.at(static_cast<std::size_t>(request.form)));
   top.set("uuid", request.uuid);
+  top.set("below", kBelow.at(static_cast<std::size_t>(request.below)));
   top.set("bytes", request.limits.bytes);
   top.set("entries", request.limits.entries);
   top.set("ratio", request.limits.ratio);
@@ -99,6 +101,7 @@ Request parse_request(std::string_view text) {
   out.operation = static_cast<Operation>(index_of(kOperations, top.at("operation")));
   out.form = static_cast<Form>(index_of(kForms, top.at("form")));
   out.uuid = top.at("uuid").text();
+  out.below = static_cast<LayersBelow>(index_of(kBelow, top.at("below")));
   out.limits = {.bytes = count(top, "bytes"), .entries = count(top, "entries"), .ratio = count(top, "ratio")};
   out.shift = {.first = static_cast<std::uint32_t>(top.at("shift").integer(0, UINT32_MAX)),
                .count = static_cast<std::uint32_t>(top.at("shiftCount").integer(0, UINT32_MAX))};

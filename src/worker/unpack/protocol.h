@@ -3,10 +3,11 @@
 //
 //   rkt    -> worker  "request" + descriptors: a memory file with the request, the archive files in order, then as the
 //                     operation needs the targets (a directory, the output file, or for a tree as one file that file
-//                     and an empty one as scratch space) and the directories below it, top first
+//                     and an empty one as scratch space); pack_aci: the trees, top first
+//   worker -> rkt     "below"   a layer needs what lies below it; at most once
+//   rkt    -> worker  "below"   + one descriptor, the trees below, merged and read-only: once they are complete
 //   worker -> rkt     "opaque"  + one directory descriptor: mark it opaque for overlayfs. Any number of these; the
-//   worker has not
-//                     the privilege, and rkt sets nothing but this one attribute on what it is handed
+//                     worker has not the privilege, and rkt sets nothing but this one attribute on what it is handed
 //   worker -> rkt     a reply (JSON) + for a scan a memory file with the manifest; or an error (JSON). The end.
 //
 // The request travels in a file since whitelists of real images do not fit a packet.
@@ -23,6 +24,7 @@ namespace rkt::unpack {
 
 inline constexpr std::string_view kRequestMessage = "request";
 inline constexpr std::string_view kOpaqueMessage = "opaque";
+inline constexpr std::string_view kBelowMessage = "below";
 inline constexpr std::string_view kNotePrefix = "note ";
 inline constexpr std::size_t kMaxManifest = std::size_t{4} << 20;
 
@@ -30,6 +32,10 @@ enum class Operation { scan_aci, unpack_acis, unpack_layer, unpack_layout, decom
 
 /// What becomes of a tree: a directory with its files, or one EROFS file.
 enum class Form { directory, erofs };
+
+/// What lies below a layer. later: other layers are still being unpacked, so that an answer to "below" takes its time.
+/// The worker asks as late as it can and guesses until then; Errc::busy: it guessed wrong.
+enum class LayersBelow { none, ready, later };
 
 /// Owners of a pod's user namespace on the host: `count` of them from `first` on are 0, 1, … inside. None: count 0.
 struct Shift {
@@ -42,8 +48,9 @@ struct Limits {
 
 struct Request {
   Operation operation = Operation::scan_aci;
-  Form form = Form::directory;  ///< of unpack_acis and unpack_layer
-  std::string uuid;             ///< erofs: of the file system, 32 hex digits
+  Form form = Form::directory;            ///< of unpack_acis and unpack_layer
+  std::string uuid;                       ///< erofs: of the file system, 32 hex digits
+  LayersBelow below = LayersBelow::none;  ///< unpack_layer
   Limits limits;
   Shift shift;  ///< pack_aci
   /// One an archive file. digest: expected, hex SHA-512 of the tar for ACIs, "sha256:…" of the file for layers and for

@@ -19,6 +19,13 @@ TEST(Protocol, ARequestSurvivesTheTrip) {
   EXPECT_EQ(got.archives[0].upper_whitelist, (std::vector<std::string>{"/b", "/c"}));
 }
 
+TEST(Protocol, WhatLiesBelowALayerSurvivesTheTrip) {
+  for (const auto below : {LayersBelow::none, LayersBelow::ready, LayersBelow::later})
+    EXPECT_EQ(
+        parse_request(encode(Request{.operation = Operation::unpack_layer, .below = below, .archives = {{}}})).below,
+        below);
+}
+
 TEST(Protocol, OnlyARenderingTakesSeveralArchives) {
   EXPECT_THROW(parse_request(encode(Request{.operation = Operation::unpack_layer, .archives = {{}, {}}})), Error);
   EXPECT_THROW(parse_request(encode(Request{.operation = Operation::scan_aci})), Error);

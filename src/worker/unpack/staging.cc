@@ -2,6 +2,7 @@
 #include "worker/unpack/staging.h"
 
 #include <deque>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -10,7 +11,8 @@
 namespace rkt::unpack {
 namespace {
 
-constexpr int kMaxLinks = 40;  // as the kernel
+constexpr int kMaxLinks = 40;                                // as the kernel
+constexpr std::size_t kMaxGuessed = std::size_t{256} << 10;  // bytes of paths
 
 std::string joined(const std::string& dir, std::string_view name) {
   return dir.empty() ? std::string(name) : cat(dir, "/", name);
@@ -69,6 +71,10 @@ class Staging::Walk {
       }
       return;
     }
+    if (staging_.guessing_) {
+      if (!staging_.hidden(path)) staging_.guess(path);
+      return make(name, path, {});
+    }
     const auto lower = staging_.find_below(path);
     if (lower && S_ISLNK(lower->st_mode))
       follow(path, staging_.below_.read_link(path));
@@ -99,8 +105,13 @@ class Staging::Walk {
 };
 
 Staging::Staging(NewTree& tree, Kind kind, Below below)
-    : tree_(tree), root_(tree.root()), kind_(kind), below_(std::move(below)) {
+    : tree_(tree), root_(tree.root()), kind_(kind), below_(std::move(below)), guessing_(below_.late()) {
   if (kind_ != Kind::layer) return;
+  if (guessing_) {
+    root_->replace_attributes({});
+    guess("");
+    return;
+  }
   const auto lower = below_.find("");
   root_->replace_attributes(lower ? below_.attributes("", *lower) : Attributes{});
 }
@@ -108,6 +119,7 @@ Staging::Staging(NewTree& tree, Kind kind, Below below)
 void Staging::enter(std::string_view dir) {
   if (here_ && entered_ == dir) return;
   here_.reset();
+  if (guessed_bytes_ > kMaxGuessed) settle();
   // When every component exists here as a directory, the links and layers below have no say.
   if (auto found = tree_.find_directory(std::string(dir)))
     here_ = {std::move(found), std::string(dir)};
@@ -128,10 +140,15 @@ void Staging::clear(const Place& place) {
   // Sorted: what begins with the path is together, but "a.b" stands among what is below "a".
   for (auto it = opaque_.lower_bound(place.path); it != opaque_.end() && it->starts_with(place.path);)
     it = is_within(*it, place.path) ? opaque_.erase(it) : std::next(it);
+  for (auto it = guesses_.lower_bound(place.path); it != guesses_.end() && it->first.starts_with(place.path); ++it)
+    if (is_within(it->first, place.path)) it->second = false;
 }
 
 void Staging::directory(std::string_view clean, const Attributes& attributes) {
-  if (clean.empty()) return root_->replace_attributes(attributes);
+  if (clean.empty()) {
+    if (guessing_) guesses_[""] = false;
+    return root_->replace_attributes(attributes);
+  }
   const Place at = place(clean);
   auto there = at.dir->find(at.name);
   if (there && !S_ISDIR(there->type)) {
@@ -143,6 +160,7 @@ void Staging::directory(std::string_view clean, const Attributes& attributes) {
   if (there) {
     here_ = {at.dir->open(at.name), at.path};
     here_->dir->replace_attributes(attributes);
+    if (const auto guess = guesses_.find(at.path); guess != guesses_.end()) guess->second = false;
   } else {
     here_ = {at.dir->make(at.name, attributes), at.path};
   }
@@ -157,9 +175,30 @@ bool Staging::hidden(std::string_view path) const {
   return false;
 }
 
-std::optional<struct stat> Staging::find_below(const std::string& path) const {
+std::optional<struct stat> Staging::find_below(const std::string& path) {
   if (hidden(path)) return std::nullopt;
+  settle();
   return below_.find(path);
+}
+
+void Staging::guess(const std::string& path) {
+  guesses_[path] = true;
+  guessed_bytes_ += path.size() + sizeof(std::pair<std::string, bool>);
+}
+
+void Staging::settle() {
+  if (!guessing_) return;
+  guessing_ = false;
+  guessed_bytes_ = 0;
+  here_.reset();
+  for (const auto& [path, implied] : std::exchange(guesses_, {})) {
+    const auto lower = below_.find(path);
+    if (lower && S_ISLNK(lower->st_mode)) throw Error(Errc::busy, cat(quoted(path), " is a link in the layers below"));
+    if (!lower || !S_ISDIR(lower->st_mode) || !implied) continue;
+    const auto dir = path.empty() ? root_ : tree_.find_directory(path);
+    if (!dir) throw Error(Errc::bug, cat("directory ", quoted(path), " is gone"));
+    dir->replace_attributes(below_.attributes(path, *lower));
+  }
 }
 
 void Staging::whiteout(std::string_view clean) {
@@ -180,6 +219,7 @@ void Staging::hide_everything_below_the_root() {
 }
 
 void Staging::finish() {
+  settle();
   if (opaque_.contains("")) {
     hide_everything_below_the_root();
     opaque_.erase("");

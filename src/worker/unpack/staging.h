@@ -3,10 +3,17 @@
 // directories that the archive only implies, and keeps what is settled only at the end (opaque marks).
 //
 // The parent of the last entry is kept open, which serves nearly every entry of a sorted archive.
+//
+// While the layers below may still be in the making (Below::late), a directory that the archive only implies is taken
+// for one that is a directory there too, or is not there. What was guessed is looked up when the layers below are
+// needed for something else (a hard link to a file of theirs), or at the end: then such directories get their
+// attributes, and a guess that was wrong (there is a symbolic link to follow) is Errc::busy: the tree has to be made
+// again with what is below at hand. A tree is the same either way.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -38,8 +45,9 @@ class Staging {
   void whiteout(std::string_view clean);
   void opaque(std::string_view clean);
 
-  /// The lower layers' entry at a resolved path, unless this layer hides it.
-  std::optional<struct stat> find_below(const std::string& path) const;
+  /// The lower layers' entry at a resolved path, unless this layer hides it. Places that were found before are not to
+  /// be written to any more.
+  std::optional<struct stat> find_below(const std::string& path);
   const Below& below() const noexcept { return below_; }
 
   /// Marks opaque directories and finishes the tree. The last thing to be called.
@@ -56,6 +64,8 @@ class Staging {
   Cursor root() const { return {root_, ""}; }
   bool hidden(std::string_view path) const;
   void hide_everything_below_the_root();
+  void guess(const std::string& path);
+  void settle();
 
   NewTree& tree_;
   std::shared_ptr<NewDirectory> root_;
@@ -64,6 +74,9 @@ class Staging {
   std::string entered_;  // the directory that here_ stands for, as it was asked for
   std::optional<Cursor> here_;
   std::set<std::string> opaque_;
+  bool guessing_ = false;
+  std::map<std::string, bool> guesses_;  // directories that were implied; whether they are to get attributes from below
+  std::size_t guessed_bytes_ = 0;
 };
 
 }  // namespace rkt::unpack

@@ -87,11 +87,12 @@ void Writer::special(const Place& at, const Entry& entry) {
 void Writer::link(const std::string& path, const std::string& target) {
   in_context([&] { return cat("unpack ", quoted(path)); },
              [&] {
-               const Place from = staging_.place(target);
+               Place from = staging_.place(target);
                const auto here = from.dir->find(from.name);
                if (!here) {
                  const auto lower = staging_.find_below(from.path);
                  if (!lower) throw Error(Errc::invalid, cat("hard link to ", quoted(target), ", which does not exist"));
+                 from = staging_.place(target);
                  copy_up(from, *lower);
                } else if (here->whiteout) {
                  throw Error(Errc::invalid, cat("hard link to ", quoted(target), ", which the layer removes"));

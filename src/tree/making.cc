@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree/making.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include <list>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "image/local_file.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+#include "tree/mount_file.h"
+#include "tree/record.h"
+
+namespace rkt::tree {
+namespace {
+
+constexpr std::uint64_t kNoTraps = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+// The file system's UUID: from the tree's id, so that the same tree is the same file everywhere.
+std::string uuid_of(const std::string& id) { return id.substr(id.rfind('-') + 1).substr(0, 32); }
+
+UniqueFd scratch_file(const DirFd& dir) {
+  UniqueFd scratch = dir.open_file("scratch", O_RDWR | O_CREAT | O_EXCL, 0600);
+  dir.unlink("scratch");
+  return scratch;
+}
+
+// Such a layer is unpacked at once either way, and a directory needs no mount.
+constexpr off_t kSmall = off_t{4} << 20;
+
+bool is_small(const store::Store& store, const Step& step) {
+  off_t total = 0;
+  const auto add = [&](const std::string& blob) {
+    struct stat st{};
+    if (::fstat(store.open_blob(blob).get(), &st) < 0) throw Error::from_errno("stat a blob");
+    total += st.st_size;
+  };
+  if (!step.blob.empty()) add(step.blob);
+  for (const auto& flat : step.acis) add(flat.image.blobs.at(0));
+  return total < kSmall;
+}
+
+bool wants_one_file(const store::Store& store, const Step& step, Backend backend) {
+  return wants_file(store, backend) && (backend == Backend::erofs || !is_small(store, step));
+}
+
+void unpack_acis(std::optional<image::Unpacking>& out, const store::Store& store, const Step& step,
+                 const image::TreeTarget& target) {
+  std::list<UniqueFd> blobs;
+  std::vector<image::AciLayer> layers;
+  for (std::size_t i = 0; i < step.acis.size(); ++i) {
+    const Flat& flat = step.acis[i];
+    const std::string& blob = flat.image.blobs.at(0);
+    blobs.push_back(store.open_blob(blob));
+    layers.push_back({blobs.back().get(), blob.substr(7), flat.manifest.path_whitelist, upper_whitelist(step.acis, i)});
+  }
+  out.emplace(layers, target, image::UnpackLimits{});
+}
+
+void unpack_layer(std::optional<image::Unpacking>& out, const store::Store& store, const Step& step,
+                  const image::TreeTarget& target, unpack::LayersBelow below) {
+  const UniqueFd blob = store.open_blob(step.blob);
+  image::OciLayer layer{.file = blob.get(),
+                        .media_type = step.media_type,
+                        .digest = step.blob,
+                        .diff_id = step.diff_id,
+                        .below = step.below.empty() ? unpack::LayersBelow::none : below};
+  layer.digest[6] = ':';  // "sha256-HEX" -> "sha256:HEX"
+  out.emplace(layer, target, image::UnpackLimits{});
+}
+
+}  // namespace
+
+Making::Making(const store::Store& store, const Step& step, std::string image_key, Backend backend,
+               unpack::LayersBelow below)
+    : store_(store),
+      step_(step),
+      image_key_(std::move(image_key)),
+      name_(cat(".", step.id, ".", image::unique_name("new"))),
+      backend_(backend),
+      below_(below),
+      dir_(store.trees().make_sub(name_, 0755)) {
+  try {
+    as_file_ = wants_one_file(store, step, backend);
+    start();
+  } catch (const Error&) {
+    store.trees().remove_tree(name_);
+    throw;
+  }
+}
+
+Making::~Making() {
+  unpacking_.reset();
+  if (taken_) return;
+  try {
+    store_.trees().remove_tree(name_);
+  } catch (const Error& e) {
+    log::debug("tree", e.brief());  // the next rendering removes it, or image gc
+  }
+}
+
+int Making::fd() const noexcept { return unpacking_->fd(); }
+
+void Making::start() {
+  const DirFd root = dir_.make_sub("rootfs", 0755);
+  if (::fchmod(root.get(), 0755) < 0) throw Error::from_errno("set the mode of a tree");
+  image::TreeTarget target{.directory = &root, .uuid = {}};
+  UniqueFd image, scratch;
+  if (as_file_) {
+    image = dir_.open_file(kTreeFile, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    scratch = scratch_file(dir_);
+    target = {.image = image.get(), .scratch = scratch.get(), .uuid = uuid_of(step_.id)};
+  }
+  if (step_.acis.empty())
+    unpack_layer(unpacking_, store_, step_, target, below_);
+  else
+    unpack_acis(unpacking_, store_, step_, target);
+}
+
+void Making::start_again() {
+  unpacking_.reset();
+  needs_below_ = false;
+  dir_.remove_tree("rootfs");
+  dir_.unlink(kTreeFile);
+  dir_.unlink(kRecord);
+  start();
+}
+
+// A worker that had to guess what is below is not believed that the layer is at fault either.
+bool Making::knows_another_way(const Error& e) {
+  if (as_file_ && e.code() == Errc::unsupported) {
+    log::debug("tree", cat("tree ", step_.id, " becomes directories: ", e.brief()));
+    as_file_ = false;
+    return true;
+  }
+  if (below_ == unpack::LayersBelow::later && (e.code() == Errc::busy || e.code() == Errc::invalid)) {
+    log::debug("tree", cat("tree ", step_.id, " has to wait for those below: ", e.brief()));
+    below_ = unpack::LayersBelow::ready;
+    return true;
+  }
+  return false;
+}
+
+bool Making::serve() {
+  using Event = image::Unpacking::Event;
+  try {
+    const Event event = unpacking_->serve();
+    needs_below_ |= event == Event::needs_below;
+    if (event != Event::done) return false;
+  } catch (const Error& e) {
+    if (!knows_another_way(e)) throw;
+    start_again();
+    return false;
+  }
+  return finish();
+}
+
+void Making::give_below() {
+  const Tree below = tree_below(store_, step_);
+  mount_files(below);
+  const DetachedMount merged = DetachedMount::adopt(mount_read_only(below));
+  merged.restrict(kNoTraps);
+  unpacking_->give_below(merged.fd());
+  needs_below_ = false;
+}
+
+bool Making::finish() {
+  const image::UnpackStats stats = unpacking_->stats();
+  unpacking_.reset();  // nobody has the file open for writing any more
+  if (as_file_) {
+    write_record(dir_, stats.tree_digest);
+    if (backend_ != Backend::erofs && !can_mount(store_, dir_)) {
+      as_file_ = false;
+      start_again();
+      return false;
+    }
+  }
+  write_notes(as_file_ ? stats.tree_size : stats.bytes);
+  return true;
+}
+
+void Making::write_notes(std::uint64_t size) const {
+  std::string lower;
+  for (const auto& id : step_.below) lower += cat(id, "\n");
+  if (step_.acis.empty()) write_file(dir_, "lower", lower, 0644);
+  write_file(dir_, "image", image_key_, 0644);
+  write_file(dir_, "size", cat(size), 0644);
+  write_file(dir_, "rendered", boot_id(), 0644);
+}
+
+std::string Making::take() noexcept {
+  taken_ = true;
+  return name_;
+}
+
+}  // namespace rkt::tree

@@ -119,7 +119,9 @@ SelinuxContexts give_contexts(const pod::Pods& pods, const DirFd& pod) {
     if (!selinux_knows(context))
       throw Error(Errc::invalid,
                   cat("SELinux context ", quoted(context), " of lxc_contexts is none of the policy that is loaded"));
-  write_file(pod, kContextsFile, cat(out.process, "\n", out.files, "\n"), 0640);
+  AtomicFile file(pod, kContextsFile, 0640);  // a prepared pod must not be left with half of it
+  write_all(file.fd(), cat(out.process, "\n", out.files, "\n"), kContextsFile);
+  file.commit(AtomicFile::Sync::no);
   return out;
 }
 

@@ -190,9 +190,10 @@ void make_session(const AppChildPlan& p) noexcept {
 // Not left to exec: others may look into this process, and exec opens what the image names (the interpreter of a
 // script) before it closes anything.
 void close_descriptors(const AppChildPlan& p) noexcept {
-  const bool gate = p.gate[0] >= 0;
+  const int end = p.gate[0] >= 0 ? p.gate[0] : p.gate[1];
+  const bool gate = end >= 0;
   const int place = gate_place(p);
-  if (gate && p.gate[0] != place && ::dup3(p.gate[0], place, O_CLOEXEC) < 0) die(p, AppStep::descriptors);
+  if (gate && end != place && ::dup3(end, place, O_CLOEXEC) < 0) die(p, AppStep::descriptors);
   for (int i = 0; i < p.socket_count; ++i)
     if (::dup3(p.sockets[i], kFirstSocket + i, 0) < 0) die(p, AppStep::descriptors);
   if (::syscall(SYS_close_range, static_cast<unsigned>(place) + (gate ? 1U : 0U), ~0U, 0) < 0)
@@ -357,7 +358,7 @@ const char* describe(AppStep step) noexcept {
 
 [[noreturn]] void app_child(const AppChildPlan& p) noexcept {
   const bool outside = p.pid_namespace >= 0 && !p.own_processes;
-  if (p.gate[1] >= 0) ::close(p.gate[1]);
+  if (p.gate[0] >= 0) ::close(p.gate[1]);
   reset_signals(p);
   find_pid_namespace(p);
   become_first(p);

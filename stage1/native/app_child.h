@@ -95,7 +95,8 @@ struct AppChildPlan {
   const int* sockets;    // become 3, 4, …; all of them above where the gate goes, which is behind those
   int socket_count;
   char* listen_pid;  // room for a number in `envp`: this process's ID, which it alone knows. nullptr: not wanted
-  int gate[2];       // a pipe; nothing is executed before its write end is closed by all. -1: no gate
+  int gate[2];  // a pipe. With its read end: nothing is executed before the write end is closed by all. With the write
+                // end alone: it is open until this one executes something. -1: no such end
   const char* exe;
   char* const* argv;
   char* const* envp;

@@ -146,23 +146,24 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
   std::vector<ProcMask> masks;
   if (plan.own_processes) masks = in_.mounts.proc_masks(i);
   try {
-    apps_[i].pid = launch({.argv = argv,
-                           .env = plan.env,
-                           .directory = plan.directory,
-                           .root = in_.mounts.root_path(i),
-                           .own_processes = plan.own_processes ? &masks : nullptr,
-                           .uid = main ? plan.uid : 0,
-                           .gid = main ? plan.gid : 0,
-                           .groups = main ? plan.groups : std::vector<gid_t>{},
-                           .confinement = plan.confinement,
-                           .oom_score = plan.oom_score ? &*plan.oom_score : nullptr,
-                           .proc = in_.mounts.proc(),
-                           .entry = in_.groups[i].entry(),
-                           .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
-                           .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,
-                           .sockets = main ? &in_.sockets[i] : nullptr,
-                           .gate = {gate_ ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
-                          faults_.slot(i));
+    apps_[i].pid = launch(
+        {.argv = argv,
+         .env = plan.env,
+         .directory = plan.directory,
+         .root = in_.mounts.root_path(i),
+         .own_processes = plan.own_processes ? &masks : nullptr,
+         .uid = main ? plan.uid : 0,
+         .gid = main ? plan.gid : 0,
+         .groups = main ? plan.groups : std::vector<gid_t>{},
+         .confinement = plan.confinement,
+         .oom_score = plan.oom_score ? &*plan.oom_score : nullptr,
+         .proc = in_.mounts.proc(),
+         .entry = in_.groups[i].entry(),
+         .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
+         .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,
+         .sockets = main ? &in_.sockets[i] : nullptr,
+         .gate = {gate_ && plan.looks_at_pod() ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
+        faults_.slot(i));
   } catch (const Error& e) {
     say(cat("app ", quoted(plan.name), ": ", e.brief()));
     set_hopeless(apps_[i], e.sys_errno());

@@ -8,7 +8,8 @@
 //
 // An image may ask for CAP_SYS_PTRACE, with which it could look into this process. So once everything is launched there
 // is nothing to find: no descriptor of a directory of the host, and no capability but CAP_KILL. No such app executes
-// anything before that. Handlers and restarts are launched later, so a pod that has both is refused (plan.cc).
+// anything before that, nor before every other app does, which has capabilities until then. Handlers and restarts are
+// launched later, so a pod that has both is refused (plan.cc).
 #pragma once
 
 #include <functional>

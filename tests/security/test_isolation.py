@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an app of the native stage1 can see and do. Each test fails when its defence is removed."""
+import fcntl
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -276,14 +280,40 @@ int main(void) {
 """
 
 
-@pytest.mark.parametrize("pids", ["pod", "private"])
-def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt, pids):
-    """CVE-2016-9962: an image with CAP_SYS_PTRACE could take over the entering process before it has dropped what it holds."""
+def watcher(rkt):
     source, program = rkt.tmp / "watcher.c", rkt.tmp / "watcher"
     source.write_text(WATCHER)
     subprocess.run(["gcc", "-O2", "-static", "-o", program, source], check=True)
-    allowed = (1 << 19) | (1 << 5)
     with_caps(rkt, "CAP_SYS_PTRACE", "CAP_KILL", exec=["/watcher"], extra=[entry("rootfs/watcher", program.read_bytes(), mode=0o755)])
+
+
+def test_who_may_look_runs_when_the_others_are_what_they_will_be(rkt):
+    """Until an app executes something its process has capabilities. A lease holds that back here, as a slow disk would."""
+    watcher(rkt)
+    rkt.image("example.com/other", exec=["/v/sleep", "1000"])
+    seen, asked = rkt.tmp / "seen", []
+    before = signal.signal(signal.SIGIO, lambda *_: asked.append(1))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as volume, open(seen, "wb") as out:
+        shutil.copy("/bin/busybox", f"{volume}/sleep")
+        program = os.open(f"{volume}/sleep", os.O_RDONLY)
+        fcntl.fcntl(program, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        rkt.start_pod(f"--volume=v,kind=host,source={volume}", "example.com/busybox", "example.com/other", "--mount=volume=v,target=/v", stdout=out)
+        wait_until(lambda: asked, "the other app to execute its program")
+        with pytest.raises(AssertionError):
+            wait_until(lambda: seen.stat().st_size, "the one that may look", seconds=0.3)
+        fcntl.fcntl(program, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        os.close(program)
+        lines = wait_until(lambda: seen.stat().st_size > 4096 and seen.read_text().splitlines()[:-1], "what it sees")
+    signal.signal(signal.SIGIO, before)
+    allowed = 0xa80425fb
+    assert {int(line.split("]: ")[-1].split()[0], 16) & ~allowed for line in lines} == {0}
+
+
+@pytest.mark.parametrize("pids", ["pod", "private"])
+def test_who_enters_has_nothing_that_the_app_lacks_at_any_moment(rkt, pids):
+    """CVE-2016-9962: an image with CAP_SYS_PTRACE could take over the entering process before it has dropped what it holds."""
+    watcher(rkt)
+    allowed = (1 << 19) | (1 << 5)
     out = rkt.tmp / "seen"
     with open(out, "wb") as seen:
         _, uuid = rkt.start_pod("example.com/busybox", f"--pid={pids}", stdout=seen)

@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
-
+#include "stage0/export.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/output_file.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
-#include "stage0/export.h"
-#include "sys/file.h"
 
 namespace rkt::cmd {
 namespace {
-
-// Where the file goes: a directory that is there, and a name in it.
-struct OutputFile {
-  DirFd dir;
-  std::string name;
-};
-
-OutputFile output_file(const std::string& path, bool overwrite) {
-  const auto slash = path.rfind('/');
-  OutputFile out{.dir = DirFd::open(slash == std::string::npos ? "." : path.substr(0, slash + 1)),
-                 .name = path.substr(slash == std::string::npos ? 0 : slash + 1)};
-  struct stat st{};
-  const bool there = ::fstatat(out.dir.get(), out.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
-  if (there && S_ISDIR(st.st_mode)) throw Error(Errc::usage, cat(quoted(path), " is a directory"));
-  if (there && !overwrite) throw Error(Errc::usage, "target file exists (try --overwrite)");
-  return out;
-}
 
 int run_export(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 2) throw cli::UsageWanted{};
@@ -43,10 +24,9 @@ int run_export(cli::Env& env, const cli::Parsed& in) {
       in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
   in_context([] { return std::string("error building aci"); },
              [&] {
-               const OutputFile out = output_file(path, in.on("overwrite"));
-               AtomicFile file(out.dir, out.name, 0644);
-               stage0::export_app(store, pods, pod, app, file.fd(), [&](std::string_view line) { env.err(line); });
-               file.commit();
+               OutputFile out(path, in.on("overwrite"), "target file exists (try --overwrite)");
+               stage0::export_app(store, pods, pod, app, out.fd(), [&](std::string_view line) { env.err(line); });
+               out.commit();
              });
   return 0;
 }

@@ -15,6 +15,8 @@ OutputDirectory::OutputDirectory(const std::string& path, bool overwrite) {
   struct stat st{};
   const bool there = ::lstat(path.c_str(), &st) == 0;
   if (there && !overwrite) throw Error(Errc::usage, "output directory exists (try --overwrite)");
+  // Only directories: a device or somebody's link is not ours to remove.
+  if (there && !S_ISDIR(st.st_mode)) throw Error(Errc::usage, cat(quoted(path), " is not a directory"));
   struct stat root{};
   if (there && ::stat("/", &root) == 0 && st.st_dev == root.st_dev && st.st_ino == root.st_ino)
     throw Error(Errc::usage, "this would delete your root filesystem. Refusing.");

@@ -8,9 +8,9 @@
 
 namespace rkt::cmd {
 
-/// DIR, which must not exist, or is emptied with `overwrite` (never "/", however it is spelled). The directory itself
-/// is made by finish(): until then everything goes into a directory beside it, so that a failure leaves nothing half
-/// done under its name.
+/// DIR, which must not exist, or is a directory that is emptied with `overwrite` (never "/", however it is spelled).
+/// The directory itself is made by finish(): until then everything goes into a directory beside it, so that a failure
+/// leaves nothing half done under its name.
 class OutputDirectory {
  public:
   OutputDirectory(const std::string& path, bool overwrite);

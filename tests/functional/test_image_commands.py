@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sqlite3
+import stat
 import subprocess
 import tarfile
 
@@ -122,6 +123,32 @@ def test_export_does_not_overwrite_unasked(rkt, three):
     assert "output ACI file exists (try --overwrite)" in rkt("image", "export", "example.com/b", out, code=254).err
     rkt("image", "export", "--overwrite", "example.com/b", out, code=0)
     assert "sha512-" + hashlib.sha512(out.read_bytes()).hexdigest() == three["b"].id
+
+
+def test_what_is_no_regular_file_is_written_into_and_stays(rkt, three):
+    node, pipe, link, to, dangling = (str(rkt.tmp / n) for n in ("null", "pipe", "stdout", "link", "dangling"))
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    os.mkfifo(pipe)
+    os.symlink("/proc/self/fd/1", link)
+    (rkt.tmp / "old").write_text("old")
+    os.symlink("old", to)
+    os.symlink("nowhere", dangling)
+    export = ("image", "export", "--overwrite", "example.com/a")
+    assert "output ACI file exists" in rkt("image", "export", "example.com/a", node, code=254).err
+    rkt(*export, node, code=0)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    rkt(*export, pipe, code=0)
+    got = os.read(reader, 1 << 20)
+    os.close(reader)
+    digests = [hashlib.sha512(b).hexdigest() for b in (got, rkt(*export, link, code=0).raw)]
+    rkt(*export, to, code=0)
+    assert {"sha512-" + d for d in [*digests, hashlib.sha512((rkt.tmp / "old").read_bytes()).hexdigest()]} == {three["a"].id}
+    assert "follow the link" in rkt(*export, dangling, code=254).err
+    for command in ("extract", "render"):
+        for path in (node, pipe, link, rkt.tmp / "old"):
+            assert "is not a directory" in rkt("image", command, "--overwrite", "example.com/a", path, code=254).err
+    assert [stat.S_IFMT(os.lstat(p).st_mode) for p in (node, pipe, link, to)] == [stat.S_IFCHR, stat.S_IFIFO, stat.S_IFLNK, stat.S_IFLNK]
+    assert not [n for n in os.listdir(rkt.tmp) if n.startswith(".")]
 
 
 @pytest.mark.parametrize("command", ["extract", "render"])

@@ -48,7 +48,9 @@ class Copier {
 
   void entry(const std::string& name) {
     const DirFd &from = from_.at(), &to = to_.at();
-    const UniqueFd source = from.open_file(name, O_PATH);
+    const auto found = from.find_file(name, O_PATH);
+    if (!found) return;  // a device 0:0 of an ACI: overlayfs lists it, and finds nothing
+    const UniqueFd& source = *found;
     struct stat st{};
     if (::fstat(source.get(), &st) < 0) throw Error::from_errno("stat");
     if (S_ISDIR(st.st_mode)) return descend(name);

@@ -63,6 +63,19 @@ def test_whiteouts_opaque_directories_and_links_across_layers(rkt, tmp_path):
     assert "y2711 7 8\n" in out, out
 
 
+@pytest.mark.parametrize("backend", ["dir", "erofs"])
+def test_whiteouts_with_nothing_below_are_nowhere(rkt, tmp_path, backend):
+    ghosts = [layer(entry(d), entry(f"{d}/.wh.ghost", ""), entry(f"{d}/real", ""), entry("missing/.wh.x", ""), entry("bin/busybox/.wh.x", "")) for d in ("one", "two")]
+    script = "cp -a one two copies && rm -r one two && ls copies/* && ls -d missing"
+    made = {"Cmd": ["/bin/busybox", "sh", "-c", f"mkdir copies; {script}"], "Env": ["PATH=/bin"], "WorkingDir": "/"}
+    oci = oci_layout(tmp_path / "oci", [base_layer() + ghosts[0], ghosts[1]], made)
+    key = rkt(INSECURE, f"--tree-backend={backend}", "fetch", "--full", f"oci:{oci}", code=0).out.strip()
+    r = rkt(INSECURE, f"--tree-backend={backend}", "run", "--net=none", key)
+    assert r.code != 0 and r.out == "copies/one:\nreal\n\ncopies/two:\nreal\n", r
+    rkt("image", "render", "--rootfs-only", key, tmp_path / "out", code=0)
+    assert os.listdir(tmp_path / "out" / "two") == ["real"]
+
+
 def test_other_spellings_of_a_reference_are_the_same_image(rkt, registry, tmp_path):
     ref = registry.push(f"oci:{oci_layout(tmp_path / 'one', [base_layer()], {'Cmd': ['/bin/true']})}:latest", "t/spelled")
     stored = rkt(INSECURE, "fetch", ref, code=0).out

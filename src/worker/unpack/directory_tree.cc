@@ -92,8 +92,7 @@ class DirectoryTree::Directory final : public NewDirectory {
 
   std::optional<Found> find(const std::string& name) const override {
     struct stat st{};
-    if (::fstatat(dir_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
-      return Found{.type = st.st_mode & S_IFMT, .whiteout = is_whiteout(st)};
+    if (::fstatat(dir_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return Found{.type = st.st_mode & S_IFMT};
     if (errno == ENOENT) return std::nullopt;
     throw Error::from_errno(cat("look up ", quoted(name)));
   }

@@ -10,7 +10,7 @@ ErofsTree::Listing::Item ErofsTree::Listing::item(std::uint32_t i) const {
   if (i == dot_) return {".", tree_.dirs_[dir_].at / erofs::kSlot, erofs::kDirectory};
   if (i == dots_ + 1) return {"..", tree_.dirs_[tree_.dirs_[dir_].parent].at / erofs::kSlot, erofs::kDirectory};
   const auto& entry = child(i - (i > dot_ ? 1U : 0U) - (i > dots_ + 1 ? 1U : 0U));
-  return {tree_.names_.name(entry), tree_.nid_of(entry), static_cast<std::uint8_t>(entry.type & kTypeMask)};
+  return {tree_.names_.name(entry), tree_.nid_of(entry), entry.type};
 }
 
 std::vector<std::uint8_t> ErofsTree::Listing::encode(std::uint32_t first, std::uint32_t end) const {

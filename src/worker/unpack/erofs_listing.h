@@ -7,9 +7,6 @@
 
 namespace rkt::unpack {
 
-/// The bits of a name's type in memory that are EROFS's; the other one is a mark of ErofsTree's.
-inline constexpr std::uint8_t kTypeMask = 0x7f;
-
 /// The names of a directory in order, "." and ".." where they belong, and how they are spread over blocks.
 class ErofsTree::Listing {
  public:

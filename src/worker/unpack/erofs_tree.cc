@@ -20,11 +20,10 @@ using erofs::Inode;
 using erofs::kBlock;
 using erofs::round_up;
 
-constexpr std::size_t kMemory = std::size_t{50} << 20;       // of names and directories
-constexpr std::uint64_t kMaxMap = std::uint64_t{1} << 20;    // blocks of a file with holes
-constexpr std::size_t kMaxInlineTail = kBlock / 2;           // of a directory; what is larger gets a block
-constexpr std::uint8_t kWhiteoutType = 0x80 | erofs::kChar;  // as a type of names in memory
-constexpr std::uint64_t kFirstInode = 64;                    // number 0 means "no inode" to many a program
+constexpr std::size_t kMemory = std::size_t{50} << 20;     // of names and directories
+constexpr std::uint64_t kMaxMap = std::uint64_t{1} << 20;  // blocks of a file with holes
+constexpr std::size_t kMaxInlineTail = kBlock / 2;         // of a directory; what is larger gets a block
+constexpr std::uint64_t kFirstInode = 64;                  // number 0 means "no inode" to many a program
 
 template <class T>
 std::span<const std::uint8_t> as_bytes(const T& object) {
@@ -40,7 +39,7 @@ std::uint16_t format_of(erofs::Layout layout) {
 }
 
 mode_t mode_type(std::uint8_t type) {
-  switch (type & kTypeMask) {
+  switch (type) {
     case erofs::kRegular:
       return S_IFREG;
     case erofs::kDirectory:
@@ -163,8 +162,7 @@ class ErofsTree::Directory final : public NewDirectory {
   std::optional<Found> find(const std::string& name) const override {
     const std::uint32_t i = tree_.names_.find(index_, name);
     if (i == NameTable::kNone) return std::nullopt;
-    const std::uint8_t type = tree_.names_.at(i).type;
-    return Found{.type = mode_type(type), .whiteout = type == kWhiteoutType};
+    return Found{.type = mode_type(tree_.names_.at(i).type)};
   }
   std::string read_link(const std::string& name) const override { return tree_.link_target(entry(name).target); }
   std::shared_ptr<NewDirectory> open(const std::string& name) override {
@@ -189,7 +187,7 @@ class ErofsTree::Directory final : public NewDirectory {
         add_link(name, what);
         break;
       case Entry::Type::char_device:
-        add_node(name, what, S_IFCHR, what.device == 0 ? kWhiteoutType : std::uint8_t{erofs::kChar});
+        add_node(name, what, S_IFCHR, erofs::kChar);
         break;
       case Entry::Type::block_device:
         add_node(name, what, S_IFBLK, erofs::kBlockDevice);

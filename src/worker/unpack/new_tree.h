@@ -35,7 +35,6 @@ class NewDirectory {
  public:
   struct Found {
     mode_t type = 0;  ///< S_IFMT part
-    bool whiteout = false;
   };
   NewDirectory() = default;
   NewDirectory(const NewDirectory&) = delete;

@@ -67,6 +67,8 @@ TEST_P(UnpackLayer, ADamagedFileIsAWrongDigestFirst) {
   const std::string digest = "sha256:" + sha256_hex(packed);
   packed[packed.size() / 2] = static_cast<char>(~packed[packed.size() / 2]);
   EXPECT_THAT(unpack(packed, {.digest = digest, .diff_id = ""}), HasSubstr("layer digest does not match"));
+  packed.replace(0, 100, std::string(100, '\0'));
+  EXPECT_THAT(unpack(packed, {.digest = digest, .diff_id = ""}), HasSubstr("layer digest does not match"));
 }
 
 TEST_P(UnpackLayer, WhatIsNoTarIsAnErrorNotAnEmptyLayer) {
@@ -76,6 +78,7 @@ TEST_P(UnpackLayer, WhatIsNoTarIsAnErrorNotAnEmptyLayer) {
 }
 
 TEST_P(UnpackLayer, SiblingsOfTheSameLayerSurviveAnOpaqueMarkWhereverItStands) {
+  lower.dir().make_sub("d");
   EXPECT_EQ(unpack({file("d/before", "1"), file("d/.wh..wh..opq", ""), file("d/after", "2")}), "no error");
   EXPECT_EQ(text("d/before"), "1");
   EXPECT_EQ(text("d/after"), "2");
@@ -86,6 +89,13 @@ TEST_P(UnpackLayer, SiblingsOfTheSameLayerSurviveAnOpaqueMarkWhereverItStands) {
 TEST_P(UnpackLayer, AWhiteoutDoesNotHideTheFileOfItsOwnLayerInEitherOrder) {
   EXPECT_EQ(unpack({file("a", "1"), file(".wh.a", "")}), "no error");
   EXPECT_EQ(text("a"), "1");
+}
+
+TEST_P(UnpackLayer, ACharacterDeviceOfNumberZeroIsAWhiteout) {
+  write_file(lower.dir(), "old", "", 0644);
+  const auto zero = [](const char* name) { return test::Member{.name = name, .type = AE_IFCHR}; };
+  EXPECT_EQ(unpack({zero("old"), zero("new")}), "no error");
+  EXPECT_THAT(tree->names(), ElementsAre("old"));
 }
 
 TEST_P(UnpackLayer, BookkeepingIsSkippedAndBareWhiteoutsAreRefused) {

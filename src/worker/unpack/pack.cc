@@ -73,7 +73,10 @@ class Packer {
 
   void entry(const std::string& name) {
     struct stat st{};
-    if (::fstatat(at_.at().get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno("stat");
+    if (::fstatat(at_.at().get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (errno == ENOENT) return;  // a device 0:0 of an image: overlayfs lists it, and finds nothing
+      throw Error::from_errno("stat");
+    }
     const std::string path = path_of(name);
     if (S_ISDIR(st.st_mode)) {
       DirFd dir(at_.at().open_file(name, O_RDONLY | O_DIRECTORY));

@@ -21,13 +21,19 @@ std::string joined(const std::string& dir, std::string_view name) {
 }  // namespace
 
 // One way from the root to a directory, component by component, with links put in place of the component that they
-// replace.
+// replace. What is missing is made, or with Missing::leave looked for in the layers below: then a cursor without a
+// directory is a place there.
 class Staging::Walk {
  public:
-  Walk(Staging& staging, std::string_view dir) : staging_(staging), asked_(dir), here_(staging.root()) { prepend(dir); }
+  enum class Missing { make, leave };
+  Walk(Staging& staging, std::string_view dir, Missing missing = Missing::make)
+      : staging_(staging), asked_(dir), missing_(missing), here_(staging.root()) {
+    prepend(dir);
+  }
 
-  Cursor run() {
-    while (!todo_.empty()) {
+  /// nullopt (Missing::leave): no such directory here or below.
+  std::optional<Cursor> run() {
+    while (!todo_.empty() && !lost_) {
       const std::string name = std::move(todo_.front());
       todo_.pop_front();
       if (name == "..")
@@ -35,6 +41,7 @@ class Staging::Walk {
       else
         step(name);
     }
+    if (lost_) return std::nullopt;
     return std::move(here_);
   }
 
@@ -50,21 +57,19 @@ class Staging::Walk {
     std::string parent(split_name(here_.path).first);
     if (parent.empty()) return staging_.root();
     auto dir = staging_.tree_.find_directory(parent);
-    if (!dir) throw Error(Errc::bug, cat("directory ", quoted(parent), " is gone"));
+    if (!dir && missing_ == Missing::make) throw Error(Errc::bug, cat("directory ", quoted(parent), " is gone"));
     return {std::move(dir), std::move(parent)};
   }
 
   void step(const std::string& name) {
     const std::string path = joined(here_.path, name);
-    if (const auto there = here_.dir->find(name)) {
+    if (const auto there = here_.dir ? here_.dir->find(name) : std::nullopt) {
       if (S_ISDIR(there->type)) {
         here_ = {here_.dir->open(name), path};
       } else if (S_ISLNK(there->type)) {
         follow(path, here_.dir->read_link(name));
-      } else if (staging_.kind_ == Kind::layer && there->whiteout) {
-        here_.dir->remove(name);
-        make(name, path, {});
-        staging_.opaque_.insert(path);
+      } else if (missing_ == Missing::leave) {
+        lost_ = true;
       } else {
         throw Error(Errc::invalid,
                     cat("archive has entries below ", quoted(asked_), ", but ", quoted(path), " is not a directory"));
@@ -72,16 +77,24 @@ class Staging::Walk {
       return;
     }
     if (staging_.guessing_) {
-      if (!staging_.hidden(path)) staging_.guess(path);
-      return make(name, path, {});
+      const bool make_it = missing_ == Missing::make;
+      if (!staging_.covered(path)) staging_.guess(path, make_it);
+      return make_it ? make(name, path, {}) : stay_below(path, !staging_.covered(path));
     }
     const auto lower = staging_.find_below(path);
     if (lower && S_ISLNK(lower->st_mode))
       follow(path, staging_.below_.read_link(path));
+    else if (missing_ == Missing::leave)
+      stay_below(path, lower && S_ISDIR(lower->st_mode));
     else if (lower && S_ISDIR(lower->st_mode))
       make(name, path, staging_.below_.attributes(path, *lower));
     else
       make(name, path, {});
+  }
+
+  void stay_below(const std::string& path, bool there) {
+    here_ = {nullptr, path};
+    lost_ = !there;
   }
 
   void make(const std::string& name, const std::string& path, const Attributes& attributes) {
@@ -99,9 +112,11 @@ class Staging::Walk {
 
   Staging& staging_;
   std::string asked_;
+  Missing missing_;
   Cursor here_;
   std::deque<std::string> todo_;
   int links_ = 0;
+  bool lost_ = false;
 };
 
 Staging::Staging(NewTree& tree, Kind kind, Below below)
@@ -109,7 +124,7 @@ Staging::Staging(NewTree& tree, Kind kind, Below below)
   if (kind_ != Kind::layer) return;
   if (guessing_) {
     root_->replace_attributes({});
-    guess("");
+    guess("", true);
     return;
   }
   const auto lower = below_.find("");
@@ -124,7 +139,7 @@ void Staging::enter(std::string_view dir) {
   if (auto found = tree_.find_directory(std::string(dir)))
     here_ = {std::move(found), std::string(dir)};
   else
-    here_ = Walk(*this, dir).run();
+    here_ = Walk(*this, dir).run().value();
   entered_ = dir;
 }
 
@@ -168,21 +183,26 @@ void Staging::directory(std::string_view clean, const Attributes& attributes) {
 }
 
 bool Staging::hidden(std::string_view path) const {
-  if (opaque_.empty()) return false;
+  if (opaque_.empty() && whiteouts_.empty()) return false;
   if (opaque_.contains("")) return true;
-  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1))
-    if (opaque_.contains(std::string(path.substr(0, slash)))) return true;
+  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const std::string parent(path.substr(0, slash));
+    if (opaque_.contains(parent) || whiteouts_.contains(parent)) return true;
+  }
   return false;
 }
 
+bool Staging::covered(const std::string& path) const { return whiteouts_.contains(path) || hidden(path); }
+
 std::optional<struct stat> Staging::find_below(const std::string& path) {
-  if (hidden(path)) return std::nullopt;
+  if (covered(path)) return std::nullopt;
   settle();
   return below_.find(path);
 }
 
-void Staging::guess(const std::string& path) {
-  guesses_[path] = true;
+void Staging::guess(const std::string& path, bool implied) {
+  const auto [it, added] = guesses_.try_emplace(path, implied);
+  it->second = it->second || implied;
   guessed_bytes_ += path.size() + sizeof(std::pair<std::string, bool>);
 }
 
@@ -201,31 +221,72 @@ void Staging::settle() {
   }
 }
 
+std::optional<std::string> Staging::look_for(std::string_view dir) {
+  if (here_ && entered_ == dir) return here_->path;
+  if (guessed_bytes_ > kMaxGuessed) settle();
+  if (tree_.find_directory(std::string(dir))) return std::string(dir);
+  auto found = Walk(*this, dir, Walk::Missing::leave).run();
+  if (!found) return std::nullopt;
+  return std::move(found->path);
+}
+
 void Staging::whiteout(std::string_view clean) {
-  const Place at = place(clean);
-  if (at.dir->whiteout(at.name)) return;
-  // Only the layers below are meant: what this layer has here stays, but alone.
-  if (const auto there = at.dir->find(at.name); there && S_ISDIR(there->type)) opaque_.insert(at.path);
+  const auto [dir, name] = split_name(clean);
+  if (const auto parent = look_for(dir)) whiteouts_.insert(joined(*parent, name));
 }
 
 void Staging::opaque(std::string_view clean) {
-  enter(clean);
-  opaque_.insert(here_->path);
+  if (auto path = look_for(clean)) opaque_.insert(std::move(*path));
 }
 
 // overlayfs does not look at an opaque mark on the top directory of a layer.
 void Staging::hide_everything_below_the_root() {
-  for (const auto& name : below_.top_names()) whiteout(name);
+  if (opaque_.erase("") == 0) return;
+  for (auto& name : below_.top_names()) whiteouts_.insert(std::move(name));
+}
+
+bool Staging::reaches_below(const std::string& dir) {
+  auto at = root_;
+  for (const auto part : split(dir, '/')) {
+    if (part.empty()) continue;
+    const std::string name(part);
+    const auto there = at->find(name);
+    if (!there) return true;
+    if (!S_ISDIR(there->type)) return false;
+    at = at->open(name);
+  }
+  return true;
+}
+
+// overlayfs shows a whiteout as a name without a file when there is nothing below it to be merged with.
+void Staging::write_whiteouts() {
+  for (const auto& path : whiteouts_) {
+    if (hidden(path) || !below_.find(path) || !reaches_below(std::string(split_name(path).first))) continue;
+    const auto [dir, name] = split_name(path);
+    enter(dir);
+    if (here_->dir->whiteout(std::string(name))) continue;
+    // Only the layers below are meant: what this layer has here stays, but alone.
+    if (const auto there = here_->dir->find(std::string(name)); S_ISDIR(there->type)) opaque_.insert(path);
+  }
+}
+
+void Staging::write_opaque_marks() {
+  const std::set<std::string> marks = opaque_;
+  for (const auto& path : marks) {
+    const auto lower = hidden(path) ? std::nullopt : below_.find(path);
+    if (!lower || !S_ISDIR(lower->st_mode) || !reaches_below(path)) continue;
+    enter(path);
+    tree_.mark_opaque(path);
+  }
 }
 
 void Staging::finish() {
   settle();
-  if (opaque_.contains("")) {
-    hide_everything_below_the_root();
-    opaque_.erase("");
-  }
+  hide_everything_below_the_root();
   here_.reset();
-  for (const auto& path : opaque_) tree_.mark_opaque(path);
+  write_whiteouts();
+  write_opaque_marks();
+  here_.reset();
   tree_.finish();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the entries of an archive go in a tree that is being made: finds the parent directory of each, makes the
-// directories that the archive only implies, and keeps what is settled only at the end (opaque marks).
+// directories that the archive only implies, and keeps what is settled only at the end: opaque marks and whiteouts.
+// They count from where they stand on, but are written last, and only where the layers below have something to hide:
+// neither creates anything, and overlayfs shows a whiteout that it has nothing to merge with as a name without a file.
 //
 // The parent of the last entry is kept open, which serves nearly every entry of a sorted archive.
 //
@@ -15,6 +17,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -42,15 +45,15 @@ class Staging {
   Place place(std::string_view clean);  ///< makes missing parents; throws for the tree itself ("")
   void clear(const Place& place);       ///< removes what is there, a directory with all its content
   void directory(std::string_view clean, const Attributes& attributes);
-  void whiteout(std::string_view clean);
-  void opaque(std::string_view clean);
+  void whiteout(std::string_view clean);  ///< hides that name of the layers below; what this layer has there stays
+  void opaque(std::string_view clean);    ///< hides what the layers below have in that directory
 
   /// The lower layers' entry at a resolved path, unless this layer hides it. Places that were found before are not to
   /// be written to any more.
   std::optional<struct stat> find_below(const std::string& path);
   const Below& below() const noexcept { return below_; }
 
-  /// Marks opaque directories and finishes the tree. The last thing to be called.
+  /// Writes whiteouts and opaque marks, and finishes the tree. The last thing to be called.
   void finish();
 
  private:
@@ -62,10 +65,17 @@ class Staging {
 
   void enter(std::string_view dir);
   Cursor root() const { return {root_, ""}; }
-  bool hidden(std::string_view path) const;
+  bool hidden(std::string_view path) const;     ///< by what this layer says of directories above it
+  bool covered(const std::string& path) const;  ///< or of itself
+  /// `dir` with all links resolved; nothing is made. nullopt: no such directory here or below.
+  std::optional<std::string> look_for(std::string_view dir);
+  /// Whether all of `dir` that this layer has are directories.
+  bool reaches_below(const std::string& dir);
   void hide_everything_below_the_root();
-  void guess(const std::string& path);
+  void guess(const std::string& path, bool implied);
   void settle();
+  void write_whiteouts();
+  void write_opaque_marks();
 
   NewTree& tree_;
   std::shared_ptr<NewDirectory> root_;
@@ -73,7 +83,7 @@ class Staging {
   Below below_;
   std::string entered_;  // the directory that here_ stands for, as it was asked for
   std::optional<Cursor> here_;
-  std::set<std::string> opaque_;
+  std::set<std::string> opaque_, whiteouts_;  // resolved paths
   bool guessing_ = false;
   std::map<std::string, bool> guesses_;  // directories that were implied; whether they are to get attributes from below
   std::size_t guessed_bytes_ = 0;

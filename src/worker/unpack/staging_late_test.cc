@@ -94,13 +94,37 @@ TEST_P(LateBelow, ALinkOnTheWayWasAWrongGuess) {
 TEST_P(LateBelow, WhatTheLayerHidesIsNoGuess) {
   ASSERT_EQ(::symlinkat("etc", lower.dir().get(), "link"), 0);
   Staging s(*tree, Staging::Kind::layer, below(true));
+  lower.dir().make_sub("was");
   s.whiteout("link");
   touch(s, "link/x");
+  s.whiteout("was");
+  touch(s, "was/x");
   s.opaque("etc");
   touch(s, "etc/deep/x");
   s.finish();
   EXPECT_EQ(tree.look("etc/deep").mode & 07777, 0755U);
-  EXPECT_THAT(tree.opaque(), ElementsAre("etc", "link"));
+  EXPECT_THAT(tree.opaque(), ElementsAre("etc", "was"));
+}
+
+TEST_P(LateBelow, WhiteoutsAreWrittenWhenItIsKnownWhatTheyHide) {
+  Staging s(*tree, Staging::Kind::layer, below(true));
+  s.whiteout("etc/old");
+  s.whiteout("etc/new");
+  s.whiteout("nowhere/x");
+  s.opaque("nowhere/y");
+  EXPECT_EQ(asked, 0);
+  s.finish();
+  EXPECT_EQ(tree.names(), (std::vector<std::string>{"etc"}));
+  EXPECT_TRUE(S_ISCHR(tree.look("etc/old").mode));
+  EXPECT_FALSE(tree.exists("etc/new"));
+  EXPECT_EQ(tree.look("etc").mode & 07777, 0750U);
+}
+
+TEST_P(LateBelow, AWhiteoutBehindALinkIsAWrongGuess) {
+  ASSERT_EQ(::symlinkat("etc", lower.dir().get(), "link"), 0);
+  Staging s(*tree, Staging::Kind::layer, below(true));
+  s.whiteout("link/old");
+  EXPECT_THAT(test::error_of([&] { s.finish(); }), HasSubstr("\"link\" is a link"));
 }
 
 TEST_P(LateBelow, AFileBelowIsWaitedFor) {

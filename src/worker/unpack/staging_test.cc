@@ -117,6 +117,7 @@ TEST_P(StagingTest, AnOpaqueRootHidesEveryNameBelow) {
 }
 
 TEST_P(StagingTest, AWhiteoutLeavesTheSiblingsOfItsOwnLayer) {
+  for (const char* name : {"d", "e"}) lower.dir().make_sub(name);
   auto s = staging(Staging::Kind::layer);
   s.directory("d", {.mode = 0755});
   s.whiteout("d");
@@ -128,15 +129,69 @@ TEST_P(StagingTest, AWhiteoutLeavesTheSiblingsOfItsOwnLayer) {
 }
 
 TEST_P(StagingTest, WhatComesBelowAWhiteoutMakesAnOpaqueDirectory) {
+  lower.dir().make_sub("d", 0700);
   auto s = staging(Staging::Kind::layer);
   s.whiteout("d");
   s.directory("d/e", {});
   s.finish();
   EXPECT_TRUE(S_ISDIR(tree.look("d/e").mode));
+  EXPECT_EQ(tree.look("d").mode & 0777, 0755U) << "it is a new one";
   EXPECT_THAT(tree.opaque(), ElementsAre("d"));
 }
 
+// overlayfs would show such a whiteout: as a name that nothing can be done with.
+TEST_P(StagingTest, AWhiteoutWithNothingBelowMakesNothing) {
+  lower.dir().make_sub("there");
+  lower.dir().make_sub("gone").make_sub("sub");
+  lower.dir().make_sub("cleared").make_sub("x");
+  write_file(lower.dir(), "f", "stays", 0644);
+  auto s = staging(Staging::Kind::layer);
+  s.directory("new", {.mode = 0755});
+  for (const char* name : {"new/x", "nowhere/x", "there/x", "f/x", "f/x/y", "gone", "gone/sub", "cleared/x", "x"})
+    s.whiteout(name);
+  s.opaque("cleared");
+  s.opaque("nowhere");
+  s.opaque("f");
+  s.finish();
+  EXPECT_THAT(tree.names(), ElementsAre("cleared", "gone", "new"));
+  EXPECT_TRUE(S_ISCHR(tree.look("gone").mode));
+  EXPECT_FALSE(tree.exists("new/x"));
+  EXPECT_FALSE(tree.exists("cleared/x"));
+  EXPECT_THAT(tree.opaque(), ElementsAre("cleared"));
+}
+
+TEST_P(StagingTest, AWhiteoutInADirectoryThatOnlyTheLayersBelowHaveFindsItsPlace) {
+  const DirFd sub = lower.dir().make_sub("real").make_sub("sub");
+  write_file(sub, "x", "", 0644);
+  ::fchmod(sub.get(), 0711);
+  ASSERT_EQ(::symlinkat("real/../real", lower.dir().get(), "link"), 0);
+  auto s = staging(Staging::Kind::layer);
+  s.whiteout("link/sub/x");
+  s.finish();
+  EXPECT_TRUE(S_ISCHR(tree.look("real/sub/x").mode));
+  EXPECT_EQ(tree.look("real/sub").mode & 0777, 0711U);
+}
+
+TEST_P(StagingTest, AWhiteoutBelowWhatBecomesAFileIsDropped) {
+  write_file(lower.dir().make_sub("d"), "x", "", 0644);
+  auto s = staging(Staging::Kind::layer);
+  s.whiteout("d/x");
+  file("", "d", "text");
+  s.finish();
+  EXPECT_EQ(tree.text("d"), "text");
+}
+
+TEST_P(StagingTest, WhatAWhiteoutHidesIsNoTargetOfALink) {
+  write_file(lower.dir().make_sub("d"), "x", "", 0644);
+  auto s = staging(Staging::Kind::layer);
+  EXPECT_TRUE(s.find_below("d/x"));
+  s.whiteout("d");
+  EXPECT_FALSE(s.find_below("d"));
+  EXPECT_FALSE(s.find_below("d/x"));
+}
+
 TEST_P(StagingTest, ADirectoryInPlaceOfAFileIsOpaque) {
+  for (const char* name : {"x", "y"}) lower.dir().make_sub(name);
   auto s = staging(Staging::Kind::layer);
   file("", "x", "");
   s.directory("x", {.mode = 0750});

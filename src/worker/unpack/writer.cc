@@ -94,8 +94,6 @@ void Writer::link(const std::string& path, const std::string& target) {
                  if (!lower) throw Error(Errc::invalid, cat("hard link to ", quoted(target), ", which does not exist"));
                  from = staging_.place(target);
                  copy_up(from, *lower);
-               } else if (here->whiteout) {
-                 throw Error(Errc::invalid, cat("hard link to ", quoted(target), ", which the layer removes"));
                } else if (S_ISDIR(here->type)) {
                  throw Error(Errc::invalid, cat("hard link to ", quoted(target), ", which is a directory"));
                }

@@ -36,6 +36,7 @@ const cli::Command image_extract{.name = "image extract",
                                  .brief = "Extract a stored image to a directory",
                                  .flags = {cli::toggle("rootfs-only", false, "extract rootfs only"),
                                            cli::toggle("overwrite", false, "overwrite output directory")},
+                                 .power = cli::Command::Power::trees,
                                  .run = run_image_extract};
 
 }  // namespace rkt::cmd

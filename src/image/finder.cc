@@ -2,6 +2,7 @@
 // Dispatch by kind of argument, what the store answers, and dependencies.
 #include "image/finder.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/base64.h"
@@ -130,6 +131,9 @@ std::optional<Stored> Finder::Impl::standing_of(const std::optional<store::Image
     out.cacheable = true;
     out.age = std::chrono::duration_cast<std::chrono::seconds>(now() - row->downloaded);
     out.max_age = std::chrono::seconds(row->max_age);
+    if (options.pull == PullPolicy::update)
+      out.complete =
+          std::ranges::all_of(image->blobs, [&](const auto& blob) { return store.find_blob(blob).has_value(); });
   }
   return out;
 }

@@ -17,7 +17,7 @@ PullStep plan_pull(PullPolicy policy, RemoteKind kind, const std::optional<Store
       break;
   }
   // A manifest is asked for again each time; its layers come from the store.
-  if (!usable || !stored->cacheable || kind == RemoteKind::docker) return PullStep::fetch;
+  if (!usable || !stored->cacheable || !stored->complete || kind == RemoteKind::docker) return PullStep::fetch;
   if (stored->max_age.count() > 0 && stored->age < stored->max_age) return PullStep::use_store;
   return PullStep::fetch_if_changed;
 }

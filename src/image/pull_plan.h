@@ -25,6 +25,7 @@ struct Stored {
   Standing standing = Standing::unverified;
   std::chrono::seconds age{}, max_age{};  ///< of its remote row, by Cache-Control
   bool cacheable = false;                 ///< there is a remote row for it
+  bool complete = true;                   ///< none of its blobs is missing
 };
 
 enum class PullStep : std::uint8_t {

@@ -47,6 +47,13 @@ TEST(PlanPull, UpdateNeverTrustsACacheEntryThatWasNotVerified) {
             PullStep::fetch);
 }
 
+TEST(PlanPull, UpdateFetchesAllOfAnImageThatLostABlob) {
+  Stored stored = row(Standing::accepted, seconds(1), seconds(100));
+  stored.complete = false;
+  EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::url, stored), PullStep::fetch);
+  EXPECT_EQ(plan_pull(PullPolicy::fresh, RemoteKind::url, stored), PullStep::use_store) << "its tree may be there";
+}
+
 TEST(PlanPull, UpdateAsksARegistryEachTime) {
   EXPECT_EQ(plan_pull(PullPolicy::update, RemoteKind::docker, row(Standing::accepted, seconds(1), seconds(100))),
             PullStep::fetch);

@@ -5,12 +5,14 @@
 #include <linux/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <list>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "image/local_file.h"
+#include "image/store_damage.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "tree/mount_file.h"
@@ -72,6 +74,15 @@ void unpack_layer(std::optional<image::Unpacking>& out, const store::Store& stor
                         .below = step.below.empty() ? unpack::LayersBelow::none : below};
   layer.digest[6] = ':';  // "sha256-HEX" -> "sha256:HEX"
   out.emplace(layer, target, image::UnpackLimits{});
+}
+
+// Blobs were good when they were stored: what cannot be unpacked now may have been damaged since.
+void add_remedy(const store::Store& store, const Step& step, Error& why) {
+  if (why.code() != Errc::invalid && why.code() != Errc::untrusted) return;
+  const auto damaged = [&](const std::string& blob) { return image::blob_damage(store, blob).has_value(); };
+  if (step.acis.empty() ? damaged(step.blob)
+                        : std::ranges::any_of(step.acis, damaged, [](const Flat& f) { return f.image.blobs.at(0); }))
+    why.hint("`rkt store check --repair` fetches what was damaged on disk again");
 }
 
 }  // namespace
@@ -152,8 +163,11 @@ bool Making::serve() {
     const Event event = unpacking_->serve();
     needs_below_ |= event == Event::needs_below;
     if (event != Event::done) return false;
-  } catch (const Error& e) {
-    if (!knows_another_way(e)) throw;
+  } catch (Error& e) {
+    if (!knows_another_way(e)) {
+      add_remedy(store_, step_, e);
+      throw;
+    }
     start_again();
     return false;
   }

@@ -132,6 +132,10 @@ def test_no_proxy(rkt, internet, web):
     assert internet.proxy.log == []
     r = rkt("fetch", "http://example.com/x.aci", env={"no_proxy": "example.com"}, code=254)
     assert internet.proxy.log == [] and "example.com" in r.err
+    rkt("fetch", "http://example.com/x.aci", env={"no_proxy": "example.com:80"}, code=254)
+    assert internet.proxy.log == []
+    rkt("fetch", "http://example.com/x.aci", env={"no_proxy": "example.com:81"}, code=254)
+    assert internet.proxy.log
 
 
 # --------------------------------------------------------------------------------------------------------------------- nginx

@@ -152,3 +152,5 @@ def test_layers_hide_what_is_below_and_apps_their_own(mapped):
     script = "ls /d; test -e /gone || echo hidden; stat -c %u /d/new; rm -r /d; mkdir /d; ls /d | wc -l"
     p = mapped("--insecure-options=image", "run", "--net=none", "oci:" + layout, "--exec=/bin/sh", "--", "-c", script, code=0)
     assert p.stdout.split() == ["new", "hidden", "1000", "0"]
+    mapped("image", "extract", "--rootfs-only", mapped("--insecure-options=image", "fetch", "--full", "oci:" + layout, code=0).stdout.strip(), mapped.home / "out", code=0)
+    assert os.listdir(mapped.home / "out" / "d") == ["new"] and not (mapped.home / "out" / "gone").exists()

@@ -2,6 +2,7 @@
 """The files of the store: members of its group can put things there that are none of its own."""
 import hashlib
 import json
+import shutil
 
 from rktlib import entry, oci_layout
 
@@ -49,3 +50,23 @@ def test_a_layer_of_no_size_is_refused(rkt):
         json.dump(index, f)
     r = rkt("--insecure-options=image", "fetch", f"oci:{layout}", code=254)
     assert f"layer sha256:{digest} of the image has size 0" in r.err
+
+
+def test_a_lost_blob_is_fetched_again_and_of_a_damaged_one_the_remedy_is_named(rkt, web):
+    image = "--insecure-options=image"
+    aci = rkt.aci(extra=[entry("rootfs/marked", MARK)])
+    url = web.put(aci.path, "x.aci")
+    rkt(image, "fetch", url, code=0)
+    (blob,) = (rkt.data / "cas" / "blobs").rglob(aci.id)
+    blob.unlink()
+    shutil.rmtree(rkt.data / "cas" / "tree")
+    assert "fetch the image again" in rkt(image, "run", "--net=none", url, code=254).err
+    rkt(image, "fetch", url, code=0)
+    assert blob.exists() and not web.gets("/x.aci")[-1][2].get("If-None-Match")
+    with open(blob, "r+b") as f:
+        f.write(bytes(100))
+    shutil.rmtree(rkt.data / "cas" / "tree")
+    assert "rkt store check --repair" in rkt(image, "fetch", url, code=254).err
+    rkt(image, "store", "check", "--repair", code=0)
+    rkt(image, "fetch", url, code=0)
+    assert list((rkt.data / "cas" / "tree").glob("deps-*"))

@@ -63,6 +63,24 @@ TEST(ToFile, ContinuesAfterAFittingRange) {
   EXPECT_TRUE(to.resumed());
 }
 
+TEST(ToFile, DoesNotContinueWhatHasChanged) {
+  const std::pair<std::string, std::string> range{"content-range", "bytes 5-10/11"};
+  struct Case {
+    const char *validator, *field, *value;
+    bool good;
+  };
+  for (const auto& c : {Case{"\"e\"", "etag", "\"e\"", true}, Case{"\"e\"", "etag", "\"f\"", false},
+                        Case{"\"e\"", "etag", "W/\"e\"", false}, Case{"\"e\"", "last-modified", "Wed", true},
+                        Case{"Wed", "last-modified", "Wed", true}, Case{"Wed", "last-modified", "Thu", false}}) {
+    Target target("hello");
+    ToFile to = target.make({.have = 5, .validator = c.validator});
+    (void)to.headers();
+    EXPECT_EQ(to.begin(answer(206, {range, {c.field, c.value}})), c.good) << c.validator << " " << c.value;
+    EXPECT_EQ(target.content(), "hello");
+    EXPECT_TRUE(c.good || to.restart());
+  }
+}
+
 TEST(ToFile, StartsAgainWhenTheServerSendsEverything) {
   Target target("old bytes");
   ToFile to = target.make({.have = 9, .validator = "\"e\""});

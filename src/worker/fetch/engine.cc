@@ -27,6 +27,7 @@ constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  // so much further,
 constexpr long kReceiveBuffer = 256L << 10;
 constexpr std::chrono::seconds kMaxRetryAfter{30};
 constexpr milliseconds kFirstBackoff{500};
+constexpr std::size_t kMaxRefusal = std::size_t{16} << 10;
 constexpr std::size_t kMaxUnwanted = std::size_t{64} << 10;  // of an answer nobody reads: more ends the connection
 
 template <auto Free>
@@ -167,6 +168,7 @@ void Engine::Transfer::prepare(const Session& session) {
   }
 
   set(easy, CURLOPT_URL, url.c_str());
+  if (spares_port(env("no_proxy").value_or(""), place)) set(easy, CURLOPT_NOPROXY, "*");
   set_up_body();
   set(easy, CURLOPT_HTTPHEADER, lines.get());
   set(easy, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
@@ -263,6 +265,7 @@ std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::
       return bytes.size();
     }
     t.unwanted += bytes.size();
+    t.head.refusal += bytes.substr(0, kMaxRefusal - t.head.refusal.size());
     t.declined = t.unwanted > kMaxUnwanted;
     return t.declined ? 0 : bytes.size();
   } catch (...) {

@@ -17,6 +17,7 @@ struct Head {
   std::string url;                                          ///< of this answer, after redirects
   bool over_tls = false;                                    ///< this and every hop before it
   std::vector<std::pair<std::string, std::string>> fields;  ///< names in lower case
+  std::string refusal;                                      ///< what an answer that nobody wants begins with, bounded
 
   std::string field(std::string_view name) const;  ///< the first of that name, or ""
   std::vector<std::string> all(std::string_view name) const;

@@ -38,11 +38,36 @@ void check_token(const std::string& token) {
 
 std::string key_of(const Repository& where) { return cat(where.base_url, " ", where.name); }
 
+constexpr std::size_t kMaxReasons = 3, kMaxReason = 300;
+
+std::string reason_in(const json::Reader& error) {
+  const std::string code = error.text_or("code", ""), message = error.text_or("message", "");
+  return cat(code, code.empty() || message.empty() ? "" : ": ", message).substr(0, kMaxReason);
+}
+
 }  // namespace
 
+std::string registry_reason(std::string_view body) {
+  std::string out;
+  try {
+    const json::Value value = json::parse(body);
+    const auto errors = json::Reader(value, "errors").at("errors").elements();
+    for (std::size_t i = 0; i < std::min(errors.size(), kMaxReasons); ++i) {
+      const std::string reason = reason_in(errors[i]);
+      if (!reason.empty()) out += cat(out.empty() ? "" : "; ", reason);
+    }
+  } catch (const Error&) {
+    // Not what the protocol says, often a page of some proxy's: the status is all there is.
+  }
+  return out;
+}
+
 void throw_registry_status(const Head& head) {
-  Error failed(code_of_status(head.status), cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url)));
-  if (failed.code() == Errc::denied)
+  const std::string reason = registry_reason(head.refusal);
+  Error failed(code_of_status(head.status), cat("Unexpected HTTP code: ", head.status, ", URL: ", shown_url(head.url),
+                                                reason.empty() ? "" : ": ", reason));
+  // Who has been told why needs no guess.
+  if (head.status == 401 || (head.status == 403 && reason.empty()))
     failed.hint(parse_url(head.url).tls()
                     ? "the registry wants other credentials (dockerAuth in auth.d, auth.json, config.json)"
                     : "passwords are not sent over http");
@@ -93,8 +118,11 @@ std::string Registry::token(const Repository& where, const std::string& realm, c
   get.receiver = &text;
   const std::string url = get.url;
   const Head head = engine_.run(std::move(get));
-  if (head.status == 400 || head.status == 401 || head.status == 403)
-    throw Error(Errc::denied, cat("unable to retrieve auth token: ", head.status, " from ", shown_url(url)));
+  if (head.status == 400 || head.status == 401 || head.status == 403) {
+    const std::string reason = registry_reason(head.refusal);
+    throw Error(Errc::denied, cat("unable to retrieve auth token: ", head.status, " from ", shown_url(url),
+                                  reason.empty() ? "" : ": ", reason));
+  }
   if (head.status != 200) throw_registry_status(head);
   const json::Value value = json::parse(text.text(), {.bytes = kMaxToken});
   const json::Reader in(value, "token");

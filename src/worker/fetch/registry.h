@@ -58,7 +58,11 @@ class Registry {
   std::map<std::string, std::string> authorizations_;  // base URL and repository -> Authorization
 };
 
-/// What an answer to nobody's liking becomes: "Unexpected HTTP code: N, URL: U".
+/// What a registry says about its refusal, `{"errors":[{"code","message"},…]}`: "CODE: message", the first few, cut
+/// where they are long; "" when it says nothing. A stranger's text.
+std::string registry_reason(std::string_view body);
+
+/// What an answer to nobody's liking becomes: "Unexpected HTTP code: N, URL: U", and the registry's reason.
 [[noreturn]] void throw_registry_status(const Head& head);
 
 }  // namespace rkt::fetch

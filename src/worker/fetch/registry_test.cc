@@ -142,6 +142,25 @@ TEST(Registry, MayBeInsecureAlone) {
   EXPECT_THAT(failure(s, "127.0.0.1:9"), HasSubstr("https://127.0.0.1:9"));
 }
 
+TEST(Registry, SaysWhyItWasRefused) {
+  TestServer server([](const std::string&) {
+    return TestServer::reply("403 No", "", R"({"errors":[{"code":"DENIED","message":"subscription expired"}]})");
+  });
+  TestSession s(kHttp);
+  const std::string why = failure(s, server.host());
+  EXPECT_THAT(why, HasSubstr("Unexpected HTTP code: 403"));
+  EXPECT_THAT(why, HasSubstr(": DENIED: subscription expired"));
+  EXPECT_THAT(why, Not(HasSubstr("passwords")));
+}
+
+TEST(RegistryReason, IsBoundedAndEmptyForWhatIsNone) {
+  EXPECT_EQ(registry_reason(R"({"errors":[{"code":"A"},{"message":"b"},{"detail":{}},{"code":"C","message":"c"}]})"),
+            "A; b");
+  EXPECT_LT(registry_reason(cat(R"({"errors":[{"message":")", std::string(5000, 'x'), "\"}]}")).size(), 1000U);
+  for (const char* body : {"", "<html>", "{}", R"({"errors":{}})", R"({"errors":[1]})", R"({"errors":[{"code":1}]})"})
+    EXPECT_EQ(registry_reason(body), "") << body;
+}
+
 TEST(Registry, NamesWhatIsNotThere) {
   TestServer server(documents);
   TestSession s(kHttp);

@@ -67,4 +67,19 @@ std::string with_query(std::string_view url, std::string_view parameters) {
   return cat(base, base.find('?') == std::string_view::npos ? "?" : "&", parameters);
 }
 
+bool spares_port(std::string_view list, const Url& url) {
+  const std::string origin = url.origin();
+  const std::size_t colon = origin.rfind(':'), start = origin.find("://") + 3;
+  const std::string_view host = std::string_view(origin).substr(start, colon - start);
+  const std::string_view port = std::string_view(origin).substr(colon);
+  return std::ranges::any_of(split(list, ','), [&](std::string_view piece) {
+    const std::string entry = lower(trim(piece));
+    if (entry.size() <= port.size() || !entry.ends_with(port)) return false;
+    std::string_view name = std::string_view(entry).substr(0, entry.size() - port.size());
+    if (name.starts_with("*.")) name.remove_prefix(1);
+    if (name.starts_with('.')) return host.ends_with(name);
+    return host == name || host.ends_with(cat(".", name));
+  });
+}
+
 }  // namespace rkt::fetch

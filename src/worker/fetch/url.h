@@ -17,6 +17,11 @@ struct Url {
   std::string origin() const;
 };
 
+/// Whether an entry of `list` (no_proxy) names this very host and port: "example.com:5000" (and hosts in that domain),
+/// ".example.com:5000" (only those in it), "10.0.0.1:80", "[::1]:80". Entries without a port are libcurl's business,
+/// which knows none with one.
+bool spares_port(std::string_view list, const Url& url);
+
 /// Throws Errc::invalid, and Errc::unsupported for other schemes than http and https.
 Url parse_url(std::string_view url);
 /// For messages: without user information, query and fragment, which may hold secrets.

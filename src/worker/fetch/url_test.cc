@@ -31,6 +31,19 @@ TEST(ParseUrl, RefusesWhatTwoParsersCouldReadDifferently) {
     EXPECT_THROW(parse_url(url), Error) << url;
 }
 
+TEST(SparesPort, AnEntryWithAPortIsForThatPortAlone) {
+  const auto spares = [](const char* list, const char* url) { return spares_port(list, parse_url(url)); };
+  EXPECT_TRUE(spares("x, Example.com:5000", "http://example.com:5000/v2/"));
+  EXPECT_TRUE(spares("example.com:5000", "http://a.example.com:5000/"));
+  EXPECT_TRUE(spares("example.com:443", "https://example.com/"));
+  EXPECT_TRUE(spares("10.0.0.1:80,[::1]:8080", "http://[::1]:8080/"));
+  EXPECT_TRUE(spares("*.example.com:80", "http://a.example.com/"));
+  EXPECT_FALSE(spares("example.com:5000", "http://example.com:50/"));
+  EXPECT_FALSE(spares("example.com:5000", "http://an-example.com:5000/"));
+  EXPECT_FALSE(spares(".example.com:80", "http://example.com/"));
+  EXPECT_FALSE(spares("example.com,:80,", "http://example.com/")) << "an entry without a port is not looked at";
+}
+
 TEST(Origin, WritesTheDefaultPortOut) {
   EXPECT_EQ(parse_url("https://h/").origin(), parse_url("https://H:443/x").origin());
   EXPECT_NE(parse_url("https://h/").origin(), parse_url("http://h/").origin());

@@ -155,11 +155,7 @@ std::optional<store::ImageRecord> Finder::Impl::stored_meanwhile(
 void Finder::Impl::record(store::ImageRecord image) {
   if (const auto before = store.find(image.key)) {
     image.tree_size = before->tree_size;
-    // A signature of a Docker/OCI image is for one name, and may be for one tag; the same content may be stored under
-    // another.
-    const bool same =
-        image.name == before->name && (image.kind == store::ImageKind::aci || image.version == before->version);
-    if (image.signed_by.empty() && same) image.signed_by = before->signed_by;
+    if (image.signed_by.empty()) image.signed_by = before->signed_by;
   }
   store.add(image);
 }

@@ -59,7 +59,7 @@ store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Man
                                                 [&] { return oci::map_to_appc(manifest, config, source); });
   appc::check_runnable(mapped.labels);
   store::ImageRecord image;
-  image.key = appc::ImageId::from_digest(sha512_hex(manifest_bytes)).key();
+  image.key = oci::image_id(manifest_bytes, mapped).key();
   image.kind =
       manifest.media_type.find("docker") != std::string::npos ? store::ImageKind::docker : store::ImageKind::oci;
   image.name = mapped.name;
@@ -202,7 +202,7 @@ void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor
 
 }  // namespace
 
-// The same content may be stored under another name by now, whose signature says nothing about this one; nor does one
+// What is typed may mean another name by now (registries.conf), which the signature says nothing about; nor does one
 // for another tag, where a policy wants to know.
 bool Finder::Impl::stored_as(const store::ImageRecord& image, const std::string& reference) {
   const auto named = [&](const oci::Reference& ref) {

@@ -91,7 +91,8 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
   const std::string config_bytes = document(row.blobs.at(1));
   const oci::Config config = oci::parse_config(config_bytes);
   const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, mapping_of(row));
-  row.key = appc::ImageId::from_digest(sha512_hex(bytes)).key();
+  // Rows that were written when the bytes alone made the key are good.
+  if (row.key != appc::ImageId::from_digest(sha512_hex(bytes)).key()) row.key = oci::image_id(bytes, mapped).key();
   row.blobs = {row.blobs[0], blob_of(manifest.config.digest)};
   row.size = bytes.size() + config_bytes.size();
   std::set<std::string> counted;

@@ -87,4 +87,9 @@ struct MappingSource {
 };
 appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, const MappingSource& source);
 
+/// Of an image with that manifest under the name and version that it is mapped to. The same bytes under another tag or
+/// in another repository are another image (of the same blobs): who verified it, and what removes it, is a matter of
+/// names.
+appc::ImageId image_id(std::string_view manifest_bytes, const appc::ImageManifest& mapped);
+
 }  // namespace rkt::oci

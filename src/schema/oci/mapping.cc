@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "schema/oci/image.h"
+#include "sys/digest.h"
 
 namespace rkt::oci {
 namespace {
@@ -101,6 +102,10 @@ appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, 
   annotate("appc.io/docker/manifesthash", source.manifest_digest);
   if (config.config) annotate(std::string(appc::kStopSignal), config.config->stop_signal);
   return m;
+}
+
+appc::ImageId image_id(std::string_view manifest_bytes, const appc::ImageManifest& mapped) {
+  return appc::ImageId::from_digest(sha512_hex(cat(mapped.name, "\n", mapped.version(), "\n", manifest_bytes)));
 }
 
 }  // namespace rkt::oci

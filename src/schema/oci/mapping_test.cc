@@ -127,5 +127,18 @@ TEST(Mapping, ThereAreAsManyDiffIdsAsLayers) {
             "the image has 1 layers, but its configuration names 0");
 }
 
+TEST(Mapping, TheSameBytesAreAnImageForEachName) {
+  const auto id = [](const std::string& name, const std::string& tag) {
+    MappingSource source = kSource;
+    source.name = name;
+    source.tag = tag;
+    return image_id("bytes", map_to_appc({}, config_of({}), source)).str();
+  };
+  EXPECT_EQ(id("a/b", "1"), id("a/b", "1"));
+  EXPECT_NE(id("a/b", "1"), id("a/b", "2"));
+  EXPECT_NE(id("a/b", "1"), id("a/c", "1"));
+  EXPECT_NE(id("a/b", "1"), id("a/b", ""));
+}
+
 }  // namespace
 }  // namespace rkt::oci

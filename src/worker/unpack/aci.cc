@@ -127,6 +127,42 @@ class ImageRenderer {
   std::map<std::string, std::vector<std::string>> orphans_;  // content that was not selected -> selected links to it
 };
 
+// Hard links of an archive that come before what they point at: made at the end.
+class EarlyLinks {
+ public:
+  EarlyLinks(Staging& to, Writer& writer) : to_(to), writer_(writer) {}
+
+  void link(const std::string& path, const std::string& target) {
+    const auto at = to_.place(target);
+    if (!at.dir->find(at.name)) {
+      targets_[path] = target;
+      return;
+    }
+    written(path);
+    writer_.link(path, target);
+  }
+  void written(const std::string& path) {
+    if (!targets_.empty()) targets_.erase(path);
+  }
+  void finish() {
+    for (const auto& [path, first] : targets_) {
+      std::string target = first;  // which may be such a link, too
+      for (int hops = 0; hops < kMaxHops; ++hops) {
+        const auto next = targets_.find(target);
+        if (next == targets_.end()) break;
+        target = next->second;
+      }
+      writer_.link(path, target);
+    }
+  }
+
+ private:
+  static constexpr int kMaxHops = 40;
+  Staging& to_;
+  Writer& writer_;
+  std::map<std::string, std::string> targets_;
+};
+
 }  // namespace
 
 AciPlace place_in_aci(const Entry& entry) {
@@ -178,6 +214,7 @@ Reply extract_aci(int file, const Limits& limits, Staging& to) {
   TarReader tar(stream);
   Meter meter(limits);
   Writer writer(to, meter);
+  EarlyLinks links(to, writer);
   Layout layout;
   Entry entry;
   while (tar.next(entry)) {
@@ -186,12 +223,15 @@ Reply extract_aci(int file, const Limits& limits, Staging& to) {
     layout.see(entry, place);
     if (place.part == AciPlace::Part::top) continue;
     const std::string path = clean_name(entry.name);
-    if (entry.type == Entry::Type::hard_link)
-      writer.link(path, place.part == AciPlace::Part::rootfs ? cat(kRootfs, "/", link_target_in_rootfs(entry))
-                                                             : clean_link_target(entry.target));
-    else
-      writer.write(path, entry, tar);
+    if (entry.type == Entry::Type::hard_link) {
+      links.link(path, place.part == AciPlace::Part::rootfs ? cat(kRootfs, "/", link_target_in_rootfs(entry))
+                                                            : clean_link_target(entry.target));
+      continue;
+    }
+    writer.write(path, entry, tar);
+    links.written(path);
   }
+  links.finish();
   layout.check();
   stream.drain();
   to.finish();

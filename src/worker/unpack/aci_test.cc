@@ -187,5 +187,27 @@ TEST(ExtractAci, WritesManifestAndRootfsAndRefusesChildrenOfLinks) {
   EXPECT_THAT(error_of([&] { extract_aci(bad.get(), {}, second); }), HasSubstr("is a symbolic link"));
 }
 
+TEST(ExtractAci, MakesHardLinksThatComeBeforeTheirTargets) {
+  const TempDir to;
+  const UniqueFd good =
+      file_of(tar_of({hard_link("rootfs/d/first", "rootfs/second"), hard_link("rootfs/second", "rootfs/d/file"),
+                      dir("rootfs"), dir("rootfs/d", 0711), file("rootfs/d/file", "x"), file("manifest", "{}")}));
+  DirectoryTree tree(to.dir().clone(), false);
+  Staging staging(tree, Staging::Kind::plain, Below());
+  extract_aci(good.get(), {}, staging);
+  struct stat st{}, dir{};
+  EXPECT_EQ(::fstatat(to.dir().get(), "rootfs/d/first", &st, 0), 0);
+  EXPECT_EQ(st.st_nlink, 3U);
+  EXPECT_EQ(::fstatat(to.dir().get(), "rootfs/d", &dir, 0), 0);
+  EXPECT_EQ(dir.st_mode & 07777, 0711U);
+  for (const char* target : {"rootfs/nowhere", "rootfs/x"}) {
+    const TempDir other;
+    const UniqueFd bad = file_of(tar_of({hard_link("rootfs/x", target), file("manifest", "{}")}));
+    DirectoryTree second_tree(other.dir().clone(), false);
+    Staging second(second_tree, Staging::Kind::plain, Below());
+    EXPECT_THAT(error_of([&] { extract_aci(bad.get(), {}, second); }), HasSubstr("rootfs/x")) << target;
+  }
+}
+
 }  // namespace
 }  // namespace rkt::unpack

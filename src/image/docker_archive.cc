@@ -12,6 +12,7 @@
 #include "image/unpack_client.h"
 #include "json/reader.h"
 #include "json/value.h"
+#include "schema/oci/image.h"
 #include "schema/oci/media_types.h"
 #include "sys/digest.h"
 #include "sys/file.h"
@@ -77,6 +78,16 @@ std::string tags_in(const std::vector<DockerArchiveImage>& images) {
   return out.empty() ? "it has no names" : cat("it has: ", out);
 }
 
+// Two spellings of one name: podman writes docker.io/library/foo:1 where docker writes foo:1.
+bool same_name(const std::string& a, const std::string& b) {
+  try {
+    const oci::Reference x = oci::Reference::parse(a), y = oci::Reference::parse(b);
+    return x.host == y.host && x.repository == y.repository && x.tag == y.tag && x.digest == y.digest;
+  } catch (const Error&) {
+    return a == b;
+  }
+}
+
 }  // namespace
 
 std::vector<DockerArchiveImage> parse_docker_archive(std::string_view manifest) {
@@ -99,7 +110,7 @@ const DockerArchiveImage& choose_tag(const std::vector<DockerArchiveImage>& imag
     return images.front();
   }
   const auto carries = [&](const DockerArchiveImage& image) {
-    return std::ranges::any_of(image.tags, [&](const auto& has) { return has == tag || has == cat(tag, ":latest"); });
+    return std::ranges::any_of(image.tags, [&](const auto& has) { return same_name(has, tag); });
   };
   const auto it = std::ranges::find_if(images, carries);
   if (it == images.end())

@@ -24,6 +24,11 @@ TEST(DockerArchive, AnImageIsChosenByItsTag) {
   EXPECT_EQ(choose_tag(images, "alpine:3.1").config, "a.json");
   EXPECT_EQ(choose_tag(images, "alpine").config, "a.json");
   EXPECT_THROW(choose_tag(images, "debian"), Error);
+  EXPECT_EQ(choose_tag(images, "docker.io/library/alpine:3.1").config, "a.json");
+  EXPECT_THROW(choose_tag(images, "example.com/alpine:3.1"), Error);
+  const std::vector<DockerArchiveImage> of_podman = {{"p.json", {"docker.io/library/foo:1.2"}, {}}};
+  EXPECT_EQ(choose_tag(of_podman, "foo:1.2").config, "p.json");
+  EXPECT_THROW(choose_tag(of_podman, "foo"), Error);
   EXPECT_THROW(choose_tag(images, ""), Error);
   EXPECT_EQ(choose_tag({images[1]}, "").config, "b.json");
   EXPECT_THROW(choose_tag({}, ""), Error);

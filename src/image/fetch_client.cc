@@ -231,6 +231,15 @@ GetReply FetchClient::get(const GetRequest& request) {
 
 namespace {
 
+// As many as fit a message.
+json::Array usable_urls(const std::vector<std::string>& urls) {
+  json::Array out;
+  for (const auto& url : urls)
+    if (out.size() < fetch::kMaxBlobUrls && url.size() <= fetch::kMaxBlobUrl && url.starts_with("http"))
+      out.emplace_back(url);
+  return out;
+}
+
 void no_events(std::string_view /*name*/, const json::Reader& /*event*/) { distrust("an event out of place"); }
 
 }  // namespace
@@ -386,6 +395,7 @@ void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::fun
       blob.set("host", request.host);
       blob.set("repository", request.repository);
       blob.set("digest", request.digest);
+      blob.set("urls", usable_urls(request.urls));
       blob.set("size", request.size);
       blob.set("resume_from", request.resume_from);
       list.emplace_back(std::move(blob));

@@ -140,6 +140,7 @@ class FetchClient {
     int file = -1;
     std::uint64_t resume_from = 0;
     std::string label;
+    std::vector<std::string> urls = {};  ///< where to look when the repository has it not, without credentials
   };
   /// Downloads all of them, at most three at a time; calls `done(i)` as each is complete and checked.
   void blobs(const std::vector<BlobRequest>& requests, const std::function<void(std::size_t)>& done);

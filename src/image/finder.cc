@@ -94,6 +94,11 @@ FetchClient& Finder::Impl::client() {
 store::ImageRecord Finder::Impl::find_argument(const Request& request) {
   last_file_size = 0;
   const Argument a = classify(request.argument, options.ids_are_store_lookups, current_directory(), probe_path);
+  const bool layers =
+      a.kind == Argument::Kind::docker || a.kind == Argument::Kind::layout || a.kind == Argument::Kind::layout_archive;
+  if (layers && !request.signature_file.empty())
+    throw Error(Errc::usage, cat("--signature is for ACIs, and ", quoted(request.argument), " is none"))
+        .hint("signatures of Docker and OCI images lie beside them, or in a lookaside directory of registries.d");
   switch (a.kind) {
     case Argument::Kind::id:
       return find_id(a.text);

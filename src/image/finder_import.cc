@@ -21,6 +21,10 @@ std::string without_kind(const std::string& source) {
   return source;
 }
 
+Error unsigned_directory() {
+  return {Errc::untrusted, "an image that is made from a directory has no signature (try --insecure-options=image)"};
+}
+
 }  // namespace
 
 LayoutName parse_layout_name(const std::string& text) {
@@ -50,13 +54,15 @@ store::ImageRecord Finder::import(const std::string& source, const std::string& 
   if (a.kind == Argument::Kind::layout_archive) return impl_->find_layout_archive(a.text, a.reference, named);
   const DirFd dir = DirFd::open(a.text);
   if (!dir.exists("oci-layout") && dir.exists("manifest")) return impl_->import_directory(dir, named);
+  if (const auto plain = Layout::find_plain(dir)) {
+    if (impl_->trust.required()) throw unsigned_directory();
+    return impl_->import_layout(*plain, a.text, a.reference, false, named);
+  }
   return impl_->find_layout(a.text, a.reference, named);
 }
 
 store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::optional<LayoutName>& named) {
-  if (trust.required())
-    throw Error(Errc::untrusted,
-                "an image that is made from a directory has no signature (try --insecure-options=image)");
+  if (trust.required()) throw unsigned_directory();
   appc::ImageManifest manifest =
       in_context([] { return std::string("read the manifest"); },
                  [&] { return appc::parse_image_manifest(read_file(dir, "manifest", std::size_t{4} << 20)); });

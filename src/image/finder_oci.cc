@@ -125,7 +125,8 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
     Job job{blob, std::move(lock), Partial(store, cat("blob-", blob))};
     job.partial.note({layer.digest, {}, layer.size});  // content-addressed: the digest is the validator
     requests.push_back({place.host, place.repository, layer.digest, place.base_url, layer.size, job.partial.file(),
-                        job.partial.resume_from(), label});
+                        job.partial.resume_from(), label,
+                        oci::is_foreign_type(layer.media_type) ? layer.urls : std::vector<std::string>()});
     jobs.emplace_back(std::move(job));
   }
   if (requests.empty()) return;

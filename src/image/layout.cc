@@ -56,6 +56,18 @@ std::string blob_path(const std::string& digest) {
   return cat("blobs/", digest.substr(0, colon), "/", digest.substr(colon + 1));
 }
 
+constexpr const char* kPlainVersion = "version";
+constexpr const char* kPlainManifest = "manifest.json";
+
+// What no index says of it: its own word, else what it looks like.
+std::string type_of_manifest(std::string_view bytes) {
+  const json::Value value = json::parse(bytes, {.bytes = kMaxDocument});
+  const json::Reader in(value, kPlainManifest);
+  const std::string own = in.text_or("mediaType", "");
+  if (!own.empty()) return own;
+  return std::string(in.find("manifests") ? oci::kIndexType : oci::kManifestType);
+}
+
 }  // namespace
 
 std::string ref_name(const oci::Descriptor& entry) {
@@ -105,9 +117,24 @@ Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
   if (!version.starts_with("1.")) throw Error(Errc::unsupported, cat("OCI layout of version ", quoted(version)));
 }
 
+std::optional<Layout> Layout::find_plain(const DirFd& dir) {
+  if (dir.exists("oci-layout") || !dir.exists(kPlainVersion) || !dir.exists(kPlainManifest)) return std::nullopt;
+  if (!read_document(dir, kPlainVersion).starts_with("Directory Transport Version: 1.")) return std::nullopt;
+  return Layout(dir.clone(), read_document(dir, kPlainManifest));
+}
+
+// The manifests of a list have a suffix there.
+std::string Layout::path_of(const std::string& digest) const {
+  if (!manifest_) return blob_path(digest);
+  oci::check_digest_syntax(digest);
+  if (digest == fetch::digest_like(digest, *manifest_)) return kPlainManifest;
+  const std::string name = digest.substr(digest.find(':') + 1), in_list = cat(name, ".", kPlainManifest);
+  return dir_.exists(in_list) ? in_list : name;
+}
+
 UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
   std::uint64_t size = 0;
-  UniqueFd fd = open_regular(dir_, blob_path(what.digest), size);
+  UniqueFd fd = open_regular(dir_, path_of(what.digest), size);
   if (size != what.size)
     throw Error(Errc::invalid, cat("blob ", what.digest, " has ", size, " bytes instead of ", what.size));
   return fd;
@@ -122,13 +149,20 @@ std::string Layout::read_blob(const oci::Descriptor& what) const {
 }
 
 std::string Layout::read_manifest(const std::string& digest) const {
-  std::string bytes = read_document(dir_, blob_path(digest));
+  std::string bytes = read_document(dir_, path_of(digest));
   check_digest(digest, bytes);
   return bytes;
 }
 
 std::string Layout::index_bytes() const { return read_document(dir_, "index.json"); }
-oci::Index Layout::index() const { return oci::parse_index(index_bytes(), oci::kIndexType); }
+oci::Index Layout::index() const {
+  if (!manifest_) return oci::parse_index(index_bytes(), oci::kIndexType);
+  oci::Index out;
+  out.manifests.push_back({.media_type = type_of_manifest(*manifest_),
+                           .digest = fetch::digest_like("sha256:", *manifest_),
+                           .size = manifest_->size()});
+  return out;
+}
 
 LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& host) const {
   const oci::Index top = index();

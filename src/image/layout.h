@@ -4,6 +4,7 @@
 // checked against the digest and size that named it before it is parsed.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "schema/appc/types.h"
@@ -31,6 +32,9 @@ class Layout {
  public:
   /// Throws Errc::invalid when `dir` is no layout of version 1.
   explicit Layout(DirFd dir);
+  /// What skopeo and podman write as dir:DIRECTORY: a manifest and blobs without an index, one image without a name.
+  /// nullopt: `dir` is none.
+  static std::optional<Layout> find_plain(const DirFd& dir);
   /// Follows indexes to the manifest of this platform.
   LayoutImage resolve(const std::string& name, const appc::OciPlatform& host) const;
   /// A blob as it lies there: size checked, content not.
@@ -43,7 +47,10 @@ class Layout {
   oci::Index index() const;
 
  private:
+  Layout(DirFd dir, std::string manifest) : dir_(std::move(dir)), manifest_(std::move(manifest)) {}
+  std::string path_of(const std::string& digest) const;
   DirFd dir_;
+  std::optional<std::string> manifest_;  // of a plain directory
 };
 
 /// Throws Errc::invalid when `bytes` are not what the descriptor names.

@@ -27,6 +27,7 @@ Descriptor read_descriptor(const json::Reader& in) {
     in.fail(e.cause());
   }
   d.size = static_cast<std::uint64_t>(in.at("size").integer(0));
+  d.urls = in.texts("urls");
   if (const auto annotations = in.find("annotations"))
     for (const auto& [name, value] : annotations->members()) d.annotations[name] = value.text();
   if (const auto p = in.find("platform"))
@@ -122,6 +123,10 @@ void check_digest_syntax(std::string_view digest) {
 bool is_index_type(std::string_view media_type) {
   const auto t = without_parameters(media_type);
   return t == kIndexType || t == kDockerListType;
+}
+
+bool is_foreign_type(std::string_view media_type) {
+  return media_type.starts_with(kForeignLayerType) || media_type.starts_with(kDockerForeignLayerType);
 }
 
 bool is_manifest_type(std::string_view media_type) {

@@ -19,6 +19,7 @@ struct Descriptor {
   std::string media_type,
       digest;  ///< digest: sha256 (64 lower-case hex) or sha512 (128); others are refused as unverifiable
   std::uint64_t size = 0;
+  std::vector<std::string> urls;  ///< where else it is said to be; a stranger's
   std::map<std::string, std::string> annotations;
   struct Platform {
     std::string os, architecture, variant, os_version;
@@ -50,6 +51,8 @@ struct Config {
 
 bool is_index_type(std::string_view media_type);
 bool is_manifest_type(std::string_view media_type);
+/// A layer that registries need not have: it is at the URLs of its descriptor.
+bool is_foreign_type(std::string_view media_type);
 /// tar, gzip or zstd for a known layer type (Docker, OCI, nondistributable); throws for others: never treated as empty.
 enum class LayerCompression { none, gzip, zstd };
 LayerCompression layer_compression(std::string_view media_type);

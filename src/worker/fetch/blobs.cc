@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "worker/fetch/download.h"
+#include "worker/fetch/url.h"
 
 namespace rkt::fetch {
 namespace {
@@ -17,6 +18,7 @@ struct Pull {
   ToFile file;
   int attempts = 0;
   bool began_again = false;
+  std::size_t next_url = 0;  // of want->urls; above 0 the registry has been asked
 };
 
 ToFile make_file(Session& session, const BlobWant& want, std::size_t index) {
@@ -44,6 +46,28 @@ bool complete(Pull& pull) {
   }
 }
 
+bool may_ask(const Session& session, const std::string& url) {
+  try {
+    const Url place = parse_url(url);
+    return place.tls() || session.options().allow_http || session.access(place.authority).insecure;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The next place outside of the registry, if there is one.
+bool look_elsewhere(const Session& session, Pull& pull, Get& get) {
+  while (pull.next_url < pull.want->urls.size()) {
+    const std::string& url = pull.want->urls[pull.next_url++];
+    if (!may_ask(session, url)) continue;
+    get.url = url;
+    get.authorization.clear();
+    get.only_tls = !session.options().allow_http;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std::vector<BlobWant>& wants,
@@ -69,9 +93,11 @@ void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std
       done(pull.index);
       return Engine::Next::finished;
     }
-    if (pull.attempts++ < Registry::kMaxAttempts && registry.authorize(pull.want->where, gets[i], head))
+    if (pull.next_url == 0 && pull.attempts++ < Registry::kMaxAttempts &&
+        registry.authorize(pull.want->where, gets[i], head))
       return Engine::Next::again;
     if ((head.status == 206 || head.status == 416) && pull.file.restart()) return Engine::Next::again;
+    if (look_elsewhere(session, pull, gets[i])) return Engine::Next::again;
     throw_registry_status(head);
   });
 }

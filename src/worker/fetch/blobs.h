@@ -15,6 +15,7 @@ namespace rkt::fetch {
 struct BlobWant {
   Repository where;
   std::string digest;
+  std::vector<std::string> urls;             ///< where else to look, in this order, when the registry refuses
   std::uint64_t size = 0;                    ///< 0: unknown
   std::uint64_t max_size = kMaxUnsizedBlob;  ///< of one whose size is unknown
   std::uint64_t resume_from = 0;
@@ -23,6 +24,7 @@ struct BlobWant {
 
 inline constexpr std::size_t kParallelBlobs = 3;
 
+/// URLs elsewhere get no credentials; http ones are passed over unless http is allowed, as are those of other schemes.
 /// Calls `done(i)` as each is complete and checked. Throws at the first that is not what it had to be; the others stop
 /// where they are, to be resumed.
 void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std::vector<BlobWant>& wants,

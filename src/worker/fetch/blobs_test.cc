@@ -75,6 +75,28 @@ TEST(Blobs, ArriveEachInItsFile) {
   EXPECT_EQ(two.content(), other);
 }
 
+TEST(Blobs, AreLookedForElsewhereWithoutCredentials) {
+  std::string host;
+  TestServer registry([&](const std::string& request) {
+    if (request.find("Authorization: ") != std::string::npos) return TestServer::reply("404 No", "", "");
+    if (request.find("/token?") != std::string::npos) return TestServer::reply("200 OK", "", R"({"token":"t"})");
+    return TestServer::reply("401 No", cat("WWW-Authenticate: Bearer realm=\"http://", host, "/token\"\r\n"), "");
+  });
+  host = registry.host();
+  TestServer elsewhere([&](const std::string& request) {
+    if (request.find("/missing") == std::string::npos) return honest(request);
+    return TestServer::reply("401 No", cat("WWW-Authenticate: Bearer realm=\"http://", host, "/token\"\r\n"), "");
+  });
+  Wanted one(registry, kDigest, kContent.size());
+  const std::string place = cat("http://", elsewhere.host());
+  one.want.urls = {"file:///etc/passwd", "ftp://x/y", cat(place, "/missing"), cat(place, "/there")};
+  EXPECT_EQ(fetch_all({one.want}), "no error");
+  EXPECT_EQ(one.content(), kContent);
+  EXPECT_EQ(elsewhere.requests().size(), 2U);
+  EXPECT_THAT(elsewhere.requests(), testing::Each(testing::Not(HasSubstr("Authorization"))));
+  EXPECT_EQ(registry.requests().size(), 3U) << "a place elsewhere asks for no token";
+}
+
 TEST(Blobs, AreResumedWhereTheyEnded) {
   TestServer server(honest);
   const Wanted one(server, kDigest, kContent.size(), kContent.substr(0, 70'000));

@@ -23,7 +23,7 @@
 //       descriptor: the blob
 //   {"op":"push_manifest","base_url":T,"host":T,"repository":T,"reference":T,"type":T}
 //       descriptor: the manifest
-//   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"size":N,"resume_from":N}, …]}
+//   {"op":"blobs","blobs":[{"base_url":T,"host":T,"repository":T,"digest":T,"urls":[U,…],"size":N,"resume_from":N}, …]}
 //       descriptors: a file for each; a size of 0 is an unknown one, up to kMaxUnsizedBlob
 // While it works, the worker may say, any number of times:
 //   {"event":"progress","index":I,"done":N,"total":N}
@@ -54,7 +54,9 @@ inline constexpr std::size_t kMaxOptions = std::size_t{4} << 20;
 inline constexpr std::size_t kMaxCertificates = std::size_t{16} << 20;
 inline constexpr std::size_t kMaxField = 4096;  ///< a URL or a header field in a message
 inline constexpr std::size_t kMaxKeys = 32;     ///< key locations of one discovery
-inline constexpr std::size_t kMaxBlobs = 50;    ///< blobs of one request, so that it fits a message
+inline constexpr std::size_t kMaxBlobs = 25;    ///< blobs of one request, so that it fits a message
+inline constexpr std::size_t kMaxBlobUrls = 2,
+                             kMaxBlobUrl = 512;  ///< further places of one blob, and the length of each
 inline constexpr std::uint64_t kMaxUnsizedBlob = std::uint64_t{16} << 30;
 inline constexpr int kMaxDepth = 2;  ///< indexes above a manifest
 inline constexpr std::chrono::milliseconds kProgressEvery{100};

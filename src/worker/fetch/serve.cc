@@ -253,6 +253,7 @@ json::Object Server::blobs(const json::Reader& in, const Channel::Message& messa
   for (const auto& blob : in.items("blobs"))
     wants.push_back({.where = {blob.at("host").text(), blob.at("repository").text(), blob.at("base_url").text()},
                      .digest = blob.at("digest").text(),
+                     .urls = blob.texts("urls"),
                      .size = number(blob, "size"),
                      .resume_from = number(blob, "resume_from"),
                      .file = descriptor(message, wants.size())});

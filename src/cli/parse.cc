@@ -118,10 +118,18 @@ int report(const Error& e, const std::string& name) {
 // Whatever was written: nearly always it lies in the data directory, and that is what can be freed.
 std::string space_hint(Env& env) {
   try {
-    return cat("free space for the data directory ", quoted(env.data_dir()), ", for example with `rkt image gc`");
+    return cat("free space for the data directory ", quoted(env.data_dir()),
+               ", for example with `rkt image gc --unused`");
   } catch (const Error&) {
-    return "free space, for example with `rkt image gc`";
+    return "free space, for example with `rkt image gc --unused`";
   }
+}
+
+// What root makes in the data directory is for its group to read, whatever the umask says. What is to be written by it,
+// or not to be read, has a mode of its own.
+void share_with_group() {
+  const mode_t mask = ::umask(S_IRWXG | S_IRWXO);
+  ::umask(mask & ~mode_t{S_IRGRP | S_IXGRP});
 }
 
 void take_powers(const Command& command, Env& env) {
@@ -167,6 +175,7 @@ int run_command(std::span<const Command> commands, const Found& found) {
     Globals globals = read_globals(parser.globals());
     log::set_debug(globals.debug);
     env.emplace(name, std::move(globals));
+    if (::geteuid() == 0 && known_ids() == Ids::all) share_with_group();
     if (command.power != Command::Power::none) take_powers(command, *env);
     return command.run(*env, parser.command());
   } catch (const UsageWanted&) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -26,6 +27,13 @@ store::GcRules rules_of(const cli::Parsed& in) {
   // Age is the rule of those who name none.
   if (in.given("grace-period") || (!rules.unused && !rules.max_size)) rules.grace_period = in.duration("grace-period");
   return rules;
+}
+
+// Who frees everything that is not used, or has no room, has no use for what an abandoned download left either.
+std::chrono::nanoseconds partial_life(const cli::Parsed& in) {
+  if (in.on("unused") || in.given("max-size")) return {};
+  if (!in.given("grace-period")) return store::Store::kPartialLife;
+  return std::min<std::chrono::nanoseconds>(store::Store::kPartialLife, in.duration("grace-period"));
 }
 
 void measure(const store::Store& store, store::GcFacts& facts) {
@@ -55,11 +63,11 @@ int run_image_gc(cli::Env& env, const cli::Parsed& in) {
                        .referenced = use.referenced,
                        .blob_bytes = {}};
   if (rules.max_size) {
-    store.sweep(facts.now);  // what nobody names is no reason to remove an image
+    store.sweep(facts.now, partial_life(in));  // what nobody names is no reason to remove an image
     measure(store, facts);
   }
   remove_images(env, store, plan_gc(store.images(), rules, facts));
-  if (!store.sweep(facts.now).complete)
+  if (!store.sweep(facts.now, partial_life(in)).complete)
     env.err("an image is being fetched: layers of removed images stay until the next image gc");
   const std::uint64_t after = disk_usage(store.cas());
   if (after < before) env.err(cat("freed ", cli::short_size(before - after), " (", before - after, " bytes)"));

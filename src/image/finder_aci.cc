@@ -4,8 +4,10 @@
 // look inside, name and labels, into the store.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "image/finder_impl.h"
 #include "image/key_import.h"
@@ -72,16 +74,12 @@ store::ImageRecord Finder::Impl::find_file(const std::string& path, const std::s
   // Named like a download, so that the sweep can tell whether its owner still lives.
   const std::string name = unique_name("file");
   const KeyLock mine = KeyLock::take(store.locks(), name, LockMode::exclusive);
+  const ScopeExit cleanup([&]() noexcept {  // of what cannot be resumed; once it is in place there is no such file
+    ::unlinkat(store.partial().get(), name.c_str(), 0);
+    ::unlinkat(store.locks().get(), name.c_str(), 0);
+  });
   const UniqueFd copy = private_copy(source.get(), store.partial(), name);
-  try {
-    auto image = import_aci(copy.get(), name, signature, {});
-    store.locks().unlink(name);
-    return image;
-  } catch (const Error&) {
-    store.partial().unlink(name);
-    store.locks().unlink(name);
-    throw;
-  }
+  return import_aci(copy.get(), name, signature, {});
 }
 
 store::ImageRecord Finder::Impl::find_url(const std::string& url, const std::string& signature_file) {

@@ -41,8 +41,21 @@ std::map<std::string, oci::Descriptor> distinct(const std::vector<oci::Descripto
 void commit_bytes(store::Store& store, const std::string& name, std::string_view bytes) {
   if (store.find_blob(name)) return;
   const std::string staging = unique_name("document");
+  ScopeExit cleanup([&] { ::unlinkat(store.partial().get(), staging.c_str(), 0); });
   write_file(store.partial(), staging, bytes, 0600);
   store.commit_blob(staging, name);
+  cleanup.release();
+}
+
+// Who wrote the manifest may know the digest of a layer that another image brought, but not state another size for it.
+void check_sizes(const store::Store& store, const std::vector<oci::Descriptor>& layers) {
+  for (const auto& layer : layers) {
+    struct stat st{};
+    if (::fstat(store.open_blob(blob_name(layer.digest)).get(), &st) < 0) throw Error::from_errno("stat a layer");
+    if (static_cast<std::uint64_t>(st.st_size) == layer.size) continue;
+    Error e(Errc::invalid, cat("layer ", layer.digest, " has ", st.st_size, " bytes instead of ", layer.size));
+    throw e.hint("if the image is right, the store is damaged: `rkt store check --repair` mends it");
+  }
 }
 
 store::ImageRecord make_record(const std::string& manifest_bytes, const oci::Manifest& manifest,
@@ -274,6 +287,7 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
   image.signed_by = signed_by;
   if (options.layer_user != nullptr) options.layer_user->begin(image, manifest, oci::parse_config(got.config));
   fetch_layers(store, client(), show, place, manifest.layers);
+  check_sizes(store, manifest.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
   record(image);
@@ -371,6 +385,7 @@ store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::
     const SourceLock lock = take_source(store, cat("blob-", blob), cat("Copying ", layer.digest.substr(0, 18)), show);
     if (!store.find_blob(blob)) copy_layer(store, layout, layer, blob);
   }
+  check_sizes(store, got.parsed.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
   record(image);

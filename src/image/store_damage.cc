@@ -88,6 +88,7 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
   const bool docker = row.kind == store::ImageKind::docker;
   const std::string bytes = document(row.blobs.at(0));
   const oci::Manifest manifest = oci::parse_manifest(bytes, oci::manifest_type(docker));
+  oci::check_runnable(manifest);
   const std::string config_bytes = document(row.blobs.at(1));
   const oci::Config config = oci::parse_config(config_bytes);
   const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, mapping_of(row));

@@ -16,7 +16,6 @@ namespace rkt::store {
 namespace {
 
 constexpr std::string_view kAlgorithms[] = {"sha512", "sha256"};
-constexpr auto kPartialLife = std::chrono::hours(72);
 
 bool is_directory(const DirFd& dir, const std::string& name) {
   struct stat st{};
@@ -41,11 +40,11 @@ bool is_resumable(const std::string& name) {
 // Old or useless partial files whose lock is free. The lock's name is the file's up to the first dot; small documents
 // have none, but are only written while blobs are held, so `idle` (nobody holds them) decides about all that cannot be
 // resumed.
-void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint now, bool idle) {
+void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint older_than, bool idle) {
   for (const auto& name : partial.names()) {
     struct stat st{};
     if (::fstatat(partial.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
-    const bool old = TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) + kPartialLife <= now;
+    const bool old = TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) <= older_than;
     if (!old && (is_resumable(name) || !idle)) continue;
     const auto lock = KeyLock::try_take(locks, name.substr(0, name.find('.')), LockMode::exclusive);
     if (lock) partial.remove_tree(name);
@@ -168,7 +167,7 @@ void Store::remove(const std::string& key) {
 
 KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", LockMode::shared); }
 
-Store::Sweep Store::sweep(TimePoint now) {
+Store::Sweep Store::sweep(TimePoint now, std::chrono::nanoseconds partial_life) {
   impl_->need_write();
   Sweep done;
   const auto idle = KeyLock::try_take(locks(), "collect", LockMode::exclusive);
@@ -189,7 +188,7 @@ Store::Sweep Store::sweep(TimePoint now) {
       }
     }
   }
-  sweep_partial(partial(), locks(), now, idle.has_value());
+  sweep_partial(partial(), locks(), now - partial_life, idle.has_value());
   sweep_locks(locks());
   return done;
 }

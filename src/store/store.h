@@ -98,13 +98,15 @@ class Store {
   /// Blobs stay while this is held: from the first look for one until the row that names it is written
   /// (docs/devel/locking.md).
   KeyLock hold_blobs() const;
-  /// Removes blobs that no row names, partial files older than three days that nobody holds, and lock files that
+  /// How long a download that nobody continues is kept.
+  static constexpr std::chrono::nanoseconds kPartialLife = std::chrono::hours(72);
+  /// Removes blobs that no row names, partial files older than `partial_life` that nobody holds, and lock files that
   /// nobody holds.
   struct Sweep {
     std::size_t blobs = 0;
     bool complete = true;  ///< false: a fetch is running, so blobs stay until the next time
   };
-  Sweep sweep(TimePoint now);
+  Sweep sweep(TimePoint now, std::chrono::nanoseconds partial_life = kPartialLife);
 
   // Looking for damage (`rkt store check`).
   /// What lies below cas/blobs: names of blobs, and paths below cas that are no place of a blob.

@@ -204,6 +204,15 @@ TEST_F(StoreTest, SweepKeepsFreshAndHeldPartialFiles) {
   EXPECT_THAT(store.locks().names(), ElementsAre("collect", "url-held")) << "lock files that nobody holds go";
 }
 
+TEST_F(StoreTest, SweepKeepsDownloadsNoLongerThanItIsTold) {
+  Store store = Store::open(data());
+  for (const char* name : {"url-held.0", "url-fresh.0", "url-fresh.0.info"})
+    write_file(store.partial(), name, "x", 0600);
+  const KeyLock held = KeyLock::take(store.locks(), "url-held", LockMode::exclusive);
+  store.sweep(std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()), {});
+  EXPECT_THAT(store.partial().names(), ElementsAre("url-held.0"));
+}
+
 TEST_F(StoreTest, SweepRemovesAtOnceWhatCannotBeResumed) {
   Store store = Store::open(data());
   for (const char* name : {"file-a", "document-b", "blob-c.copy-d", "file-held", "blob-c.0"})

@@ -2,6 +2,7 @@
 #include "sys/lock.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -20,10 +21,13 @@ bool lock_fd(int fd, LockMode mode, int extra, std::string_view what) {
 
 std::optional<UniqueFd> take_key(const DirFd& dir, const std::string& key, LockMode mode, int extra) {
   for (int attempt = 0; attempt < 16; ++attempt) {
-    UniqueFd fd = dir.open_file(key, O_RDONLY | O_CREAT, 0660);  // readable is enough for another user of the group
-    if (!lock_fd(fd.get(), mode, extra, quoted(key))) return std::nullopt;
+    UniqueFd fd = dir.open_file(key, O_RDONLY | O_CREAT, 0660);
     struct stat held{}, named{};
     if (::fstat(fd.get(), &held) < 0) throw Error::from_errno(cat("stat ", quoted(key)));
+    // Readable is enough for another user of the group, which a umask may have denied.
+    if ((held.st_mode & S_IRGRP) == 0 && held.st_uid == ::geteuid() && ::fchmod(fd.get(), held.st_mode | S_IRGRP) < 0)
+      throw Error::from_errno(cat("set the mode of ", quoted(key)));
+    if (!lock_fd(fd.get(), mode, extra, quoted(key))) return std::nullopt;
     if (::fstatat(dir.get(), key.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_dev == named.st_dev &&
         held.st_ino == named.st_ino)
       return fd;

@@ -39,7 +39,7 @@ def is_one_clear_error(r, rkt):
     lines = [line for line in r.err.strip().splitlines()
              if not line.startswith(("image: warning", "image: signature", "  builder", "Downloading"))]
     assert len(lines) == 1, r
-    assert "no space left on device" in lines[0] and str(rkt.data) in lines[0] and "rkt image gc" in lines[0], r
+    assert "no space left on device" in lines[0] and str(rkt.data) in lines[0] and "rkt image gc --unused`" in lines[0], r
 
 
 def fails_until_it_fits(rkt, small, *args, most, steps=14):
@@ -86,6 +86,23 @@ def test_fetching_a_registry_image(rkt, small, registry, tmp_path):
     ref = registry.push(f"oci:{oci_layout(tmp_path / 'oci', layers, {'Cmd': ['/bin/true']})}:latest", "t/x")
     assert fails_until_it_fits(rkt, small, INSECURE, "fetch", ref, most=20 * MiB) > 3
     rkt(INSECURE, "run", "--net=none", ref, code=0)
+
+
+def test_what_is_too_big_is_freed_as_the_error_says(rkt, small, registry, tmp_path):
+    rkt("image", "list", code=0)
+    start = used(rkt)
+    small(str(start + 2 * MiB))
+    layers = [base_layer(), [entry("a", os.urandom(3 * MiB))]]
+    ref = registry.push(f"oci:{oci_layout(tmp_path / 'oci', layers)}:latest", "t/x")
+    is_one_clear_error(rkt(INSECURE, "fetch", ref), rkt)
+    assert used(rkt) > start + MiB
+    rkt("image", "gc", "--unused", code=0)
+    assert used(rkt) < start + MiB
+    # Nothing goes on with the copy of a local file.
+    aci = rkt.aci(how="tar", extra=[entry("rootfs/f", os.urandom(3 * MiB))])
+    for _ in range(2):
+        is_one_clear_error(rkt("--insecure-options=image", "fetch", aci.path), rkt)
+        assert os.listdir(rkt.data / "cas" / "partial") == []
 
 
 def test_fetching_a_layout(rkt, small, tmp_path):

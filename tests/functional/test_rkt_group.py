@@ -20,9 +20,9 @@ class Site:
         self.rkt, self.group_file = rkt, top / "group"
         self.group_file.write_text(Path("/etc/group").read_text() + f"rkt:x:{GROUP}:\n")
 
-    def __call__(self, *args, uid=0, groups=(), code=None, env=None):
+    def __call__(self, *args, uid=0, groups=(), code=None, env=None, umask="022"):
         drop = f"setpriv --reuid={uid} --regid={uid} {'--groups=' + ','.join(map(str, groups)) if groups else '--clear-groups'} " if uid else ""
-        script = f'mount --bind {self.group_file} /etc/group && exec {drop}"$@"'
+        script = f'umask {umask} && mount --bind {self.group_file} /etc/group && exec {drop}"$@"'
         p = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *self.rkt.argv(*args)], capture_output=True, text=True,
                            env={**self.rkt.env, **(env or {})}, timeout=120, cwd="/")
         assert code is None or p.returncode == code, (args, p.returncode, p.stdout, p.stderr)
@@ -91,6 +91,18 @@ def test_a_member_fetches_lists_and_removes_and_root_runs_it(site, served):
     assert site("store", "check", code=0).stdout == ""
     site.member("image", "rm", served.name, code=0)
     assert served.name not in site.member("image", "list", "--format=json", code=0).stdout
+
+
+def test_a_strict_umask_shuts_no_member_out(site, served):
+    shutil.rmtree(site.rkt.data)
+    site("run", "--net=none", "--pod-name=it", served.url, umask="077", code=0)
+    for pods in (site.rkt.data / "pods", site.rkt.data / "pods" / "run"):
+        assert mode(pods) == ("0o2750", 0, GROUP)
+    assert "exited" in site.member("status", "it", code=0).stdout
+    assert "it" in site.member("list", code=0).stdout
+    site.member("image", "rm", served.name, umask="077", code=0)
+    site.member("fetch", served.url, umask="077", code=0)
+    site("fetch", "--pull-policy=update", served.url, uid=OTHER, groups=(GROUP,), code=0)
 
 
 def test_a_member_verifies_what_it_fetches(site, served):

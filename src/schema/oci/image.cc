@@ -151,8 +151,9 @@ LayerCompression layer_compression(std::string_view media_type) {
 // Early clients of Docker's named the type of any bytes.
 void check_runnable(const Manifest& manifest) {
   const std::string& type = manifest.config.media_type;
-  if (type.empty() || type == kConfigType || type == kDockerConfigType || type == "application/octet-stream") return;
-  throw Error(Errc::unsupported, cat("no image that can run: its configuration is of the type ", quoted(type)));
+  if (!type.empty() && type != kConfigType && type != kDockerConfigType && type != "application/octet-stream")
+    throw Error(Errc::unsupported, cat("no image that can run: its configuration is of the type ", quoted(type)));
+  if (manifest.layers.empty()) throw Error(Errc::invalid, "the image has no layers: not creating ACI");
 }
 
 Index parse_index(std::string_view bytes, std::string_view media_type) {

@@ -60,7 +60,8 @@ LayerCompression layer_compression(std::string_view media_type);
 Index parse_index(std::string_view bytes, std::string_view media_type);
 Manifest parse_manifest(std::string_view bytes, std::string_view media_type);
 Config parse_config(std::string_view bytes);
-/// Throws Errc::unsupported for an artifact (a chart, a signature, …): its configuration is none of an image.
+/// Throws Errc::unsupported for an artifact (a chart, a signature, …): its configuration is none of an image. And
+/// Errc::invalid for what has no layers: there would be nothing to run.
 void check_runnable(const Manifest& manifest);
 
 /// The entry for this platform (images §9.4): own variant, lower variants, none; never unknown/unknown attestations;

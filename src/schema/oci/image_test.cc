@@ -93,12 +93,16 @@ TEST(MediaTypes, ParametersDoNotMatter) {
 }
 
 TEST(Manifest, AnArtifactIsNoImage) {
-  const auto of = [](const char* type) { return Manifest{.config = {.media_type = type}}; };
+  const auto of = [](const char* type) { return Manifest{.config = {.media_type = type}, .layers = {{}}}; };
   for (const char* type : {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json",
                            "application/octet-stream", ""})
     EXPECT_EQ(error_text([&] { check_runnable(of(type)); }), "") << type;
   EXPECT_EQ(error_text([&] { check_runnable(of("application/vnd.cncf.helm.config.v1+json")); }),
             "no image that can run: its configuration is of the type \"application/vnd.cncf.helm.config.v1+json\"");
+}
+
+TEST(Manifest, WithoutLayersThereIsNothingToRun) {
+  EXPECT_EQ(error_text([&] { check_runnable({}); }), "the image has no layers: not creating ACI");
 }
 
 TEST(LayerCompression, IsInTheTypeAndNeverGuessed) {

@@ -25,11 +25,14 @@ int run_image_push(cli::Env& env, const cli::Parsed& in) {
         .hint("put the file and its signature on a web server");
   image::Destination registry(env.config(), env.globals().insecure, to.substr(kScheme.size()),
                               image::progress_printer(false));
-  env.out(cat("pushed ", registry.push(store, record), "\n"));
-  if (const std::string& key = in.text("sign-key"); !key.empty()) {
-    const auto made = registry.sign(key);
-    env.out(cat("signed ", made.digest, " with key ", made.key, "\n"));
-  }
+  const std::string& key = in.text("sign-key");
+  std::optional<image::MadeSignature> made;  // first: a key that cannot be used is no reason to have pushed half
+  if (!key.empty()) made = registry.make(key, image::manifest_digest(record));
+  const std::string digest = registry.push(store, record);
+  env.out(cat("pushed ", digest, "\n"));
+  if (!made) return 0;
+  registry.attach(digest, *made);
+  env.out(cat("signed ", digest, " with key ", made->key, "\n"));
   return 0;
 }
 

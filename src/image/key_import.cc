@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -59,10 +61,23 @@ bool reviewed(const std::string& prefix, Source source, const Say& say) {
   throw Error(Errc::denied, "error reviewing key: unable to ask user to review fingerprint due to lack of tty");
 }
 
+// An older copy of a key does not know what its owner has revoked since: it must not take the place of a newer one.
+void check_revocations(const KeyInfo& key, const std::optional<keystore::TrustedKey>& stored) {
+  if (!stored) return;
+  for (const auto& before : inspect_keys(stored->bytes))
+    for (const auto& revoked : before.revoked)
+      if (before.fingerprint == key.fingerprint && std::ranges::find(key.revoked, revoked) == key.revoked.end())
+        throw Error(Errc::untrusted,
+                    cat("an older copy of a key that is trusted already: it lacks the revocation of ", revoked))
+            .hint(
+                cat("get the publisher's current key; or remove ", quoted(stored->path), " to trust this one instead"));
+}
+
 // A file with one armored key is kept as its publisher wrote it; of others each key gets a file of its own.
 void store(const keystore::Keystore& keys, const std::string& bytes, const std::vector<KeyInfo>& found,
            const std::string& prefix, const Say& say) {
   const bool as_is = found.size() == 1 && bytes.find("-----BEGIN PGP PUBLIC KEY BLOCK-----") != std::string::npos;
+  for (const auto& key : found) check_revocations(key, keys.find_added(prefix, key.fingerprint));
   for (const auto& key : found) {
     const std::string path = keys.add(prefix, key.fingerprint, as_is ? bytes : key.armored);
     say(prefix.empty() ? cat("Added root key at ", quoted(path), "\n")
@@ -119,8 +134,22 @@ std::string review_text(const std::vector<KeyInfo>& keys) {
 }
 
 std::string name_prefix(const std::string& text) {
-  const std::string host = text.substr(0, text.find('/'));
-  if (host == "docker.io" || host == "index.docker.io") return cat("registry-1.docker.io", text.substr(host.size()));
+  const auto slash = text.find('/'), last = text.rfind('/');
+  const std::string host = text.substr(0, slash);
+  const auto colon = text.rfind(':');
+  const bool tag = colon != std::string::npos &&
+                   (last == std::string::npos ? !parse_int<std::uint16_t>(text.substr(colon + 1)) : colon > last);
+  if (tag || text.find('@') != std::string::npos)
+    throw Error(Errc::usage, cat("--prefix ", quoted(text), " names one version of an image"))
+        .hint("a key is trusted for all versions: leave out what follows the name");
+  const std::string hub = keystore::hub_name(text);
+  if (hub != text) {
+    if (slash == last && slash != std::string::npos && slash + 1 < text.size())
+      log::note(kComponent,
+                cat(quoted(text), " is what that user publishes; an official image is named docker.io/library",
+                    text.substr(slash)));
+    return hub;
+  }
   if (host.find(':') == std::string::npos) return text;
   return appc::AcIdentifier::sanitize(text).str();
 }

@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "tests/support/error_text.h"
 
 namespace rkt::image {
 namespace {
+
+using test::error_text;
 
 using testing::HasSubstr;
 
@@ -38,6 +42,15 @@ TEST(NamePrefix, OfDockersSpellingIsTheNameInTheStore) {
   EXPECT_EQ(name_prefix("example.com/App"), "example.com/App");
   EXPECT_EQ(name_prefix("docker.iox/a"), "docker.iox/a");
   EXPECT_EQ(name_prefix(""), "");
+}
+
+TEST(NamePrefix, IsANameWithoutTagAndDigest) {
+  EXPECT_EQ(name_prefix("127.0.0.1:5000"), "127.0.0.1_5000");
+  for (const char* text : {"redis:1.0", "redis@sha256:0", "127.0.0.1:5000/a:1", "docker.io/library/redis:7"})
+    EXPECT_EQ(
+        error_text([&] { name_prefix(text); }),
+        cat("--prefix ", quoted(text),
+            " names one version of an image; a key is trusted for all versions: leave out what follows the name"));
 }
 
 TEST(Source, IsAFileUnlessThereIsAScheme) {

@@ -103,7 +103,7 @@ class LayoutTest : public testing::Test {
     const auto config = blob(R"({"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}})",
                              "application/vnd.oci.image.config.v1+json");
     return blob(cat(R"({"schemaVersion":2,"mediaType":")", kManifestMediaType, R"(","config":)", text_of(config),
-                    R"(,"layers":[]})"),
+                    R"(,"layers":[)", text_of(config), "]}"),
                 kManifestMediaType);
   }
   TempDir tmp_;

@@ -93,6 +93,8 @@ std::string with_entry(const std::string& index, const std::string& name, std::s
 
 }  // namespace
 
+std::string manifest_digest(const store::ImageRecord& image) { return digest_of_blob(image.blobs.at(0)); }
+
 MadeSignature make_signature(const std::string& key_file, const std::string& digest, const std::string& reference) {
   MadeSignature out;
   out.payload = oci::write_claim({.type = std::string(oci::kCosignType), .digest = digest, .reference = reference});
@@ -133,6 +135,10 @@ SignatureDocuments add_signature(const std::optional<std::string>& before, const
     }
   }
   if (!there) {
+    if (layers.size() >= oci::kMaxAttached)
+      throw Error(Errc::unsupported,
+                  cat("the image has ", layers.size(), " signatures, and only ", oci::kMaxAttached, " are looked at"))
+          .hint("remove those that nobody needs");
     json::Object added = descriptor(oci::kCosignLayer, made.payload), annotations;
     annotations.set(std::string(oci::kCosignSignature), made.signature);
     digests.push_back(cat("sha256:", sha256_hex(made.payload)));
@@ -179,12 +185,17 @@ Destination::Signed Destination::sign(const std::string& key_file) {
       cat(is512 ? "sha512:" : "sha256:", is512 ? sha512_hex(found->bytes) : sha256_hex(found->bytes));
   if (!ref_.digest.empty() && digest != ref_.digest)
     throw Error(Errc::untrusted, cat("asked for ", ref_.digest, ", the registry sent ", digest));
-  return sign_digest(key_file, digest);
+  const MadeSignature made = make(key_file, digest);
+  attach(digest, made);
+  return {.digest = digest, .key = made.key};
 }
 
-Destination::Signed Destination::sign_digest(const std::string& key_file, const std::string& digest) {
+MadeSignature Destination::make(const std::string& key_file, const std::string& digest) const {
   const std::string host = ref_.host == contacted_host("docker.io") ? "docker.io" : ref_.host;
-  const MadeSignature made = make_signature(key_file, digest, cat(host, "/", ref_.repository));
+  return make_signature(key_file, digest, cat(host, "/", ref_.repository));
+}
+
+void Destination::attach(const std::string& digest, const MadeSignature& made) {
   const std::string tag = oci::signature_tag(digest);
   const auto before = client_.find_document(ref_.host, ref_.repository, base_url_, cat("/manifests/", tag));
   const SignatureDocuments documents = add_signature(before ? std::optional(before->bytes) : std::nullopt, made);
@@ -192,7 +203,6 @@ Destination::Signed Destination::sign_digest(const std::string& key_file, const 
   put_blob(documents.config);
   client_.push_manifest(ref_.host, ref_.repository, base_url_, tag, std::string(oci::kManifestType),
                         documents.manifest);
-  return {.digest = digest, .key = made.key};
 }
 
 std::string Destination::push(const store::Store& store, const store::ImageRecord& image) {
@@ -222,7 +232,7 @@ std::string Destination::push(const store::Store& store, const store::ImageRecor
   }
   const std::string_view type = oci::manifest_type(image.kind == store::ImageKind::docker);
   client_.push_manifest(ref_.host, ref_.repository, base_url_, ref_.tag, std::string(type), manifest);
-  return digest_of_blob(image.blobs[0]);
+  return manifest_digest(image);
 }
 
 Destination::Signed sign_layout(const std::string& path, const std::string& reference, const std::string& key_file) {

@@ -22,12 +22,14 @@ struct MadeSignature {
 /// `key_file`: PEM, not encrypted.
 MadeSignature make_signature(const std::string& key_file, const std::string& digest, const std::string& reference);
 
-/// The signature manifest with one more layer; `before`: the one that is there, or nullopt. Nothing is added twice.
-/// Pure.
+/// The signature manifest with one more layer; `before`: the one that is there, or nullopt. Nothing is added twice,
+/// nor (Errc::unsupported) where nobody would look at it. Pure.
 struct SignatureDocuments {
   std::string manifest, config;
 };
 SignatureDocuments add_signature(const std::optional<std::string>& before, const MadeSignature& made);
+
+std::string manifest_digest(const store::ImageRecord& image);  ///< of a stored Docker/OCI image
 
 /// A repository that is written to.
 class Destination {
@@ -40,11 +42,13 @@ class Destination {
     std::string digest, key;
   };
   Signed sign(const std::string& key_file);
+  /// The signature of what is in the repository or will be: nothing is sent.
+  MadeSignature make(const std::string& key_file, const std::string& digest) const;
   /// Blobs as they lie in the store, then the manifest under the tag. Returns its digest.
   std::string push(const store::Store& store, const store::ImageRecord& image);
+  void attach(const std::string& digest, const MadeSignature& made);
 
  private:
-  Signed sign_digest(const std::string& key_file, const std::string& digest);
   void put_blob(std::string_view bytes);
   oci::Reference ref_;
   FetchClient client_;

@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+#include "base/error.h"
 #include "base/strings.h"
 #include "sys/digest.h"
+#include "tests/support/error_text.h"
 
 namespace rkt::image {
 namespace {
+
+using test::error_text;
 
 oci::Manifest parsed(const SignatureDocuments& documents) {
   return oci::parse_manifest(documents.manifest, "application/vnd.oci.image.manifest.v1+json");
@@ -30,6 +35,19 @@ TEST(AddSignature, KeepsWhatIsThereAndAddsNothingTwice) {
   ASSERT_EQ(oci::attached_signatures(parsed(both)).size(), 2U);
   EXPECT_EQ(oci::attached_signatures(parsed(both))[0].signature, "one");
   EXPECT_EQ(add_signature(both.manifest, one).manifest, both.manifest);
+}
+
+TEST(AddSignature, RefusesToAddWhatNobodyWouldLookAt) {
+  MadeSignature made{.payload = "payload", .signature = {}, .key = {}};
+  std::string manifest;
+  for (std::size_t i = 0; i < oci::kMaxAttached; ++i) {
+    made.signature = base64_encode(cat("signature ", i));
+    manifest = add_signature(manifest.empty() ? std::nullopt : std::optional(manifest), made).manifest;
+  }
+  EXPECT_EQ(add_signature(manifest, made).manifest, manifest) << "it is there";
+  made.signature = base64_encode("one more");
+  EXPECT_EQ(error_text([&] { add_signature(manifest, made); }),
+            "the image has 128 signatures, and only 128 are looked at; remove those that nobody needs");
 }
 
 }  // namespace

@@ -110,12 +110,17 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
 }  // namespace
 
 std::optional<std::string> blob_damage(const store::Store& store, const std::string& name) {
-  for (;;) {
-    const auto file = store.find_blob(name);
-    if (!file) return "missing";
-    const auto damage = damage_of(file->get(), name);
-    // Put in place again while it was read: that one counts.
-    if (!damage || is_current(store, name, file->get()) || !store.find_blob(name)) return damage;
+  try {
+    for (;;) {
+      const auto file = store.find_blob(name);
+      if (!file) return "missing";
+      const auto damage = damage_of(file->get(), name);
+      // Put in place again while it was read: that one counts.
+      if (!damage || is_current(store, name, file->get()) || !store.find_blob(name)) return damage;
+    }
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid) throw;
+    return e.cause();
   }
 }
 

@@ -155,10 +155,11 @@ UniqueFd reopen_for_reading(int data) {
 KeyInfo read_key(const json::Reader& answer) {
   KeyInfo key{.fingerprint = read_fingerprint(answer),
               .subkeys = answer.texts("subkeys"),
+              .revoked = answer.texts("revoked"),
               .identities = read_identities(answer),
               .armored = {}};
-  for (const auto& subkey : key.subkeys)
-    if (!keystore::is_fingerprint(subkey)) distrust_verifier("no fingerprint");
+  for (const auto* list : {&key.subkeys, &key.revoked})
+    if (!std::ranges::all_of(*list, keystore::is_fingerprint)) distrust_verifier("no fingerprint");
   return key;
 }
 

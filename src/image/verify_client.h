@@ -20,6 +20,7 @@ namespace rkt::image {
 struct KeyInfo {
   std::string fingerprint;           ///< of the primary key, 40 lower-case hex digits (v4); "sha256:…" of a plain key
   std::vector<std::string> subkeys;  ///< fingerprints
+  std::vector<std::string> revoked;  ///< fingerprints, of the primary key and of subkeys, that are revoked in this file
   std::vector<std::string> identities;  ///< user ids, made printable; of a plain key its kind ("ECDSA P-256")
   std::string armored;                  ///< this key alone, as a PGP PUBLIC KEY BLOCK or a PEM PUBLIC KEY
 };

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "json/unique.h"
 #include "json/value.h"
 
 namespace rkt::json {
@@ -20,6 +21,14 @@ std::string why(const std::function<void()>& f) {
 
 TEST(Json, KeepsMemberOrderAndTheLastOfRepeatedNames) {
   EXPECT_EQ(write(parse(R"({"b":1,"a":[true,null],"b":2.5})")), R"({"b":2.5,"a":[true,null]})");
+}
+
+TEST(Json, UniqueNamesAreDemandedAtEveryDepth) {
+  EXPECT_EQ(write(parse_unique(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})")), R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})");
+  EXPECT_EQ(why([] { parse_unique(R"([{"a":{"b":1,"c":2,"b":3}}])"); }), "JSON text is ambiguous: duplicate key \"b\"");
+  std::string many = "{";
+  for (int i = 0; i < 50; ++i) many += cat("\"", i, "\":0,");
+  EXPECT_EQ(why([&] { parse_unique(many + "\"33\":1}"); }), "JSON text is ambiguous: duplicate key \"33\"");
 }
 
 TEST(Json, ManyMembersTakeNoQuadraticTimeAndTheLastStillWins) {

@@ -13,13 +13,15 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "json/unique.h"
 
 namespace rkt::json {
 namespace {
 
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Builder(int depth) : depth_(depth) {}
+  enum class Names { last_wins, unique };
+  Builder(int depth, Names names) : depth_(depth), names_(names) {}
   Value take() { return std::move(root_); }
   const std::string& problem() const { return problem_; }
 
@@ -35,6 +37,10 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(std::size_t) override { return open(false); }
   bool end_array() override { return close(Value(std::move(stack_.back().array))); }
   bool key(string_t& name) override {
+    if (names_ == Names::unique && stack_.back().find(name) != nullptr) {
+      problem_ = cat("ambiguous: duplicate key ", rkt::quoted(name));
+      return false;
+    }
     stack_.back().key = std::move(name);
     return true;
   }
@@ -65,7 +71,6 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
       members.emplace_back(std::move(name), std::move(value));
     }
 
-   private:
     Member* find(const std::string& name) {
       if (!places.empty()) {
         const auto it = places.find(name);
@@ -98,6 +103,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   int depth_;
+  Names names_;
   std::vector<Frame> stack_;
   Value root_;
   std::string problem_;
@@ -234,9 +240,10 @@ const char* Value::kind() const noexcept {
   return kNames[v_.index()];
 }
 
-Value parse(std::string_view text, Limits limits) {
-  if (text.size() > limits.bytes) throw Error(Errc::invalid, cat("JSON text of ", text.size(), " bytes is too large"));
-  Builder builder(limits.depth);
+namespace {
+
+Value parse_with(Builder builder, std::string_view text, std::size_t most) {
+  if (text.size() > most) throw Error(Errc::invalid, cat("JSON text of ", text.size(), " bytes is too large"));
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return builder.take();
   if (!builder.problem().empty()) throw Error(Errc::invalid, cat("JSON text is ", builder.problem()));
   const auto before = text.substr(0, std::min(builder.error_at(), text.size()));
@@ -244,6 +251,16 @@ Value parse(std::string_view text, Limits limits) {
   const auto newline = before.find_last_of('\n');
   const auto column = newline == std::string_view::npos ? before.size() : before.size() - newline - 1;
   throw Error(Errc::invalid, cat("JSON syntax error at line ", line, ", column ", column));
+}
+
+}  // namespace
+
+Value parse(std::string_view text, Limits limits) {
+  return parse_with(Builder(limits.depth, Builder::Names::last_wins), text, limits.bytes);
+}
+
+Value parse_unique(std::string_view text, Limits limits) {
+  return parse_with(Builder(limits.depth, Builder::Names::unique), text, limits.bytes);
 }
 
 std::string write(const Value& value, Style style) {

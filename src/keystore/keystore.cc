@@ -120,6 +120,12 @@ DirFd enter(const DirFd& parent, const std::string& name) {
 
 }  // namespace
 
+std::string hub_name(const std::string& name) {
+  const std::string host = name.substr(0, name.find('/'));
+  if (host != "docker.io" && host != "index.docker.io") return name;
+  return cat("registry-1.docker.io", name.substr(host.size()));
+}
+
 bool is_fingerprint(std::string_view text) noexcept {
   return (text.size() == 40 || text.size() == 64) && text.find_first_not_of(kHexDigits) == std::string_view::npos;
 }
@@ -167,7 +173,11 @@ std::vector<TrustedKey> Keystore::ring_for(const std::string& image_name) const 
   for (const auto* base : directories)
     if (!base->empty()) visit_directory(cat(*base, "/trustedkeys/root.d"), true, collect);
   for (const auto* base : directories)
-    if (!base->empty()) visit_prefixes(*base, image_name, true, collect);
+    if (!base->empty()) {
+      visit_prefixes(*base, image_name, true, collect);
+      // An image of a layout may be named as its publisher spells it.
+      if (const std::string hub = hub_name(image_name); hub != image_name) visit_prefixes(*base, hub, true, collect);
+    }
   std::vector<TrustedKey> out;
   out.reserve(ring.size());
   for (auto& [fingerprint, key] : ring) out.push_back(std::move(key));
@@ -205,19 +215,34 @@ bool Keystore::has_prefix_keys(const std::string& image_name) const {
   return found;
 }
 
+std::string Keystore::place_of(const std::string& prefix) const {
+  const std::string& to = own_.empty() ? local_ : own_;
+  return cat(to, "/", prefix.empty() ? "trustedkeys/root.d" : "trustedkeys/prefix.d/", prefix);
+}
+
+std::optional<TrustedKey> Keystore::find_added(const std::string& prefix, const std::string& fingerprint) const {
+  TrustedKey out{.fingerprint = fingerprint, .path = cat(place_of(prefix), "/", file_of_key(fingerprint)), .bytes = {}};
+  try {
+    out.bytes = read_file(out.path, kMaxKeyFile);
+  } catch (const Error& e) {
+    if (e.sys_errno() == ENOENT || e.sys_errno() == ENOTDIR) return std::nullopt;
+    throw;
+  }
+  if (out.bytes.empty()) return std::nullopt;  // masks the keys of others, and is none
+  return out;
+}
+
 std::string Keystore::add(const std::string& prefix, const std::string& fingerprint, const std::string& armored) const {
   if (!is_fingerprint(fingerprint) && !is_plain_key(fingerprint))
     throw Error(Errc::bug, cat("not a fingerprint: ", quoted(fingerprint)));
-  std::string below = "trustedkeys/root.d";
   if (!prefix.empty()) {
     const auto prefixes = prefixes_of(prefix);
     if (prefixes.empty() || prefixes.back() != prefix)
       throw Error(Errc::invalid, cat("invalid prefix ", quoted(prefix)));
-    below = cat("trustedkeys/prefix.d/", prefix);
   }
-  const std::string file_name = file_of_key(fingerprint);
+  const std::string file_name = file_of_key(fingerprint), place = place_of(prefix);
   const std::string& to = own_.empty() ? local_ : own_;
-  std::string path = cat(to, "/", below, "/", file_name);
+  std::string path = cat(place, "/", file_name);
   in_context([&] { return cat("store key ", quoted(path)); },
              [&] {
                const bool made = !DirFd::find(to);
@@ -225,7 +250,8 @@ std::string Keystore::add(const std::string& prefix, const std::string& fingerpr
                // The machine's is for everybody to read, whatever the umask; a user's is his own affair.
                if (made && own_.empty() && ::fchmod(dir.get(), 0755) < 0)
                  throw Error::from_errno(cat("set the mode of ", quoted(to)));
-               for (const auto component : split(below, '/')) dir = enter(dir, std::string(component));
+               for (const auto component : split(std::string_view(place).substr(to.size() + 1), '/'))
+                 dir = enter(dir, std::string(component));
                AtomicFile file(dir, file_name, 0644);
                write_all(file.fd(), armored, file_name);
                file.commit();

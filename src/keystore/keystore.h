@@ -10,6 +10,7 @@
 // used.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,10 @@ struct TrustedKey {
   std::string fingerprint;  ///< is_fingerprint() or is_plain_key()
   std::string path, bytes;
 };
+
+/// Docker Hub has several names. Keys for "docker.io/…" and "index.docker.io/…" are kept under the name that images
+/// from there have, "registry-1.docker.io/…"; other names are what they are.
+std::string hub_name(const std::string& name);
 
 /// Of an OpenPGP key: 40 (v4) or 64 (v6) lower-case hex digits.
 bool is_fingerprint(std::string_view text) noexcept;
@@ -45,8 +50,11 @@ class Keystore {
   bool has_prefix_keys(const std::string& image_name) const;
   /// Stores one armored or PEM public key (0644, directories 0755) durably; returns its path. `prefix` "" = root.d.
   std::string add(const std::string& prefix, const std::string& fingerprint, const std::string& armored) const;
+  /// What add() of that key would replace.
+  std::optional<TrustedKey> find_added(const std::string& prefix, const std::string& fingerprint) const;
 
  private:
+  std::string place_of(const std::string& prefix) const;  ///< the directory that its keys are added to
   std::string system_, local_, builtin_, own_;
 };
 

@@ -203,6 +203,25 @@ TEST_F(Keys, PlainOnesLieBesideTheOthersAndAreMaskedAlike) {
   EXPECT_EQ(keys_.ring_for("r_5000/x").size(), 1U);
 }
 
+TEST_F(Keys, OfDockerHubCountWhateverTheHubIsCalled) {
+  put("local/prefix.d/registry-1.docker.io/library", '1', "hub");
+  put("local/prefix.d/docker.io/library/x", '2', "by hand");
+  EXPECT_THAT(ring("registry-1.docker.io/library/x"), ElementsAre("hub"));
+  EXPECT_THAT(ring("docker.io/library/x"), ElementsAre("hub", "by hand"));
+  EXPECT_THAT(ring("index.docker.io/library/x"), ElementsAre("hub"));
+  EXPECT_THAT(ring("docker.iox/library/x"), IsEmpty());
+}
+
+TEST_F(Keys, ThatWereAddedAreFoundInTheirPlaceAlone) {
+  EXPECT_FALSE(keys_.find_added("a.com", fpr('1')));
+  keys_.add("a.com", fpr('1'), "key");
+  EXPECT_EQ(keys_.find_added("a.com", fpr('1')).value().bytes, "key");
+  EXPECT_FALSE(keys_.find_added("a.com/b", fpr('1')));
+  EXPECT_FALSE(keys_.find_added("", fpr('1')));
+  put("local/root.d", '1', "");
+  EXPECT_FALSE(keys_.find_added("", fpr('1'))) << "a mask is no key";
+}
+
 TEST_F(Keys, AreAllFoundWhereverTheyAreTrusted) {
   put("system/root.d", '1', "root");
   put("local/prefix.d/a.com/b/c", '2', "deep");

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "json/unique.h"
 #include "schema/oci/image.h"
 #include "sys/file.h"
 
@@ -147,7 +148,7 @@ const Requirements& Policy::of(const std::string& transport, const std::vector<s
 
 Policy parse_policy(std::string_view text, const std::string& path) {
   try {
-    const json::Value value = json::parse(text, {.bytes = kMaxPolicy, .depth = 16});
+    const json::Value value = json::parse_unique(text, {.bytes = kMaxPolicy, .depth = 16});
     const json::Reader in(value);
     only(in, {"default", "transports"});
     Policy out{.path = path, .fallback = read_requirements(in.at("default")), .transports = {}};

@@ -38,9 +38,9 @@ TEST(Policy, TakesTheMostSpecificScope) {
 
 TEST(Policy, ThatIsNotUnderstoodIsAnErrorThatNamesIt) {
   for (const char* bad :
-       {"", "[]", "{}", R"({"default":[]})", R"({"default":[{"type":"x"}]})",
-        R"({"default":[{"type":"reject","x":1}]})", R"({"default":[{"type":"reject"}],"extra":1})",
-        R"({"default":[{"type":"signedBy","keyPath":"/k"}]})",
+       {"", "[]", "{}", R"({"default":[{"type":"reject"}],"default":[{"type":"insecureAcceptAnything"}]})",
+        R"({"default":[]})", R"({"default":[{"type":"x"}]})", R"({"default":[{"type":"reject","x":1}]})",
+        R"({"default":[{"type":"reject"}],"extra":1})", R"({"default":[{"type":"signedBy","keyPath":"/k"}]})",
         R"({"default":[{"type":"signedBy","keyType":"GPGKeys"}]})", R"({"default":[{"type":"sigstoreSigned"}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","keyData":"aw=="}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPaths":[]}]})",

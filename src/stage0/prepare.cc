@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // embryo -> preparing -> prepared: the files of a pod (docs/devel/pod-lifecycle.md).
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -166,6 +168,15 @@ bool can_map(store::Store& store, const PrepareRequest& request, const IdRange& 
   return false;
 }
 
+// An overlay does not take another's directory for its upper one.
+bool can_overlay(const DirFd& pod) {
+  struct statfs fs{};
+  if (::fstatfs(pod.get(), &fs) < 0) throw Error::from_errno("stat the file system of the pods");
+  if (fs.f_type != OVERLAYFS_SUPER_MAGIC) return true;
+  log::note("stage0", "disabling overlay support: \"unsupported filesystem: the data directory is on overlayfs\"");
+  return false;
+}
+
 void save_uuid(const std::string& file, const Uuid& id) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
@@ -216,7 +227,8 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                  throw Error(Errc::denied,
                              "--private-users takes root of the host: a user's pods are in a user namespace");
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               const bool overlay = request.overlay && (!users || can_map(store, request, *users));
+               bool overlay = request.overlay && can_overlay(pod.dir);
+               if (overlay && users) overlay = can_map(store, request, *users);
                Writer writer(store, pod.dir, request.trees, overlay, users);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);

@@ -39,6 +39,14 @@ pod::TimePoint first_failure(const DirFd& pod) {
   return pod::TimePoint(std::chrono::seconds(st.st_mtim.tv_sec));
 }
 
+// Stage1 has not run where its root was never put together: what its status goes to is made last, before it runs.
+bool never_started(const pod::Pod& pod) {
+  const auto tree = pod.stage1_tree();
+  if (!tree || !pod.dir().exists("overlay-prepared")) return false;
+  const auto upper = pod.dir().find_sub(cat("overlay/", *tree, "/upper"));
+  return !upper || !upper->find_in_root("rkt/status", O_PATH);
+}
+
 // What the pod holds outside of its directory. False: something is left, and the files that say what must stay.
 bool release_resources(store::Store& store, const pod::Pods& pods, const pod::Pod& pod, const Removal& how) {
   const std::string name = quoted(pod.id().str());
@@ -50,6 +58,10 @@ bool release_resources(store::Store& store, const pod::Pods& pods, const pod::Po
     collect_with_stage1(store, pods, pod, how.local_config, how.debug);
     return true;
   } catch (const Error& e) {
+    if (never_started(pod)) {  // there is nothing to give back
+      log::debug("stage0", cat("no stage1 GC of pod ", name, ", which never started: ", e.brief()));
+      return true;
+    }
     how.note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
   }
   if (how.insist || is_past_patience(first_failure(pod.dir()), std::chrono::system_clock::now())) return true;

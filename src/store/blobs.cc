@@ -57,7 +57,7 @@ std::optional<DirFd> find_shard(const DirFd& cas, const std::string& blob) {
 }
 
 void unlink_blob(const DirFd& cas, const std::string& blob) {
-  if (const auto shard = find_shard(cas, blob)) shard->unlink(blob);
+  if (const auto shard = find_shard(cas, blob)) shard->remove_tree(blob);  // a directory may have been put there
 }
 
 void sweep_locks(const DirFd& locks) {
@@ -94,7 +94,12 @@ std::optional<DirFd> find_below(const DirFd& dir, std::string_view path) {
 
 std::optional<UniqueFd> Store::find_blob(const std::string& name) const {
   const auto shard = find_shard(impl_->cas, name);
-  return shard ? shard->find_file(name) : std::nullopt;
+  struct stat st{};
+  if (!shard || ::fstatat(shard->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return std::nullopt;
+  if (!S_ISREG(st.st_mode))
+    throw Error(Errc::invalid, cat("blob ", quoted(name), " is not a regular file"))
+        .hint("`rkt store check --repair` mends the store");
+  return shard->find_file(name, O_RDONLY | O_NONBLOCK);
 }
 
 UniqueFd Store::open_blob(const std::string& name) const {

@@ -57,7 +57,9 @@ void check_schema(std::int64_t found) {
   if (found > kSchema)
     throw Error(Errc::unsupported, cat("current store db version: ", found,
                                        " (greater than the current rkt expected version: ", kSchema, ")"));
-  if (found < 1) throw Error(Errc::invalid, "image index: it carries no schema number");
+  if (found < 1)
+    throw Error(Errc::invalid, "image index: it carries no schema number")
+        .hint("move cas/index.db* away; images are then fetched again");
 }
 
 void migrate(const Database& db, const DirFd& cas, const std::string& path) {

@@ -52,6 +52,18 @@ class SchemaTest : public testing::Test {
   DirFd cas_;
 };
 
+TEST_F(SchemaTest, AnIndexThatLostItsContentIsRefusedWithTheRemedy) {
+  cas_.unlink("index.db");
+  (void)cas_.open_file("index.db", O_RDWR | O_CREAT, 0600);
+  try {
+    Store::open(data());
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.brief(),
+                testing::HasSubstr("no schema number; move cas/index.db* away; images are then fetched again"));
+  }
+}
+
 TEST_F(SchemaTest, AnOlderIndexIsBroughtUpToDateWhenTheStoreIsOpened) {
   const Store store = Store::open(data());
   EXPECT_EQ(version(), kSchema);

@@ -78,8 +78,9 @@ class Store {
   void remove_remote(const std::string& url);
 
   // Blobs. Names are "sha512-HEX" (ACI, by the digest of the tar) or "sha256-HEX" (by the digest of the file itself).
-  std::optional<UniqueFd> find_blob(const std::string& name) const;  ///< read-only
-  UniqueFd open_blob(const std::string& name) const;                 ///< throws
+  /// Read-only. Throws Errc::invalid when something else than a file is in its place.
+  std::optional<UniqueFd> find_blob(const std::string& name) const;
+  UniqueFd open_blob(const std::string& name) const;  ///< throws
   /// Moves a complete staging file into place: fsync, rename, fsync directory. Replacing the same name is harmless.
   void commit_blob(const std::string& staging_name, const std::string& name);
   /// Removes a blob that does not hold what its name says, whoever names it. Only for such: others are collected.

@@ -48,10 +48,13 @@ Store::Survey Store::survey() const {
 
 void Store::remove_stray(const std::string& path) {
   impl_->need_write();
-  if (!path.starts_with("blobs/") || is_place_of_blob(path))
-    throw Error(Errc::bug, cat(quoted(path), " is not a stray file"));
+  if (!path.starts_with("blobs/")) throw Error(Errc::bug, cat(quoted(path), " is not a stray file"));
   const auto slash = path.rfind('/');
-  if (const auto dir = find_below(impl_->cas, path.substr(0, slash))) dir->remove_tree(path.substr(slash + 1));
+  const auto dir = find_below(impl_->cas, path.substr(0, slash));
+  if (!dir) return;
+  if (is_place_of_blob(path) && type_of(*dir, path.substr(slash + 1)) == S_IFREG)
+    throw Error(Errc::bug, cat(quoted(path), " is not a stray file"));
+  dir->remove_tree(path.substr(slash + 1));
 }
 
 std::vector<std::string> Store::index_faults() const {

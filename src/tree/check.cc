@@ -3,6 +3,8 @@
 #include "tree/check.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -16,6 +18,12 @@ namespace rkt::tree {
 namespace {
 
 using Kind = Finding::Kind;
+
+// What the machine lacks says nothing about a tree.
+bool is_machines_fault(const Error& e) {
+  constexpr std::array kLacks = {ENOSPC, EDQUOT, EROFS, ENOMEM, EMFILE, ENFILE};
+  return std::ranges::find(kLacks, e.sys_errno()) != kLacks.end();
+}
 
 class Check {
  public:
@@ -132,11 +140,13 @@ class Check {
         return std::string("removed, no image needs it");
       });
     }
-    for (const auto& path : survey.strays)
+    for (const auto& path : survey.strays) {
+      if (damaged_.contains(path.substr(path.rfind('/') + 1))) continue;  // said already, as a blob
       report({.kind = Kind::stray, .id = path, .problem = "is no part of the store", .repair = {}}, [&] {
         store_.remove_stray(path);
         return std::string("removed");
       });
+    }
   }
 
   bool rests_on_damage(const store::ImageRecord& image) const {
@@ -204,6 +214,7 @@ class Check {
                   .repair = damage.replaced ? "rendered again" : "",
                   .repaired = damage.replaced});
       } catch (const Error& e) {
+        if (is_machines_fault(e)) throw;
         // Nothing was rendered of an image whose dependency is gone, or it was removed while we looked.
         if (e.code() == Errc::not_found || !store_.find(image.key)) continue;
         report({.kind = Kind::tree, .id = image.key, .problem = cat("cannot be compared: ", e.brief()), .repair = {}});

@@ -122,6 +122,9 @@ def test_running_removing_and_collecting_on_a_full_disk(rkt, small):
     rkt.run(aci.name, code=0)
     small(str(used(rkt)))
     assert free(rkt) == 0
+    r = rkt("store", "check")
+    assert r.out == "", "the disk is full, no tree is damaged"
+    is_one_clear_error(r, rkt)
     r = rkt.run(aci.name)
     assert r.code == 0 or "no space left" in r.err, r
     # What frees space must not need any.

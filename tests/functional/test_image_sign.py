@@ -70,6 +70,10 @@ def test_keys_that_cannot_sign_are_refused(rkt, pushed, key, tmp_path):
 def test_a_pushed_image_is_the_same_for_others_and_verified_when_fetched(rkt, pushed, key, registry, tmp_path):
     rkt(INSECURE, "fetch", pushed.ref, code=0)
     there = f"docker://{registry.host}/new/place:2.0"
+    r = rkt(HTTP, "image", "push", f"--sign-key={tmp_path}/none", pushed.ref, there, code=254)
+    assert "open private key" in r.err and r.out == "", r
+    sent = [line for line in open(registry.log_path, errors="replace") if "/v2/new/place" in line and '"GET ' not in line]
+    assert sent == [], "nothing is sent that could not be signed"
     r = rkt(HTTP, "image", "push", f"--sign-key={key.private}", pushed.ref, there, code=0)
     assert r.out == f"pushed {pushed.digest()}\nsigned {pushed.digest()} with key {key.fingerprint}\n"
     raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", there], check=True, stdout=subprocess.PIPE).stdout

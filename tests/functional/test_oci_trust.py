@@ -245,3 +245,14 @@ def test_a_layout_signed_under_another_name_is_refused(rkt, layout, key):
     cosign(repo, repo.digest(), (body, key.sign(body)))
     trust(rkt, key)
     refused(rkt, f"oci:{layout}", 'is for "docker.io/library/oci", not for "oci"', options="--debug=false")
+
+
+@pytest.mark.parametrize("hub", ["docker.io", "index.docker.io"])
+def test_a_layout_that_is_named_as_on_docker_hub_is_trusted_as_the_hub_is(rkt, key, tmp_path, hub):
+    name = f"{hub}/library/foo"
+    image = f"oci:{oci_layout(tmp_path / 'hub', [layer()], {}, tag=f'{name}:1.2')}:{name}:1.2"
+    rkt("image", "sign", f"--key={key.private}", image, code=0)
+    refused(rkt, image, f"rkt trust --prefix={name} KEY.pub", options="--debug=false")
+    trust(rkt, key, name)
+    rkt("fetch", image, code=0)
+    rkt("fetch", image, code=0)

@@ -260,3 +260,24 @@ def test_a_broken_stage1_keeps_its_pod_for_a_day_at_most(rkt, broken_pod):
 def test_rm_removes_a_pod_that_stage1_cannot_collect(rkt, broken_pod):
     assert "problem performing stage1 GC" in rkt("rm", broken_pod.name, code=0).err
     assert not broken_pod.exists()
+
+
+def test_on_overlayfs_images_are_copied_and_a_pod_that_never_started_is_collected(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "exit 3"])
+    for name in ("upper", "work"):
+        (rkt.tmp / name).mkdir()
+    options = f"lowerdir={rkt.data},upperdir={rkt.tmp}/upper,workdir={rkt.tmp}/work"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "rkt-test", rkt.data], check=True)
+    try:
+        uuid = rkt("prepare", "--quiet", "example.com/busybox", code=0).out.strip()
+        pod = rkt.data / "pods" / "prepared" / uuid
+        (pod / "overlay-prepared").touch()  # what one has whose overlay could not be made
+        (pod / "overlay" / (pod / "stage1TreeStoreID").read_text() / "upper").mkdir(parents=True)
+        rkt("run-prepared", uuid, code=254)
+        assert "which never started" in rkt("--debug", "gc", "--grace-period=0s", code=0).err
+        assert rkt("list", "--no-legend", code=0).out.strip() == ""
+        r = rkt.run("example.com/busybox", code=3)
+        assert 'disabling overlay support: "unsupported filesystem: the data directory is on overlayfs"' in r.err
+        rkt("gc", "--grace-period=0s", code=0)
+    finally:
+        subprocess.run(["umount", rkt.data], check=True)

@@ -2,7 +2,10 @@
 """The files of the store: members of its group can put things there that are none of its own."""
 import hashlib
 import json
+import os
 import shutil
+
+import pytest
 
 from rktlib import entry, oci_layout
 
@@ -70,3 +73,20 @@ def test_a_lost_blob_is_fetched_again_and_of_a_damaged_one_the_remedy_is_named(r
     rkt(image, "store", "check", "--repair", code=0)
     rkt(image, "fetch", url, code=0)
     assert list((rkt.data / "cas" / "tree").glob("deps-*"))
+
+
+@pytest.mark.parametrize("put", [lambda path: path.symlink_to("/etc/passwd"), os.mkfifo, os.mkdir], ids=["link", "fifo", "directory"])
+def test_what_is_no_file_in_the_place_of_a_blob_is_found_and_mended(rkt, web, put):
+    aci = rkt.aci(key="builder")
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    rkt("fetch", url, code=0)
+    path = blob_of(rkt)
+    path.unlink()
+    put(path)
+    r = rkt("image", "export", aci.name, rkt.tmp / "out.aci", code=254)
+    assert f'blob "{path.name}" is not a regular file; `rkt store check --repair` mends the store' in r.err, r
+    problem = f'blob {path.name}: blob "{path.name}" is not a regular file'
+    assert rkt("store", "check", code=254).out.splitlines() == [problem]
+    assert rkt("store", "check", "--repair", code=0).out.splitlines() == [f"{problem}; fetched again from {url}"]
+    assert rkt("store", "check", code=0).out == "" and path.is_file() and not path.is_symlink()

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from rktlib import WebServer
+from rktlib import WebServer, signing_key
 from test_output import read_pty
 
 
@@ -272,3 +272,20 @@ def test_debug_does_not_pass_on_what_the_library_thinks(rkt):
     rkt.trust("builder", "example.com/busybox")
     err = rkt("--debug", "fetch", aci.path, code=0).err
     assert "signature verified:" in err and "() ./src" not in err, "[signature_validate() ./src/lib/crypto/signatures.cpp:227] wrong lbits"
+
+
+def test_an_older_copy_of_a_key_does_not_undo_a_revocation(rkt, tmp_path):
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    key = signing_key(str(home), "leaver")
+    (certificate,) = (home / "openpgp-revocs.d").iterdir()
+    env = {**os.environ, "GNUPGHOME": str(home)}
+    subprocess.run(["gpg", "--batch", "--quiet", "--import"], input=certificate.read_bytes().replace(b":-----BEGIN", b"-----BEGIN"), env=env, check=True)
+    newer = tmp_path / "newer.asc"
+    newer.write_bytes(subprocess.run(["gpg", "--armor", "--export", key.fingerprint], env=env, check=True, stdout=subprocess.PIPE).stdout)
+    trust = ["trust", "--prefix=example.com/app", "--skip-fingerprint-review"]
+    rkt(*trust, key.public, code=0)
+    rkt(*trust, newer, code=0)
+    r = rkt(*trust, key.public, code=254)
+    assert f"it lacks the revocation of {key.fingerprint}; get the publisher's current key; or remove " in r.err, r
+    rkt(*trust, newer, code=0)

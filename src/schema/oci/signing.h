@@ -14,7 +14,7 @@
 namespace rkt::oci {
 
 inline constexpr std::size_t kMaxSignatureDocument = std::size_t{1} << 20;
-inline constexpr std::size_t kMaxAttached = 32;  ///< signatures of one image that are looked at
+inline constexpr std::size_t kMaxAttached = 128;  ///< signatures of one image that are looked at
 
 inline constexpr std::string_view kCosignType = "cosign container image signature";
 inline constexpr std::string_view kSimpleSigningType = "atomic container signature";

@@ -30,7 +30,9 @@ struct Shelf {
   }
   std::string add_manifest() {
     return add(cat(R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
-                   digest_of(config), R"(","size":)", config.size(), R"(},"layers":[]})"),
+                   digest_of(config), R"(","size":)", config.size(),
+                   R"(},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")", digest_of(config),
+                   R"(","size":1}]})"),
                kManifestType);
   }
   std::string add_index(const std::string& digest, const char* type) {

@@ -23,7 +23,8 @@ std::string descriptor(const std::string& type, const std::string& bytes) {
              R"(,"platform":{"os":"linux","architecture":"amd64"}})");
 }
 const std::string kManifest = cat(R"({"schemaVersion":2,"mediaType":")", kManifestMediaType, R"(","config":)",
-                                  descriptor("application/vnd.oci.image.config.v1+json", kConfig), R"(,"layers":[]})");
+                                  descriptor("application/vnd.oci.image.config.v1+json", kConfig), R"(,"layers":[)",
+                                  descriptor("application/vnd.oci.image.layer.v1.tar", "layer"), "]}");
 const std::string kIndex = cat(R"({"schemaVersion":2,"manifests":[)", descriptor(kManifestMediaType, kManifest), "]}");
 
 std::string path_of(const std::string& request) { return request.substr(4, request.find(' ', 4) - 4); }

@@ -116,7 +116,7 @@ KeyFacts inspect_pem(std::string_view key_file) {
   if (kind.empty())
     throw Error(Errc::invalid, "a public key of a kind that is not accepted")
         .hint("accepted are ECDSA P-256, P-384 and P-521, Ed25519, and RSA of at least 2048 bits");
-  return {.fingerprint = name_of(key), .subkeys = {}, .identities = {kind}, .armored = pem_of(key)};
+  return {.fingerprint = name_of(key), .subkeys = {}, .revoked = {}, .identities = {kind}, .armored = pem_of(key)};
 }
 
 Result verify_plain(std::string_view data, std::string_view signature, const std::vector<RingFile>& ring) {

@@ -10,7 +10,7 @@
 //
 // Answers to verify, issuer, plain and message, one:
 // {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]} to inspect, one a key:
-// {"fingerprint":F,"subkeys":[…],"identities":[…],"size":N} and after the last:                 {"end":true} When
+// {"fingerprint":F,"subkeys":[…],"revoked":[…],"identities":[…],"size":N} and after the last:   {"end":true} When
 // something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame
 #pragma once
 

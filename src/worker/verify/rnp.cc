@@ -107,6 +107,20 @@ std::vector<std::string> Key::subkeys() const {
   return out;
 }
 
+std::vector<std::string> Key::revocations() const {
+  std::vector<std::string> out;
+  if (revoked()) out.push_back(fingerprint());
+  std::size_t count = 0;
+  check(rnp_key_get_subkey_count(handle_.get(), &count), "count subkeys");
+  for (std::size_t i = 0; i < std::min(count, kMaxSubkeys); ++i) {
+    rnp_key_handle_t raw = nullptr;
+    check(rnp_key_get_subkey_at(handle_.get(), i, &raw), "read a subkey");
+    const Key key(raw);
+    if (key.revoked()) out.push_back(key.fingerprint());
+  }
+  return out;
+}
+
 std::vector<std::string> Key::identities() const {
   std::size_t count = 0;
   check(rnp_key_get_uid_count(handle_.get(), &count), "count user ids");

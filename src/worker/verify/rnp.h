@@ -43,6 +43,7 @@ class Key {
   std::string fingerprint() const;          ///< lower-case hex
   std::string primary_fingerprint() const;  ///< its own for a primary key; "" for a subkey without one
   std::vector<std::string> subkeys() const;
+  std::vector<std::string> revocations() const;  ///< fingerprints, of a primary key and its subkeys, that are revoked
   /// User ids that the key itself certified and did not revoke, printable; no more and no longer than protocol.h
   /// allows.
   std::vector<std::string> identities() const;

@@ -63,6 +63,7 @@ void answer_inspect(Channel& channel, const Channel::Message& message) {
     json::Object out;
     out.set("fingerprint", key.fingerprint);
     out.set("subkeys", texts(key.subkeys));
+    out.set("revoked", texts(key.revoked));
     out.set("identities", texts(key.identities));
     out.set("size", std::uint64_t{key.armored.size()});
     channel.send(json::write(std::move(out)));

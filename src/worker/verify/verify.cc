@@ -190,6 +190,7 @@ std::vector<KeyFacts> inspect(std::string_view key_file) {
     const rnp::Key key = ring.find_fingerprint(fingerprint);
     out.push_back({.fingerprint = fingerprint,
                    .subkeys = key.subkeys(),
+                   .revoked = key.revocations(),
                    .identities = key.identities(),
                    .armored = key.exported(rnp::Form::armored)});
   }

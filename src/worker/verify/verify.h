@@ -49,7 +49,7 @@ MessageResult verify_message(std::string_view message, const std::vector<RingFil
 
 struct KeyFacts {
   std::string fingerprint;
-  std::vector<std::string> subkeys, identities;
+  std::vector<std::string> subkeys, revoked, identities;  ///< revoked: of its own and those of subkeys
   std::string armored;
 };
 /// Every version 4 primary key in the file. Throws Errc::invalid when there is none.

@@ -172,6 +172,7 @@ TEST_F(Verify, RefusesARevokedKeyForAllItsSignatures) {
   gpg({"--import", home_->path() + "/rev"});
   EXPECT_EQ(check(signature, {key("revoked")}).why, Why::revoked_key);
   EXPECT_EQ(check_issuer(signature, {key("revoked")}).why, Why::revoked_key);
+  EXPECT_THAT(inspect(exported("revoked")).at(0).revoked, ElementsAre(fpr));
 }
 
 TEST_F(Verify, MapsASigningSubkeyToItsPrimaryKey) {

@@ -60,7 +60,7 @@ struct UnpackStats {
 struct OciLayer {
   int file = -1;  ///< borrowed; positioned anywhere
   std::string media_type;
-  std::string digest;   ///< of the file, "sha256:…"; checked in the same pass
+  std::string digest;   ///< of the file, "sha256:…"; looked at without diff_id, or when something is wrong
   std::string diff_id;  ///< of the uncompressed tar; checked in the same pass unless ""
   unpack::LayersBelow below = unpack::LayersBelow::none;  ///< targets of hard links, attributes of omitted parents
 };

@@ -15,9 +15,7 @@ namespace {
 
 constexpr std::string_view kRootfs = "rootfs";
 
-StreamOptions stream_options(const Limits& limits) {
-  return {.file_algorithm = "", .tar_algorithm = "sha512", .ratio = limits.ratio};
-}
+StreamOptions stream_options(const Limits& limits) { return {.tar_algorithm = "sha512", .ratio = limits.ratio}; }
 
 // What every ACI must consist of, whoever reads it. A rootfs is no part of that: an image may have nothing but
 // dependencies.

@@ -53,45 +53,34 @@ void write_all_entries(ArchiveStream& stream, Meter& meter, Staging& root) {
   stream.drain();
 }
 
-// What the bytes are is only asked of those that were asked for.
-ArchiveStream open_layer(int file, const StreamOptions& options, const std::optional<Digest>& digest) {
-  try {
-    return {file, options};
-  } catch (const Error&) {
-    if (!digest) throw;
-    if (const std::string got = file_digest(file, *digest); got != digest->hex) mismatch("layer digest", *digest, got);
-    throw;
-  }
+void check_file(int file, const std::string& expected) {
+  const auto digest = digest_or_none(expected);
+  if (!digest) return;
+  if (const std::string got = file_digest(file, *digest); got != digest->hex) mismatch("layer digest", *digest, got);
 }
 
 }  // namespace
 
 Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limits, Staging& root) {
-  const auto digest = digest_or_none(archive.digest), diff_id = digest_or_none(archive.diff_id);
-  ArchiveStream stream = open_layer(file,
-                                    {.file_algorithm = digest ? digest->algorithm : "",
-                                     .tar_algorithm = diff_id ? diff_id->algorithm : "",
-                                     .ratio = limits.ratio},
-                                    digest);
+  const auto diff_id = digest_or_none(archive.diff_id);
   Meter meter(limits);
-  const auto check_file = [&] {
-    if (!digest) return;
-    if (const std::string got = stream.file_digest(); got != digest->hex) mismatch("layer digest", *digest, got);
-  };
+  Reply reply;
   try {
+    ArchiveStream stream(file, {.tar_algorithm = diff_id ? diff_id->algorithm : "", .ratio = limits.ratio});
     write_all_entries(stream, meter, root);
+    if (diff_id)
+      if (const std::string got = stream.tar_digest(); got != diff_id->hex) mismatch("layer diff_id", *diff_id, got);
+    reply = {.compression = compression_name(stream.compression()), .tar_size = stream.tar_size()};
   } catch (const Error&) {
-    check_file();
+    // The right tar bytes are all that is wanted; why they are not there is a matter of the file's own.
+    check_file(file, archive.digest);
     throw;
   }
-  check_file();
-  if (diff_id)
-    if (const std::string got = stream.tar_digest(); got != diff_id->hex) mismatch("layer diff_id", *diff_id, got);
+  if (!diff_id) check_file(file, archive.digest);
   root.finish();
-  return {.compression = compression_name(stream.compression()),
-          .tar_size = stream.tar_size(),
-          .bytes = meter.total_bytes(),
-          .entries = meter.total_entries()};
+  reply.bytes = meter.total_bytes();
+  reply.entries = meter.total_entries();
+  return reply;
 }
 
 std::optional<std::string> place_in_layout(const Entry& entry) {
@@ -123,7 +112,7 @@ std::optional<std::string> place_in_docker_archive(const Entry& entry) {
 }
 
 Reply unpack_layout(int file, const Limits& limits, Staging& to) {
-  ArchiveStream stream(file, {.file_algorithm = "", .tar_algorithm = "", .ratio = limits.ratio});
+  ArchiveStream stream(file, {.tar_algorithm = "", .ratio = limits.ratio});
   TarReader tar(stream);
   Meter meter(limits);
   Writer writer(to, meter);

@@ -10,8 +10,8 @@
 
 namespace rkt::unpack {
 
-/// Unpacks one layer. Both digests are checked; when the file's is wrong that is the error, whatever else went wrong
-/// with it.
+/// Unpacks one layer. The digest of what it unpacks to is checked; that of the file when the other is not known, and
+/// when something went wrong: then a wrong one is the error.
 Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limits, Staging& root);
 
 /// Where an entry of a layout archive belongs: index.json, oci-layout, blobs/ALGORITHM/ENCODED. nullopt: not part of a

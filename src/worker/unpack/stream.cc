@@ -32,7 +32,6 @@ std::size_t pread_full(int fd, std::span<std::uint8_t> into, std::uint64_t offse
 ArchiveStream::ArchiveStream(int file, const StreamOptions& options) : file_(file), options_(options) {
   std::array<std::uint8_t, 512> head{};
   compression_ = sniff(std::span(head).first(pread_full(file, head, 0)));
-  if (!options.file_algorithm.empty()) file_hash_.emplace(options.file_algorithm);
   if (!options.tar_algorithm.empty()) tar_hash_.emplace(options.tar_algorithm);
   (void)::posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
   for (auto& b : blocks_) {
@@ -45,7 +44,7 @@ ArchiveStream::ArchiveStream(int file, const StreamOptions& options) : file_(fil
 ArchiveStream::~ArchiveStream() {
   {
     const std::lock_guard lock(mutex_);
-    unwanted_ = cancelled_ = true;
+    unwanted_ = true;
   }
   changed_.notify_all();
   if (producer_.joinable()) producer_.join();
@@ -66,25 +65,11 @@ void ArchiveStream::produce() noexcept {
     done_ = true;
   }
   changed_.notify_all();
-  if (!file_hash_) return;
-  // Whatever stopped the decoding, the digest of a damaged file is worth having: "not what was asked for" beats
-  // "corrupt".
-  try {
-    std::vector<std::uint8_t> rest(kInput);
-    while (read_file(rest) > 0) {
-      const std::lock_guard lock(mutex_);
-      if (cancelled_) break;
-    }
-  } catch (...) {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::current_exception();
-  }
 }
 
 std::size_t ArchiveStream::read_file(std::span<std::uint8_t> into) {
   const std::size_t n = pread_full(file_, into, file_offset_);
   file_offset_ += n;
-  if (file_hash_) file_hash_->update(into.first(n));
   return n;
 }
 
@@ -173,15 +158,5 @@ void ArchiveStream::drain() {
 }
 
 std::string ArchiveStream::tar_digest() { return tar_hash_.value().hex(); }
-
-std::string ArchiveStream::file_digest() {
-  {
-    const std::lock_guard lock(mutex_);
-    unwanted_ = true;
-  }
-  changed_.notify_all();
-  if (producer_.joinable()) producer_.join();
-  return file_hash_.value().hex();
-}
 
 }  // namespace rkt::unpack

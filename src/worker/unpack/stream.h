@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compressed archive file as a stream of tar bytes, hashed on both sides of the decompression in the same pass.
+// A compressed archive file as a stream of tar bytes, hashed in the same pass.
 //
-//   producer thread: read the file -> hash it -> decompress   --blocks-->   consumer: hash the tar -> parse -> write
+//   producer thread: read the file -> decompress   --blocks-->   consumer: hash the tar -> parse -> write
 //
-// A fixed set of blocks goes round, so memory does not depend on the archive. Every byte of the file and of the tar
-// (what follows the tar's end mark too) is part of the digests.
+// A fixed set of blocks goes round, so memory does not depend on the archive. Every byte of the tar (what follows its
+// end mark too) is part of the digest.
 #pragma once
 
 #include <array>
@@ -25,9 +25,8 @@
 namespace rkt::unpack {
 
 struct StreamOptions {
-  std::string file_algorithm;  ///< digest of the file as it is; "": none
-  std::string tar_algorithm;   ///< digest of the decompressed bytes; "": none
-  std::uint64_t ratio = 250;   ///< decompressed / compressed, looked at after the first 256 MiB
+  std::string tar_algorithm;  ///< digest of the decompressed bytes; "": none
+  std::uint64_t ratio = 250;  ///< decompressed / compressed, looked at after the first 256 MiB
 };
 
 class ArchiveStream {
@@ -41,12 +40,10 @@ class ArchiveStream {
   Compression compression() const noexcept { return compression_; }
   /// The next tar bytes, valid until the next call; empty at the end. Throws what the producer threw.
   std::span<const std::uint8_t> next();
-  /// Reads what is left; to be called before the digests are asked for.
+  /// Reads what is left; to be called before the digest is asked for.
   void drain();
   std::uint64_t tar_size() const noexcept { return tar_size_; }
   std::string tar_digest();
-  /// The file's digest. May be asked for at any time, after an error too: the rest of the file is then only hashed.
-  std::string file_digest();
 
  private:
   static constexpr std::size_t kBlock = std::size_t{512} << 10, kBlocks = 6, kInput = std::size_t{256} << 10;
@@ -66,7 +63,7 @@ class ArchiveStream {
   int file_;
   StreamOptions options_;
   Compression compression_ = Compression::tar;
-  std::optional<Hasher> file_hash_, tar_hash_;
+  std::optional<Hasher> tar_hash_;
   std::uint64_t file_offset_ = 0, made_ = 0, tar_size_ = 0;  // the first two belong to the producer
 
   std::mutex mutex_;
@@ -76,7 +73,6 @@ class ArchiveStream {
   Block* current_ = nullptr;  // what next() returned last
   bool done_ = false;         // the producer will push nothing more
   bool unwanted_ = false;     // the consumer will take nothing more
-  bool cancelled_ = false;    // and nobody will ask for the file's digest either
   std::exception_ptr failure_;
   std::thread producer_;
 };

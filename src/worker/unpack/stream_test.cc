@@ -31,14 +31,13 @@ std::string noise(std::size_t size) {
 class EveryCompression : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, EveryCompression, testing::Values(nullptr, "gzip", "bzip2", "xz", "zstd"));
 
-TEST_P(EveryCompression, GivesTheTarAndBothDigests) {
+TEST_P(EveryCompression, GivesTheTarAndItsDigest) {
   const std::vector<test::Member> members = {test::file("a", noise(1'500'000)), test::file("b", "x")};
   const std::string tar = test::tar_of(members), packed = test::tar_of(members, GetParam());
   const UniqueFd fd = file_of(packed);
-  ArchiveStream stream(fd.get(), {.file_algorithm = "sha256", .tar_algorithm = "sha512"});
+  ArchiveStream stream(fd.get(), {.tar_algorithm = "sha512"});
   EXPECT_EQ(read_through(stream), tar);
   EXPECT_EQ(stream.tar_digest(), sha512_hex(tar));
-  EXPECT_EQ(stream.file_digest(), sha256_hex(packed));
   EXPECT_STREQ(compression_name(stream.compression()), GetParam() == nullptr ? "tar" : GetParam());
 }
 
@@ -49,9 +48,8 @@ TEST_P(EveryCodec, RefusesAFileThatIsCutOff) {
   std::string packed = test::tar_of({test::file("a", noise(300'000))}, GetParam());
   packed.resize(packed.size() - 5);
   const UniqueFd fd = file_of(packed);
-  ArchiveStream stream(fd.get(), {.file_algorithm = "sha256"});
+  ArchiveStream stream(fd.get(), {});
   EXPECT_THAT(error_of([&] { read_through(stream); }), HasSubstr("ends too early"));
-  EXPECT_EQ(stream.file_digest(), sha256_hex(packed)) << "a damaged file's digest is still the whole file's";
 }
 
 TEST_P(EveryCodec, RefusesDamageInTheMiddle) {
@@ -59,12 +57,11 @@ TEST_P(EveryCodec, RefusesDamageInTheMiddle) {
   for (std::size_t i = 0; i < 32; ++i)
     packed[packed.size() / 2 + i] = static_cast<char>(~packed[packed.size() / 2 + i]);
   const UniqueFd fd = file_of(packed);
-  ArchiveStream stream(fd.get(), {.file_algorithm = "sha256"});
+  ArchiveStream stream(fd.get(), {});
   // The tool that wrote zstd here adds no checksum: there the damage may only show as other bytes.
   const bool maybe_silent = std::string_view(GetParam()) == "zstd";
   const std::string error = error_of([&] { read_through(stream); });
   EXPECT_TRUE(maybe_silent || error.find("corrupt") != std::string::npos) << error;
-  EXPECT_EQ(stream.file_digest(), sha256_hex(packed));
 }
 
 TEST_P(EveryCodec, ReadsConcatenatedStreams) {
@@ -113,7 +110,7 @@ TEST(ArchiveStream, StopsADecompressionBomb) {
 
 TEST(ArchiveStream, CanBeDroppedBeforeItsEnd) {
   const UniqueFd fd = file_of(test::tar_of({test::file("a", noise(3'900'000))}));
-  ArchiveStream stream(fd.get(), {.file_algorithm = "sha256"});
+  ArchiveStream stream(fd.get(), {});
   EXPECT_FALSE(stream.next().empty());
 }
 

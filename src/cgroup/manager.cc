@@ -211,8 +211,16 @@ void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limit
   if (filter && limits.default_devices) attach_device_filter(dir, limits.devices);
 }
 
-void PodCgroups::limit_pod(const Limits& limits) const {
-  for (const Place& place : places_) limit(place, place.dir, limits);
+void PodCgroups::limit_pod(const Limits& limits) {
+  for (Place& place : places_) {
+    limit(place, place.dir, limits);
+    place.limited = !plan_limits(place.hierarchy.v2, place.controllers, limits).empty();
+  }
+}
+
+bool PodCgroups::has(std::string_view controller) const {
+  return std::ranges::any_of(
+      places_, [&](const Place& p) { return std::ranges::find(p.controllers, controller) != p.controllers.end(); });
 }
 
 // The kernel asks for both: the group to be born in, and the one above it and the parent's.
@@ -240,6 +248,8 @@ Group PodCgroups::init() {
   // Beside processes of its own, a v2 cgroup cannot give controllers to its children; v1's can.
   const bool leaf = place.hierarchy.v2 && (mode_ == Mode::v2 || !place.controllers.empty());
   collect(group, place, leaf ? make_group(place.dir, kInit, place.hierarchy) : place.dir.clone(), true);
+  for (const Place& other : places_)
+    if (&other != &place && other.limited) collect(group, other, other.dir, false);
   return group;
 }
 
@@ -247,8 +257,10 @@ Group PodCgroups::app(const std::string& name, const Limits& limits) {
   Group group;
   for (const Place& place : places_) {
     const bool tracking = &place == &places_.front();
-    if (!tracking && plan_limits(place.hierarchy.v2, place.controllers, limits).empty())
+    if (!tracking && plan_limits(place.hierarchy.v2, place.controllers, limits).empty()) {
+      if (place.limited) collect(group, place, place.dir, false);
       continue;  // another app's need
+    }
     const DirFd slice = make_group(place.dir, kSlice, place.hierarchy);
     if (slice.exists(unit(name))) remove_group(slice, unit(name), place.hierarchy.v2);
     const DirFd dir = make_group(slice, unit(name), place.hierarchy);
@@ -264,7 +276,11 @@ std::optional<Group> PodCgroups::find_app(const std::string& name) const {
     const Place& place = places_[i];
     const auto dir = place.dir ? place.dir.find_sub(cat(kSlice, "/", unit(name))) : std::nullopt;
     if (!dir && i == 0) return std::nullopt;
-    if (dir) collect(group, place, *dir, i == 0);
+    // Without a limit of its own it may be below the pod's.
+    if (dir)
+      collect(group, place, *dir, i == 0);
+    else if (place.dir)
+      collect(group, place, place.dir, false);
   }
   return group;
 }

@@ -80,8 +80,10 @@ class PodCgroups {
   Group init();  ///< where the pod's pid 1 goes; made when missing
   /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
   Group app(const std::string& name, const Limits& limits);
-  /// Of everything in the pod together.
-  void limit_pod(const Limits& limits) const;
+  /// Of everything in the pod together. Before any group is made: where the pod is limited, everybody has to go in.
+  void limit_pod(const Limits& limits);
+  /// Whether limits of that kind are enforced here.
+  bool has(std::string_view controller) const;
   std::optional<Group> find_app(const std::string& name) const;
   void remove_app(const std::string& name) const;  ///< kills what is left inside; missing is fine
   /// Processes of the app that the kernel killed for want of memory; 0 where nobody counts them (no memory limit).
@@ -100,6 +102,7 @@ class PodCgroups {
     std::string pod;                       // path of the pod's cgroup inside the hierarchy
     DirFd parent;                          // the directory that holds it
     DirFd dir;                             // of the pod's cgroup; empty when it is not there
+    bool limited = false;                  // the pod as a whole
   };
   bool add_place(const Choice::Use& use, const std::string& base);
   bool add_unified(const Choice::Use& use);

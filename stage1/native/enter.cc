@@ -189,6 +189,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   Streams streams = make_streams(relay, target.users ? target.users->shift : 0);
   const FaultPage faults(1);
   const AppFault& fault = faults.slot(0);
+  const UniqueFd oom_score = target.users ? open_oom_score(proc.get()) : UniqueFd();
   const LaunchRequest request{.argv = argv,
                               .env = target.plan.env,
                               .directory = target.plan.directory,
@@ -196,6 +197,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
                               .confinement = target.plan.confinement,
                               .oom_score = target.plan.oom_score ? &*target.plan.oom_score : nullptr,
                               .proc = proc.get(),
+                              .own_oom_score = oom_score.get(),
                               .entry = target.group.entry(),
                               .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                               .controlling_terminal = streams.terminal,

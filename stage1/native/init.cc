@@ -98,12 +98,15 @@ int supervise(InitInput& in) {
   ::umask(0);  // modes are meant as they are written; apps get 0022
   if (in.handover >= 0) return serve_mutable_pod(in);
   SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size, in.plan.selinux.files);
-  apply_sysctls(shared.proc.fd(), in.plan.sysctls);
+  Sysctls of_users;
+  apply_sysctls(shared.proc.fd(), in.plan.sysctls, in.users.user ? &of_users : nullptr);
+  UniqueFd oom_score = in.users.user ? open_oom_score(shared.proc.fd()) : UniqueFd();
   PodMounts mounts(in.mounts, std::move(shared),
                    {.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
   for (const auto& note : mounts.notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
   mounts.take_root();
   if (in.users.user) become_root_of_users(in);
+  apply_sysctls(mounts.proc(), of_users);
   in.parent.reset();
   mounts.share();
   Supervisor supervisor({.plan = in.plan,
@@ -111,7 +114,8 @@ int supervise(InitInput& in) {
                          .groups = std::move(in.groups),
                          .stdio = std::move(in.stdio),
                          .sockets = std::move(in.sockets),
-                         .control = in.control});
+                         .control = in.control,
+                         .oom_score = std::move(oom_score)});
   return supervisor.run();
 }
 

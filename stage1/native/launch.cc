@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -65,6 +66,12 @@ std::string fault_text(const AppFault& fault) { return cat(describe(fault.step),
 bool is_own_child(pid_t pid) {
   siginfo_t info{};
   return pid > 0 && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+UniqueFd open_oom_score(int proc) {
+  UniqueFd fd(::openat(proc, "self/oom_score_adj", O_RDWR | O_CLOEXEC));
+  if (!fd) throw Error::from_errno("open \"self/oom_score_adj\"");
+  return fd;
 }
 
 UniqueFd child_signals() {
@@ -137,7 +144,7 @@ class ChildPlan {
              .stdio = {r.stdio[0], r.stdio[1], r.stdio[2]},
              .controlling_terminal = r.controlling_terminal,
              .proc = r.proc,
-             .oom_score = r.oom_score != nullptr ? r.oom_score->c_str() : nullptr,
+             .oom_score = r.oom_score != nullptr && r.own_oom_score < 0 ? r.oom_score->c_str() : nullptr,
              .label_file = r.confinement.label ? r.confinement.label->file() : nullptr,
              .label = r.confinement.label ? r.confinement.label->text.c_str() : nullptr,
              .directory = r.directory.c_str(),
@@ -181,10 +188,32 @@ class ChildPlan {
   AppChildPlan plan_{};
 };
 
+// What a child inherits, for as long as it takes to clone it. Going back needs no permission: this process had it.
+class OomScore {
+ public:
+  explicit OomScore(const LaunchRequest& r) : fd_(r.oom_score != nullptr ? r.own_oom_score : -1) {
+    if (fd_ < 0) return;
+    char text[16];
+    const ssize_t n = ::pread(fd_, text, sizeof text, 0);
+    if (n <= 0 || ::pwrite(fd_, r.oom_score->data(), r.oom_score->size(), 0) < 0)
+      throw Error::from_errno(describe(AppStep::oom_score));
+    before_.assign(text, static_cast<std::size_t>(n));
+  }
+  ~OomScore() {
+    if (fd_ >= 0) (void)!::pwrite(fd_, before_.data(), before_.size(), 0);
+  }
+  OomScore(OomScore&&) = delete;
+
+ private:
+  int fd_;
+  std::string before_;
+};
+
 }  // namespace
 
 pid_t launch(const LaunchRequest& r, AppFault& fault) {
   const ChildPlan plan(r, fault);
+  const OomScore score(r);
   const std::uint64_t spaces = (r.root.empty() ? 0U : CLONE_NEWNS) | (r.own_processes != nullptr ? CLONE_NEWPID : 0U);
   const NewProcess child = clone_process(spaces, r.entry.into);
   if (child.pid == 0) app_child(plan.get());

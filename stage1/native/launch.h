@@ -53,6 +53,8 @@ struct LaunchRequest {
   const Confinement& confinement;
   const std::string* oom_score = nullptr;
   int proc = -1;
+  /// This process's own oom_score_adj, where the child could not open its (private users): it inherits the score.
+  int own_oom_score = -1;
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;
@@ -80,6 +82,9 @@ bool is_own_child(pid_t pid);
 
 /// Readable when a child has ended; SIGCHLD is blocked already.
 UniqueFd child_signals();
+
+/// This process's own, for LaunchRequest::own_oom_score. Root of a user namespace could not open it.
+UniqueFd open_oom_score(int proc);
 
 /// Streams that are empty become the /dev/null of the app's assembled root.
 void fill_with_null(AppStdio& stdio, const std::string& root);

@@ -165,7 +165,9 @@ void MutableApps::serve_start(const std::string& name, UniqueFd& client) {
   App& app = apps_.emplace_back();
   try {
     app.plan = plan(name);
+    app.plan.has_hosts = has_hosts_.try_emplace(name, app.plan.has_hosts).first->second;
     check_separation(app.plan);
+    check_devices(app.plan, pod_.cgroups);
     app.restarts = Restarts(app.plan.restart);
     app.sockets =
         std::move(give_sockets({}, {app.plan.sockets}, socket_network(pod_.options), [&](std::string_view text) {
@@ -223,6 +225,7 @@ ControlAnswer MutableApps::remove(const std::string& name) {
   if (app != nullptr && app->phase != Phase::over)
     throw Error(Errc::busy, cat("app ", quoted(name), " is still running"));
   apps_.remove_if([&](const App& a) { return &a == app; });
+  has_hosts_.erase(name);
   pod_.cgroups.remove_app(name);
   if (const auto dir = pod_.dir.find_sub("notify")) dir->unlink(name);
   return {};

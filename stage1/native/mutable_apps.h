@@ -14,6 +14,7 @@
 #include <chrono>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -110,8 +111,9 @@ class MutableApps {
 
   MutablePod pod_;
   ControlSocket control_;
-  std::vector<UniqueFd> clients_;  // that have not asked yet
-  std::list<App> apps_;            // those that were started; FaultPage does not move
+  std::vector<UniqueFd> clients_;          // that have not asked yet
+  std::list<App> apps_;                    // those that were started; FaultPage does not move
+  std::map<std::string, bool> has_hosts_;  // by app, when it was first started
   std::size_t streams_ = 0;
   bool ending_ = false;
   bool spy_lingers_ = false;  // what looked at the pod may have left a process that does

@@ -111,10 +111,14 @@ cgroup::Limits limits_of(const appc::Isolators& isolators) {
 
 void plan_limits(const appc::Isolators& isolators, const Restrictions& restrictions, AppPlan& out) {
   out.limits = limits_of(isolators);
-  // Every mount of an app but the standard nodes is "nodev", so device nodes are dead wherever they are made. Only who
-  // may mount needs the device cgroup as well, which costs more than the whole rest of the start.
-  out.limits.default_devices = restrictions.paths && (out.confinement.caps & cap_bit(CAP_SYS_ADMIN)) != 0;
   struct stat st{};
+  out.read_only_device =
+      std::ranges::any_of(out.volumes, [&](const VolumeMount& m) { return m.read_only && is_device(m, st); });
+  // Every mount of an app but the standard nodes is "nodev", so device nodes are dead wherever they are made. The
+  // device cgroup, which costs more than the whole rest of the start, is for who may mount, and for a device that is
+  // to be read only: a read-only mount lets a node be written.
+  out.limits.default_devices =
+      restrictions.paths && (out.read_only_device || (out.confinement.caps & cap_bit(CAP_SYS_ADMIN)) != 0);
   for (const auto& m : out.volumes)
     if (out.limits.default_devices && is_device(m, st))
       out.limits.devices.push_back(cat(S_ISCHR(st.st_mode) ? "c " : "b ", major(st.st_rdev), ":", minor(st.st_rdev),
@@ -276,6 +280,13 @@ void check_apart(const std::vector<const AppPlan*>& apps) {
                                      " has CAP_SYS_PTRACE in the pod's pid namespace, and so could look into app ",
                                      quoted((*apart)->name), ", which has --pid=private"))
       .hint(cat("give app ", quoted((*looks)->name), " --pid=private too"));
+}
+
+void check_devices(const AppPlan& app, const cgroup::PodCgroups& cgroups) {
+  if (!app.read_only_device || !app.limits.default_devices || cgroups.has("devices")) return;
+  throw Error(Errc::unsupported,
+              cat("app ", quoted(app.name), ": a read-only device volume needs a devices cgroup, and there is none"))
+      .hint("leave out readOnly=true, if the app may write the device");
 }
 
 void withhold_network(PodPlan& plan, const Warn& warn) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cgroup/limits.h"
+#include "cgroup/manager.h"
 #include "net/network.h"
 #include "schema/appc/restart.h"
 #include "stage1/native/confinement.h"
@@ -41,6 +42,7 @@ struct AppPlan {
   std::string file_context;  ///< SELinux's, of files that are made for it; "": the policy's
   std::optional<std::string> oom_score;
   cgroup::Limits limits;
+  bool read_only_device = false;  ///< a volume is one: nothing but the device cgroup keeps it from being written
   std::vector<VolumeMount> volumes;
   std::optional<IdRange> users;  ///< ids above are those that the pod sees
   Sysctls sysctls;               ///< path below /proc/sys, value
@@ -89,6 +91,9 @@ struct PodPlan {
 /// Throws when one of them could look into another one that is to be apart. Those of a pod, or of a mutable pod those
 /// that run.
 void check_apart(const std::vector<const AppPlan*>& apps);
+
+/// Throws when the app could write a device that is to be read only. `cgroups`: the pod's.
+void check_devices(const AppPlan& app, const cgroup::PodCgroups& cgroups);
 
 /// Sets a variable of K=V strings, instead of what the image or the manifest says.
 void set_variable(std::vector<std::string>& env, std::string_view name, std::string_view value);

@@ -160,6 +160,7 @@ class PodRun {
     replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     cgroups_->limit_pod(plan_.limits);
     cgroups_->set_owner(on_host(plan_.users, 0));
+    for (const auto& app : plan_.apps) check_devices(app, *cgroups_);
     init_group_ = cgroups_->init();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
     // Of one app everything in the pod is: supervisor.cc. What has its own processes takes them with it.

@@ -98,6 +98,7 @@ void Supervisor::become_harmless() {
   for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.drop(i);
   in_.mounts.let_go();
   in_.groups.clear();
+  in_.oom_score.reset();
   drop_capabilities(cap_bit(CAP_KILL));
   gate_.reset();
 }
@@ -158,6 +159,7 @@ bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv,
          .confinement = plan.confinement,
          .oom_score = plan.oom_score ? &*plan.oom_score : nullptr,
          .proc = in_.mounts.proc(),
+         .own_oom_score = in_.oom_score.get(),
          .entry = in_.groups[i].entry(),
          .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
          .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,

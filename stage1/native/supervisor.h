@@ -33,7 +33,8 @@ struct SupervisorInput {
   std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
   std::vector<AppSockets> sockets;
-  int control;  ///< message.h
+  int control;              ///< message.h
+  UniqueFd oom_score = {};  ///< this process's own: launch.h
 };
 
 class Supervisor {

@@ -69,11 +69,17 @@ void merge_sysctls(const Sysctls& app, Sysctls& pod) {
   }
 }
 
-void apply_sysctls(int proc, const Sysctls& sysctls) {
+void apply_sysctls(int proc, const Sysctls& sysctls, Sysctls* denied) {
   if (sysctls.empty()) return;
   const DirFd dir(dup_fd(proc));
-  for (const auto& [path, value] : sysctls)
-    in_context([&] { return cat("set kernel parameter ", quoted(path)); }, [&] { write_one(dir, path, value); });
+  for (const auto& [path, value] : sysctls) {
+    try {
+      in_context([&] { return cat("set kernel parameter ", quoted(path)); }, [&] { write_one(dir, path, value); });
+    } catch (const Error& e) {
+      if (denied == nullptr || (e.sys_errno() != EACCES && e.sys_errno() != EPERM)) throw;
+      denied->emplace_back(path, value);
+    }
+  }
 }
 
 }  // namespace rkt::native

@@ -28,7 +28,8 @@ void add_sysctls(const Sysctls& wanted, const PodNamespaces& own, Sysctls& out);
 /// Adds what add_sysctls() made for an app to those of its pod; throws for one that is to have two values.
 void merge_sysctls(const Sysctls& app, Sysctls& pod);
 
-/// Writes them; `proc`: a /proc of the pod's. In the pod's namespaces.
-void apply_sysctls(int proc, const Sysctls& sysctls);
+/// Writes them; `proc`: a /proc of the pod's. In the pod's namespaces. With `denied`, those go there that the kernel
+/// leaves to somebody else: since Linux 5.19 the IPC namespace's belong to root of its users alone.
+void apply_sysctls(int proc, const Sysctls& sysctls, Sysctls* denied = nullptr);
 
 }  // namespace rkt::native

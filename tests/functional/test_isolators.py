@@ -48,6 +48,7 @@ def test_kernel_parameters_of_the_pod(rkt):
               isolators=isolators(os__unix__sysctl={"net.ipv4.ip_default_ttl": "77", "kernel.shmmni": "123", "fs.mqueue.msg_max": "17"}))
     before = [open("/proc/sys/" + f).read() for f in ("net/ipv4/ip_default_ttl", "kernel/shmmni", "fs/mqueue/msg_max")]
     assert rkt.run("example.com/busybox", code=0).out.split() == ["77", "123", "17"]
+    assert rkt.run("--private-users", "example.com/busybox", code=0).out.split() == ["77", "123", "17"]
     assert [open("/proc/sys/" + f).read() for f in ("net/ipv4/ip_default_ttl", "kernel/shmmni", "fs/mqueue/msg_max")] == before
     assert "would change the host" in rkt.run("example.com/busybox", net="host", code=254).err
     assert "would change the host" in rkt.run("--ipc=parent", "example.com/busybox", code=254).err
@@ -85,8 +86,20 @@ def test_limits_of_the_pod_hold_for_everything_in_it(rkt):
     p, uuid = rkt.start_pod(flag)
     assert open(group_file(rkt, uuid, "memory", "memory.limit_in_bytes", app=None)).read().strip() == str(64 << 20)
     assert open(group_file(rkt, uuid, "pids", "pids.max", app=None)).read().strip() == "20"
+    for controller in ("memory", "pids"):
+        inside = open(group_file(rkt, uuid, controller, "cgroup.procs", app=None)).read().split()
+        assert sorted(os.readlink(f"/proc/{pid}/exe").split("/")[-1] for pid in inside) == ["busybox", "init"], controller
+    shown = rkt("enter", uuid, "/bin/cat", "/proc/self/cgroup", code=0).out
+    assert [line.split(":")[2] for line in shown.splitlines() if line.split(":")[1] in ("memory", "pids")] == ["/", "/"]
     rkt("stop", "--force", uuid, code=0)
     p.wait()
+
+
+def test_limits_of_the_pod_hold_back_apps_without_their_own(rkt):
+    aci = rkt.image(exec=["/bin/true"])
+    fork = ["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo made"]
+    r = rkt.run(pod_manifest(rkt, aci, exec=fork, pod=isolators(resource__pids={"limit": "5"})))
+    assert r.code != 0 and "can't fork" in r.err and "made" not in r.out, r
 
 
 def test_pod_isolators_are_applied_named_or_refused(rkt):

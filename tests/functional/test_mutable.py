@@ -223,3 +223,12 @@ def test_without_an_overlay(rkt):
     assert ended(rkt, uuid, "copied")["exit_code"] == 6
     rkt("app", "rm", uuid, "--app=copied", code=0)
     assert not (rkt.data / "pods/run" / uuid / "stage1/rootfs/opt/stage2/copied").exists()
+
+
+def test_an_image_without_hosts_has_them_at_every_start(rkt, sandbox):
+    p, uuid = sandbox
+    rkt("app", "add", uuid, "example.com/busybox", "--name=a", "--", "-c", "head -n 1 /etc/hosts", code=0)
+    for _ in range(2):
+        rkt("app", "start", uuid, "--app=a", code=0)
+        assert b"default rkt /etc/hosts" in p.stdout.readline()
+        ended(rkt, uuid, "a")

@@ -156,3 +156,15 @@ def test_a_terminal_belongs_to_the_user(rkt):
         pass
     os.close(master)
     assert p.wait() == 0 and out.split() == [b"0:5", b"ok"], out
+
+
+def test_a_score_for_the_oom_killer(rkt):
+    rkt.image()
+    script = "cat /proc/self/oom_score_adj; exec sleep 1000"
+    p, uuid = rkt.start_pod("--private-users", "example.com/busybox", "--oom-score-adj=500", "--", "-c", script)
+    assert p.stdout.readline() == b"500\n"
+    assert rkt("enter", uuid, "/bin/cat", "/proc/self/oom_score_adj", code=0).out == "500\n"
+    init = int(rkt.status(uuid)["pid"])
+    assert open(f"/proc/{init}/oom_score_adj").read() == open("/proc/self/oom_score_adj").read()
+    rkt("stop", "--force", uuid, code=0)
+    p.wait()

@@ -2,6 +2,7 @@
 """Volumes, users and groups."""
 import os
 import socket
+import stat
 import subprocess
 
 import pytest
@@ -216,3 +217,13 @@ def test_devices_fifos_and_sockets_are_volumes(rkt, tmp_path):
                  for x in (f"--volume={n},kind=host,source={src}{ro}", f"--mount=volume={n},target=/d/{n}")]
         out = rkt.run(*flags[:6], "example.com/busybox").out
     assert out.splitlines()[:4] == ["character special file", "fifo", "socket", "2"], out
+
+
+def test_a_device_is_as_writable_as_its_volume(rkt):
+    rkt.image()
+    node = rkt.tmp / "device"
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 11))  # opened, never written
+    for flags, told in ((",readOnly=true", "refused\n"), ("", "opened\n")):
+        r = rkt.run(f"--volume=d,kind=host,source={node}{flags}", "example.com/busybox", "--mount=volume=d,target=/d", "--",
+                    "-c", "(: > /d) 2>/dev/null && echo opened || echo refused", code=0)
+        assert r.out == told

@@ -57,7 +57,14 @@ void Env::warn_before_running() {
   for (const auto& line : image::run_warnings(globals_.insecure)) err(line);
 }
 
-void Env::out(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
+void Env::out(std::string_view text) {
+  try {
+    write_all(STDOUT_FILENO, text, "standard output");
+  } catch (Error& e) {
+    if (e.disk_full()) e.hint("free space where standard output goes");  // no matter of the data directory
+    throw;
+  }
+}
 
 void Env::err(std::string_view line) const { log::note(command_, line); }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace rkt::cli {
@@ -31,7 +32,10 @@ std::string plural(std::int64_t n, std::string_view unit, std::string_view direc
 
 }  // namespace
 
-std::string table(const std::vector<Row>& rows) {
+std::string table(const std::vector<Row>& texts) {
+  std::vector<Row> rows = texts;
+  for (auto& row : rows)
+    for (auto& cell : row) cell = printable(cell);
   std::vector<std::size_t> width;
   for (const auto& row : rows) {
     // The last cell of a row does not widen its column: nothing stands behind it.

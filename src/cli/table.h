@@ -10,7 +10,9 @@
 namespace rkt::cli {
 
 using Row = std::vector<std::string>;
+constexpr std::size_t kMaxName = 256;  ///< bytes of an image's name and version in a table
 /// Cells padded with TABs to tab stops of 8; the last cell of a row is never padded; every row ends with a newline.
+/// Cells are made printable() (base/printable.h): no text of an image adds columns, rows or control characters.
 std::string table(const std::vector<Row>& rows);
 
 using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;

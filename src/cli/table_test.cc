@@ -16,6 +16,10 @@ TEST(Table, PadsToTabStopsAndNeverTheLastCell) {
 
 TEST(Table, EmptyCellsKeepTheirTabs) { EXPECT_EQ(table({{"a", "b", "c"}, {"", "", "d"}}), "a\tb\tc\n\t\td\n"); }
 
+TEST(Table, ATextAddsNoCellsAndNoRows) {
+  EXPECT_EQ(table({{"a\tb\nc", "\x1b[2J"}, {"d", "\x9b"}}), "a?b?c\t?[2J\nd\t?\n");
+}
+
 TEST(Times, RelativeTimesTruncate) {
   const auto ago = [](std::int64_t s) {
     return relative_time(TimePoint(seconds(1'000'000'000)), TimePoint(seconds(1'000'000'000 + s)));

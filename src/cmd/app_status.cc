@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
@@ -17,7 +18,7 @@ constexpr std::size_t kDigits = 9;  // of a second, here only
 std::string pairs_text(std::string_view name, const appc::StringPairs& pairs) {
   if (pairs.empty()) return "";
   std::vector<std::string> items;
-  for (const auto& [k, v] : pairs) items.push_back(cat(k, ":", v));
+  for (const auto& [k, v] : pairs) items.push_back(printable(cat(k, ":", v)));
   return cat(name, "=\n", join(items, ","), "\n\n");
 }
 
@@ -26,8 +27,8 @@ std::string mounts_text(const appc::PodManifest& m, const appc::RuntimeApp& app)
   for (const auto& mount : app.mounts) {
     const auto* volume = mount.app_volume ? &*mount.app_volume : m.find_volume(mount.volume);
     const bool read_only = volume != nullptr && volume->read_only.value_or(false);
-    items.push_back(cat(volume != nullptr ? volume->source : "", ":", mount.path,
-                        ":(read_only:", read_only ? "true" : "false", ")"));
+    items.push_back(printable(cat(volume != nullptr ? volume->source : "", ":", mount.path,
+                                  ":(read_only:", read_only ? "true" : "false", ")")));
   }
   return items.empty() ? "" : cat("mounts=\n", join(items, ","), "\n\n");
 }

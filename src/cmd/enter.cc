@@ -21,6 +21,7 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
   stage0::become_root_for(pods, pod);
   stage0::EnterRequest request{.app = app, .command = {in.args.begin() + 1, in.args.end()}, .debug_image = {}};
   const std::string& image = in.text("debug-image");
+  if (image.empty() && in.given("debug-image")) throw Error(Errc::usage, "--debug-image: no image is named");
   if (request.command.empty()) {
     request.command = {image.empty() ? "/bin/bash" : "/bin/sh"};
     env.err(cat("no command specified, assuming ", quoted(request.command.front())));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
@@ -64,7 +65,7 @@ void sort_images(std::vector<store::ImageRecord>& images, const std::string& fie
 
 std::string cell(const store::ImageRecord& r, std::string_view field, bool full, store::TimePoint now) {
   if (field == "id") return full ? r.key : r.key.substr(0, 19);
-  if (field == "name") return display_name(r);
+  if (field == "name") return printable(display_name(r), cli::kMaxName);
   if (field == "size") return full ? cat(total_size(r)) : cli::short_size(total_size(r));
   const auto time = field == "lastused" ? r.last_used : r.imported;
   return full ? cli::absolute_time(time) : cli::relative_time(time, now);

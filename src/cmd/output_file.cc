@@ -41,7 +41,7 @@ OutputFile::OutputFile(const std::string& path, bool overwrite, const char* exis
   const std::string name = file.substr(slash == std::string::npos ? 0 : slash + 1);
   if (name.empty()) throw Error(Errc::usage, cat(quoted(path), " is a directory"));
   dir_ = DirFd::open(slash == std::string::npos ? "." : file.substr(0, slash + 1));
-  file_.emplace(dir_, name, 0644);
+  file_.emplace(dir_, name, 0644, AtomicFile::Aside::unnamed);
 }
 
 void OutputFile::commit() {

@@ -26,7 +26,7 @@ void append(cli::Row& row, const cli::Row& cells) { row.insert(row.end(), cells.
 
 std::string PodTable::image_cell(const pod::Pod& pod, const std::string& app) {
   try {
-    if (const auto m = pod.image_manifest(app)) return printable(m->display_name());
+    if (const auto m = pod.image_manifest(app)) return printable(m->display_name(), cli::kMaxName);
     throw Error(Errc::not_found, "no image manifest");
   } catch (const Error& e) {
     errors_.push_back(cat("pod ", pod.id().str(), " ImageManifest could not be loaded:\n  ", e.cause()));

@@ -28,10 +28,16 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   request.trees = env.globals().trees;
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, "", in.text("pod-name"));
-  const std::string uuid = pod.id.str();
+  const Uuid id = pod.id;
   stage0::prepare(store, pod, request);
   stage0::finish_prepared(store, pods, std::move(pod));
-  env.out(cat(uuid, "\n"));
+  try {
+    env.out(cat(id.str(), "\n"));
+  } catch (const Error&) {
+    // Nobody would know of it.
+    stage0::remove_pod(store, pods, id, env.globals().dirs.local, env.globals().debug);
+    throw;
+  }
   return 0;
 }
 

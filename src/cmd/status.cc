@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
@@ -34,7 +35,8 @@ std::string status_text(const pod::Pod& pod) {
   out += cat("created=", cli::absolute_time(pod.created().value_or(pod::TimePoint{})), "\n");
   if (s == State::gone) return out;
   if (const auto t = pod.started()) out += cat("started=", cli::absolute_time(*t), "\n");
-  if (s == State::running || s == State::exited) out += cat("networks=", pod::networks_text(pod.networks()), "\n");
+  if (s == State::running || s == State::exited)
+    out += cat("networks=", printable(pod::networks_text(pod.networks())), "\n");
   const bool ran =
       s == State::deleting || s == State::exited_deleting || s == State::exited || s == State::exited_garbage;
   if (!ran && s != State::running) return out;

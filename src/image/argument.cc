@@ -180,7 +180,10 @@ PathKind probe_path(const std::string& path) {
 
 std::string current_directory() {
   char buf[PATH_MAX];
-  if (::getcwd(buf, sizeof buf) == nullptr) throw Error::from_errno("find the current directory");
+  if (::getcwd(buf, sizeof buf) == nullptr) {
+    if (errno == ENOENT) return ".";  // removed: nothing can be found there
+    throw Error::from_errno("find the current directory");
+  }
   return buf;
 }
 

@@ -81,7 +81,7 @@ void remove_app_root(const DirFd& pod, const DirFd& root, const std::string& app
     for (const char* layer : {"upper", "work"})
       if (const auto dir = overlay->find_sub(layer)) dir->remove_tree(app);
   remove_records(root, app);
-  for (const char* place : {"appsinfo", "logs"})
+  for (const char* place : {"appsinfo", "logs", "sharedVolumes/.implicit"})
     if (const auto dir = pod.find_sub(place)) dir->remove_tree(app);
 }
 

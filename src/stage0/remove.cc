@@ -26,16 +26,30 @@ void attach_stage1(const PodTree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
   const auto root = pod.find_sub("stage1/rootfs");
   if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.tree.id, "/upper"))) return;
-  attach(mount_for_pod(tree, pod, "", {}), root->get(), "the root of stage1");
+  const auto mount = [&] {
+    try {
+      return mount_for_pod(tree, pod, "", {});
+    } catch (const Error& e) {
+      if (!e.disk_full()) throw;
+    }
+    return mount_as_left(tree, pod_path);
+  };
+  attach(mount(), root->get(), "the root of stage1");
 }
 
 // When stage1 failed for the first time. Beside its manifest, not in the pod's directory: a change there would begin
-// the grace period again.
-pod::TimePoint first_failure(const DirFd& pod) {
+// the grace period again. Where no file can be made any more the day begins when the pod was marked.
+pod::TimePoint first_failure(const pod::Pod& pod) {
   constexpr const char* kFile = "stage1/gc-failed";
-  if (!pod.exists(kFile)) write_file(pod, kFile, "", 0640);
+  const DirFd& dir = pod.dir();
+  try {
+    if (!dir.exists(kFile)) write_file(dir, kFile, "", 0640);
+  } catch (const Error& e) {
+    if (!e.disk_full()) throw;
+    return pod.changed();
+  }
   struct stat st{};
-  if (::fstatat(pod.get(), kFile, &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", quoted(kFile)));
+  if (::fstatat(dir.get(), kFile, &st, AT_SYMLINK_NOFOLLOW) < 0) throw Error::from_errno(cat("stat ", quoted(kFile)));
   return pod::TimePoint(std::chrono::seconds(st.st_mtim.tv_sec));
 }
 
@@ -64,7 +78,7 @@ bool release_resources(store::Store& store, const pod::Pods& pods, const pod::Po
     }
     how.note(cat("problem performing stage1 GC on ", name, ": ", e.brief()));
   }
-  if (how.insist || is_past_patience(first_failure(pod.dir()), std::chrono::system_clock::now())) return true;
+  if (how.insist || is_past_patience(first_failure(pod), std::chrono::system_clock::now())) return true;
   how.note(cat("pod ", name, " stays until its stage1 GC succeeds, for a day at most; \"rkt rm\" removes it now"));
   return false;
 }

@@ -87,6 +87,14 @@ UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string&
   return tree::mount_overlay(tree.tree, layers.upper, layers.work, {.context = context});
 }
 
+UniqueFd mount_as_left(const PodTree& tree, const std::string& pod_path) {
+  mount_files(tree);
+  tree::Tree all = tree.tree;
+  all.lowers.insert(all.lowers.begin(), cat(pod_path, "/overlay/", all.id, "/upper"));
+  all.files.insert(all.files.begin(), "");
+  return tree::mount_read_only(all);
+}
+
 UniqueFd mount_for_pod_mapped(const PodTree& tree, const DirFd& pod, const std::string& app, const PrivateUsers& users,
                               const std::string& context) {
   const Layers layers = make_layers(tree, pod, app, context);

@@ -31,6 +31,8 @@ void mount_files(const PodTree& tree);
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
 /// ("" for stage1). `pod` must have been opened in this mount namespace. `context`: SELinux's, of all files.
 UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context);
+/// What stage1 sees of the tree and of its own files in a pod that has ended, read-only: takes nothing of a full disk.
+UniqueFd mount_as_left(const PodTree& tree, const std::string& pod_path);
 
 /// A pod's range of ids, as a user namespace.
 struct PrivateUsers {

@@ -44,6 +44,15 @@ Errc code_for(int rc) {
   throw e;
 }
 
+[[noreturn]] void fail_to_open(const std::string& path, int rc, std::string_view doing) {
+  constexpr std::size_t kMaxPath = 504;  // 512, with room for "-journal"
+  if ((rc & 0xff) == SQLITE_CANTOPEN && path.size() > kMaxPath)
+    throw Error(Errc::unsupported, cat("image index: ", doing, quoted(path), ": SQLite takes paths of at most ",
+                                       kMaxPath, " bytes, this one has ", path.size()))
+        .hint("use a data directory with a shorter path");
+  fail(nullptr, rc, cat(doing, quoted(path)));
+}
+
 sqlite3* connect(const std::string& name, int flags, int& rc) {
   sqlite3* db = nullptr;
   rc = sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
@@ -95,7 +104,7 @@ std::optional<Database> Database::open(const std::string& path, Mode mode) {
   }
   int rc = SQLITE_OK;
   sqlite3* raw = connect(path, mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, rc);
-  if (raw == nullptr) fail(nullptr, rc, cat("open ", quoted(path)));
+  if (raw == nullptr) fail_to_open(path, rc, "open ");
   Database db(raw);
   // Whoever finds nobody else here makes the shared memory file anew (0.3 ms). The URI parameter readonly_shm=1 would
   // spare that, but what a killed process leaves there makes such readers fail with "locking protocol".
@@ -108,14 +117,14 @@ std::optional<Database> Database::open(const std::string& path, Mode mode) {
   // A reader that may not make the shared memory file. There is none, so nobody is writing: the file alone is the
   // index.
   raw = connect(cat("file:", percent_encode(path, "/"), "?immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, rc);
-  if (raw == nullptr) fail(nullptr, rc, cat("open ", quoted(path)));
+  if (raw == nullptr) fail_to_open(path, rc, "open ");
   return Database(raw);
 }
 
 Database Database::create(const std::string& path) {
   int rc = SQLITE_OK;
   sqlite3* raw = connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rc);
-  if (raw == nullptr) fail(nullptr, rc, cat("make ", quoted(path)));
+  if (raw == nullptr) fail_to_open(path, rc, "make ");
   Database db(raw);
   db.exec("PRAGMA journal_mode=WAL");
   return db;

@@ -64,23 +64,33 @@ void write_file(const DirFd& dir, const std::string& name, std::string_view byte
   write_all(fd.get(), bytes, name);
 }
 
-AtomicFile::AtomicFile(const DirFd& dir, std::string name, mode_t mode) : dir_(dir), name_(std::move(name)) {
+AtomicFile::AtomicFile(const DirFd& dir, std::string name, mode_t mode, Aside aside)
+    : dir_(dir), name_(std::move(name)) {
   std::uint8_t salt[8];
   fill_random(salt);
   tmp_ = cat(".", name_.substr(name_.find_last_of('/') + 1), ".", to_hex(salt));
   if (const auto slash = name_.find_last_of('/'); slash != std::string::npos) tmp_ = name_.substr(0, slash + 1) + tmp_;
-  fd_ = dir.open_file(tmp_, O_RDWR | O_CREAT | O_EXCL, mode);
+  if (aside == Aside::unnamed) {
+    const std::string parent = cat("./", tmp_.substr(0, tmp_.find_last_of('/') + 1));
+    fd_.reset(::openat(dir.get(), parent.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode));
+  }
+  named_ = !fd_;
+  if (named_) fd_ = dir.open_file(tmp_, O_RDWR | O_CREAT | O_EXCL, mode);
   if (::fchmod(fd_.get(), mode) < 0) throw Error::from_errno(cat("set the mode of ", quoted(name_)));
 }
 
 AtomicFile::~AtomicFile() {
-  if (!tmp_.empty()) ::unlinkat(dir_.get(), tmp_.c_str(), 0);
+  if (named_) ::unlinkat(dir_.get(), tmp_.c_str(), 0);
 }
 
 void AtomicFile::commit(Sync sync) {
   if (sync == Sync::yes && ::fsync(fd_.get()) < 0) throw Error::from_errno(cat("sync ", quoted(name_)));
+  if (!named_ &&
+      ::linkat(AT_FDCWD, cat("/proc/self/fd/", fd()).c_str(), dir_.get(), tmp_.c_str(), AT_SYMLINK_FOLLOW) < 0)
+    throw Error::from_errno(cat("name ", quoted(name_)));
+  named_ = true;
   dir_.rename(tmp_, dir_, name_);
-  tmp_.clear();
+  named_ = false;
   if (sync == Sync::no) return;
   const auto slash = name_.find_last_of('/');
   if (slash == std::string::npos)

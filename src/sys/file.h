@@ -29,7 +29,9 @@ void write_file(const DirFd& dir, const std::string& name, std::string_view byte
 /// A file that appears complete or not at all. Dropped without commit() = removed.
 class AtomicFile {
  public:
-  AtomicFile(const DirFd& dir, std::string name, mode_t mode);
+  /// `unnamed`: the kernel removes it also when this process is killed, where the file system can (O_TMPFILE).
+  enum class Aside { named, unnamed };
+  AtomicFile(const DirFd& dir, std::string name, mode_t mode, Aside aside = Aside::named);
   ~AtomicFile();
   AtomicFile(AtomicFile&&) = delete;
   int fd() const noexcept { return fd_.get(); }
@@ -41,6 +43,7 @@ class AtomicFile {
   const DirFd& dir_;
   std::string name_, tmp_;
   UniqueFd fd_;
+  bool named_ = false;
 };
 
 /// An unnamed, sealable memory file holding `bytes`, positioned at 0.

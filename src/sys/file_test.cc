@@ -25,6 +25,18 @@ TEST(AtomicFile, AppearsOnlyOnCommit) {
   EXPECT_EQ(st.st_mode & 07777, 0640U);
 }
 
+TEST(AtomicFile, UnnamedIsNowhereBeforeCommitAndReplacesWhatIsThere) {
+  const TempDir tmp;
+  tmp.dir().make_sub("d");
+  write_file(tmp.dir(), "d/f", "old", 0644);
+  AtomicFile f(tmp.dir(), "d/f", 0600, AtomicFile::Aside::unnamed);
+  write_all(f.fd(), "text", "f");
+  if (tmp.dir().sub("d").names().size() > 1) GTEST_SKIP() << "no O_TMPFILE here";
+  f.commit();
+  EXPECT_EQ(read_file(tmp.dir(), "d/f"), "text");
+  EXPECT_EQ(tmp.dir().sub("d").names().size(), 1U);
+}
+
 TEST(AtomicFile, DroppedLeavesNothing) {
   const TempDir tmp;
   {

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "sys/mount_place.h"
 
 namespace rkt::fly {
 namespace {
@@ -29,9 +30,13 @@ std::string parent_of(const std::string& path) {
 // The place inside the root that a mount covers, made when missing.
 UniqueFd open_target(const DirFd& root, const std::string& path, bool directory) {
   if (auto there = root.find_in_root(path, O_PATH)) return std::move(*there);
-  if (directory) return root.make_path_in_root(path, kDirMode).release();
+  if (directory) {
+    UniqueFd made = root.make_path_in_root(path, kDirMode).release();
+    mark_place(made.get());
+    return made;
+  }
   root.make_path_in_root(parent_of(path), kDirMode);
-  root.open_in_root(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, kFileMode);
+  mark_place(root.open_in_root(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, kFileMode).get());
   return root.open_in_root(path, O_PATH);
 }
 

@@ -50,6 +50,13 @@ std::vector<std::string> parts_of(const std::string& path) {
   return out;
 }
 
+// The app's root is what it is, and this stage1 goes on to read the host's /proc in it.
+void check_place(const Wanted& w) {
+  const auto parts = parts_of(w.path);
+  if (parts.empty() || parts == std::vector<std::string>{"proc"})
+    throw Error(Errc::invalid, cat("volume ", quoted(w.volume), " cannot be mounted on ", quoted(w.path)));
+}
+
 }  // namespace
 
 std::string empty_volume_path(const std::string& volume) { return cat("sharedVolumes/", volume); }
@@ -62,6 +69,7 @@ std::vector<MountOp> plan_mounts(const appc::RuntimeApp& app, const std::vector<
   std::vector<MountOp> mounts;
   for (const auto& w : collect(app, mount_points)) {
     const appc::Volume& v = volume_of(w, volumes);
+    check_place(w);
     const bool host = v.kind == appc::Volume::Kind::host;
     mounts.push_back({.source = host ? v.source : cat(pod_path, "/", empty_volume_path(v.name.str())),
                       .target = w.path,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 
 namespace rkt::fly {
 namespace {
@@ -42,6 +43,12 @@ TEST(PlanMounts, AMountMayBringItsOwnVolume) {
   const auto app = app_with({{.volume = "v", .path = "/data", .app_volume = volume("v,kind=host,source=/own")}});
   const auto plan = plan_mounts(app, {}, {volume("v,kind=host,source=/pods")}, "/pod");
   EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/own", .target = "/data"}));
+}
+
+TEST(FlyMounts, NothingIsMountedOnTheRootAndOnProc) {
+  for (const char* path : {"/", "/./", "/proc", "/proc/"})
+    EXPECT_EQ(failure(app_with({}), {point("v", path)}, {volume("v,kind=host,source=/srv")}),
+              cat("volume \"v\" cannot be mounted on ", quoted(path)));
 }
 
 TEST(FlyMounts, BeginWithTheHostsKernelFilesystemsAndATmpfs) {

@@ -216,8 +216,12 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   const auto process = open_pidfd(pid);
   streams = {};
   if (!process) throw Error(Errc::system, "the command cannot be found");
-  const int status = end_like(copy_streams(relay, signals.get(), process->get(), pid));
-  if (fault.step == AppStep::none) return status;
+  relay.end_on_failure();
+  const int status = copy_streams(relay, signals.get(), process->get(), pid);
+  if (fault.step == AppStep::none) {
+    relay.check_written();
+    return end_like(status);
+  }
   throw failure(fault, root, argv.front());
 }
 

@@ -107,7 +107,7 @@ void Relay::read_output(Output& o) {
   if (o.to.point) o.to.point->give(o.to.end, bytes, std::chrono::steady_clock::now());
   if (o.sink == nullptr) return;
   show(o, bytes);
-  if (o.sink->broken()) end_output(o);
+  if (o.sink->broken() || (strict_ && o.sink->failure() != 0)) end_output(o);
 }
 
 void Relay::show(Output& o, std::string_view bytes) {
@@ -147,6 +147,12 @@ void Relay::write_input() {
     pending_input_.erase(0, static_cast<std::size_t>(n));
   else if (errno != EAGAIN && errno != EINTR)
     close_input();
+}
+
+void Relay::check_written() const {
+  for (const Sink* sink : {&out_, &err_})
+    if (!sink->broken() && sink->failure() != 0)
+      throw Error::from_errno(cat("write ", sink == &out_ ? "standard output" : "standard error"), sink->failure());
 }
 
 void Relay::close_input() noexcept {

@@ -73,6 +73,10 @@ class Relay {
   void end_input() noexcept { close_input(); }
   /// Nothing waits for a reader.
   bool flushed() const noexcept { return out_.idle() && err_.idle(); }
+  /// From now on a stream of rkt's that cannot be written ends the app's, as if its reader had gone.
+  void end_on_failure() noexcept { strict_ = true; }
+  /// Throws when bytes were lost while there was a reader: write standard output: no space left on device.
+  void check_written() const;
   /// Something may still come out, or be waiting for its reader.
   bool active() const noexcept;
   /// The user asked to get out of the terminal.
@@ -102,7 +106,7 @@ class Relay {
   Attachments attachments_;
   UniqueFd input_;  // where stream 0 goes
   std::string pending_input_;
-  bool terminal_ = false, escaped_ = false;
+  bool terminal_ = false, escaped_ = false, strict_ = false;
   EscapeSequence escape_;
   std::optional<RawMode> raw_;
 };

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/volumes.h"
+#include "sys/mount_place.h"
 
 namespace rkt::native {
 namespace {
@@ -64,11 +65,13 @@ void make_missing(const DirFd& root, const std::string& path, TargetKind kind) {
   const DirFd parent = root.make_path_in_root(parent_of(path));
   const std::string name = path.substr(path.rfind('/') + 1);
   if (kind == TargetKind::directory) {
-    if (::mkdirat(parent.get(), name.c_str(), 0755) < 0 && errno != EEXIST)
+    if (::mkdirat(parent.get(), name.c_str(), 0755) == 0)
+      mark_place(parent.sub(name).get());
+    else if (errno != EEXIST)
       throw Error::from_errno(cat("make directory ", quoted(path)));
     return;
   }
-  parent.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  mark_place(parent.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644).get());
 }
 
 }  // namespace
@@ -115,10 +118,11 @@ UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) 
 }
 
 UniqueFd make_top_directory(const DirFd& root, const std::string& name, mode_t mode) {
-  if (::mkdirat(root.get(), name.c_str(), mode) < 0 && errno != EEXIST)
-    throw Error::from_errno(cat("make directory ", quoted(cat("/", name))));
+  const bool made = ::mkdirat(root.get(), name.c_str(), mode) == 0;
+  if (!made && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(cat("/", name))));
   UniqueFd fd(::openat(root.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) throw Error(Errc::invalid, cat(quoted(cat("/", name)), " of the image is not a directory"));
+  if (made) mark_place(root.sub(name).get());
   return fd;
 }
 

@@ -15,7 +15,8 @@ std::string resolve_links(const DirFd& root, std::string_view path);
 
 enum class TargetKind { directory, file };
 
-/// A descriptor (O_PATH) of what is at `path`, made with its parents when it is missing. Throws when it is there and of
+/// A descriptor (O_PATH) of what is at `path`, made, with its parents and
+/// marked as a place for mounts (sys/mount_place.h), when it is missing. Throws when it is there and of
 /// the other kind.
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind);
 

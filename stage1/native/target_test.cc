@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/target.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "sys/file.h"
+#include "sys/mount_place.h"
 #include "sys/tempdir.h"
 
 namespace rkt::native {
@@ -39,6 +41,16 @@ TEST_F(MountTarget, WhatIsMissingIsMadeWithItsParents) {
   make_target(root_, "/one/three", TargetKind::directory);
   EXPECT_TRUE(root_.exists("one/two/file"));
   EXPECT_TRUE(root_.find_sub("one/three"));
+}
+
+TEST_F(MountTarget, WhatIsMadeIsToldFromWhatIsThere) {
+  write_file(root_, "own", "", 0644);
+  make_target(root_, "/own", TargetKind::file);
+  make_target(root_, "/made", TargetKind::file);
+  make_target(root_, "/a/b", TargetKind::directory);
+  if (!is_place(root_.open_file("made", O_RDONLY).get())) GTEST_SKIP() << "no user attributes here";
+  EXPECT_FALSE(is_place(root_.open_file("own", O_RDONLY).get()));
+  EXPECT_TRUE(is_place(root_.sub("a/b").get()));
 }
 
 TEST_F(MountTarget, WhatADanglingLinkNamesIsMadeInside) {

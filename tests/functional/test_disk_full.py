@@ -141,6 +141,25 @@ def test_running_removing_and_collecting_on_a_full_disk(rkt, small):
     rkt.run(aci.name, code=0)
 
 
+def test_a_pod_is_collected_where_no_file_can_be_made(rkt, small):
+    aci = rkt.image(exec=["/bin/true"])
+    rkt.run(aci.name, code=0)
+    st = os.statvfs(rkt.data)
+    subprocess.run(["mount", "-o", f"remount,nr_inodes={st.f_files - st.f_ffree}", rkt.data], check=True)
+    assert os.statvfs(rkt.data).f_ffree == 0
+    r = rkt("gc", "--grace-period=0s", code=0)
+    assert "stage1" not in r.err and not list((rkt.data / "pods").glob("*/*-*")), r
+
+
+def test_output_that_cannot_be_written_is_no_matter_of_the_data_directory(rkt):
+    rkt.image(exec=["/bin/true"])
+    for args in (["image", "list"], ["prepare", "example.com/busybox"]):
+        with open("/dev/full", "w") as full:
+            p = subprocess.run(rkt.argv(*args), stdout=full, stderr=subprocess.PIPE, text=True, env=rkt.env)
+        assert p.returncode == 254 and "standard output" in p.stderr and str(rkt.data) not in p.stderr, p
+    assert rkt.pods() == [], "a pod that nobody knows of"
+
+
 def test_a_stopped_download_goes_on_when_there_is_room(rkt, small, web):
     aci = rkt.aci(key="builder", how="tar", extra=[entry("rootfs/f", os.urandom(6 * MiB))])
     url = web.put(aci.path, "x.aci")

@@ -70,6 +70,18 @@ def test_the_file_is_an_image_that_runs(rkt):
     assert r.out == "more\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["--no-overlay"], ["--private-users"]])
+def test_places_that_rkt_made_for_mounts_are_left_out(rkt, flags):
+    rkt.image(exec=["/bin/sh", "-c", "grep -c 127.0.0.1 /etc/hosts; mkdir /own; : >/etc/own"], extra=[entry("rootfs/etc/empty", "")])
+    uuid = ended_pod(rkt, *flags, "--volume=v,kind=empty", "--mount=volume=v,target=/data", "example.com/busybox")
+    got = export(rkt, uuid)
+    assert {"rootfs/own", "rootfs/etc/own", "rootfs/etc/empty"} <= set(got)
+    assert not {"rootfs/etc/hosts", "rootfs/etc/hostname", "rootfs/data", "rootfs/proc", "rootfs/dev"} & set(got)
+    if flags:
+        return
+    assert rkt("--insecure-options=image", "run", "--net=none", rkt.tmp / "out.aci", code=0).out == "1\n"
+
+
 def test_a_pod_that_is_marked_can_still_be_exported(rkt):
     rkt.image(exec=["/bin/true"])
     uuid = ended_pod(rkt, "example.com/busybox")

@@ -39,6 +39,23 @@ def names(rkt, *args):
     return [i["name"][12:13] for i in listed(rkt, *args)]
 
 
+def test_a_name_is_looked_up_from_a_directory_that_was_removed(rkt):
+    image = rkt.image(exec=["/bin/true"])
+    gone = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    p = subprocess.run(["sh", "-c", gone, "sh", *rkt.argv("prepare", "--quiet", image.name)], cwd=rkt.tmp, env=rkt.env, capture_output=True, text=True)
+    assert p.returncode == 0 and len(p.stdout.strip()) == 36, p
+
+
+def test_the_texts_of_an_image_make_no_rows_and_no_columns(rkt):
+    bad = "1\n\x1b[2J\tfake" + "x" * 1000
+    rkt.image(version=bad, exec=["/bin/true"], userLabels={"k": "v\nstate=running"})
+    (row,) = rkt("image", "list", "--no-legend", code=0).out.splitlines()
+    assert "busybox:1??[2J?fakexx" in row and len(row) < 400 and "\x1b" not in row
+    uuid = rkt("prepare", f"example.com/busybox:{bad}", code=0).out.strip()
+    lines = rkt("app", "status", uuid, "--app=busybox", code=0).out.splitlines()
+    assert "k:v?state=running" in lines and "state=running" not in lines
+
+
 def test_list_sorts_by_several_fields_in_either_order(rkt, three):
     assert names(rkt) == ["b", "a", "c"]
     assert names(rkt, "--sort=name") == ["a", "b", "c"]

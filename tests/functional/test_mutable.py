@@ -61,6 +61,19 @@ def test_an_app_comes_and_goes(rkt, sandbox):
     assert p.wait(20) == 0
 
 
+def test_an_app_leaves_nothing_to_the_next_of_its_name(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "echo up; ls /data; echo left >/data/file"], mountPoints=[{"name": "data", "path": "/data"}])
+    p, uuid = start_sandbox(rkt)
+    for starts in (2, 1):
+        rkt("app", "add", uuid, "example.com/busybox", "--name=a", code=0)
+        for _ in range(starts):
+            rkt("app", "start", uuid, "--app=a", code=0)
+            ended(rkt, uuid, "a")
+        rkt("app", "rm", uuid, "--app=a", code=0)
+    rkt("stop", uuid, code=0)
+    assert [line.rsplit(b": ")[-1] for line in p.communicate(timeout=20)[0].splitlines()] == [b"up", b"up", b"file", b"up"]
+
+
 def test_an_added_app_has_its_environment_in_a_file_for_stage1s_that_read_one(rkt, sandbox):
     _, uuid = sandbox
     rkt("app", "add", uuid, "example.com/busybox", "--name=a", "--environment=K=a\nB=c", code=0)

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -201,6 +202,10 @@ def test_enter_runs_in_the_app(rkt):
     wait_until(lambda: rkt("enter", uuid, "/bin/test", "-e", "/tmp/mark").code == 0, "the app's file")
     assert rkt("enter", uuid, "/bin/sh", "-c", "cat /tmp/mark; echo $FROM; pwd; id -u", code=0).out == "here\nimage\n/\n0\n"
     rkt("enter", uuid, "/bin/sh", "-c", "exit 42", code=42)
+    with open("/dev/full", "w") as full:
+        p = subprocess.run(rkt.argv("enter", uuid, "/bin/yes"), stdout=full, stderr=subprocess.PIPE, env=rkt.env, timeout=20)
+    assert (p.returncode, p.stderr) == (254, b"enter: write standard output: no space left on device\n")
+    assert "no image is named" in rkt("enter", "--debug-image=", uuid, "/bin/true", code=254).err
     assert rkt("enter", uuid, "cat", input="through stdin", code=0).out == "through stdin"
     assert 'Unable to open "/bin/bash": No such file or directory' in (err := rkt("enter", uuid, code=203).err) and "--debug-image" in err
 

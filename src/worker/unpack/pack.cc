@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/descent.h"
+#include "sys/mount_place.h"
 #include "worker/unpack/gzip_writer.h"
 #include "worker/unpack/tar_writer.h"
 
@@ -21,6 +22,7 @@ namespace rkt::unpack {
 namespace {
 
 constexpr std::size_t kMostNotes = 10;
+constexpr std::size_t kShownPath = 64;
 
 class Packer {
  public:
@@ -38,6 +40,7 @@ class Packer {
       path_.resize(path_.size() - at_.up().size() - 1);
     }
     if (sockets_ > kMostNotes) note_(cat(sockets_ - kMostNotes, " more sockets skipped"));
+    if (too_long_ > kMostNotes) note_(cat(too_long_ - kMostNotes, " more names skipped whose paths are too long"));
     return {.digest = {}, .compression = "gzip", .bytes = bytes_, .entries = entries_};
   }
 
@@ -78,14 +81,18 @@ class Packer {
       throw Error::from_errno("stat");
     }
     const std::string path = path_of(name);
+    if (path.size() >= PATH_MAX) return skip_too_long(path);  // no archive with it is taken as an image
     if (S_ISDIR(st.st_mode)) {
       DirFd dir(at_.at().open_file(name, O_RDONLY | O_DIRECTORY));
+      if (is_place(dir.get()) && dir.names().empty()) return;
       path_ = path;
       directory(dir);
       return at_.down(name, std::move(dir));
     }
     if (S_ISSOCK(st.st_mode)) return skip_socket(path);
     if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) return;  // says that a name was removed
+    if (S_ISREG(st.st_mode) && st.st_size == 0 && is_place(at_.at().open_file(name, O_RDONLY | O_NONBLOCK).get()))
+      return;
     if (st.st_nlink > 1) {
       const auto [it, first] = links_.try_emplace({st.st_dev, st.st_ino}, path);
       if (!first) {
@@ -101,6 +108,12 @@ class Packer {
 
   void skip_socket(const std::string& path) {
     if (++sockets_ <= kMostNotes) note_(cat("skipping socket ", quoted(path)));
+  }
+
+  void skip_too_long(const std::string& path) {
+    if (++too_long_ <= kMostNotes)
+      note_(cat("skipping ", quoted(cat(path.substr(0, kShownPath), "...")), ": its path has ", path.size(),
+                " bytes, more than the ", PATH_MAX - 1, " of an image"));
   }
 
   void special(const std::string& name, Entry e, const struct stat& st) {
@@ -206,7 +219,7 @@ class Packer {
   std::map<std::pair<dev_t, ino_t>, std::string> links_;  // first path of a file with several names
   std::vector<std::uint8_t> buffer_;
   std::uint64_t bytes_ = 0, entries_ = 0;
-  std::size_t sockets_ = 0;
+  std::size_t sockets_ = 0, too_long_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/unpack/pack.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 
 #include "base/strings.h"
 #include "sys/file.h"
+#include "sys/mount_place.h"
 #include "sys/tempdir.h"
 #include "worker/unpack/tar.h"
 
@@ -57,6 +59,21 @@ TEST(Pack, NamesOfOneFileStayOneFile) {
   EXPECT_EQ(got.entries.at("rootfs/two").target, "rootfs/one");
 }
 
+TEST(Pack, PlacesForMountsAreLeftOutWhileEmpty) {
+  const TempDir tmp;
+  const DirFd& dir = tmp.dir();
+  for (const char* name : {"place", "grown"}) mark_place(dir.open_file(name, O_WRONLY | O_CREAT, 0644).get());
+  if (!is_place(dir.open_file("place", O_RDONLY).get())) GTEST_SKIP() << "no user attributes here";
+  write_file(dir, "grown", "x", 0644);
+  mark_place(dir.make_sub("volume").get());
+  mark_place(dir.make_sub("used").get());
+  write_file(dir, "used/file", "", 0644);
+  const auto got = pack(dir);
+  EXPECT_EQ(got.order,
+            (std::vector<std::string>{"manifest", "rootfs", "rootfs/grown", "rootfs/used", "rootfs/used/file"}));
+  EXPECT_TRUE(got.entries.at("rootfs/grown").attributes.xattrs.empty());
+}
+
 TEST(Pack, LinksAreNeverFollowed) {
   const TempDir tmp;
   const DirFd dir = DirFd::open(tmp.path());
@@ -86,6 +103,17 @@ TEST(Pack, SocketsAreSkippedAndSaid) {
   ASSERT_EQ(got.notes.size(), 11U);
   EXPECT_EQ(got.notes.front(), "skipping socket \"rootfs/s0\"");
   EXPECT_EQ(got.notes.back(), "2 more sockets skipped");
+}
+
+TEST(Pack, WhatNoImageCanHoldIsSkippedAndSaid) {
+  const TempDir tmp;
+  const std::string name(255, 'n');
+  DirFd at = tmp.dir().clone();
+  for (int i = 0; i < 16; ++i) at = at.make_sub(name);
+  const auto got = pack(tmp.dir());
+  EXPECT_EQ(got.order.size(), 17U);
+  ASSERT_EQ(got.notes.size(), 1U);
+  EXPECT_TRUE(got.notes[0].ends_with("nn...\": its path has 4102 bytes, more than the 4095 of an image"));
 }
 
 TEST(Pack, DepthDoesNotMatter) {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/mount_place.h"
 
 namespace rkt::unpack {
 namespace {
@@ -79,6 +80,7 @@ Attributes attributes_of(const TarHeader& h, PaxHeader& pax, const Entry& e) {
 bool keep_xattr(std::string_view name) {
   if (name.contains('\0')) return false;
   if (name == "security.capability") return true;
+  if (name == kPlaceMark) return false;  // nobody brings it
   return name.starts_with("user.") && name.size() > 5 && !name.starts_with("user.overlay.");
 }
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/mount_place.h"
+
+#include <sys/xattr.h>
+
+namespace rkt {
+
+void mark_place(int fd) noexcept { (void)!::fsetxattr(fd, kPlaceMark.data(), "", 0, 0); }
+
+bool is_place(int fd) noexcept { return ::fgetxattr(fd, kPlaceMark.data(), nullptr, 0) >= 0; }
+
+}  // namespace rkt

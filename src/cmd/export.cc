@@ -39,6 +39,7 @@ const cli::Command export_pod{.name = "export",
                               .description = "Writes what the app's file system has become.",
                               .flags = {cli::text("app", "", "name of the app to export within the specified pod"),
                                         cli::toggle("overwrite", false, "overwrite output ACI")},
+                              .power = cli::Command::Power::trees,
                               .run = run_export};
 
 }  // namespace rkt::cmd

@@ -111,19 +111,35 @@ DetachedMount make_sys() {
   return copy;
 }
 
+// Who has the host's message queues and is root of a user namespace alone gets them as the host shows them, or an empty
+// directory.
+DetachedMount make_mqueue(const std::string& context) {
+  try {
+    DetachedMount own = DetachedMount::make("mqueue", {}, kInert);
+    label_file(own.fd(), context);  // it takes no context as an option
+    return own;
+  } catch (const Error& e) {
+    if (e.sys_errno() != EPERM || known_ids() == Ids::all) throw;
+  }
+  if (!DirFd::find("/dev/mqueue"))
+    return DetachedMount::make("tmpfs", {{"mode", "0555"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY, context);
+  DetachedMount copy = DetachedMount::copy(AT_FDCWD, "/dev/mqueue");
+  copy.isolate();
+  copy.restrict(kInert);
+  return copy;
+}
+
 }  // namespace
 
 SharedMounts SharedMounts::make(DetachedMount devpts, const std::optional<std::int64_t>& shm_size,
                                 const std::string& context) {
   const std::string size = cat(shm_size.value_or(0));
-  DetachedMount mqueue = DetachedMount::make("mqueue", {}, kInert);
-  label_file(mqueue.fd(), context);  // it takes no context as an option
   return {.proc = DetachedMount::make("proc", {}, kInert),
           .sys = make_sys(),
           .devpts = std::move(devpts),
           .shm = shm_size ? DetachedMount::make("tmpfs", {{"mode", "1777"}, {"size", size.c_str()}}, kInert, context)
                           : DetachedMount::make("tmpfs", {{"mode", "1777"}}, kInert, context),
-          .mqueue = std::move(mqueue)};
+          .mqueue = make_mqueue(context)};
 }
 
 SharedMounts SharedMounts::copy_of(const std::string& root) {

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 
@@ -76,6 +77,19 @@ def test_owners_of_the_image_and_confinement(user, flags):
     assert out[0] == ("1000" if user.ranges else "0")
     assert out[1:] == ["CapBnd:\t00000000a80425fb", "Seccomp:\t2", "null", "0", "0", ""], p
     assert ("one id only" in p.stderr) == (not user.ranges), p.stderr
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-overlay"]], ids=["overlay", "copies"])
+def test_an_app_is_exported_as_it_saw_itself_and_may_have_the_hosts_ipc(mapped, flags):
+    script = "umask 077; mkdir /private; echo x >/private/f; chown -R 1000 /private; rm /gone; ls -d /dev/mqueue; readlink /proc/self/ns/ipc"
+    aci = image(mapped, exec=["/bin/sh", "-c", script], extra=[entry("rootfs/gone", "x"), entry("rootfs/of-worker", "x", uid=7)])
+    p = mapped("run", "--net=none", "--ipc=parent", f"--uuid-file-save={mapped.home}/uuid", *flags, aci.path, code=0)
+    assert p.stdout == f"/dev/mqueue\n{os.readlink('/proc/self/ns/ipc')}\n"
+    mapped("export", (mapped.home / "uuid").read_text(), mapped.home / "out.aci", code=0)
+    with tarfile.open(mapped.home / "out.aci") as tar:
+        owners = {m.name: m.uid for m in tar}
+    assert [owners[f"rootfs/{n}"] for n in ("private", "private/f", "of-worker", "bin/busybox")] == [1000, 1000, 7, 0]
+    assert "rootfs/gone" not in owners and (mapped.home / "out.aci").stat().st_uid == USER
 
 
 def test_an_app_of_another_user_needs_ranges(user):

@@ -32,10 +32,14 @@ std::string plural(std::int64_t n, std::string_view unit, std::string_view direc
 
 }  // namespace
 
-std::string table(const std::vector<Row>& texts) {
-  std::vector<Row> rows = texts;
-  for (auto& row : rows)
+std::string table(const std::vector<Row>& rows) {
+  std::vector<Row> texts = rows;
+  for (auto& row : texts)
     for (auto& cell : row) cell = printable(cell);
+  return table_as_is(texts);
+}
+
+std::string table_as_is(const std::vector<Row>& rows) {
   std::vector<std::size_t> width;
   for (const auto& row : rows) {
     // The last cell of a row does not widen its column: nothing stands behind it.

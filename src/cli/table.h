@@ -14,6 +14,8 @@ constexpr std::size_t kMaxName = 256;  ///< bytes of an image's name and version
 /// Cells padded with TABs to tab stops of 8; the last cell of a row is never padded; every row ends with a newline.
 /// Cells are made printable() (base/printable.h): no text of an image adds columns, rows or control characters.
 std::string table(const std::vector<Row>& rows);
+/// The same for texts of our own, which may hold tabs.
+std::string table_as_is(const std::vector<Row>& rows);
 
 using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
 /// 2006-01-02 15:04:05.999 -0700 MST, local zone; epoch 0 = unset. `digits`: of the second's fraction, at most.

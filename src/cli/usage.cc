@@ -31,7 +31,7 @@ void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_he
 
 void add_section(std::string& out, std::string_view title, const std::vector<Row>& rows) {
   if (rows.empty()) return;
-  out += cat(title, ":\n", table(rows), "\n");
+  out += cat(title, ":\n", table_as_is(rows), "\n");
 }
 
 std::vector<Row> command_rows(std::span<const Command> commands, std::string_view group) {

@@ -97,8 +97,9 @@ Partial::Partial(const store::Store& store, const std::string& source)
 }
 
 void Partial::note(const GetHeaders& headers) {
-  // A weak ETag says "equivalent", which is not enough for putting two halves together.
-  const bool strong = !headers.etag.empty() && !headers.etag.starts_with("W/");
+  // A weak ETag says "equivalent", which is not enough for putting two halves together; the worker sends no other
+  // than these in If-Range.
+  const bool strong = headers.etag.starts_with('"');
   json::Object o;
   o.set("validator", strong ? headers.etag : headers.last_modified);
   o.set("size", headers.size);

@@ -231,11 +231,17 @@ GetReply FetchClient::get(const GetRequest& request) {
 
 namespace {
 
+// JSON makes other bytes longer, and none of them belongs into a URL.
+bool is_plain(const std::string& url) {
+  return std::ranges::all_of(url, [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
 // As many as fit a message.
 json::Array usable_urls(const std::vector<std::string>& urls) {
   json::Array out;
   for (const auto& url : urls)
-    if (out.size() < fetch::kMaxBlobUrls && url.size() <= fetch::kMaxBlobUrl && url.starts_with("http"))
+    if (out.size() < fetch::kMaxBlobUrls && url.size() <= fetch::kMaxBlobUrl && url.starts_with("http") &&
+        is_plain(url))
       out.emplace_back(url);
   return out;
 }

@@ -136,7 +136,7 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
     SourceLock lock = take_source(store, cat("blob-", blob), label, show);
     if (store.find_blob(blob)) continue;
     Job job{blob, std::move(lock), Partial(store, cat("blob-", blob))};
-    job.partial.note({layer.digest, {}, layer.size});  // content-addressed: the digest is the validator
+    job.partial.note({cat("\"", layer.digest, "\""), {}, layer.size});  // content-addressed: a tag as strong as any
     requests.push_back({place.host, place.repository, layer.digest, place.base_url, layer.size, job.partial.file(),
                         job.partial.resume_from(), label,
                         oci::is_foreign_type(layer.media_type) ? layer.urls : std::vector<std::string>()});
@@ -150,14 +150,10 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
       job.partial.discard();
       jobs[i].reset();
     });
-  } catch (const Error& e) {
-    for (auto& job : jobs) {
-      if (!job) continue;
-      if (e.code() == Errc::invalid)
-        job->partial.discard();  // wrong bytes are nothing to resume
-      else
-        job->partial.discard_if_empty();
-    }
+  } catch (const Error&) {
+    // Wrong bytes may stay with the others' good ones: the worker asks for all of a blob again when resuming ends so.
+    for (auto& job : jobs)
+      if (job) job->partial.discard_if_empty();
     throw;
   }
   if (std::ranges::any_of(jobs, [](const auto& job) { return job.has_value(); }))

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxStoredDocument = std::size_t{4} << 20;
 
-bool is_aci(const std::string& blob) { return blob.starts_with("sha512-"); }
-
 std::string digest_text(const std::string& blob) {
   std::string text = blob;
   text[blob.find('-')] = ':';
@@ -39,15 +37,24 @@ bool is_current(const store::Store& store, const std::string& name, int file) {
          a.st_ino == b.st_ino;
 }
 
-std::optional<std::string> damage_of(int file, const std::string& name) {
+template <class Find>
+std::optional<std::string> mismatch(const std::string& name, const Find& digest_found) {
   try {
-    const std::string found = is_aci(name) ? scan_aci(file).digest : digest_of(file, digest_text(name));
+    const std::string found = digest_found();
     if (found == name.substr(7)) return std::nullopt;
     return cat("has digest ", name.substr(0, 6), "-", found);
   } catch (const Error& e) {
     if (e.code() != Errc::invalid && e.code() != Errc::untrusted) throw;
     return e.brief();
   }
+}
+
+// An ACI is named by its archive, a layer by its bytes; of either the name may begin with "sha512-".
+std::optional<std::string> damage_of(int file, const std::string& name) {
+  const auto of_bytes = [&] { return mismatch(name, [&] { return digest_of(file, digest_text(name)); }); };
+  if (!name.starts_with("sha512-")) return of_bytes();
+  auto of_archive = mismatch(name, [&] { return scan_aci(file).digest; });
+  return of_archive && of_bytes() ? of_archive : std::nullopt;
 }
 
 void take_aci(const store::Store& store, store::ImageRecord& row) {

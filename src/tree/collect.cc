@@ -28,9 +28,14 @@ std::string owner_of(const std::string& name) {
   return end == std::string::npos ? std::string{} : name.substr(1, end - 1);
 }
 
-void forget_size(store::Store& store, const std::string& id) {
+// Of the image that the tree was made for, and of others with the same layers.
+void forget_size(store::Store& store, const std::string& id, const std::vector<store::ImageRecord>& images) {
   const auto key = find_file_text(store.trees(), id + "/image", 256);
-  if (key && store.find(*key)) store.set_tree_size(*key, 0);
+  for (const auto& image : images) {
+    const bool is_top =
+        image.kind != store::ImageKind::aci && !image.chain.empty() && chain_tree_id(image.chain.back()) == id;
+    if (image.tree_size != 0 && (is_top || image.key == key)) store.set_tree_size(image.key, 0);
+  }
 }
 
 bool is_id(const std::string& name) {
@@ -81,10 +86,11 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
   // From the top of a chain: whoever finds a tree finds everything below it.
   std::ranges::sort(victims, std::greater{});
   std::vector<std::string> removed;
+  const auto images = victims.empty() ? std::vector<store::ImageRecord>() : store.images();
   for (const auto& [depth, id] : victims) {
     const auto lock = KeyLock::try_take(store.locks(), cat("tree-", id), LockMode::exclusive);
     if (!lock) continue;
-    forget_size(store, id);
+    forget_size(store, id, images);
     remove_remnants(trees, id);
     removed.push_back(id);
   }

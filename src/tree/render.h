@@ -31,8 +31,8 @@ std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRe
 std::string chain_tree_id(const std::string& chain_id);
 
 /// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The
-/// trees below must be there, and mounted (mount_files). Under the step's tree lock. What one file cannot hold becomes
-/// directories.
+/// trees below must be complete; where there are files among them this process is in a mount namespace of its own.
+/// Under the step's tree lock. What one file cannot hold becomes directories.
 std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend);
 
 /// Whether the tree is complete: rendered in this boot, or known to be on disk.

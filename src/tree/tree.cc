@@ -47,9 +47,10 @@ std::uint64_t size_of(const DirFd& trees, const std::string& id) {
   return text ? parse_int<std::uint64_t>(*text).value_or(0) : 0;
 }
 
-void note_size(store::Store& store, const store::ImageRecord& image, const std::vector<Step>& steps) {
-  std::uint64_t total = 0;
-  for (const auto& step : steps) total += size_of(store.trees(), step.id);
+void note_size(store::Store& store, const store::ImageRecord& image, const std::string& top,
+               const std::vector<std::string>& below) {
+  std::uint64_t total = size_of(store.trees(), top);
+  for (const auto& id : below) total += size_of(store.trees(), id);
   if (total != image.tree_size) store.set_tree_size(image.key, total);
 }
 
@@ -85,8 +86,8 @@ bool all_hold(const store::Store& store, const std::string& top, const std::vect
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
   Pipeline pipeline(store, plan(store, image), options, image.key);
   pipeline.run();
-  note_size(store, image, pipeline.steps());
   const Step& top = pipeline.steps().back();
+  note_size(store, image, top.id, top.below);
   return tree_of(store, top.id, top.below);
 }
 
@@ -106,8 +107,11 @@ Tree render(store::Store& store, const store::ImageRecord& image, const Options&
                       if (is_ready(store.trees(), top)) {
                         const auto below = ids_below_top(image);
                         Tree tree = tree_of(store, top, below);
-                        if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below)))
+                        if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below))) {
+                          // Made by an image with the same layers, or before this one was in the index.
+                          if (image.tree_size == 0) note_size(store, image, top, below);
                           return tree;
+                        }
                       }
                       return render_steps(store, image, options);
                     });

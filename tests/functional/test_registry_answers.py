@@ -21,7 +21,7 @@ def serve(web, oci, media):
     for i, layer in enumerate(manifest["layers"]):
         data = blob(oci, layer["digest"])
         web.hooks[f"/elsewhere/{i}"] = lambda h, data=data: h.reply(200, data) or True
-        layer.update(urls=["ftp://example.com/x", f"{web.url}/elsewhere/{i}"], mediaType=media + "+gzip")
+        layer.update(urls=["ftp://example.com/x", *["http://" + "\1" * 500] * 2, f"{web.url}/elsewhere/{i}"], mediaType=media + "+gzip")
     config = blob(oci, manifest["config"]["digest"])
     web.hooks["/v2/"] = lambda h: h.reply(200, b"{}") or True
     web.hooks["/v2/t/x/manifests/1"] = lambda h: h.reply(200, json.dumps(manifest).encode(), {"Content-Type": OCI + "manifest.v1+json"}) or True
@@ -30,10 +30,11 @@ def serve(web, oci, media):
 
 
 def test_layers_that_registries_need_not_have_come_from_their_urls(rkt, web, tmp_path):
-    oci = oci_layout(tmp_path / "oci", [[entry("a", "x")], [entry("b", "y")]])
+    names = "abcdefghijklmnopqrst"  # in one message
+    oci = oci_layout(tmp_path / "oci", [[entry(name, "x")] for name in names])
     key = rkt(INSECURE, "fetch", "--full", serve(web, oci, FOREIGN), code=0).out.strip()
     rkt("image", "render", "--rootfs-only", key, tmp_path / "out", code=0)
-    assert sorted(os.listdir(tmp_path / "out")) == ["a", "b"]
+    assert sorted(os.listdir(tmp_path / "out")) == list(names)
 
 
 def test_other_layers_do_not(rkt, web, tmp_path):

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from rktlib import BUILD, entry, oci_layout
+from rktlib import BUILD, entry, oci_layout, wait_until
 
 IMPATIENT = """#!/usr/bin/python3
 import json, os, socket, sys
@@ -34,11 +34,12 @@ def impatient(rkt):
 
 
 class Silent:
-    """A registry of one image with one layer, of which it sends a half and no byte more until `talks`."""
+    """A registry of one image, of whose first layer it sends a half and no byte more until `talks`. Others are wrong until then."""
 
     def __init__(self, web, layout):
         self.talks, self.ranges, layout = False, [], pathlib.Path(layout)
         blob = lambda digest: (layout / "blobs" / digest.replace(":", "/")).read_bytes()  # noqa: E731
+        self.blob = blob
         index = json.loads((layout / "index.json").read_text())["manifests"][0]
         manifest = json.loads(blob(index["digest"]))
         self.layer = blob(manifest["layers"][0]["digest"])
@@ -48,6 +49,15 @@ class Silent:
             web.hooks[f"/v2/x/manifests/{name}"] = lambda h: h.reply(200, blob(index["digest"]), {"Content-Type": manifest["mediaType"]}) or True
         web.hooks[f"/v2/x/blobs/{manifest['config']['digest']}"] = lambda h: h.reply(200, blob(manifest["config"]["digest"])) or True
         web.hooks[f"/v2/x/blobs/{manifest['layers'][0]['digest']}"] = self.send_layer
+        self.half_is_there = lambda: None
+        for other in manifest["layers"][1:]:
+            web.hooks[f"/v2/x/blobs/{other['digest']}"] = lambda h, other=other: self.send_other(h, other)
+
+    def send_other(self, h, layer):
+        if self.talks:
+            return h.reply(200, self.blob(layer["digest"])) or True
+        self.half_is_there()
+        return h.reply(200, b"?" * layer["size"]) or True
 
     def send_layer(self, h):
         start = int(h.headers.get("Range", "bytes=0-")[6:].split("-")[0])
@@ -78,3 +88,16 @@ def test_a_layer_that_stops_coming_is_given_up_and_resumed_the_next_time(impatie
     registry.talks = True
     impatient(*fetch, code=0)
     assert registry.ranges[4:] == [half]
+
+
+def test_a_layer_with_wrong_bytes_costs_nothing_of_the_others(rkt, web, tmp_path):
+    layers = [[entry("blob", os.urandom(1 << 20))], [entry("small", "x")]]
+    registry = Silent(web, oci_layout(tmp_path / "oci", layers, {"Cmd": ["/blob"]}))
+    half, partial = len(registry.layer) // 2, rkt.data / "cas/partial"
+    sizes = lambda: [f.stat().st_size for f in partial.rglob("*") if f.is_file()]  # noqa: E731
+    registry.half_is_there = lambda: wait_until(lambda: half in sizes(), "a half of the first layer")
+    fetch = ["--insecure-options=image,http", "fetch", f"docker://{web.address}/x:latest"]
+    assert "digest" in rkt(*fetch, code=254).err and registry.ranges == [0] and half in sizes()
+    registry.talks = True
+    rkt(*fetch, code=0)
+    assert registry.ranges == [0, half] and sizes() == []

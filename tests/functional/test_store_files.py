@@ -38,21 +38,42 @@ def test_links_among_the_directories_of_the_store_are_not_followed(rkt):
     assert len(r.complaints) == 1
 
 
-def test_a_layer_of_no_size_is_refused(rkt):
+def layout_with(rkt, change):
+    """A layout whose one layer's descriptor `change` has changed."""
     layout = oci_layout(rkt.tmp / "oci", [[entry("x", "x")]], {"Cmd": ["/x"]})
     index = json.load(open(f"{layout}/index.json"))
     manifest = json.load(open(f"{layout}/blobs/sha256/{index['manifests'][0]['digest'][7:]}"))
-    digest = hashlib.sha256(b"").hexdigest()
-    open(f"{layout}/blobs/sha256/{digest}", "wb").close()
-    manifest["layers"][0].update(digest="sha256:" + digest, size=0)
+    change(layout, manifest["layers"][0])
     data = json.dumps(manifest).encode()
     with open(f"{layout}/blobs/sha256/{hashlib.sha256(data).hexdigest()}", "wb") as f:
         f.write(data)
     index["manifests"][0].update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
     with open(f"{layout}/index.json", "w") as f:
         json.dump(index, f)
-    r = rkt("--insecure-options=image", "fetch", f"oci:{layout}", code=254)
+    return f"oci:{layout}"
+
+
+def test_a_layer_of_no_size_is_refused(rkt):
+    digest = hashlib.sha256(b"").hexdigest()
+
+    def empty(layout, layer):
+        open(f"{layout}/blobs/sha256/{digest}", "wb").close()
+        layer.update(digest="sha256:" + digest, size=0)
+    r = rkt("--insecure-options=image", "fetch", layout_with(rkt, empty), code=254)
     assert f"layer sha256:{digest} of the image has size 0" in r.err
+
+
+def test_a_layer_may_be_named_as_acis_are(rkt):
+    def rename(layout, layer):
+        old = f"{layout}/blobs/sha256/{layer['digest'][7:]}"
+        layer["digest"] = "sha512:" + hashlib.sha512(open(old, "rb").read()).hexdigest()
+        os.mkdir(f"{layout}/blobs/sha512")
+        os.rename(old, f"{layout}/blobs/sha512/{layer['digest'][7:]}")
+    rkt("--insecure-options=image", "fetch", layout_with(rkt, rename), code=0)
+    (layer,) = (rkt.data / "cas" / "blobs").rglob("sha512-*")
+    assert rkt("store", "check", code=0).out == ""
+    layer.write_bytes(layer.read_bytes()[:-1])
+    assert rkt("store", "check", code=254).out.startswith(f"blob {layer.name}: ")
 
 
 def test_a_lost_blob_is_fetched_again_and_of_a_damaged_one_the_remedy_is_named(rkt, web):

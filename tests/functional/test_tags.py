@@ -18,6 +18,9 @@ def test_each_name_is_an_image_and_goes_alone(rkt, registry, tmp_path):
     ids = [rkt(INSECURE, "fetch", ref, code=0).out for ref in (one, two, other)]
     assert len(set(ids)) == 3
     assert names(rkt) == ["tags/app:1.0", "tags/app:2.0", "tags/other:1.0"]
+    blobs = sum(f.stat().st_size for f in (rkt.data / "cas" / "blobs").rglob("sha256-*"))
+    (size,) = {i["size"] for i in images(rkt)}  # with that of their tree
+    assert size > blobs
     assert len(list((rkt.data / "cas" / "blobs").rglob("sha256-*"))) == 3 and len(list((rkt.data / "cas" / "tree").glob("chain-*"))) == 1
     rkt("image", "rm", two, code=0)
     assert names(rkt) == ["tags/app:1.0", "tags/other:1.0"]
@@ -28,6 +31,8 @@ def test_each_name_is_an_image_and_goes_alone(rkt, registry, tmp_path):
     digest = f"{one.rsplit(':', 1)[0]}@{Repo(registry.host, 'tags/app').digest('1.0')}"
     rkt(INSECURE, "fetch", digest, code=0)
     assert names(rkt) == ["tags/app", "tags/app:1.0", "tags/other:1.0"]
+    rkt("image", "gc", code=0)
+    assert {i["size"] for i in images(rkt)} == {blobs}
 
 
 def test_what_one_name_was_fetched_with_says_nothing_of_another(rkt, registry, tmp_path, key):

@@ -203,7 +203,7 @@ std::optional<struct stat> Staging::find_below(const std::string& path) {
 void Staging::guess(const std::string& path, bool implied) {
   const auto [it, added] = guesses_.try_emplace(path, implied);
   it->second = it->second || implied;
-  guessed_bytes_ += path.size() + sizeof(std::pair<std::string, bool>);
+  if (added) guessed_bytes_ += path.size() + sizeof(std::pair<std::string, bool>);
 }
 
 void Staging::settle() {

@@ -151,5 +151,13 @@ TEST_P(LateBelow, GuessesAreBounded) {
   EXPECT_EQ(asked, 1);
 }
 
+TEST_P(LateBelow, AGuessIsCountedOnce) {
+  Staging s(*tree, Staging::Kind::layer, below(true));
+  std::string deep = "d";
+  for (int i = 0; i < 15; ++i) deep += "/" + std::string(240, 'x');
+  for (int i = 0; i < 100; ++i) s.whiteout(deep + "/" + std::to_string(i));
+  EXPECT_EQ(asked, 0);
+}
+
 }  // namespace
 }  // namespace rkt::unpack

@@ -21,6 +21,18 @@
 namespace rkt::net {
 namespace {
 
+std::vector<Network> find_networks(const cni::NetList& wanted, const std::string& local_config) {
+  if (wanted.none()) return {};
+  return in_context([] { return "error loading network definitions"; },
+                    [&] { return select_networks(Sources::read(local_config), wanted); });
+}
+
+void check_for_user(const std::vector<cni::NetRequest>& wanted) {
+  if (wanted.size() == 1 && wanted.front().name == "default" && wanted.front().args.empty()) return;
+  throw Error(Errc::denied, "networks of pods but \"default\" take root of the host")
+      .hint("use --net=default, --net=none or --net=host");
+}
+
 // One run of setup(). What was begun is in attachments_ and on disk before a plugin runs.
 class Builder {
  public:
@@ -28,10 +40,7 @@ class Builder {
 
   Setup run() {
     if (known_ids() != Ids::all && !request_.networks.none()) return run_for_user();
-    std::vector<Network> networks;
-    if (!request_.networks.none())
-      networks = in_context([] { return "error loading network definitions"; },
-                            [&] { return select_networks(Sources::read(request_.local_config), request_.networks); });
+    const std::vector<Network> networks = find_networks(request_.networks, request_.local_config);
     if (!request_.ports.empty() && networks.empty()) throw Error(Errc::invalid, "no networks found");
     PinnedNetns netns = make_pinned_netns(request_.pod, request_.netns);
     setup_.netns = std::move(netns.fd);
@@ -51,10 +60,7 @@ class Builder {
 
  private:
   Setup run_for_user() {
-    const auto& wanted = request_.networks.networks;
-    if (wanted.size() != 1 || wanted.front().name != "default" || !wanted.front().args.empty())
-      throw Error(Errc::denied, "networks of pods but \"default\" take root of the host")
-          .hint("use --net=default, --net=none or --net=host");
+    check_for_user(request_.networks.networks);
     if (!request_.ports.empty())
       throw Error(Errc::denied, "--port takes root of the host").hint("use --net=host, where apps listen themselves");
     setup_.netns = make_pinned_netns(request_.pod, -1).fd;
@@ -137,6 +143,13 @@ class Builder {
 };
 
 }  // namespace
+
+void check_networks(const cni::NetList& wanted, const std::string& local_config) {
+  if (known_ids() == Ids::all)
+    (void)find_networks(wanted, local_config);
+  else if (!wanted.none())
+    check_for_user(wanted.networks);
+}
 
 Setup setup(const Request& request) {
   try {

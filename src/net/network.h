@@ -56,6 +56,9 @@ struct Setup {
 /// "error adding network "NAME"", "error loading network definitions", …
 Setup setup(const Request& request);
 
+/// Throws as setup() does when it finds that there are no such networks, or that they are not this user's to have.
+void check_networks(const cni::NetList& wanted, const std::string& local_config);
+
 /// Idempotent; works after a reboot or a lost namespace (DEL with an empty CNI_NETNS). A failing DEL is reported
 /// through note() and does not stop the others; then it throws after everything else was done, so that gc can try
 /// again.

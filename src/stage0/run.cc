@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/network.h"
 #include "pod/transition.h"
 #include "stage0/app_root.h"
 #include "stage0/entrypoint.h"
@@ -160,6 +161,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   if (!dir) throw not_prepared();
   auto lock = pod::lock_unless_held(*dir);
   if (!lock || !pods.holds("prepared", id, *dir)) throw not_prepared();
+  // What stage1 would find when the pod is prepared no more.
+  if (options.net.contained()) net::check_networks(options.net, options.local_config);
   const NewPod pod{.id = id, .dir = std::move(*dir), .lock = std::move(*lock)};
   start(store, pods, pod, "prepared", options);
 }

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -197,6 +198,8 @@ void close_descriptors(const AppChildPlan& p) noexcept {
   for (int i = 0; i < p.socket_count; ++i)
     if (::dup3(p.sockets[i], kFirstSocket + i, 0) < 0) die(p, AppStep::descriptors);
   if (::syscall(SYS_close_range, static_cast<unsigned>(place) + (gate ? 1U : 0U), ~0U, 0) < 0)
+    die(p, AppStep::descriptors);
+  if (p.descriptors != nullptr && ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, p.descriptors, nullptr) < 0)
     die(p, AppStep::descriptors);
 }
 

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -97,6 +98,7 @@ struct AppChildPlan {
   char* listen_pid;  // room for a number in `envp`: this process's ID, which it alone knows. nullptr: not wanted
   int gate[2];  // a pipe. With its read end: nothing is executed before the write end is closed by all. With the write
                 // end alone: it is open until this one executes something. -1: no such end
+  const rlimit* descriptors;  // nullptr: this process's own
   const char* exe;
   char* const* argv;
   char* const* envp;

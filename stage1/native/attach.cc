@@ -2,6 +2,7 @@
 #include "stage1/native/attach.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace rkt::native {
 namespace {
 
 constexpr std::size_t kMaxAsking = 32;
+constexpr std::size_t kMaxAttached = 256;
 constexpr unsigned kInputs = kStdin | kTtyIn;
 
 struct Word {
@@ -29,6 +31,13 @@ constexpr std::array<Word, 6> kWords = {{{"stdin", kStdin},
                                          {"tty", kTtyIn | kTtyOut},
                                          {"tty-in", kTtyIn},
                                          {"tty-out", kTtyOut}}};
+
+// The rest of this process's descriptors is for the pod.
+std::size_t most_clients() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return kMaxAttached;
+  return std::min<std::size_t>(kMaxAttached, limit.rlim_cur / 4);
+}
 
 }  // namespace
 
@@ -171,6 +180,12 @@ bool Attachments::idle() const {
   return std::ranges::all_of(points_, [](const auto& p) { return p->clients_.empty(); });
 }
 
+std::size_t Attachments::clients() const {
+  std::size_t out = 0;
+  for (const auto& p : points_) out += p->clients_.size();
+  return out;
+}
+
 AttachPoint* Attachments::find(std::string_view app) const {
   const auto it = std::ranges::find_if(points_, [&](const auto& p) { return p->app_ == app && !p->ended_; });
   return it == points_.end() ? nullptr : it->get();
@@ -218,7 +233,8 @@ void Attachments::handle(std::span<const pollfd> events, Time now) {
   std::erase_if(asking_, [](const UniqueFd& fd) { return !fd; });
   for (auto& fd : ready) serve(std::move(fd));
   if (!socket_ || revents_of(events, socket_->fd()) == 0) return;
-  if (UniqueFd client = socket_->accept(); client && asking_.size() < kMaxAsking) asking_.push_back(std::move(client));
+  if (UniqueFd client = socket_->accept(); client && asking_.size() < std::min(kMaxAsking, most_clients()))
+    asking_.push_back(std::move(client));
 }
 
 void Attachments::serve(UniqueFd client) {
@@ -235,6 +251,7 @@ void Attachments::serve(UniqueFd client) {
   if ((ends & ~point->offered_) != 0)
     return refuse(cat("app ", quoted(point->app_), " has no ", ends_text(ends & ~point->offered_), ", only ",
                       ends_text(point->offered_)));
+  if (clients() >= most_clients()) return refuse("too many are attached to the pod's apps already");
   send_answer(client.get(), {.status = 0, .text = ends_text(ends)});
   point->add(std::move(client), ends);
 }

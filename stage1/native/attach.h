@@ -103,6 +103,7 @@ class Attachments {
 
  private:
   void serve(UniqueFd client);
+  std::size_t clients() const;  // of all apps
   AttachPoint* find(std::string_view app) const;
   static bool out_of_patience(const AttachPoint::Client& client, Time now);
 

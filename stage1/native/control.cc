@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/control.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,6 +33,8 @@ sockaddr_un address(const DirFd& pod, const char* name) {
   return out;
 }
 
+UniqueFd take_reserve(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
 }  // namespace
 
 std::optional<std::string> receive_text(int fd, std::size_t limit) {
@@ -44,7 +47,8 @@ std::optional<std::string> receive_text(int fd, std::size_t limit) {
   return buffer;
 }
 
-ControlSocket::ControlSocket(const DirFd& pod, const char* name) : fd_(make_socket(SOCK_NONBLOCK)) {
+ControlSocket::ControlSocket(const DirFd& pod, const char* name)
+    : fd_(make_socket(SOCK_NONBLOCK)), reserve_(take_reserve(fd_.get())) {
   pod.unlink(name);
   const sockaddr_un where = address(pod, name);
   const mode_t before = ::umask(0177);
@@ -55,8 +59,16 @@ ControlSocket::ControlSocket(const DirFd& pod, const char* name) : fd_(make_sock
   if (::listen(fd_.get(), 16) < 0) throw Error::from_errno(cat("listen on ", quoted(name)));
 }
 
-UniqueFd ControlSocket::accept() const {
+UniqueFd ControlSocket::accept() {
   UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  // Who cannot be served is turned away: left in the queue it would be told of again and again.
+  if (!client && (errno == EMFILE || errno == ENFILE)) {
+    reserve_.reset();
+    UniqueFd away(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    away.reset();
+    reserve_ = take_reserve(fd_.get());
+    return {};
+  }
   ucred who{};
   socklen_t size = sizeof who;
   if (!client || ::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || who.uid != ::geteuid())

@@ -35,10 +35,10 @@ class ControlSocket {
   ControlSocket(const DirFd& pod, const char* name);
   int fd() const noexcept { return fd_.get(); }
   /// The next client, non-blocking; empty: none that may ask.
-  UniqueFd accept() const;
+  UniqueFd accept();
 
  private:
-  UniqueFd fd_;
+  UniqueFd fd_, reserve_;  // the reserve makes room for turning somebody away
 };
 
 constexpr const char* kControlSocket = "control";

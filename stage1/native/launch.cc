@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -119,6 +121,12 @@ std::vector<std::string> environment_of(const LaunchRequest& r) {
   return out;
 }
 
+// Of descriptors: what whoever started rkt has for the apps. Without one it is what this process has.
+std::optional<rlimit>& callers_limit() {
+  static std::optional<rlimit> limit;
+  return limit;
+}
+
 // The plan of a child and everything that it points to.
 class ChildPlan {
  public:
@@ -163,6 +171,7 @@ class ChildPlan {
              .socket_count = static_cast<int>(sockets_.size()),
              .listen_pid = sockets_.empty() ? nullptr : env_.back() + kListenPid.size(),
              .gate = {r.gate[0], r.gate[1]},
+             .descriptors = callers_limit() ? &*callers_limit() : nullptr,
              .exe = argv_.front(),
              .argv = argv_.get(),
              .envp = env_.get()};
@@ -210,6 +219,14 @@ class OomScore {
 };
 
 }  // namespace
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max) return;
+  callers_limit() = limit;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 pid_t launch(const LaunchRequest& r, AppFault& fault) {
   const ChildPlan plan(r, fault);

@@ -65,6 +65,9 @@ struct LaunchRequest {
   int pid_namespace = -1;  ///< pidfd of a process in the one to go into; -1: children of this one are there
 };
 
+/// Raises this process's soft limit of descriptors to the hard one. What is launched has the one from before.
+void raise_descriptor_limit();
+
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared
 /// first. With `pid_namespace` this returns when it is inside, or throws what kept it from that.
 pid_t launch(const LaunchRequest& request, AppFault& fault);

@@ -16,6 +16,7 @@
 #include "stage1/native/diagnose.h"
 #include "stage1/native/events.h"
 #include "stage1/native/running.h"
+#include "stage1/native/startable.h"
 #include "stage1/native/starter.h"
 #include "sys/ns.h"
 #include "sys/selinux.h"
@@ -131,7 +132,7 @@ void MutableApps::serve(UniqueFd client) {
     if (verb == "start") return serve_start(name, client);
     if (verb == "stop" || verb == "kill") return serve_stop(*request, std::move(client));
     if (verb == "add") {
-      (void)plan(name);
+      check_startable(plan(name), pod_.dir.sub(app_root(name)));
       send_answer(client.get(), {});
     } else if (verb == "rm") {
       send_answer(client.get(), remove(name));

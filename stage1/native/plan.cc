@@ -318,7 +318,8 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   out.groups = ids.groups;
   out.fault = ids.fault;
   out.users = options.users;
-  out.streams = plan_streams(app.runtime.annotations);
+  // Interactive, it has the caller's streams, whatever is said about those of its own.
+  if (!options.interactive) out.streams = plan_streams(app.runtime.annotations);
   plan_notification(app, out);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
   if (options.mutable_pod && !out.sysctls.empty())

@@ -418,6 +418,7 @@ int run(const std::vector<std::string>& args) {
                                   .files = env("RKT_SELINUX_MOUNT_CONTEXT").value_or("")};
   log::set_debug(options.debug);
   fill_streams();
+  raise_descriptor_limit();  // of a pod with many apps, and many who attach
   return PodRun(options, take_inherited()).run();
 }
 

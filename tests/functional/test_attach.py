@@ -192,3 +192,36 @@ def test_apps_of_a_mutable_pod_can_be_attached_to(rkt):
         wait_until(lambda: "exited" in rkt("app", "status", uuid, "--app=web", code=0).out, "the app's end")
     rkt("stop", uuid, code=0)
     rkt("status", "--wait", uuid, code=0)
+
+
+def test_who_attaches_leaves_the_pod_its_descriptors(rkt):
+    import resource
+    rkt.image(exec=sh("ulimit -Sn; " + ECHO))
+
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 64))
+    p, uuid = rkt.start_pod("example.com/busybox", "--stdin=stream", "--stdout=stream", preexec_fn=few)
+    import socket
+    directory = os.open(rkt.data / "pods/run" / uuid, os.O_PATH)
+    clients = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(80)]
+    answers = []
+    for s in clients:
+        s.settimeout(10)
+        s.connect(f"/proc/self/fd/{directory}/attach")
+        s.send(b"attach busybox stdout")
+        answers.append(s.recv(512))
+    os.close(directory)
+    served = [a for a in answers if a.startswith(b"0 ")]
+    assert len(served) == 16 and all(b"too many are attached" in a for a in answers[16:])
+    for s in clients[1:]:
+        s.close()
+    assert rkt("attach", "--mode=stdin", uuid, input="end\n", code=0).out == ""
+    assert b"got end" in clients[0].recv(512) and p.wait(20) == 4
+    clients[0].close()
+    assert rkt("logs", uuid, code=0).out == "40\ngot end\n", "the app has the caller's limit"
+    assert rkt.status(uuid)["app-busybox"] == "4"
+
+
+def test_interactive_without_a_terminal_needs_none_for_an_app_that_wants_one(rkt):
+    rkt.image(exec=sh("read x; echo got $x"))
+    assert rkt.run("--interactive", "example.com/busybox", "--stdin=tty", input="word\n", code=0).out == "got word\n"

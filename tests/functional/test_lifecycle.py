@@ -170,6 +170,7 @@ def test_times(rkt):
     os.unlink(rkt.data / "pods/prepared" / uuid / "pod-created")  # pods older than 1.20
     os.utime(rkt.data / "pods/prepared" / uuid / "pod", (1_400_000_000, 1_400_000_000))
     assert rkt.pods()[0]["created_at"] == 1_400_000_000
+    assert "networks not found: nosuch" in rkt("run-prepared", "--net=nosuch", uuid, code=254).err, "and it stays prepared"
     rkt("run-prepared", "--net=none", uuid, code=0)
     (pod,) = rkt.pods()
     assert pod["started_at"] >= 1_600_000_000 and pod["apps"][0]["started_at"] // 10**9 == pod["started_at"]

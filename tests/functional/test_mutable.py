@@ -179,7 +179,7 @@ def test_what_is_wrong_is_said(rkt, sandbox):
     bad = rkt("app", "add", uuid, "example.com/busybox", "--name=bad", "--exec=nothing", code=254)
     assert 'unable to find "nothing"' in bad.err
     assert rkt("app", "list", "--no-legend", uuid, code=0).out.split() == ["x", "created"]
-    rkt("app", "add", uuid, "example.com/busybox", "--name=late", "--exec=/nothing", code=0)
+    rkt("app", "add", uuid, "example.com/busybox", "--name=late", "--exec=/dev/nothing", code=0)
     rkt("app", "start", uuid, "--app=late")
     assert ended(rkt, uuid, "late")["exit_code"] == 203
     rkt("app", "start", uuid, "--app=x", code=0)
@@ -245,3 +245,19 @@ def test_an_image_without_hosts_has_them_at_every_start(rkt, sandbox):
         rkt("app", "start", uuid, "--app=a", code=0)
         assert b"default rkt /etc/hosts" in p.stdout.readline()
         ended(rkt, uuid, "a")
+
+
+def test_what_keeps_an_app_from_starting_is_said_when_it_is_added(rkt, sandbox):
+    _, uuid = sandbox
+    volume = "--mnt-volume=name=v,kind=host,source=/nope,target=/v"
+    for flags, text in ((["--exec=/nope"], '"/nope" could not be executed: Unable to open "/nope": no such file or directory'),
+                        (["--exec=/etc/passwd"], '"/etc/passwd" is not executable'),
+                        (["--working-dir=/nope"], "change to the working directory: no such file or directory"),
+                        ([volume], 'volume for "/v"')):
+        r = rkt("app", "add", uuid, "example.com/busybox", "--name=a", *flags)
+        assert r.code != 0 and text.lower() in r.err.lower(), (flags, r)
+    assert rkt("app", "list", "--no-legend", uuid, code=0).out == ""
+    tools = rkt.tmp / "tools"
+    tools.mkdir()
+    rkt("app", "add", uuid, "example.com/busybox", "--name=a", f"--mnt-volume=name=t,kind=host,source={tools},target=/tools",
+        "--exec=/tools/later", "--working-dir=/tools/later", code=0)

@@ -69,5 +69,17 @@ TEST_F(DatabaseTest, TextKeepsEveryByte) {
   EXPECT_EQ(s.text(0), odd);
 }
 
+TEST(Database, APathThatSqliteDoesNotTakeIsTheReason) {
+  const TempDir tmp;
+  const std::string name(250, 'd');
+  tmp.dir().make_sub(name).make_sub(name);
+  try {
+    (void)Database::create(cat(tmp.path(), "/", name, "/", name, "/index.db"));
+    FAIL() << "taken";
+  } catch (const Error& e) {
+    EXPECT_TRUE(e.brief().contains("SQLite takes paths of at most 504 bytes")) << e.brief();
+  }
+}
+
 }  // namespace
 }  // namespace rkt::store

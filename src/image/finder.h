@@ -30,6 +30,8 @@ class LayerUser {
   virtual void begin(const store::ImageRecord& image, const oci::Manifest& manifest, const oci::Config& config) = 0;
   /// Works until `fd` can be read, or returns at once. Locks down to that of a blob are held (docs/devel/locking.md).
   virtual void work_until(int fd) = 0;
+  /// Not all layers came: lets go of every lock, until there is another begin().
+  virtual void end() noexcept = 0;
 };
 
 struct FindOptions {

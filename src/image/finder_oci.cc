@@ -281,12 +281,16 @@ store::ImageRecord Finder::Impl::pull_from(const config::PullSource& source, con
   store::ImageRecord image =
       make_record(got.manifest, manifest, got.config, {name, typed, ref.host, ref.repository, ref.tag, digest});
   image.signed_by = signed_by;
+  ScopeExit end([&] {
+    if (options.layer_user != nullptr) options.layer_user->end();
+  });
   if (options.layer_user != nullptr) options.layer_user->begin(image, manifest, oci::parse_config(got.config));
   fetch_layers(store, client(), show, place, manifest.layers);
   check_sizes(store, manifest.layers);
   commit_bytes(store, image.blobs[0], got.manifest);
   commit_bytes(store, image.blobs[1], got.config);
   record(image);
+  end.release();
   return image;
 }
 

@@ -20,6 +20,7 @@ class EarlyTrees final : public image::LayerUser {
   EarlyTrees(store::Store& store, const Options& options) : store_(store), options_(options) {}
   void begin(const store::ImageRecord& image, const oci::Manifest& manifest, const oci::Config& config) override;
   void work_until(int fd) override;
+  void end() noexcept override { pipeline_.reset(); }
   /// Once the image is in the index: renders what is missing.
   Tree finish(const store::ImageRecord& image);
 

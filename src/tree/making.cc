@@ -76,7 +76,8 @@ void unpack_layer(std::optional<image::Unpacking>& out, const store::Store& stor
   out.emplace(layer, target, image::UnpackLimits{});
 }
 
-// Blobs were good when they were stored: what cannot be unpacked now may have been damaged since.
+}  // namespace
+
 void add_remedy(const store::Store& store, const Step& step, Error& why) {
   if (why.code() != Errc::invalid && why.code() != Errc::untrusted) return;
   const auto damaged = [&](const std::string& blob) { return image::blob_damage(store, blob).has_value(); };
@@ -84,8 +85,6 @@ void add_remedy(const store::Store& store, const Step& step, Error& why) {
                         : std::ranges::any_of(step.acis, damaged, [](const Flat& f) { return f.image.blobs.at(0); }))
     why.hint("`rkt store check --repair` fetches what was damaged on disk again");
 }
-
-}  // namespace
 
 Making::Making(const store::Store& store, const Step& step, std::string image_key, Backend backend,
                unpack::LayersBelow below)
@@ -163,11 +162,8 @@ bool Making::serve() {
     const Event event = unpacking_->serve();
     needs_below_ |= event == Event::needs_below;
     if (event != Event::done) return false;
-  } catch (Error& e) {
-    if (!knows_another_way(e)) {
-      add_remedy(store_, step_, e);
-      throw;
-    }
+  } catch (const Error& e) {
+    if (!knows_another_way(e)) throw;
     start_again();
     return false;
   }

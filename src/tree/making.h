@@ -58,4 +58,8 @@ class Making final : public Maker {
   std::optional<image::Unpacking> unpacking_;
 };
 
+/// Blobs were good when they were stored: of a step whose blobs were damaged since, the error names the remedy. Reads
+/// them to the end: for errors that somebody sees.
+void add_remedy(const store::Store& store, const Step& step, Error& why);
+
 }  // namespace rkt::tree

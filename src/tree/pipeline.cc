@@ -39,7 +39,12 @@ void Pipeline::run() {
     std::vector<pollfd> wanted;
     add_to(wanted);
     wait_for(wanted, -1);
-    serve();
+    try {
+      serve();
+    } catch (Error& e) {
+      add_remedy(store_, *running_.front().step, e);
+      throw;
+    }
   }
 }
 

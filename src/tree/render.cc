@@ -106,8 +106,13 @@ bool is_file(const DirFd& trees, const std::string& id) {
 
 std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend) {
   Making making(store, step, image_key, backend, unpack::LayersBelow::ready);
-  while (!making.serve())
-    if (making.needs_below()) making.give_below();
+  try {
+    while (!making.serve())
+      if (making.needs_below()) making.give_below();
+  } catch (Error& e) {
+    add_remedy(store, step, e);
+    throw;
+  }
   return making.take();
 }
 

@@ -155,3 +155,23 @@ def test_layers_are_unpacked_while_others_are_on_their_way(rkt, web, tmp_path):
     web.hooks = Served(oci, lambda data: data)
     rkt(INSECURE, "fetch", ref, code=0)
     check_trees(rkt)
+
+
+def test_a_place_that_fails_leaves_no_work_and_no_lock_while_the_next_is_asked(rkt, web, tmp_path):
+    oci = oci_layout(tmp_path / "oci", [[entry("big", os.urandom(16 << 20))], [entry("x", "x")]], {"Cmd": ["/x"]}, how="tar")
+    conf, left = tmp_path / ".config/containers/registries.conf", []
+    conf.parent.mkdir(parents=True)
+    place = f'location = "{web.address}/%s"\ninsecure = true\n'
+    conf.write_text('[[registry]]\n' + place % "second" + '[[registry.mirror]]\n' + place % "first")
+
+    def while_the_first_is_unpacked(data):
+        wait_until(lambda: asides(rkt), "a tree in the making")
+        return b"X" + data[1:]
+
+    def second(handler):
+        left.append(asides(rkt))
+        return handler.reply(404, b"") or True
+    served = Served(oci, while_the_first_is_unpacked)
+    web.hooks = type("Both", (), {"get": lambda self, path, default=None: second if "/second/" in path else served.get(path, default)})()
+    rkt(INSECURE, "fetch", f"docker://{web.address}/second/x", code=254)
+    assert left and not any(left)

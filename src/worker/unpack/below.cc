@@ -46,7 +46,7 @@ std::optional<struct stat> Below::find(const std::string& path) const {
   if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return std::nullopt;
   struct stat st{};
   if (!fd || ::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("look up ", quoted(path), " in the layers below"));
-  // A lone lower tree is used as it is, without overlayfs that would hide its marks.
+  // Overlayfs hides its marks; a plain directory does not.
   if (is_whiteout(st)) return std::nullopt;
   return st;
 }

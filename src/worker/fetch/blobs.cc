@@ -55,6 +55,12 @@ bool may_ask(const Session& session, const std::string& url) {
   }
 }
 
+// A place of which no answer can be had, or that has something else.
+bool is_of_place(const Error& e) noexcept {
+  return e.code() == Errc::network || e.code() == Errc::untrusted || e.code() == Errc::denied ||
+         e.code() == Errc::invalid;
+}
+
 // The next place outside of the registry, if there is one.
 bool look_elsewhere(const Session& session, Pull& pull, Get& get) {
   while (pull.next_url < pull.want->urls.size()) {
@@ -85,6 +91,8 @@ void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std
     gets.push_back(registry.request(want.where, cat("/blobs/", want.digest), pull->file));
     pulls.push_back(std::move(pull));
   }
+  for (std::size_t i = 0; i < gets.size(); ++i)
+    gets[i].failed = [&, i](const Error& e) { return is_of_place(e) && look_elsewhere(session, *pulls[i], gets[i]); };
   engine.run(gets, kParallelBlobs, [&](std::size_t i, const Head& head) {
     Pull& pull = *pulls[i];
     const bool ok = head.status == 200 || (head.status == 206 && pull.file.resumed());

@@ -97,6 +97,23 @@ TEST(Blobs, AreLookedForElsewhereWithoutCredentials) {
   EXPECT_EQ(registry.requests().size(), 3U) << "a place elsewhere asks for no token";
 }
 
+TEST(Blobs, AreLookedForElsewhereWhateverIsWrongWithAPlace) {
+  TestServer registry([](const std::string&) { return TestServer::reply("404 No", "", ""); });
+  TestServer elsewhere([&](const std::string& request) {
+    if (request.find("/short") != std::string::npos) return TestServer::reply("200 OK", "", "x");
+    if (request.find("/other") != std::string::npos) return TestServer::reply("200 OK", "", "y" + kContent.substr(1));
+    return honest(request);
+  });
+  Wanted one(registry, kDigest, kContent.size());
+  const std::string place = cat("http://", elsewhere.host());
+  one.want.urls = {"http://127.0.0.1:1/refused", cat(place, "/short"), cat(place, "/other"), cat(place, "/there")};
+  EXPECT_EQ(fetch_all({one.want}), "no error");
+  EXPECT_EQ(one.content(), kContent);
+  one.want.urls.pop_back();
+  EXPECT_EQ(::ftruncate(one.file.get(), 0), 0);
+  EXPECT_THAT(fetch_all({one.want}), HasSubstr("received content with"));
+}
+
 TEST(Blobs, AreResumedWhereTheyEnded) {
   TestServer server(honest);
   const Wanted one(server, kDigest, kContent.size(), kContent.substr(0, 70'000));

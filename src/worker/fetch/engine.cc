@@ -329,6 +329,8 @@ struct Engine::Batch {
   void start_due(std::size_t parallel);
   std::unique_ptr<Transfer> take(Transfer& transfer);
   void finish(Transfer& transfer, CURLcode result);
+  Next conclude(Transfer& t, CURLcode result);
+  static void ask_elsewhere(Transfer& t, const Error& why);
   void give_up_stalled();
   void wait_for_something(std::size_t parallel);
 };
@@ -363,14 +365,35 @@ void Engine::Batch::give_up_stalled() {
   for (Transfer* t : silent) {
     auto owned = take(*t);
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(stall).count();
-    t->wait(Error(Errc::network, cat(shown_url(t->url), ": nothing came for ", seconds, " s")));
+    try {
+      t->wait(Error(Errc::network, cat(shown_url(t->url), ": nothing came for ", seconds, " s")));
+    } catch (const Error& e) {
+      ask_elsewhere(*t, e);
+    }
     waiting.push_back(std::move(owned));
   }
 }
 
+// Throws `why` when there is no other place.
+void Engine::Batch::ask_elsewhere(Transfer& t, const Error& why) {
+  if (!t.get->failed || !t.get->failed(why)) throw Error(why);
+  t.failure = nullptr;
+  t.retries = 0;
+  t.due = {};
+  t.restart();
+}
+
 void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
   auto owned = take(transfer);
-  Transfer& t = *owned;
+  try {
+    if (conclude(*owned, result) == Next::finished) return;
+  } catch (const Error& e) {
+    ask_elsewhere(*owned, e);
+  }
+  waiting.push_back(std::move(owned));
+}
+
+Engine::Next Engine::Batch::conclude(Transfer& t, CURLcode result) {
   if (t.failure) std::rethrow_exception(t.failure);
   t.due = {};
   if (result != CURLE_OK && !t.declined) {
@@ -389,10 +412,10 @@ void Engine::Batch::finish(Transfer& transfer, CURLcode result) {
   } else if (is_busy(t.head.status) && t.retries < t.get->retries) {
     t.wait(Error(Errc::bug, "a retry too many"));
   } else {
-    if (done(t.index, t.head) == Next::finished) return;
+    if (done(t.index, t.head) == Next::finished) return Next::finished;
     t.restart();
   }
-  waiting.push_back(std::move(owned));
+  return Next::again;
 }
 
 void Engine::Batch::wait_for_something(std::size_t parallel) {

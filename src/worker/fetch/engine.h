@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "worker/fetch/fields.h"
 #include "worker/fetch/session.h"
 
@@ -44,6 +45,8 @@ struct Get {
   bool only_tls = false;         ///< a redirect from https to http is refused
   int retries = 3;
   std::chrono::seconds connect_timeout{30};
+  /// Told of what would be thrown for this Get. true: it was changed, and is asked for again instead.
+  std::function<bool(const Error&)> failed;
 };
 
 class Engine {

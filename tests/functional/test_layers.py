@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import tarfile
 
 import pytest
@@ -35,14 +36,14 @@ def trees(rkt):
     return [n for n in os.listdir(tree) if not n.startswith(".")] if tree.exists() else []
 
 
-def stray_workers():
-    """Unpack workers whose parent is gone."""
+def unpack_workers(parent=1):
+    """Unpack workers of this parent; of 1: whose parent is gone."""
     out = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if os.readlink(f"/proc/{pid}/exe").endswith("/libexec/rkt/unpack"):
                 status = open(f"/proc/{pid}/status").read()
-                if "\nPPid:\t1\n" in status and "\nState:\tZ" not in status:
+                if f"\nPPid:\t{parent}\n" in status and "\nState:\tZ" not in status:
                     out.append(pid)
         except OSError:
             pass
@@ -101,7 +102,7 @@ def test_of_two_layers_that_fail_the_lower_one_is_named_and_nothing_stays(rkt, t
     oci = lie(oci_layout(tmp_path / "oci", layers(), {"Cmd": ["/x"]}), [2, 3])
     r = rkt(INSECURE, "fetch", f"oci:{oci}", code=254)
     assert "layer diff_id does not match: expected sha256:" + "2" * 64 in r.err and len(r.complaints) == 1, r.err
-    assert len(trees(rkt)) == 2 and asides(rkt) == [] and stray_workers() == []
+    assert len(trees(rkt)) == 2 and asides(rkt) == [] and unpack_workers() == []
 
 
 class Served(dict):
@@ -143,7 +144,7 @@ def test_layers_are_unpacked_while_others_are_on_their_way(rkt, web, tmp_path):
     r = rkt(INSECURE, "fetch", ref, code=254)
     assert early and web.hooks.end in r.err and len(r.complaints) == 1, r.err
     assert rkt("image", "list", "--format=json", code=0).out == "null\n"
-    assert asides(rkt) == [] and stray_workers() == []
+    assert asides(rkt) == [] and unpack_workers() == []
 
     def killed(data):
         process.kill()
@@ -151,7 +152,7 @@ def test_layers_are_unpacked_while_others_are_on_their_way(rkt, web, tmp_path):
     web.hooks = Served(oci, killed)
     process = rkt.start(INSECURE, "fetch", ref)
     assert process.wait(timeout=20) == -9
-    assert stray_workers() == []
+    assert unpack_workers() == []
     web.hooks = Served(oci, lambda data: data)
     rkt(INSECURE, "fetch", ref, code=0)
     check_trees(rkt)
@@ -165,7 +166,8 @@ def test_a_place_that_fails_leaves_no_work_and_no_lock_while_the_next_is_asked(r
     conf.write_text('[[registry]]\n' + place % "second" + '[[registry.mirror]]\n' + place % "first")
 
     def while_the_first_is_unpacked(data):
-        wait_until(lambda: asides(rkt), "a tree in the making")
+        for worker in wait_until(lambda: unpack_workers(process.pid), "a tree in the making"):
+            os.kill(int(worker), signal.SIGSTOP)
         return b"X" + data[1:]
 
     def second(handler):
@@ -173,5 +175,6 @@ def test_a_place_that_fails_leaves_no_work_and_no_lock_while_the_next_is_asked(r
         return handler.reply(404, b"") or True
     served = Served(oci, while_the_first_is_unpacked)
     web.hooks = type("Both", (), {"get": lambda self, path, default=None: second if "/second/" in path else served.get(path, default)})()
-    rkt(INSECURE, "fetch", f"docker://{web.address}/second/x", code=254)
+    process = rkt.start(INSECURE, "fetch", f"docker://{web.address}/second/x")
+    assert process.wait(timeout=20) == 254 and unpack_workers() == []
     assert left and not any(left)

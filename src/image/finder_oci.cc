@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Docker and OCI images from registries and layouts. Blobs are stored as they are; the manifest of the image is what
 // its configuration maps to. Documents are checked against their digests here; layers by the worker that streams them,
-// and again when they are rendered.
+// and what they unpack to when they are rendered.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -160,6 +160,15 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
     throw Error(Errc::network, "the fetch worker left a layer out");
 }
 
+// The worker hashes with the processor's instructions for it, five times as fast, once it runs.
+std::string digest_now(int file, const std::string& expected) {
+  constexpr off_t kWorthAWorker = off_t{4} << 20;
+  struct stat st{};
+  if (::fstat(file, &st) < 0) throw Error::from_errno("stat a layer");
+  const std::string algorithm = expected.substr(0, expected.find(':'));
+  return cat(algorithm, ":", st.st_size < kWorthAWorker ? digest_of_file(file, algorithm) : digest_of(file, expected));
+}
+
 // An image of schema 1 becomes one of schema 2. What its layers unpack to has to be found out: they are fetched first.
 RegistryImage converted(store::Store& store, FetchClient& client, const OnProgress& show, const BlobPlace& place,
                         const oci::Reference& ref, RegistryImage got) {
@@ -176,6 +185,9 @@ RegistryImage converted(store::Store& store, FetchClient& client, const OnProgre
   std::vector<oci::Schema1Layer> found;
   for (const auto& digest : old.layers) {
     const UniqueFd blob = store.open_blob(blob_name(digest));
+    // The manifest that was signed says nothing else of a layer, and what it unpacks to is taken from these bytes.
+    if (digest_now(blob.get(), digest) != digest)
+      throw Error(Errc::untrusted, cat("layer ", digest, " has another content")).hint("rkt store check --repair");
     struct stat st{};
     if (::fstat(blob.get(), &st) < 0) throw Error::from_errno("stat a layer");
     found.push_back({static_cast<std::uint64_t>(st.st_size),
@@ -189,21 +201,12 @@ RegistryImage converted(store::Store& store, FetchClient& client, const OnProgre
   return got;
 }
 
-// The worker hashes with the processor's instructions for it, five times as fast, once it runs.
-std::string digest_of_copy(int file, const std::string& expected) {
-  constexpr off_t kWorthAWorker = off_t{4} << 20;
-  struct stat st{};
-  if (::fstat(file, &st) < 0) throw Error::from_errno("stat a layer");
-  const std::string algorithm = expected.substr(0, expected.find(':'));
-  return cat(algorithm, ":", st.st_size < kWorthAWorker ? digest_of_file(file, algorithm) : digest_of(file, expected));
-}
-
 // A layer of a layout, through a private copy: what is hashed is what is stored.
 void copy_layer(store::Store& store, const Layout& layout, const oci::Descriptor& layer, const std::string& blob) {
   const std::string staging = cat("blob-", blob, ".", unique_name("copy"));
   ScopeExit cleanup([&] { ::unlinkat(store.partial().get(), staging.c_str(), 0); });
   const UniqueFd copy = private_copy(layout.open_blob(layer).get(), store.partial(), staging);
-  const std::string found = digest_of_copy(copy.get(), layer.digest);
+  const std::string found = digest_now(copy.get(), layer.digest);
   if (found != layer.digest)
     throw Error(Errc::invalid, cat("expected digest ", layer.digest, ", the content has ", found));
   store.commit_blob(staging, blob);

@@ -27,6 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxClients = 32;
+constexpr auto kStrayDelay = std::chrono::milliseconds(10);
 
 bool ready(std::span<const pollfd> events, int fd) { return revents_of(events, fd) != 0; }
 
@@ -78,6 +79,7 @@ std::optional<MutableApps::Time> MutableApps::deadline(Time now) const {
   for (const auto& a : apps_)
     for (const auto& when : {a.kill_at, a.start_at, a.notify.deadline(now)})
       if (when && (!out || *when < *out)) out = when;
+  if (strays_) out = std::min(out.value_or(Time::max()), now + kStrayDelay);
   return out;
 }
 
@@ -94,6 +96,7 @@ void MutableApps::time_passed(Time now) {
     if (!a.kill_at || *a.kill_at > now) continue;
     kill(a);
   }
+  end_strays();
 }
 
 void MutableApps::kill(App& app) {
@@ -204,7 +207,8 @@ void MutableApps::check_separation(const AppPlan& next) const {
     if (a.phase != Phase::over) running.push_back(&a.plan);
   check_apart(running);
   if (next.own_processes && spy_lingers_)
-    throw Error(Errc::unsupported, "an app with CAP_SYS_PTRACE has run in the pod's pid namespace, without cgroups");
+    throw Error(Errc::unsupported,
+                "an app with CAP_SYS_PTRACE has run in the pod's pid namespace, and may have left processes");
 }
 
 void MutableApps::serve_stop(const ControlRequest& request, UniqueFd client) {
@@ -304,6 +308,7 @@ void MutableApps::starter_ended(App& app) {
   const AppFault& fault = app.fault.slot(0);
   const std::string error = read_line(app.errors.get());
   app.errors.reset();
+  strays_ = true;
   const pid_t inside = find_inside(app);
   if (auto process = is_new_process(inside) ? open_pidfd(inside) : std::nullopt) {
     app.process = std::move(*process);
@@ -326,14 +331,25 @@ void MutableApps::starter_ended(App& app) {
   step_over(app, step_failed ? status_of(fault.step) : kLaunchFailed);
 }
 
-// Fields of the record are read once: see is_own_child().
+// The field of the record is read once: see is_own_child().
 pid_t MutableApps::find_inside(const App& app) const {
-  const AppFault& fault = app.fault.slot(0);
-  const pid_t inside = fault.inside, between = fault.between;
+  const pid_t inside = app.fault.slot(0).inside;
   if (!app.plan.own_processes) return inside;
-  if (is_new_process(between)) ::waitpid(between, nullptr, WNOHANG);
   const auto process = find_in_pod(pod_.init_pid, inside);
   return process ? process->pid : 0;
+}
+
+// What a starter made in the pod is a child of this process. Of some nobody is told: of who is between starter and app,
+// and of what was made right before the starter was killed, by whomever. Such a one may execute an app that counts as
+// ended, and pid 1 of the pod does not end before it is reaped.
+void MutableApps::end_strays() {
+  if (!strays_ || std::ranges::any_of(apps_, [](const App& a) { return bool(a.starter); })) return;
+  strays_ = false;
+  for (const pid_t pid : own_children()) {
+    if (!is_new_process(pid) || pid_in_pod(pod_.init_pid, pid) == 0) continue;
+    ::kill(pid, SIGKILL);  // it is not reaped, so nobody else has its number
+    if (::waitpid(pid, nullptr, WNOHANG) != pid) strays_ = true;
+  }
 }
 
 // As in supervisor.cc.
@@ -398,8 +414,8 @@ void MutableApps::finish(App& app) {
   app.kill_at.reset();
   pod_.record.oom_killed(app.plan.name, pod_.cgroups.oom_kills(app.plan.name));
   pod_.record.ended(app.plan.name, app.status);
-  kill_leftovers(app, &cgroup::Group::kill_all);
-  spy_lingers_ = spy_lingers_ || (app.plan.looks_at_pod() && !app.group.tracks());
+  const bool gone = kill_leftovers(app, &cgroup::Group::kill_all) && app.group.tracks();
+  spy_lingers_ = spy_lingers_ || (app.plan.looks_at_pod() && !app.plan.own_processes && !gone);
   answer_all(app.asked_start, {.status = kLaunchFailed, .text = "it ended before it had started"});
   answer_all(app.asked_stop, {});
 }
@@ -417,11 +433,13 @@ bool MutableApps::restart_later(App& app) {
   return true;
 }
 
-void MutableApps::kill_leftovers(const App& app, void (cgroup::Group::*kill)() const) {
+bool MutableApps::kill_leftovers(const App& app, void (cgroup::Group::*kill)() const) {
   try {
     (app.group.*kill)();
+    return true;
   } catch (const Error& e) {
     say(app, e.brief());
+    return false;
   }
 }
 

@@ -97,6 +97,7 @@ class MutableApps {
   bool launch(App& app);
   bool is_new_process(pid_t pid) const;
   pid_t find_inside(const App& app) const;
+  void end_strays();
   void starter_ended(App& app);
   void process_ended(App& app);
   void step_over(App& app, int status);
@@ -106,7 +107,7 @@ class MutableApps {
   static void end_before(App& app, Time when);
   void terminate(App& app, Time kill_at);
   static void kill(App& app);
-  void kill_leftovers(const App& app, void (cgroup::Group::*kill)() const);
+  bool kill_leftovers(const App& app, void (cgroup::Group::*kill)() const);
   void say(const App& app, std::string_view text);
 
   MutablePod pod_;
@@ -116,6 +117,7 @@ class MutableApps {
   std::map<std::string, bool> has_hosts_;  // by app, when it was first started
   std::size_t streams_ = 0;
   bool ending_ = false;
+  bool strays_ = false;       // end_strays() may find one
   bool spy_lingers_ = false;  // what looked at the pod may have left a process that does
 };
 

@@ -254,9 +254,7 @@ void set_variable(std::vector<std::string>& env, std::string_view name, std::str
   env.push_back(cat(begin, value));
 }
 
-bool AppPlan::looks_at_pod() const noexcept {
-  return !own_processes && (confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0;
-}
+bool AppPlan::looks_at_pod() const noexcept { return (confinement.caps & cap_bit(CAP_SYS_PTRACE)) != 0; }
 
 bool PodPlan::has_handlers() const {
   return std::ranges::any_of(apps, [](const AppPlan& a) { return !a.pre_start.empty() || !a.post_stop.empty(); });
@@ -273,13 +271,14 @@ bool PodPlan::restarts_need_cgroups() const {
 bool PodPlan::may_look_into_init() const { return std::ranges::any_of(apps, &AppPlan::looks_at_pod); }
 
 void check_apart(const std::vector<const AppPlan*>& apps) {
-  const auto looks = std::ranges::find_if(apps, &AppPlan::looks_at_pod);
-  const auto apart = std::ranges::find_if(apps, &AppPlan::own_processes);
-  if (looks == apps.end() || apart == apps.end()) return;
-  throw Error(Errc::unsupported, cat("app ", quoted((*looks)->name),
-                                     " has CAP_SYS_PTRACE in the pod's pid namespace, and so could look into app ",
-                                     quoted((*apart)->name), ", which has --pid=private"))
-      .hint(cat("give app ", quoted((*looks)->name), " --pid=private too"));
+  for (const auto* looks : apps)
+    for (const auto* other : apps) {
+      if (!looks->looks_at_pod() || other == looks || !(looks->own_processes || other->own_processes)) continue;
+      throw Error(Errc::unsupported,
+                  cat("app ", quoted(looks->name), " has CAP_SYS_PTRACE, and so could look into app ",
+                      quoted(other->name), ": --pid=private does not keep them apart"))
+          .hint(cat("run app ", quoted(looks->name), " in a pod of its own, or with --caps-remove=CAP_SYS_PTRACE"));
+    }
 }
 
 void check_devices(const AppPlan& app, const cgroup::PodCgroups& cgroups) {

@@ -58,7 +58,8 @@ struct AppPlan {
   std::vector<std::vector<std::string>> pre_start, post_stop;
   std::optional<StartFault> fault;
 
-  /// It has CAP_SYS_PTRACE, and sees the pod's processes.
+  /// It has CAP_SYS_PTRACE. A pid namespace of its own does not keep it from the pod's processes: somebody may hand it
+  /// a descriptor of the /proc that shows them.
   bool looks_at_pod() const noexcept;
   bool restarts() const noexcept { return restart.when != appc::RestartPolicy::When::never; }
 };
@@ -84,12 +85,12 @@ struct PodPlan {
   bool restarts_need_cgroups() const;  ///< to find what an app left; when it is not the only one
   /// pid 1 launches processes for as long as the pod lives, and so keeps what that takes.
   bool launches_later() const { return has_handlers() || restarts_apps(); }
-  /// An app has CAP_SYS_PTRACE, and sees pid 1.
+  /// An app has CAP_SYS_PTRACE.
   bool may_look_into_init() const;
 };
 
-/// Throws when one of them could look into another one that is to be apart. Those of a pod, or of a mutable pod those
-/// that run.
+/// Throws when one of them could look into another one, and one of the two is to be apart. Those of a pod, or of a
+/// mutable pod those that run.
 void check_apart(const std::vector<const AppPlan*>& apps);
 
 /// Throws when the app could write a device that is to be read only. `cgroups`: the pod's.

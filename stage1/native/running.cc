@@ -88,4 +88,14 @@ std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid) {
   return std::nullopt;
 }
 
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> out;
+  const auto proc = DirFd::find("/proc/thread-self");
+  const auto text = proc ? find_file_text(*proc, "children", std::size_t{1} << 20) : std::nullopt;
+  if (!text) return out;
+  for (const auto word : split(*text, ' '))
+    if (const auto pid = parse_int<pid_t>(word)) out.push_back(*pid);
+  return out;
+}
+
 }  // namespace rkt::native

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sys/dir.h"
 #include "sys/fd.h"
@@ -34,5 +35,8 @@ std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid);
 
 /// The number that a process of the host has in the pid namespace of the pod's `init`; 0: none, or it is gone.
 pid_t pid_in_pod(pid_t init, pid_t host_pid);
+
+/// The children of this thread, also those that have ended; empty where the kernel does not say.
+std::vector<pid_t> own_children();
 
 }  // namespace rkt::native

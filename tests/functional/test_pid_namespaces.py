@@ -153,15 +153,17 @@ def test_who_could_look_into_it_is_refused(rkt):
     rkt.image("example.com/handled", exec=["/bin/sh", "-c", STAYS], isolators=spy, eventHandlers=handlers(pre_start="true"))
     rkt.image(exec=["/bin/sh", "-c", STAYS])
     own = ("example.com/busybox", "--pid=private")
-    r = rkt.run("example.com/spy", *own, code=254)
-    assert 'app "spy" has CAP_SYS_PTRACE' in r.err and 'app "busybox", which has --pid=private' in r.err and 'give app "spy" --pid=private too' in r.err
-    assert rkt.run("example.com/handled", "--pid=private", "--exec=/bin/true", code=0), "it sees no process 1 of the pod's"
+    for pod in (("example.com/spy", *own), ("example.com/spy", "--pid=private", "example.com/busybox"), ("example.com/spy", "--pid=private", *own)):
+        r = rkt.run(*pod, code=254)
+        assert 'app "spy" has CAP_SYS_PTRACE' in r.err and 'into app "busybox"' in r.err and "--caps-remove=CAP_SYS_PTRACE" in r.err
+    assert "CAP_SYS_PTRACE and event handlers exclude" in rkt.run("example.com/handled", "--pid=private", code=254).err
+    assert "CAP_SYS_PTRACE and restarts exclude" in rkt.run("example.com/spy", "--pid=private", "--restart=always", code=254).err
     _, uuid = start_sandbox(rkt)
     rkt("app", "add", uuid, *own, code=0)
     rkt("app", "add", uuid, "example.com/spy", code=0)
-    rkt("app", "add", uuid, "example.com/handled", "--name=apart", "--pid=private", code=0)
-    for name in ("busybox", "apart"):
-        rkt("app", "start", uuid, f"--app={name}", code=0)
+    rkt("app", "add", uuid, "example.com/spy", "--name=apart", "--pid=private", code=0)
+    rkt("app", "start", uuid, "--app=busybox", code=0)
+    assert "has CAP_SYS_PTRACE" in rkt("app", "start", uuid, "--app=apart", code=254).err
     assert "has CAP_SYS_PTRACE" in rkt("app", "start", uuid, "--app=spy", code=254).err
     assert app(rkt, uuid, "busybox")["state"] == "running"
     for name in ("busybox", "apart"):

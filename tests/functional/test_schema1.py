@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of schema 1, as docker-registry serves them when skopeo pushed them that way."""
+import gzip
 import json
 import os
 import subprocess
@@ -7,9 +8,10 @@ import subprocess
 import pytest
 
 from registrylib import GuardedRegistry, sha256
-from rktlib import busybox_rootfs, entry, oci_layout
+from rktlib import busybox_rootfs, entry, oci_layout, tar_bytes
 
 INSECURE = "--insecure-options=image,http"
+EMPTY_LAYER = "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"  # of a step that made none
 
 
 def base_layer():
@@ -80,6 +82,18 @@ def test_a_digest_is_over_what_was_signed(rkt, old, tmp_path):
     _, headers = manifest_of(old, "team/old", "1")
     digest = headers["Docker-Content-Digest"]
     rkt(INSECURE, "fetch", f"docker://{old.host}/team/old@{digest}", code=0)
+
+
+def test_a_stored_layer_with_another_content_is_refused(rkt, old, tmp_path):
+    """What layers unpack to is found out from their bytes: only the digest in the signed manifest says which these are."""
+    push_schema1(old, oci_layout(tmp_path / "oci", [[entry("hello", "x")]], {"Cmd": ["/hello"]}), "team/old:1")
+    push_schema1(old, str(tmp_path / "oci"), "team/old:2")
+    rkt(INSECURE, "fetch", f"docker://{old.host}/team/old:1", code=0)
+    (layer,) = {b["blobSum"] for b in json.loads(manifest_of(old, "team/old", "1")[0])["fsLayers"]} - {EMPTY_LAYER}
+    (blob,) = (rkt.data / "cas" / "blobs").rglob("sha256-" + layer.removeprefix("sha256:"))
+    blob.write_bytes(gzip.compress(tar_bytes([entry("hello", "other")])))
+    r = rkt(INSECURE, "fetch", f"docker://{old.host}/team/old:2", code=254)
+    assert f"layer {layer} has another content" in r.err and "rkt store check --repair" in r.err
 
 
 def test_what_does_not_match_is_refused(rkt, web, old, tmp_path):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long pods and apps may take to end: --grace-period and --force."""
+import os
+import socket
 import time
 
 from test_mutable import app, start_sandbox
@@ -60,6 +62,30 @@ def test_apps_are_killed_after_the_grace_period_or_at_once(rkt):
     rkt("stop", "--grace-period=50ms", uuid, code=0)
     assert p.wait(SOON) == 0 and time.monotonic() - before < 2 * SOON
     assert b"after" not in p.stdout.read(), "nothing more is started of what was killed"
+
+
+def test_apps_that_are_killed_at_any_step_of_their_start_leave_nobody(rkt):
+    """Who is made right before its starter dies is nobody's that is known; the pod could not end before it is reaped."""
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = start_sandbox(rkt)
+    rkt("app", "add", uuid, "example.com/busybox", "--pid=private", code=0)
+    pod = os.open(rkt.data / "pods/run" / uuid, os.O_PATH)
+
+    def ask(text):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(SOON)
+        s.connect(f"/proc/self/fd/{pod}/control")
+        s.send(text)
+        return s
+
+    for i in range(120):
+        with ask(b"start busybox") as starting:
+            time.sleep(0.0005 + i % 40 / 4000)  # another step each time
+            with ask(b"kill busybox") as killing:
+                assert killing.recv(4096) and starting.recv(4096)
+    os.close(pod)
+    rkt("stop", uuid, code=0)
+    assert p.wait(SOON) == 0
 
 
 def test_a_stage1_without_it_is_refused(rkt):

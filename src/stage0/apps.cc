@@ -108,7 +108,10 @@ void override_environment(App& app, const AppRequest& r, const PodEnvironment& e
 }
 
 App base_app(const AppRequest& r) {
-  if (r.manifest.app) return *r.manifest.app;
+  if (r.manifest.app) {
+    check_image_app(*r.manifest.app, r.manifest.name);
+    return *r.manifest.app;
+  }
   if (!r.exec)
     throw Error(Errc::invalid,
                 cat("error: image ", r.image.key, " has no app section and --exec argument is not provided"));
@@ -127,6 +130,15 @@ void add_mounts(appc::RuntimeApp& out, const std::vector<appc::Mount>& mounts) {
 }
 
 }  // namespace
+
+void check_image_app(const App& app, const std::string& image) {
+  if (std::ranges::none_of(app.isolators, [](const Isolator& i) { return i.name == "os/linux/selinux-context"; }))
+    return;
+  throw Error(Errc::unsupported, cat("image ", quoted(image),
+                                     " has isolator os/linux/selinux-context: SELinux keeps pods from each other, so ",
+                                     "an image does not choose its context"))
+      .hint("where it is wanted, state the app with the isolator in a pod manifest (--pod-manifest)");
+}
 
 std::string clean_path(std::string_view path) {
   std::vector<std::string> parts;

@@ -14,6 +14,9 @@ struct PodEnvironment {
   std::vector<appc::EnvVar> inherited, set_env_file, set_env;
 };
 
+/// Throws Errc::unsupported for what an app may have that a pod manifest states, but not by its image alone.
+void check_image_app(const appc::App& app, const std::string& image);
+
 /// Pure. Throws the reference's texts.
 appc::RuntimeApp plan_app(const AppRequest& request, const PodEnvironment& environment,
                           const std::vector<appc::Mount>& pod_mounts);

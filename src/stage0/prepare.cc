@@ -80,6 +80,7 @@ appc::App add_planned(const store::Store& store, const appc::PodManifest& manife
   check_mounts(manifest, app);
   if (!app.app && !image_manifest.app)
     throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
+  if (!app.app) check_image_app(*image_manifest.app, image.name);
   plan.apps.push_back({app.name.str(), std::move(image)});
   return app.app ? *app.app : *image_manifest.app;
 }

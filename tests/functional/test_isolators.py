@@ -7,8 +7,9 @@ import pytest
 
 from rktlib import manifest
 
+CONTEXT = {"user": "u", "role": "r", "type": "t", "level": "s0"}
 POD_ERRORS = [
-    ("os/linux/selinux-context", {"user": "u", "role": "r", "type": "t", "level": "s0"}, "SELinux is not active on this host", "/sys/fs/selinux"),
+    ("os/linux/selinux-context", CONTEXT, "an image does not choose its context", "/none"),
     ("os/linux/apparmor-profile", {"profile": "web"}, "AppArmor is not active on this host", "/sys/module/apparmor"),
     ("resource/network-bandwidth", {"default": True, "limit": "1M"}, "the apps of a pod share its network", "/none"),
     ("os/unix/sysctl", {"kernel.core_pattern": "|/bin/evil"}, '"kernel.core_pattern" would change the host', "/none"),
@@ -41,6 +42,17 @@ def test_what_cannot_be_had_is_refused_with_the_reason(rkt, name, value, text, u
     assert not os.path.exists(unless)
     rkt.image(exec=["/bin/true"], isolators=[{"name": name, "value": value}])
     assert text in rkt.run("example.com/busybox", code=254).err
+
+
+@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="SELinux is active")
+def test_a_context_needs_selinux_and_somebody_who_states_it(rkt):
+    aci = rkt.image(exec=["/bin/true"])
+    own = isolators(os__linux__selinux_context=CONTEXT)
+    assert "SELinux is not active on this host" in rkt.run(pod_manifest(rkt, aci, app={"isolators": own}), code=254).err
+    aci = rkt.image("example.com/own", exec=["/bin/true"], isolators=own)
+    path = rkt.tmp / "image.json"
+    path.write_text(json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest", "apps": [{"name": "own", "image": {"id": aci.id}}]}))
+    assert "an image does not choose its context" in rkt.run(f"--pod-manifest={path}", code=254).err
 
 
 def test_kernel_parameters_of_the_pod(rkt):

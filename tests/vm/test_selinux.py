@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SELinux, enforcing, with a small policy (selinuxlib.py), on Debian's kernel: each pod has a context of its own."""
+import json
 import os
 import re
 
@@ -70,8 +71,9 @@ for p in $(cat $(find /sys/fs/cgroup -name a.service)/cgroup.procs); do tr '\\0'
 rkt enter --app=a $uuid /bin/cat /data/secret
 rkt stop $uuid >/tmp/null
 """,
-    "own": f"{RUN} example.com/own",
-    "wrong": f"{RUN} example.com/wrong",
+    "own": "rkt run --net=none --pod-manifest=/rkt/own.json",
+    "wrong": "rkt run --net=none --pod-manifest=/rkt/wrong.json",
+    "image": "rkt run --net=none example.com/image",
     "fly": f"rkt run --stage1-name=coreos.com/rkt/stage1-fly example.com/busybox --exec=/bin/sh -- -c '{SHOW}'",
     "terminal": f"""
 mkdir -p /dev/pts; mount -t devpts devpts /dev/pts
@@ -100,11 +102,18 @@ def guest(tmp_path_factory, cache, keys):
             "handlers": {"exec": ["/bin/sh", "-c", "cat /proc/self/attr/current >>/data/secret; chmod 777 /data /data/secret; sleep 1000"],
                          "eventHandlers": [{"name": "pre-start", "exec": ["/bin/sh", "-c", "(cat /proc/self/attr/current; echo) >/data/secret"]}],
                          "mountPoints": [{"name": "data", "path": "/data"}]},
-            "own": {"exec": show, "isolators": own}, "wrong": {"exec": show, "isolators": wrong}}
+            "image": {"exec": show, "isolators": own}}
+    ids = {}
     files = {keys("builder").public: "rkt/key", compile_policy(tmp): "rkt/policy"}
     for name, app in apps.items():
         aci = write_aci(tmp / f"{name}.aci", manifest(f"example.com/{name}", **app), busybox_rootfs())
         files.update({aci.path: f"rkt/{name}.aci", keys("builder").sign(aci.path): f"rkt/{name}.aci.asc"})
+        ids[name] = aci.id
+    for name, isolators in (("own", own), ("wrong", wrong)):
+        app = {"exec": show, "user": "0", "group": "0", "isolators": isolators}
+        (tmp / f"{name}.json").write_text(json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest",
+                                                      "apps": [{"name": name, "image": {"id": ids["busybox"]}, "app": app}]}))
+        files[str(tmp / f"{name}.json")] = f"rkt/{name}.json"
     return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/bin/getfattr", "/usr/bin/setfattr"],
                         parameters="security=selinux selinux=1")
 
@@ -165,6 +174,7 @@ def test_apps_that_are_added_have_the_pods_context(guest):
 
 
 def test_an_apps_own_context_is_taken_or_refused(guest):
+    assert guest["image"].code == 254 and "an image does not choose its context" in guest["image"].err, guest["image"]
     assert words(guest["own"].out) == ["u:r:special:s0-s0:c0.c1023"], guest["own"]
     assert guest["wrong"].code == 254 and guest["wrong"].out == "", guest["wrong"]
     assert 'app "wrong": SELinux context "u:r:none:s0": the policy that is loaded knows no such context' in guest["wrong"].err

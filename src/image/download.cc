@@ -113,9 +113,10 @@ void Partial::discard() noexcept {
   ::unlinkat(dir_->get(), (name_ + ".info").c_str(), 0);
 }
 
-void Partial::discard_if_empty() noexcept {
+void Partial::discard_unless_part_of(std::uint64_t size) noexcept {
   struct stat st{};
-  if (::fstat(file_.get(), &st) == 0 && st.st_size == 0) discard();
+  if (::fstat(file_.get(), &st) < 0) return;
+  if (st.st_size == 0 || (size != 0 && static_cast<std::uint64_t>(st.st_size) >= size)) discard();
 }
 
 GetReply download(FetchClient& client, Partial& partial, GetRequest request) {
@@ -126,7 +127,7 @@ GetReply download(FetchClient& client, Partial& partial, GetRequest request) {
   try {
     return client.get(request);
   } catch (const Error&) {
-    partial.discard_if_empty();
+    partial.discard_unless_part_of(0);
     throw;
   }
 }

@@ -41,8 +41,9 @@ class Partial {
   void note(const GetHeaders& headers);
   /// The file turned out to be wrong or was moved into place: nothing of it stays.
   void discard() noexcept;
-  /// After a failure: there is nothing to resume.
-  void discard_if_empty() noexcept;
+  /// After a failure, of something of `size` bytes (0: unknown): it goes unless there is something to resume. What is
+  /// all there and yet was not taken has wrong bytes.
+  void discard_unless_part_of(std::uint64_t size) noexcept;
 
  private:
   const DirFd* dir_;

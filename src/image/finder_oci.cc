@@ -151,9 +151,8 @@ void fetch_layers(store::Store& store, FetchClient& client, const OnProgress& sh
       jobs[i].reset();
     });
   } catch (const Error&) {
-    // Wrong bytes may stay with the others' good ones: the worker asks for all of a blob again when resuming ends so.
-    for (auto& job : jobs)
-      if (job) job->partial.discard_if_empty();
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+      if (jobs[i]) jobs[i]->partial.discard_unless_part_of(requests[i].size);
     throw;
   }
   if (std::ranges::any_of(jobs, [](const auto& job) { return job.has_value(); }))

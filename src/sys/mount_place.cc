@@ -5,8 +5,8 @@
 
 namespace rkt {
 
-void mark_place(int fd) noexcept { (void)!::fsetxattr(fd, kPlaceMark.data(), "", 0, 0); }
+void mark_place(int fd) noexcept { (void)!::fsetxattr(fd, kPlaceMark, "", 0, 0); }
 
-bool is_place(int fd) noexcept { return ::fgetxattr(fd, kPlaceMark.data(), nullptr, 0) >= 0; }
+bool is_place(int fd) noexcept { return ::fgetxattr(fd, kPlaceMark, nullptr, 0) >= 0; }
 
 }  // namespace rkt

@@ -3,11 +3,9 @@
 // user.rkt.place, so that `rkt export` does not take them for the app's.
 #pragma once
 
-#include <string_view>
-
 namespace rkt {
 
-inline constexpr std::string_view kPlaceMark = "user.rkt.place";
+inline constexpr const char* kPlaceMark = "user.rkt.place";
 
 /// `fd`: of a file that was just made, open for more than its path. Does nothing where a file system has no such
 /// attributes.

@@ -37,7 +37,7 @@ void replace_file(const DirFd& dir, const std::string& name, std::string_view te
 }
 
 Record::Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say)
-    : pod_(pod), stage1_(stage1), state_{.restrictions = restrictions, .apps = {}}, say_(std::move(say)) {}
+    : pod_(pod), stage1_(stage1), state_{.restrictions = std::move(restrictions), .apps = {}}, say_(std::move(say)) {}
 
 void Record::attempt(std::string_view what, const std::function<void()>& write) const {
   try {

@@ -65,6 +65,15 @@ def carriers():
     return out
 
 
+def says(p, lines):
+    """Whether these lines come, in any order. Debian 12's pasta now and then hands the first bytes of a connection over twice."""
+    missing = set(lines)
+    while missing and (line := p.stdout.readline()):
+        assert line in {*lines, "hello\n"}, line
+        missing.discard(line)
+    return not missing
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_default_network_of_a_user_leads_out_and_ends_with_the_pod(mapped, program):
     aci = image(mapped, exec=["/bin/sh", "-c", "trap 'nc -w 20 192.0.2.254 81 </dev/null &' TERM; nc -w 20 192.0.2.254 80 </dev/null & "
@@ -72,7 +81,7 @@ def test_the_default_network_of_a_user_leads_out_and_ends_with_the_pod(mapped, p
     mapped.unshare, mapped.before = ["unshare", "--mount", "--net"], only(program) + way_out(mapped)
     p, uuid = mapped.start_pod(aci.path)
     mapped.unshare, mapped.before = ["unshare", "--mount"], []
-    assert {p.stdout.readline() for _ in range(3)} == {"hello\n", "nameserver 10.0.2.3\n", "Address: 198.51.100.9\n"}, "outbound, and name servers"
+    assert says(p, {"hello\n", "nameserver 10.0.2.3\n", "Address: 198.51.100.9\n"}), "outbound, and name servers"
     assert "networks=default:ip4=10.0.2.130\n" in mapped("status", uuid, code=0).stdout
     assert [c[0] for c in carriers()] == [PROGRAMS[program]]
     assert "eth0" in mapped("enter", uuid, "/bin/ls", "/sys/class/net", code=0).stdout
@@ -80,7 +89,7 @@ def test_the_default_network_of_a_user_leads_out_and_ends_with_the_pod(mapped, p
     tricks = subprocess.run([sys.executable, TRICKS, str(p.pid), str(pid)], capture_output=True, text=True, timeout=60)
     assert (tricks.stdout, tricks.stderr) == ("reached 192.0.2.1\n", ""), "and nothing on the host's loopback"
     os.killpg(p.pid, signal.SIGINT)
-    assert p.stdout.readline() == "bye\n", "who ends has a network"
+    assert says(p, {"bye\n"}), "who ends has a network"
     os.kill(p.pid if program == "pasta" else pid, signal.SIGKILL)
     p.wait(20)
     wait_until(lambda: not carriers(), "the network's program to end with the pod")

@@ -57,7 +57,7 @@ std::string registry_reason(std::string_view body) {
       if (!reason.empty()) out += cat(out.empty() ? "" : "; ", reason);
     }
   } catch (const Error&) {
-    // Not what the protocol says, often a page of some proxy's: the status is all there is.
+    return {};  // not what the protocol says, often a page of some proxy's: the status is all there is
   }
   return out;
 }

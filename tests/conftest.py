@@ -3,8 +3,8 @@
 test that nothing is left on the machine."""
 import functools
 import os
-import signal
 import re
+import signal
 import shutil
 import subprocess
 import sys
@@ -15,12 +15,24 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "support"), os.path.join(HERE, "functional")]
 
-from rktlib import Machine, Registry, Rkt, WebServer, oci_layout, signing_key, wait_until  # noqa: E402
+from machine import leaves_nothing  # noqa: E402
+from rktlib import Registry, Rkt, WebServer, oci_layout, signing_key  # noqa: E402
 from signlib import PemKey, Repo, layer  # noqa: E402
 
 def pytest_configure(config):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, what tests start would ignore it too
     config.addinivalue_line("markers", "slow: minutes, not seconds; left out on the sanitizer build")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """A test that hangs fails, with the place where it did, and the others go on."""
+    def give_up(*_):
+        raise TimeoutError(f"{item.nodeid} hangs")
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(0 if item.get_closest_marker("slow") else 300)  # those may be asked to go on for hours
+    yield
+    signal.alarm(0)
 
 
 def refuse_unlisted_skip(report, nodeid):
@@ -61,25 +73,25 @@ def keys(tmp_path_factory):
     os.system(f"GNUPGHOME={home} gpgconf --kill all >/dev/null 2>&1")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_by_file():
+    """The pods that its tests share are gone, too."""
+    with leaves_nothing():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_by_test(nothing_left_by_file):
+    with leaves_nothing():
+        yield
+
+
 @pytest.fixture
 def rkt(tmp_path, keys):
-    """A fresh installation: data directory, configuration directories, and a leak check at the end."""
-    before = Machine.look()
+    """A fresh installation: data directory and configuration directories."""
     r = Rkt(tmp_path, keys)
     yield r
     r.close()
-    # The kernel takes a pod's links down with its namespace, on its own time.
-    settled = [None]
-
-    def nothing_left():
-        settled[0] = Machine.look().since(before)
-        return not settled[0]
-    try:
-        wait_until(nothing_left, "the machine to settle", 5)
-    except AssertionError:
-        pass
-    left = settled[0]
-    assert not left, "left on the machine: " + "; ".join(left)
 
 
 @pytest.fixture

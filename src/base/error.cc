@@ -42,6 +42,13 @@ Error Error::from_errno(std::string_view doing, int err) { return {code_for(err)
 
 void Error::push(std::string doing) { frames_.push_back(std::move(doing)); }
 
+void Error::add(const Error& other) { frames_.front() += "; " + other.brief(); }
+
+Error& Error::at(std::string_view place) {
+  frames_.front().insert(0, ": ").insert(0, place);
+  return *this;
+}
+
 Error& Error::hint(std::string remedy) {
   hint_ = std::move(remedy);
   return *this;

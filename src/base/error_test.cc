@@ -38,5 +38,33 @@ TEST(Error, InContextAddsAFrameOnlyWhenSomethingFailed) {
   }
 }
 
+TEST(Error, WhatElseWentWrongIsAPartOfTheCause) {
+  Error first(Errc::busy, "one"), second(Errc::invalid, "two");
+  first.push("outer");
+  second.push("inner");
+  second.hint("mend it");
+  first.add(second);
+  EXPECT_EQ(first.brief(), "outer: one; inner: two; mend it");
+}
+
+TEST(Error, APlaceBecomesPartOfTheCauseAndNothingElseIsLost) {
+  try {
+    in_place([] { return std::string("/etc/x"); },
+             [] {
+               Error e = Error::from_errno("read", ENOSPC);
+               e.hint("make room").exit_with(7);
+               e.push("frame");
+               throw Error(e);
+             });
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.brief(), "frame: /etc/x: read: no space left on device; make room");
+    EXPECT_TRUE(e.disk_full());
+    EXPECT_EQ(e.exit_code(), 7);
+    EXPECT_EQ(e.code(), Errc::system);
+  }
+  EXPECT_EQ(in_place([]() -> std::string { throw Error(Errc::bug, "must not be built"); }, [] { return 3; }), 3);
+}
+
 }  // namespace
 }  // namespace rkt

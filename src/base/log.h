@@ -13,7 +13,8 @@ bool debug_on() noexcept;
 
 /// "COMPONENT: TEXT\n" on stderr, only with --debug.
 void debug(std::string_view component, std::string_view text) noexcept;
-/// "COMPONENT: TEXT\n" on stderr, always. A newline at the end of TEXT is not doubled.
+/// "COMPONENT: TEXT\n" on stderr, always. A newline at the end of TEXT is not doubled;
+/// other control characters appear as \xNN.
 void note(std::string_view component, std::string_view text) noexcept;
 
 }  // namespace rkt::log

@@ -72,6 +72,15 @@ std::string visible(std::string_view text, Charset charset) {
   return out;
 }
 
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const Decoded d = decode(text);
+    if (!d.valid) return false;
+    text.remove_prefix(d.length);
+  }
+  return true;
+}
+
 std::size_t unfinished(std::string_view text) noexcept {
   for (std::size_t n = 1; n <= 3 && n <= text.size(); ++n) {
     const auto byte = static_cast<std::uint8_t>(text[text.size() - n]);

@@ -20,6 +20,9 @@ enum class Charset { ascii, utf8 };
 /// of the charset as \xNN for each byte. Everything else, also what is merely invisible, stays.
 std::string visible(std::string_view text, Charset charset = Charset::utf8);
 
+/// Whether every byte is part of a character of UTF-8.
+bool is_utf8(std::string_view text) noexcept;
+
 /// How many bytes at the end of `text` are the beginning of a character that may go on in the next piece.
 std::size_t unfinished(std::string_view text) noexcept;
 

@@ -20,6 +20,11 @@ TEST(Printable, ReplacesMarksThatReorderOrHideText) {
             "abc?def??");
 }
 
+TEST(IsUtf8, EveryByteIsOfACharacter) {
+  for (const char* good : {"", "a\n", "ü日😀"}) EXPECT_TRUE(is_utf8(good)) << good;
+  for (const char* bad : {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "caf\xe9 x"}) EXPECT_FALSE(is_utf8(bad)) << bad;
+}
+
 TEST(Printable, ReplacesEachByteThatIsNotUtf8) {
   EXPECT_EQ(printable("\xff\xc0\xaf\xed\xa0\x80x\xe2\x82"), "??????x??");
 }

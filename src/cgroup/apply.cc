@@ -16,6 +16,7 @@
 #include "base/scope.h"
 #include "base/strings.h"
 #include "cgroup/limits.h"
+#include "sys/descent.h"
 #include "sys/file.h"
 
 namespace rkt::cgroup {
@@ -66,22 +67,50 @@ void wait_for_exit(const std::vector<UniqueFd>& pidfds, Clock::time_point deadli
   }
 }
 
-// Without cgroup.kill: v1, and v2 before Linux 5.14.
-void kill_by_pid(const DirFd& dir, Clock::time_point deadline) {
-  for (const auto& name : children(dir))
-    if (const auto sub = dir.find_sub(name)) kill_by_pid(*sub, deadline);
+// Calls `visit` for each cgroup below `top`, deepest first, and for `top`, while it says true. An app that may mount
+// can nest cgroups as deep as it likes.
+template <class F>
+bool visit_groups(const DirFd& top, F&& visit) {
+  for (Descent place(top.clone(), &children);;) {
+    if (const auto name = place.next()) {
+      if (auto dir = place.at().find_sub(*name)) place.down(*name, std::move(*dir));
+      continue;
+    }
+    if (!visit(place.at())) return false;
+    if (place.at_top()) return true;
+    place.up();
+  }
+}
+
+bool kill_directly_in(const DirFd& dir, Clock::time_point deadline) {
   for (;;) {
     const auto pidfds = open_processes(dir);
-    if (pidfds.empty() || Clock::now() >= deadline) return;
+    if (pidfds.empty()) return true;
+    if (Clock::now() >= deadline) return false;
     for (const auto& fd : pidfds) ::syscall(SYS_pidfd_send_signal, fd.get(), SIGKILL, nullptr, 0);
     wait_for_exit(pidfds, deadline);
   }
+}
+
+// Without cgroup.kill: v1, and v2 before Linux 5.14.
+void kill_by_pid(const DirFd& top, Clock::time_point deadline) {
+  visit_groups(top, [&](const DirFd& dir) { return kill_directly_in(dir, deadline); });
 }
 
 bool says_populated(const UniqueFd& events) {
   char buf[256];
   const ssize_t n = ::pread(events.get(), buf, sizeof buf, 0);
   return n > 0 && std::string_view(buf, static_cast<std::size_t>(n)).find("populated 1") != std::string_view::npos;
+}
+
+bool wait_directly_in(const DirFd& dir, Clock::time_point deadline) {
+  for (;;) {
+    const auto inside = processes(dir);
+    if (inside.empty()) return true;
+    const bool only_me = inside.size() == 1 && inside.front() == ::getpid();
+    if (only_me || Clock::now() >= deadline) return false;
+    wait_for_exit(open_processes(dir), deadline);
+  }
 }
 
 // True: empty. A v2 cgroup tells by an event; of a v1 one the processes are watched.
@@ -93,15 +122,7 @@ bool wait_empty(const DirFd& dir, bool v2, Clock::time_point deadline) {
     }
     return true;
   }
-  for (const auto& name : children(dir))
-    if (const auto sub = dir.find_sub(name); sub && !wait_empty(*sub, v2, deadline)) return false;
-  for (;;) {
-    const auto inside = processes(dir);
-    if (inside.empty()) return true;
-    const bool only_me = inside.size() == 1 && inside.front() == ::getpid();
-    if (only_me || Clock::now() >= deadline) return false;
-    wait_for_exit(open_processes(dir), deadline);
-  }
+  return visit_groups(dir, [&](const DirFd& group) { return wait_directly_in(group, deadline); });
 }
 
 bool try_rmdir(const DirFd& parent, const std::string& name) {
@@ -111,13 +132,24 @@ bool try_rmdir(const DirFd& parent, const std::string& name) {
 }
 
 void remove_below(const DirFd& parent, const std::string& name, bool v2, Clock::time_point deadline) {
-  while (!try_rmdir(parent, name)) {
-    const auto dir = parent.find_sub(name);
-    if (!dir) return;
-    for (const auto& sub : children(*dir)) remove_below(*dir, sub, v2, deadline);
-    if (try_rmdir(parent, name)) return;
+  Descent place(parent.clone(), &children);
+  const auto remove_or_enter = [&](const std::string& group) {
+    if (try_rmdir(place.at(), group)) return;
+    if (auto dir = place.at().find_sub(group)) place.down(group, std::move(*dir));
+  };
+  remove_or_enter(name);
+  while (!place.at_top()) {
+    if (const auto child = place.next()) {
+      remove_or_enter(*child);
+      continue;
+    }
+    const std::string left = place.up();
+    if (try_rmdir(place.at(), left)) continue;
+    auto dir = place.at().find_sub(left);
+    if (!dir) continue;
     if (!wait_empty(*dir, v2, deadline) || Clock::now() >= deadline)
-      throw Error(Errc::busy, cat("remove cgroup ", quoted(name), ": there are processes in it"));
+      throw Error(Errc::busy, cat("remove cgroup ", quoted(left), ": there are processes in it"));
+    place.down(left, std::move(*dir));  // somebody who has ended now may have made others below
   }
 }
 
@@ -182,8 +214,6 @@ std::vector<std::string> children(const DirFd& dir) {
   }
   return out;
 }
-
-bool is_populated(const DirFd& dir, bool v2) { return !wait_empty(dir, v2, Clock::now()); }
 
 void kill_group(const DirFd& dir, bool v2) {
   const auto deadline = Clock::now() + kDyingTime;

@@ -27,14 +27,13 @@ std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<
 std::vector<pid_t> processes(const DirFd& dir);
 /// Names of the cgroups directly below.
 std::vector<std::string> children(const DirFd& dir);
-bool is_populated(const DirFd& dir, bool v2);
 
 /// How many processes the kernel has killed in and below this cgroup for want of memory; 0 where the memory controller
 /// is not here.
 std::uint64_t oom_kills(const DirFd& dir, bool v2);
 
 constexpr std::chrono::seconds kDyingTime{10};
-constexpr std::chrono::seconds kEmptyingTime{1};  ///< a pod's event loop waits for it
+constexpr std::chrono::seconds kEmptyingTime{3};  ///< a pod's event loop waits for it
 
 /// Kills everything in and below until nothing is left; Errc::busy when something survives for kDyingTime.
 void kill_group(const DirFd& dir, bool v2);

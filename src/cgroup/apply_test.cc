@@ -3,9 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
@@ -23,6 +25,25 @@ TEST(Processes, AreThoseThatHaveANumberHere) {
   const TempDir dir;
   write_file(dir.dir(), "cgroup.procs", "12\n0\n34\n", 0644);
   EXPECT_THAT(processes(dir.dir()), testing::ElementsAre(12, 34));
+}
+
+// Directories are enough: without processes a cgroup is one.
+TEST(NestedGroups, OfAnyDepthAreKilledAndRemovedWithFewDescriptors) {
+  const TempDir tmp("/dev/shm");
+  DirFd at = tmp.dir().make_sub("pod");
+  for (int i = 0; i < 2000; ++i) at = at.make_sub("d");
+  tmp.dir().make_sub("pod/other").make_sub("below");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{80, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const ScopeExit restore([&] { ::setrlimit(RLIMIT_NOFILE, &before); });
+  for (const bool v2 : {false, true}) {
+    kill_group(tmp.dir().sub("pod"), v2);
+    empty_group(tmp.dir().sub("pod"), v2);
+  }
+  remove_group(tmp.dir(), "pod", false);
+  EXPECT_FALSE(tmp.dir().exists("pod"));
 }
 
 }  // namespace

@@ -188,6 +188,12 @@ std::vector<std::string> Needs::names() const {
   return out;
 }
 
+Base choose_base(std::size_t missing, std::size_t lacking, bool alone, std::optional<std::size_t> in_slice) {
+  const std::size_t best_of_own = alone ? lacking : missing;
+  if (in_slice && *in_slice < best_of_own) return Base::slice;
+  return best_of_own < missing ? Base::own_left : Base::own;
+}
+
 std::string scope_name(const Uuid& uuid) {
   std::string out = "machine-rkt\\x2d";
   for (const char c : uuid.str()) out += c == '-' ? "\\x2d" : std::string(1, c);

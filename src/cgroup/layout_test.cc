@@ -165,6 +165,15 @@ TEST(Choose, TakesControllersOfTheUnifiedHierarchy) {
   EXPECT_THAT(c.missing, ElementsAre("cpu"));
 }
 
+TEST(ChooseBase, IsWhoeverGivesMostAndNobodyMovesForNothing) {
+  EXPECT_EQ(choose_base(2, 0, true, std::nullopt), Base::own_left);
+  EXPECT_EQ(choose_base(2, 0, false, std::nullopt), Base::own);
+  EXPECT_EQ(choose_base(2, 0, false, 0), Base::slice);
+  EXPECT_EQ(choose_base(2, 1, true, 0), Base::slice) << "of a unit that has not all of them delegated";
+  EXPECT_EQ(choose_base(2, 1, true, 1), Base::own_left);
+  EXPECT_EQ(choose_base(2, 2, true, 2), Base::own);
+}
+
 TEST(Membership, KeepsColonsInThePath) {
   const auto all = parse_memberships("4:cpu,cpuacct:/a:b\n0::/c\nnonsense\n");
   ASSERT_EQ(all.size(), 2U);

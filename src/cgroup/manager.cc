@@ -14,6 +14,7 @@
 #include "cgroup/apply.h"
 #include "cgroup/devices.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 #include "sys/ns.h"
 
 namespace rkt::cgroup {
@@ -22,11 +23,9 @@ namespace {
 constexpr const char* kSlice = "system.slice";
 constexpr const char* kInit = "init.scope";
 constexpr const char* kSupervisor = "supervisor.scope";
-constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20;
+constexpr const char* kMachineSlice = "/machine.slice";
 
-Layout read_layout() {
-  return parse_layout(read_file("/proc/self/cgroup"), read_file("/proc/self/mountinfo", kMountinfoLimit));
-}
+Layout read_layout() { return parse_layout(read_file("/proc/self/cgroup"), read_mountinfo()); }
 
 std::string own_path(const Hierarchy& h) {
   // A cgroup outside of what is mounted (a container without a cgroup namespace): what is mounted serves.
@@ -45,6 +44,16 @@ std::string unified_controllers(const Layout& layout) {
   // At the top: what is not enabled for our own cgroup may still be had elsewhere, see add_unified().
   const auto dir = DirFd::find(h->mount_point);
   return dir ? find_file_text(*dir, "cgroup.controllers").value_or("") : std::string();
+}
+
+// What machine.slice does not give of what is wanted; nullopt: it is not ours to use.
+std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, const std::vector<std::string>& wanted) {
+  const auto root = h.directory("/");
+  if (!root) return std::nullopt;
+  const DirFd top = DirFd::open(*root);
+  if (::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) != 0) return std::nullopt;
+  enable_controllers(top, wanted);
+  return enable_controllers(top.make_sub(kMachineSlice + 1, 0755), wanted);
 }
 
 }  // namespace
@@ -66,9 +75,10 @@ void Group::empty() const {
 }
 
 // Each number is opened, and looked for once more: it may have changed hands since the list was read.
-void Group::signal(int number) const {
+void Group::signal(int number, pid_t except) const {
   if (!tracking_) return;
   for (const pid_t pid : processes(tracking_)) {
+    if (pid == except) continue;
     const auto process = open_pidfd(pid);
     if (process && contains(pid)) (void)::syscall(SYS_pidfd_send_signal, process->get(), number, nullptr, 0);
   }
@@ -79,8 +89,6 @@ bool Group::contains(pid_t pid) const {
   const auto inside = processes(tracking_);
   return std::ranges::find(inside, pid) != inside.end();
 }
-
-bool Group::populated() const { return tracking_ && is_populated(tracking_, tracking_is_v2_); }
 
 PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, Record record) {
   PodCgroups out;
@@ -157,28 +165,20 @@ bool PodCgroups::add_place(const Choice::Use& use, const std::string& base) {
 
 // A v2 cgroup that gives controllers to its children may hold no process itself. In order: our own cgroup, when its
 // children can have what is asked for; the same after we, alone in it, have moved into a leaf; machine.slice, where
-// machined places pods, since a login session's or a shared unit's cgroup holds others whom we must not move.
+// machined places pods, since a login session's or a shared unit's cgroup holds others whom we must not move, and a
+// unit's may lack controllers. Decided before anything of the pod is made: it has one place here.
 bool PodCgroups::add_unified(const Choice::Use& use) {
   const Hierarchy& h = *use.hierarchy;
   std::vector<std::string> wanted = use.controllers;
   std::erase(wanted, "devices");
-  std::string base = own_path(h);
-  const auto own = DirFd::find(h.directory(base).value_or(h.mount_point));
+  const auto own = DirFd::find(h.directory(own_path(h)).value_or(h.mount_point));
   if (!own) return false;
   auto missing = enable_controllers(*own, wanted);
-  if (!missing.empty() && move_aside(use)) missing = enable_controllers(*own, wanted);
-  const auto root = missing.empty() ? std::nullopt : h.directory("/");
-  const DirFd top = root ? DirFd::open(*root) : DirFd();
-  if (root && ::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) == 0) {
-    enable_controllers(top, wanted);
-    const auto still = enable_controllers(top.make_sub("machine.slice", 0755), wanted);
-    if (still.size() < missing.size()) {
-      base = "/machine.slice";
-      missing = still;
-    }
+  if (missing.empty()) {
+    if (!add_place(use, own_path(h))) return false;
+  } else if (!add_elsewhere(use, *own, wanted, missing)) {
+    return false;
   }
-  const bool moved = !places_.empty() && base == own_path(h);
-  if (!moved && !add_place(use, base)) return false;
   for (const auto& c : missing) warn_missing(c);
   const DirFd& pod = places_.back().dir;
   if (!wanted.empty()) {
@@ -188,12 +188,33 @@ bool PodCgroups::add_unified(const Choice::Use& use) {
   return true;
 }
 
-// Into <own>/<pod>/supervisor.scope, when nobody else is in our cgroup. The one move that is paid for; see manager.h.
-bool PodCgroups::move_aside(const Choice::Use& use) {
-  const DirFd own =
-      DirFd::open(use.hierarchy->directory(own_path(*use.hierarchy)).value_or(use.hierarchy->mount_point));
+// `missing`: what our own cgroup does not give while we are in it; becomes what the pod does not get.
+bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const std::vector<std::string>& wanted,
+                               std::vector<std::string>& missing) {
+  const Hierarchy& h = *use.hierarchy;
+  const auto there = find_file_text(own, "cgroup.controllers").value_or("");
+  const auto has = split(trim(there), ' ');
+  const auto lacking = static_cast<std::size_t>(
+      std::ranges::count_if(missing, [&](const std::string& c) { return std::ranges::find(has, c) == has.end(); }));
   const auto inside = processes(own);
-  if (inside.size() != 1 || inside.front() != ::getpid() || !add_place(use, own_path(*use.hierarchy))) return false;
+  const bool alone = inside.size() == 1 && inside.front() == ::getpid();
+  const bool asks_slice = lacking > 0 || !alone;
+  const auto in_slice = asks_slice ? enable_in_slice(h, wanted) : std::nullopt;
+  const Base base =
+      choose_base(missing.size(), lacking, alone, in_slice ? std::optional(in_slice->size()) : std::nullopt);
+  if (base == Base::own_left && move_aside(use)) {
+    missing = enable_controllers(own, wanted);
+    return true;
+  }
+  const auto other = asks_slice ? in_slice : enable_in_slice(h, wanted);
+  if (!other || other->size() >= missing.size()) return add_place(use, own_path(h));
+  missing = *other;
+  return add_place(use, kMachineSlice);
+}
+
+// Into <own>/<pod>/supervisor.scope: we are alone in our cgroup. The one move that is paid for; see manager.h.
+bool PodCgroups::move_aside(const Choice::Use& use) {
+  if (!add_place(use, own_path(*use.hierarchy))) return false;
   if (try_write(places_.back().dir.make_sub(kSupervisor, 0755), "cgroup.procs", "0") == 0) return true;
   remove_quietly();
   places_.clear();

@@ -46,11 +46,10 @@ class Group {
   /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new
   /// one.
   void kill_all() const;
-  /// The same, slower, for a group that is to be entered again, and with one second's patience.
+  /// The same, slower, for a group that is to be entered again, and with three seconds' patience.
   void empty() const;
-  /// Sends a signal to every process that is inside now. Those that are born meanwhile may miss it.
-  void signal(int number) const;
-  bool populated() const;
+  /// Sends a signal to every process that is inside now, but `except`. Those that are born meanwhile may miss it.
+  void signal(int number, pid_t except = 0) const;
   bool tracks() const noexcept { return static_cast<bool>(tracking_); }  ///< false: there are no cgroups here
   /// Whether the process is in here; true where there are no cgroups.
   bool contains(pid_t pid) const;
@@ -106,6 +105,8 @@ class PodCgroups {
   };
   bool add_place(const Choice::Use& use, const std::string& base);
   bool add_unified(const Choice::Use& use);
+  bool add_elsewhere(const Choice::Use& use, const DirFd& own, const std::vector<std::string>& wanted,
+                     std::vector<std::string>& missing);
   bool move_aside(const Choice::Use& use);
   void remove_quietly() noexcept;
   void warn_missing(std::string_view controller) const;

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app_flags.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cctype>
 #include <climits>
+#include <iterator>
+#include <limits>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "pod/name.h"
 #include "schema/appc/pid_mode.h"
 #include "schema/appc/restart.h"
+#include "schema/appc/settings.h"
+#include "stage0/apps.h"
 #include "sys/file.h"
 #include "sys/signal_name.h"
 
@@ -31,13 +37,9 @@ Flag deprecated(Flag f, std::string_view hint) {
   return f;
 }
 
-void check_memory(const std::string& v) {
-  const auto bytes = appc::Quantity::parse(v).value();
-  if (bytes < 4096)
-    throw Error(Errc::usage,
-                cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+void check_cpu(const std::string& v) {
+  if (appc::Quantity::parse(v).milli < 0) throw Error(Errc::usage, "cpu limit must not be negative");
 }
-void check_cpu(const std::string& v) { appc::Quantity::parse(v); }
 
 std::int64_t integer(const std::string& v) {
   const auto n = parse_int<std::int64_t>(v);
@@ -54,13 +56,22 @@ void check_oom(const std::string& v) { check_range("os/linux/oom-score-adj", v, 
 
 void check_gids(const std::string& v) {
   for (const auto piece : split(v, ','))
-    if (!parse_int<std::uint32_t>(piece)) throw Error(Errc::usage, "--supplementary-gids must be integers");
+    if (const auto gid = parse_int<std::uint32_t>(piece); !gid)
+      throw Error(Errc::usage, "--supplementary-gids must be integers");
+    else if (*gid == std::numeric_limits<std::uint32_t>::max())
+      throw Error(Errc::usage, cat(*gid, " is no group number: the highest is ", *gid - 1));
 }
 void check_readonly(const std::string& v) {
   if (!parse_bool(v)) throw Error(Errc::usage, "--readonly-rootfs must be set with a boolean");
 }
+void check_text(const std::string& v) { require_text(v); }
+void check_working_dir(const std::string& v) {
+  require_text(v);
+  if (!v.empty() && v[0] != '/') throw Error(Errc::usage, "workingDirectory must be an absolute path");
+}
 void check_pod_name(const std::string& v) { pod::PodName::parse(v); }
 void check_volume(const std::string& v) {
+  require_text(v);
   in_context([&] { return cat("invalid value in --volume flag ", quoted(v)); }, [&] { appc::Volume::parse_flag(v); });
 }
 void check_port(const std::string& v) { appc::ExposedPort::parse_flag(v); }
@@ -70,27 +81,19 @@ void check_set_env(const std::string& v) {
   if (equals == std::string::npos || equals == 0) throw Error(Errc::usage, "must be specified as key=value");
   if (!appc::valid_env_name(std::string_view(v).substr(0, equals)))
     throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(v.substr(0, equals))));
+  require_text(v);
 }
-void check_stdin(const std::string& v) {
-  if (v != "null" && v != "stream" && v != "tty") throw Error(Errc::usage, cat("invalid stdin mode ", quoted(v)));
-}
-void check_output(std::string_view stream, const std::string& v) {
-  if (v != "log" && v != "null" && v != "stream" && v != "tty")
-    throw Error(Errc::usage, cat("invalid ", stream, " mode ", quoted(v)));
-}
-void check_stdout(const std::string& v) { check_output("stdout", v); }
-void check_stderr(const std::string& v) { check_output("stderr", v); }
-void check_log_size(const std::string& v) {
-  if (appc::Quantity::parse(v).value() < (64 << 10)) throw Error(Errc::usage, "must be at least 64Ki");
-}
-void check_log_files(const std::string& v) {
-  if (parse_int<std::uint32_t>(v).value_or(0) == 0) throw Error(Errc::usage, "must be a number above 0");
-}
+void check_stdin(const std::string& v) { appc::check_stream_mode("stdin", v); }
+void check_stdout(const std::string& v) { appc::check_stream_mode("stdout", v); }
+void check_stderr(const std::string& v) { appc::check_stream_mode("stderr", v); }
+void check_log_size(const std::string& v) { (void)appc::parse_log_size(v); }
+void check_log_files(const std::string& v) { (void)appc::parse_log_files(v); }
 void check_restart(const std::string& v) { appc::parse_restart(v); }
 void check_pid(const std::string& v) { appc::parse_pid_mode(v); }
 void check_stop_signal(const std::string& v) {
   if (!parse_signal(v)) throw Error(Errc::usage, cat(quoted(v), " is no signal"));
 }
+void check_net(const std::vector<std::string>& values) { cni::NetList::parse(values); }
 void check_environment(const std::string& v) { parse_pair("environment", v); }
 
 // "%XX" and "+" are decoded, as the reference's query parser does for --mount.
@@ -115,6 +118,20 @@ std::vector<std::string> comma_list(const std::string& v) {
   return out;
 }
 
+// None is written as the empty name, as the reference does: a set in a manifest is not empty.
+std::vector<std::string> capabilities(const std::string& v) {
+  auto out = comma_list(v);
+  if (out.empty()) out.emplace_back();
+  return out;
+}
+
+// Empty: as if the flag were not there.
+std::optional<std::string> find_override(const ImageArgs& in, std::string_view flag) {
+  auto value = in.last(flag);
+  if (value && value->empty()) return std::nullopt;
+  return value;
+}
+
 appc::StringPairs pairs(const ImageArgs& in, std::string_view flag) {
   appc::StringPairs out;
   for (const auto& text : in.all(flag)) {
@@ -133,8 +150,15 @@ void set_annotation(std::vector<appc::Annotation>& to, const std::string& name, 
   to.push_back({name, value});
 }
 
+// The name unquoted: scripts match it.
+std::string read_named_file(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error::from_errno(cat("open ", path));
+  return read_all(fd.get(), path);
+}
+
 void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
-  const std::string text = read_file(path);
+  const std::string text = read_named_file(path);
   for (const auto line : split(text, '\n')) {
     if (line.empty() || line[0] == '#' || line[0] == ';') continue;
     const auto equals = line.find('=');
@@ -146,6 +170,7 @@ void read_env_file(const std::string& path, std::vector<appc::EnvVar>& to) {
       throw Error(Errc::usage, cat("environment variable does not have valid identifier ", quoted(name), " ", where));
     if (std::ranges::find(to, name, &appc::EnvVar::name) != to.end())
       throw Error(Errc::usage, cat("environment variable ", quoted(name), " already set ", where));
+    require_text(line, cat("environment variable ", quoted(name), " ", where, ": "));
     to.push_back({name, std::string(line.substr(equals + 1))});
   }
 }
@@ -157,37 +182,9 @@ Flag signature_flag() {
               image_flag(text("signature", "", "local signature file to use in validating the preceding image")));
 }
 
-std::vector<Flag> app_flags() {
-  Flag mount = image_flag(checked(
-      list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
-  mount.also_before = true;
-  Flag readonly =
-      image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
-  std::vector<Flag> out = {
-      signature_flag(),
-      once(Flag::Once::image, image_flag(text("exec", "", "override the exec command of the preceding image"))),
-      std::move(mount),
-      image_flag(checked(text("memory", "", "memory limit of the preceding image, for example 50M"), check_memory)),
-      image_flag(checked(text("cpu", "", "cpu limit of the preceding image, for example 500m"), check_cpu)),
-      image_flag(
-          checked(text("cpu-shares", "", "relative cpu weight of the preceding image, 2 to 262144"), check_cpu_shares)),
-      image_flag(
-          text("user", "", "user of the preceding image: a name, a number, or the path of a file whose owner it is")),
-      image_flag(
-          text("group", "", "group of the preceding image: a name, a number, or the path of a file whose group it is")),
-      image_flag(
-          checked(text("supplementary-gids", "", "supplementary group numbers of the preceding image"), check_gids)),
-      image_flag(text("caps-retain", "", "capabilities to retain in the preceding image")),
-      image_flag(text("caps-remove", "", "capabilities to remove from the default set of the preceding image")),
-      deprecated(image_flag(text("cap-retain", "", "")), "use --caps-retain instead"),
-      deprecated(image_flag(text("cap-remove", "", "")), "use --caps-remove instead"),
-      image_flag(text("seccomp", "", "system call filter of the preceding image: mode=retain|remove[,errno=E…],NAME…")),
-      image_flag(checked(text("oom-score-adj", "", "oom_score_adj of the preceding image, -1000 to 1000"), check_oom)),
-      image_flag(text("name", "", "name of the preceding image's app in the pod")),
-      image_flag(text("working-dir", "", "working directory of the preceding image")),
-      std::move(readonly),
-      image_flag(
-          checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
+// What becomes of an app's standard streams.
+std::vector<Flag> stream_flags() {
+  return {
       image_flag(checked(text("stdin", "", "standard input of the preceding image: null (default), stream, tty"),
                          check_stdin)),
       image_flag(checked(text("stdout", "", "standard output of the preceding image: log (default), null, stream, tty"),
@@ -198,6 +195,47 @@ std::vector<Flag> app_flags() {
           checked(text("log-size", "", "size of a file of the preceding image's log; default 10Mi"), check_log_size)),
       image_flag(checked(text("log-files", "", "how many files of the preceding image's log are kept; default 5"),
                          check_log_files)),
+  };
+}
+
+std::vector<Flag> app_flags() {
+  Flag mount = image_flag(checked(
+      list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
+  mount.also_before = true;
+  Flag readonly =
+      image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
+  std::vector<Flag> out = {
+      signature_flag(),
+      once(Flag::Once::image,
+           image_flag(checked(text("exec", "", "override the exec command of the preceding image"), check_text))),
+      std::move(mount),
+      image_flag(
+          checked(text("memory", "", "memory limit of the preceding image, for example 50M"), stage0::check_memory)),
+      image_flag(checked(text("cpu", "", "cpu limit of the preceding image, for example 500m"), check_cpu)),
+      image_flag(
+          checked(text("cpu-shares", "", "relative cpu weight of the preceding image, 2 to 262144"), check_cpu_shares)),
+      image_flag(checked(
+          text("user", "", "user of the preceding image: a name, a number, or the path of a file whose owner it is"),
+          check_text)),
+      image_flag(checked(
+          text("group", "", "group of the preceding image: a name, a number, or the path of a file whose group it is"),
+          check_text)),
+      image_flag(
+          checked(text("supplementary-gids", "", "supplementary group numbers of the preceding image"), check_gids)),
+      image_flag(checked(text("caps-retain", "", "capabilities to retain in the preceding image"), check_text)),
+      image_flag(checked(text("caps-remove", "", "capabilities to remove from the default set of the preceding image"),
+                         check_text)),
+      deprecated(image_flag(checked(text("cap-retain", "", ""), check_text)), "use --caps-retain instead"),
+      deprecated(image_flag(checked(text("cap-remove", "", ""), check_text)), "use --caps-remove instead"),
+      image_flag(
+          checked(text("seccomp", "", "system call filter of the preceding image: mode=retain|remove[,errno=E…],NAME…"),
+                  check_text)),
+      image_flag(checked(text("oom-score-adj", "", "oom_score_adj of the preceding image, -1000 to 1000"), check_oom)),
+      image_flag(text("name", "", "name of the preceding image's app in the pod")),
+      image_flag(checked(text("working-dir", "", "working directory of the preceding image"), check_working_dir)),
+      std::move(readonly),
+      image_flag(
+          checked(list("environment", "environment variable of the preceding image: NAME=VALUE"), check_environment)),
       image_flag(
           checked(text("restart", "no", "when the preceding image's app is started again: no, on-failure[:N], always"),
                   check_restart)),
@@ -210,6 +248,7 @@ std::vector<Flag> app_flags() {
                          check_user_annotation)),
       image_flag(checked(list("user-label", "user label of the preceding image's app: NAME=VALUE"), check_user_label)),
   };
+  std::ranges::move(stream_flags(), std::back_inserter(out));
   return out;
 }
 
@@ -265,6 +304,7 @@ std::vector<Flag> network_flags() {
   net.bare = "default";
   net.optional_value = true;
   net.fallback = "default";
+  net.check_all = check_net;
   return {std::move(net),
           text("net-plugins", "auto",
                "who sets networks up: \"auto\" (rkt itself where it can) or \"external\" (CNI plugins)"),
@@ -273,13 +313,16 @@ std::vector<Flag> network_flags() {
           list("dns-opt", "DNS options to write in /etc/resolv.conf"),
           text("dns-domain", "", "DNS domain to write in /etc/resolv.conf"),
           list("hosts-entry", "entries to add to /etc/hosts: IP=NAME; or \"host\""),
-          checked(text("hostname", "", "pod's hostname; empty: rkt-UUID"), check_hostname),
+          checked_text(text("hostname", "", "pod's hostname; empty: rkt-UUID"), check_hostname),
           toggle("interactive", false, "run pod interactively; one app only"),
           toggle("mds-register", false, "register the pod with the metadata service"),
-          checked(text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent"), check_ipc)};
+          checked_text(text("ipc", "", "whether to stay in the host IPC namespace: auto, private, parent"), check_ipc)};
 }
 
-void check_annotation(const std::string& v) { appc::AcIdentifier::parse(parse_pair("annotation", v).name); }
+void check_annotation(const std::string& v) {
+  const auto [name, value] = parse_pair("annotation", v);
+  appc::check_annotation({appc::AcIdentifier::parse(name).str(), value});
+}
 void check_user_annotation(const std::string& v) { parse_pair("user-annotation", v); }
 void check_user_label(const std::string& v) { parse_pair("user-label", v); }
 
@@ -287,6 +330,7 @@ appc::EnvVar parse_pair(std::string_view flag, const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw Error(Errc::usage, cat("invalid format of --", flag, " flag ", quoted(text)));
+  require_text(text);
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -300,6 +344,7 @@ appc::Mount parse_mount(const std::string& text) {
     if (std::find(seen.begin(), seen.end(), key) != seen.end())
       throw Error(Errc::usage, cat("label ", key, " given more than once"));
     seen.push_back(key);
+    require_text(value);
     if (key == "volume") {
       try {
         m.volume = appc::AcName::parse(value).str();
@@ -322,20 +367,20 @@ appc::Mount parse_mount(const std::string& text) {
 stage0::AppRequest app_request(const ImageArgs& in) {
   stage0::AppRequest r;
   r.args = in.args;
-  r.exec = in.last("exec");
+  r.exec = find_override(in, "exec");
   r.name = in.last("name");
-  r.working_dir = in.last("working-dir");
-  r.user = in.last("user");
-  r.group = in.last("group");
+  r.working_dir = find_override(in, "working-dir");
+  r.user = find_override(in, "user");
+  r.group = find_override(in, "group");
   r.memory = in.last("memory");
   r.cpu = in.last("cpu");
   r.seccomp = in.last("seccomp");
   if (const auto v = in.last("cpu-shares")) r.cpu_shares = integer(*v);
   if (const auto v = in.last("oom-score-adj")) r.oom_score_adj = static_cast<int>(integer(*v));
   for (const auto* flag : {"caps-retain", "cap-retain"})
-    if (const auto v = in.last(flag)) r.caps_retain = comma_list(*v);
+    if (const auto v = in.last(flag)) r.caps_retain = capabilities(*v);
   for (const auto* flag : {"caps-remove", "cap-remove"})
-    if (const auto v = in.last(flag)) r.caps_remove = comma_list(*v);
+    if (const auto v = in.last(flag)) r.caps_remove = capabilities(*v);
   for (const auto& v : in.all("supplementary-gids")) {
     if (!r.supplementary_gids) r.supplementary_gids.emplace();
     for (const auto& gid : comma_list(v)) r.supplementary_gids->push_back(integer(gid));
@@ -371,7 +416,8 @@ stage0::PrepareRequest pod_request(const Parsed& in) {
   if (!in.images.empty() || !r.volumes.empty() || !r.mounts.empty() || !r.ports.empty() || policy != "new" ||
       r.inherit_env || !r.set_env.empty() || in.given("set-env-file"))
     throw Error(Errc::usage, "conflicting flags set with --pod-manifest (see --help)");
-  r.pod_manifest_bytes = read_file(in.text("pod-manifest"));
+  r.pod_manifest_bytes = in_context([] { return std::string("error setting up stage0"); },
+                                    [&] { return read_named_file(in.text("pod-manifest")); });
   return r;
 }
 

@@ -133,6 +133,11 @@ TEST_F(EnvFile, CommentsAndEmptyLinesAreSkippedAndNothingIsTrimmed) {
   EXPECT_THAT(read("# x\n; y\n\nA= 1 \nB=x=y\n"), ElementsAre(appc::EnvVar{"A", " 1 "}, appc::EnvVar{"B", "x=y"}));
 }
 
+TEST_F(EnvFile, ThatIsMissingIsNamedAsTheReferenceDoes) {
+  EXPECT_EQ(error_of([] { pod_request(parsed({"--set-env-file=/no/file", "i"})); }),
+            "open /no/file: no such file or directory");
+}
+
 TEST_F(EnvFile, WhatIsNoVariableIsNamedWithItsFile) {
   EXPECT_THAT(error_of([&] { read("novalue\n"); }),
               HasSubstr("environment variable must be specified as name=value (file "));
@@ -152,6 +157,30 @@ TEST(PodManifestFlag, ExcludesWhatDescribesThePod) {
         << other;
 }
 
+TEST(PodManifestFlag, ThatCannotBeReadIsFoundWhenThePodIsMade) {
+  EXPECT_EQ(error_of([] { pod_request(parsed({"--pod-manifest=/no/file"})); }),
+            "error setting up stage0: open /no/file: no such file or directory");
+}
+
+TEST(SandboxPort, WhatIsWrongIsNamed) {
+  const Command command{.name = "app sandbox", .flags = sandbox_flags()};
+  const auto error = [&](const std::string& port) {
+    return error_of([&] { Parser(command, global_flags()).parse({cat("--port=", port)}); });
+  };
+  EXPECT_EQ(error("a:tcp:1:0.0.0.0:2"), "");
+  EXPECT_THAT(error("a:tcp:1"), HasSubstr("--port invalid format"));
+  EXPECT_THAT(error("a:xx:1:0.0.0.0:2"), HasSubstr("invalid protocol \"xx\""));
+}
+
+TEST(SandboxNetworks, NeedAValue) {
+  const Command command{.name = "app sandbox", .flags = sandbox_flags()};
+  const auto error = [&](const std::vector<std::string>& words) {
+    return error_of([&] { Parser(command, global_flags()).parse(words); });
+  };
+  EXPECT_EQ(error({"--net", "none"}), "");
+  EXPECT_EQ(error({"--net"}), "flag needs an argument: --net");
+}
+
 TEST(PullPolicy, DeprecatedFlagsCountAndUnknownWordsAreNew) {
   EXPECT_EQ(pull_policy(parsed({"i"})), "new");
   EXPECT_EQ(pull_policy(parsed({"--pull-policy=sometimes", "i"})), "new");
@@ -163,6 +192,10 @@ TEST(PullPolicy, DeprecatedFlagsCountAndUnknownWordsAreNew) {
 
 TEST(RunOptions, NetworksAccumulateAndABareFlagIsTheDefault) {
   EXPECT_EQ(run_options(parsed({"--net", "i"})).net.str(), "default");
+  EXPECT_EQ(parse_error({"--net=a,a", "i"}), "invalid argument \"a,a\" for --net=a,a: found duplicate netname \"a\"");
+  EXPECT_EQ(parse_error({"--net=a", "i", "--net=a"}),
+            "invalid argument \"a\" for --net=a: found duplicate netname \"a\"");
+  EXPECT_EQ(parse_error({"--net=", "i"}), "invalid argument \"\" for --net=: netname must not be empty");
   EXPECT_EQ(run_options(parsed({"--net=a", "--net=b:IP=1.2.3.4", "i"})).net.str(), "a,b:IP=1.2.3.4");
 }
 

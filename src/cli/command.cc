@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "cli/table.h"
 
@@ -17,6 +18,12 @@ void check_format(const std::string& v) {
 }
 
 }  // namespace
+
+void require_text(std::string_view value, std::string_view place) {
+  if (!is_utf8(value))
+    throw Error(Errc::usage, cat(place, "not UTF-8, as manifests are: hand such bytes to the app in a file"));
+  if (value.find('\0') != std::string_view::npos) throw Error(Errc::usage, cat(place, "holds a NUL character"));
+}
 
 Flag toggle(std::string_view name, bool fallback, std::string_view help) {
   return {.name = name,
@@ -43,6 +50,11 @@ Flag unquoted(Flag flag) {
 
 Flag checked(Flag flag, void (*check)(const std::string& value)) {
   flag.check = check;
+  return unquoted(std::move(flag));
+}
+
+Flag checked_text(Flag flag, void (*check)(const std::string& value)) {
+  flag.check = check;
   return flag;
 }
 
@@ -62,11 +74,7 @@ Flag duration(std::string_view name, std::string_view fallback, std::string_view
 
 Flag uuid_file() { return text("uuid-file", "", "read the pod's UUID from this file instead of an argument"); }
 
-Flag format() {
-  Flag f = text("format", "", "\"json\" or \"json-pretty\" instead of text");
-  f.check = check_format;
-  return f;
-}
+Flag format() { return checked(text("format", "", "\"json\" or \"json-pretty\" instead of text"), check_format); }
 
 std::optional<std::string> ImageArgs::last(std::string_view flag) const {
   std::optional<std::string> out;

@@ -18,6 +18,8 @@ class Parsed;
 
 /// Thrown by a command whose arguments make no sense: its usage is printed on stdout, status 254.
 struct UsageWanted {};
+/// Thrown when standard output is a pipe that nobody reads any more: the command ends as one that SIGPIPE kills.
+struct ReaderGone {};
 
 struct Flag {
   enum class Kind {
@@ -46,13 +48,20 @@ struct Flag {
   std::string_view only_one_of;  ///< flags with the same word here exclude each other, and are given once
   /// Throws for a bad value; its text becomes the REASON of: invalid argument "VALUE" for TOKEN: REASON.
   void (*check)(const std::string& value) = nullptr;
+  /// The same for values that depend on each other: gets those of all uses so far, the new one last.
+  void (*check_all)(const std::vector<std::string>& values) = nullptr;
 };
+
+/// Throws Errc::usage for bytes that are not UTF-8, and NUL: what the pod manifest is to hold must be readable there.
+/// `place` goes before that.
+void require_text(std::string_view value, std::string_view place = {});
 
 Flag toggle(std::string_view name, bool fallback, std::string_view help);
 Flag text(std::string_view name, std::string_view fallback, std::string_view help);
 Flag list(std::string_view name, std::string_view help);
 Flag unquoted(Flag flag);
-Flag checked(Flag flag, void (*check)(const std::string& value));
+Flag checked(Flag flag, void (*check)(const std::string& value));       ///< unquoted, too
+Flag checked_text(Flag flag, void (*check)(const std::string& value));  ///< a plain string to the reference
 Flag once(Flag::Once what, Flag flag);
 Flag lettered(char letter, Flag flag);  ///< with a short form; for booleans
 Flag duration(std::string_view name, std::string_view fallback, std::string_view help);
@@ -74,6 +83,7 @@ struct Command {
   /// unprivileged user". `pod`: the command itself joins the namespace of the pod.
   enum class Power : std::uint8_t { none, trees, root, pod } power = Power::none;
   bool hidden = false;
+  bool ours = false;  ///< not the reference's, or not known there without being asked for: see find_command()
   int (*run)(Env& env, const Parsed& in) = nullptr;
 };
 

@@ -25,6 +25,9 @@ struct Globals {
   tree::Options trees;
 };
 
+/// Writes all of it. Throws ReaderGone, or Error.
+void to_stdout(std::string_view text);
+
 class Env {
  public:
   Env(std::string command, Globals globals) : command_(std::move(command)), globals_(std::move(globals)) {}
@@ -32,8 +35,7 @@ class Env {
   const std::string& command() const noexcept { return command_; }  ///< last word: the prefix of messages
 
   /// --dir, else the caller's own (who is not root), else the paths configuration, else /var/lib/rkt; absolute, links
-  /// resolved. Reads no configuration with
-  /// --dir.
+  /// resolved. Reads no configuration with --dir. Throws for root of the host what refuse_others() throws.
   const std::string& data_dir();
   /// Whether it is the caller's, or is not there yet.
   bool owns_data();
@@ -43,8 +45,13 @@ class Env {
   /// Says once which checks --insecure-options turns off for this command.
   void warn_before_fetching();
   void warn_before_running();
+  /// How trees are wanted, of a command that runs or gives out what is in them.
+  const tree::Options& trees_to_use();
 
-  void out(std::string_view text);        ///< stdout, as it is; throws when it cannot be written
+  void out(std::string_view text);  ///< stdout, as it is; throws ReaderGone or Error
+  /// stdout, of a step that is done whoever reads of it: when it cannot be written, stderr says so once and no more is
+  /// written.
+  void report(std::string_view text);
   void err(std::string_view line) const;  ///< stderr: "COMMAND: LINE"
 
  private:
@@ -52,7 +59,8 @@ class Env {
   Globals globals_;
   std::string data_dir_;
   std::optional<config::Config> config_;
-  bool warned_of_fetching_ = false;
+  bool warned_of_fetching_ = false, warned_of_trees_ = false;
+  bool unheard_ = false;  ///< a report could not be written
 };
 
 }  // namespace rkt::cli

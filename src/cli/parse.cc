@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/parse.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,7 +19,6 @@
 namespace rkt::cli {
 namespace {
 
-void to_stdout(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
 void to_stderr(std::string_view text) { write_all(STDERR_FILENO, text, "standard error"); }
 
 std::string last_word(std::string_view path) { return std::string(path.substr(path.find_last_of(' ') + 1)); }
@@ -81,8 +81,8 @@ int help_command(std::span<const Command> commands, const std::vector<std::strin
     if (!w.starts_with("-")) topic.push_back(w);
   const Found found = find_command(commands, topic, global_flags());
   const std::string_view path = found.command != nullptr ? found.command->name : std::string_view(found.group);
-  if (!found.unknown.empty()) {
-    to_stderr(cat("Unknown help topic [`", join(topic, " "), "`]."));
+  if (!found.unknown.empty() && found.group.empty()) {
+    to_stderr(cat("Unknown help topic [`", join(topic, "` `"), "`]."));
     to_stdout(usage(commands, ""));
     return 0;
   }
@@ -133,12 +133,7 @@ void share_with_group() {
 }
 
 void take_powers(const Command& command, Env& env) {
-  if (::geteuid() == 0) {
-    // Whose directory it is decides what runs: the stage1 of each pod, too.
-    if (env.owns_data() || known_ids() != Ids::all) return;
-    throw Error(Errc::denied, cat("the data directory ", quoted(env.data_dir()), " belongs to another user"))
-        .hint("run rkt as that user, or use --dir");
-  }
+  if (::geteuid() == 0) return;
   if (!env.owns_data()) {
     if (command.power == Command::Power::trees) return;
     throw Error(Errc::denied, "cannot run as unprivileged user")
@@ -187,17 +182,26 @@ int run_command(std::span<const Command> commands, const Found& found) {
   }
 }
 
-Flag with_check(Flag flag, void (*check)(const std::string&)) {
-  flag.check = check;
-  return flag;
-}
 void check_insecure(const std::string& v) { image::Insecure::parse(v); }
 void check_backend(const std::string& v) { tree::parse_backend(v); }
 void check_directory(const std::string& v) {
   if (v.empty()) throw Error(Errc::usage, "\"\" is not a valid directory");
 }
+Flag ignored(std::string_view name) {
+  Flag f = text(name, "", "taken, without effect");
+  f.hidden = true;
+  return f;
+}
 Flag directory(std::string_view name, std::string_view fallback, std::string_view help) {
-  return with_check(text(name, fallback, help), check_directory);
+  return checked(text(name, fallback, help), check_directory);
+}
+
+int dispatch(std::span<const Command> commands, const std::vector<std::string>& argv) {
+  const Found found = find_command(commands, argv, global_flags());
+  if (!found.unknown.empty()) return unknown_command(commands, found);
+  if (found.group == "help") return help_command(commands, found.rest);
+  if (found.command == nullptr) return no_command(commands, found);
+  return run_command(commands, found);
 }
 
 }  // namespace
@@ -209,27 +213,29 @@ std::span<const Flag> global_flags() {
       directory("local-config", "/etc/rkt", "local configuration directory"),
       directory("system-config", "/usr/lib/rkt", "system configuration directory"),
       directory("user-config", "", "user configuration directory"),
-      with_check(unquoted(text(
-                     "insecure-options", "none",
-                     "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
-                     "\"pubkey\", \"capabilities\", "
-                     "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\"")),
-                 check_insecure),
+      checked(text("insecure-options", "none",
+                   "comma-separated list of checks to turn off: \"none\", \"image\", \"tls\", \"ondisk\", \"http\", "
+                   "\"pubkey\", \"capabilities\", "
+                   "\"paths\", \"seccomp\", \"all-fetch\", \"all-run\", \"all\""),
+              check_insecure),
       toggle("trust-keys-from-https", false, "trust keys that are downloaded over https without asking"),
-      with_check(
-          unquoted(text("tree-backend", "auto",
-                        "how images are unpacked: \"erofs\" (one file a layer), \"dir\" (directories) or \"auto\"")),
-          check_backend),
+      checked(text("tree-backend", "auto",
+                   "how images are unpacked: \"erofs\" (one file a layer), \"dir\" (directories) or \"auto\""),
+              check_backend),
+      ignored("cpuprofile"),
+      ignored("memprofile"),
   };
   return flags;
 }
 
 int run_main(std::span<const Command> commands, const std::vector<std::string>& argv) {
-  const Found found = find_command(commands, argv, global_flags());
-  if (!found.unknown.empty()) return unknown_command(commands, found);
-  if (found.group == "help") return help_command(commands, found.rest);
-  if (found.command == nullptr) return no_command(commands, found);
-  return run_command(commands, found);
+  try {
+    return dispatch(commands, argv);
+  } catch (const ReaderGone&) {  // all is undone: end without a word, as others do
+    ::signal(SIGPIPE, SIG_DFL);
+    ::raise(SIGPIPE);
+    return 128 + SIGPIPE;
+  }
 }
 
 }  // namespace rkt::cli

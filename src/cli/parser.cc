@@ -11,7 +11,11 @@
 namespace rkt::cli {
 namespace {
 
+const Flag kHelp = lettered('h', toggle("help", false, ""));
+
 Error usage_error(std::string text) { return {Errc::usage, std::move(text)}; }
+
+void check_app_argument(const std::string& token) { require_text(token, cat("app argument ", quoted(token), ": ")); }
 
 }  // namespace
 
@@ -25,7 +29,7 @@ const Flag* Parser::find(std::string_view name) const {
     if (f.name == name) return &f;
   for (const auto& f : global_flags_)
     if (f.name == name) return &f;
-  return nullptr;
+  return name == kHelp.name ? &kHelp : nullptr;
 }
 
 // Why a good value does not go with what was given before it; "": it does.
@@ -47,16 +51,26 @@ std::string Parser::conflict(const Flag& flag, const std::string& value) const {
   return {};
 }
 
+void Parser::check(const Flag& flag, const std::string& value) const {
+  if (flag.check != nullptr) flag.check(value);
+  if (flag.check_all == nullptr) return;
+  auto values = command_parsed_.slot(flag.name).values;
+  values.push_back(value);
+  flag.check_all(values);
+}
+
 void Parser::apply(const Flag& flag, const std::string& value, const std::string& token) {
   const auto reject = [&](std::string_view reason) {
     return usage_error(cat("invalid argument ", quoted(value), " for ", token, ": ", reason));
   };
-  if (flag.check != nullptr) {
-    try {
-      flag.check(value);
-    } catch (const Error& e) {
-      throw reject(e.brief());
-    }
+  try {
+    check(flag, value);
+  } catch (const Error& e) {
+    throw reject(e.brief());
+  }
+  if (&flag == &kHelp) {
+    if (!in_images_) help_ = *parse_bool(value);  // behind an image it means nothing, as in the reference
+    return;
   }
   if (const std::string why = conflict(flag, value); !why.empty()) throw reject(why);
   if (!flag.deprecated.empty()) notes_.push_back(cat("Flag --", flag.name, " has been deprecated, ", flag.deprecated));
@@ -75,27 +89,30 @@ void Parser::apply(const Flag& flag, const std::string& value, const std::string
   }
 }
 
+// -a, -ab, -a=VALUE.
+void Parser::take_letters(const std::string& token) {
+  for (std::string_view rest = std::string_view(token).substr(1); !rest.empty();) {
+    const auto it = std::ranges::find_if(spec_.flags, [&](const Flag& f) { return f.letter == rest[0]; });
+    if (it == spec_.flags.end() && rest[0] != kHelp.letter)
+      throw usage_error(cat("unknown shorthand flag: '", rest[0], "' in -", rest));
+    const Flag& flag = it == spec_.flags.end() ? kHelp : *it;
+    const bool valued = rest.size() > 2 && rest[1] == '=';
+    apply(flag, std::string(valued ? rest.substr(2) : flag.bare), token);
+    rest.remove_prefix(valued ? rest.size() : 1);
+  }
+}
+
 bool Parser::take_flag(const std::vector<std::string>& tokens, std::size_t& at) {
   const std::string& token = tokens[at];
   if (token.size() < 2 || token[0] != '-') return false;
   if (token[1] != '-') {
-    const auto it = std::ranges::find_if(spec_.flags, [&](const Flag& f) { return f.letter == token[1]; });
-    if (token.size() == 2 && it != spec_.flags.end()) {
-      apply(*it, std::string(it->bare), token);
-      return true;
-    }
-    if (token != "-h") throw usage_error(cat("unknown shorthand flag: '", token[1], "' in ", token));
-    help_ = true;
+    take_letters(token);
     return true;
   }
   const auto equals = token.find('=');
   const std::string name = token.substr(2, equals == std::string::npos ? equals : equals - 2);
   if (name.empty() || name[0] == '-') throw usage_error(cat("bad flag syntax: ", token));
   const Flag* flag = find(name);
-  if (flag == nullptr && name == "help") {
-    help_ = true;
-    return true;
-  }
   if (flag == nullptr) throw usage_error(cat("unknown flag: --", name));
   if (equals != std::string::npos) {
     apply(*flag, token.substr(equals + 1), token);
@@ -139,7 +156,10 @@ void Parser::parse_images(const std::vector<std::string>& tokens, std::size_t at
       if (images.empty()) throw usage_error("an image is required before any app arguments");
       if (had_args) throw usage_error("only one set of app arguments allowed per image");
       had_args = true;
-      for (++at; at < tokens.size() && tokens[at] != "---"; ++at) images.back().args.push_back(tokens[at]);
+      for (++at; at < tokens.size() && tokens[at] != "---"; ++at) {
+        check_app_argument(tokens[at]);
+        if (!tokens[at].empty()) images.back().args.push_back(tokens[at]);
+      }
       continue;
     }
     if (take_flag(tokens, at)) continue;
@@ -159,35 +179,36 @@ bool swallows_next(const std::string& token, std::span<const Flag> globals) {
   return true;
 }
 
-enum class Match { none, one, several };
+struct Word {
+  std::string text;
+  bool ours, hidden;  // every command that begins with it is
+};
 
-template <class Names>
-Match match_word(const Names& names, std::string_view word, std::string& found) {
-  Match m = Match::none;
-  for (const std::string& n : names) {
-    if (n == word) {
-      found = n;
-      return Match::one;
-    }
-    if (!n.starts_with(word)) continue;
-    m = m == Match::none ? Match::one : Match::several;
-    found = n;
+// The one word that is `typed` or begins with it; "": none or several.
+std::string match_word(const std::vector<Word>& words, std::string_view typed) {
+  std::vector<std::string> theirs, ours;
+  for (const auto& w : words) {
+    if (w.text == typed) return w.text;
+    if (w.text.starts_with(typed)) (w.ours ? ours : theirs).push_back(w.text);
   }
-  return m;
+  const auto& those = theirs.empty() ? ours : theirs;
+  return those.size() == 1 ? those.front() : std::string();
 }
 
-std::vector<std::string> words_at(std::span<const Command> commands, std::string_view group) {
-  std::vector<std::string> out;
+std::vector<Word> words_at(std::span<const Command> commands, std::string_view group) {
+  std::vector<Word> out;
   for (const auto& c : commands) {
     std::string_view name = c.name;
     if (!group.empty()) {
       if (!name.starts_with(cat(group, " "))) continue;
       name.remove_prefix(group.size() + 1);
     }
-    std::string first(name.substr(0, name.find(' ')));
-    if (out.empty() || out.back() != first) out.push_back(std::move(first));
+    const auto first = name.substr(0, name.find(' '));
+    if (out.empty() || out.back().text != first) out.push_back({std::string(first), true, true});
+    out.back().ours = out.back().ours && c.ours;
+    out.back().hidden = out.back().hidden && c.hidden;
   }
-  if (group.empty()) out.emplace_back("help");
+  if (group.empty()) out.push_back({"help", false, true});
   return out;
 }
 
@@ -222,8 +243,8 @@ Found find_command(std::span<const Command> commands, const std::vector<std::str
       if (swallows_next(argv[i], globals) && i + 1 < argv.size()) found.rest.push_back(argv[++i]);
       continue;
     }
-    std::string word;
-    if (match_word(words_at(commands, path), argv[i], word) != Match::one) {
+    const std::string word = match_word(words_at(commands, path), argv[i]);
+    if (word.empty()) {
       found.unknown = argv[i];
       return found;
     }
@@ -242,9 +263,9 @@ Found find_command(std::span<const Command> commands, const std::vector<std::str
 std::vector<std::string> suggestions(std::span<const Command> commands, std::string_view typed) {
   std::vector<std::string> out;
   for (const auto& word : words_at(commands, "")) {
-    if (word == "help") continue;
-    const std::string a = lower(word), b = lower(typed);
-    if (edit_distance(a, b) <= 2 || a.starts_with(b)) out.push_back(word);
+    if (word.hidden) continue;
+    const std::string a = lower(word.text), b = lower(typed);
+    if (edit_distance(a, b) <= 2 || a.starts_with(b)) out.push_back(word.text);
   }
   return out;
 }

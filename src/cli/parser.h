@@ -28,7 +28,9 @@ class Parser {
  private:
   const Flag* find(std::string_view name) const;
   bool take_flag(const std::vector<std::string>& tokens, std::size_t& at);
+  void take_letters(const std::string& token);
   std::string conflict(const Flag& flag, const std::string& value) const;
+  void check(const Flag& flag, const std::string& value) const;
   void apply(const Flag& flag, const std::string& value, const std::string& token);
   void parse_images(const std::vector<std::string>& tokens, std::size_t at);
 
@@ -39,7 +41,8 @@ class Parser {
   bool in_images_ = false, help_ = false;
 };
 
-/// The command word: cli chapter 1.1.
+/// The command word: cli chapter 1.1. A prefix means one of the reference's commands where there is one, so that
+/// commands of our own (Command::ours) make no prefix ambiguous that is not so there.
 struct Found {
   const Command* command = nullptr;  ///< null: a group, nothing, or unknown
   std::string group;                 ///< "image" when the word names a group
@@ -49,7 +52,7 @@ struct Found {
 Found find_command(std::span<const Command> commands, const std::vector<std::string>& argv,
                    std::span<const Flag> globals);
 
-/// Names to suggest for a mistyped word, in the order of the list.
+/// Names of visible commands to suggest for a mistyped word, in the order of the list.
 std::vector<std::string> suggestions(std::span<const Command> commands, std::string_view typed);
 
 }  // namespace rkt::cli

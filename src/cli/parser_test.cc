@@ -43,10 +43,15 @@ TEST(Parser, FlagsOfAnImageFollowItAndArgumentsEndWithThreeDashes) {
                          "--mount=one"});
   ASSERT_EQ(p.command().images.size(), 2U);
   EXPECT_EQ(p.command().images[0].last("exec"), "x");
-  EXPECT_THAT(p.command().images[0].args, ElementsAre("--not-a-flag", "--", ""));
+  EXPECT_THAT(p.command().images[0].args, ElementsAre("--not-a-flag", "--"));  // none is empty
   EXPECT_THAT(p.command().images[1].all("mount"), ElementsAre("one"));
   EXPECT_THAT(p.command().list("mount"), ElementsAre("all"));
   EXPECT_EQ(p.command().text("hostname"), "h");
+}
+
+TEST(Parser, ArgumentsOfAppsAreText) {
+  EXPECT_EQ(error_of(kRun, {"a", "--", "x", "caf\xe9"}),
+            "app argument \"caf\xe9\": not UTF-8, as manifests are: hand such bytes to the app in a file");
 }
 
 TEST(Parser, UsesThatDoNotGoTogetherAreBadValues) {
@@ -76,6 +81,8 @@ TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
   EXPECT_EQ(error_of(kRun, {"---"}), "bad flag syntax: ---");
   EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}),
             "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
+  EXPECT_EQ(error_of({.name = "run", .flags = {per_image(text("caps-remove", "", ""))}}, {"--caps-remove=x"}),
+            "invalid argument \"x\" for --caps-remove=x: --caps-remove must follow an image");
   EXPECT_EQ(error_of(kRun, {"--grace", "abc"}), "invalid argument \"abc\" for --grace: time: invalid duration \"abc\"");
   EXPECT_EQ(error_of(kRun, {"--", "--", "x"}), "an image is required before any app arguments");
   EXPECT_EQ(error_of(kRun, {"a", "--", "x", "---", "--"}), "only one set of app arguments allowed per image");
@@ -93,7 +100,29 @@ TEST(Parser, AFewFlagsHaveALetterToo) {
   auto p = parsed(logs, {"-f", "uuid"});
   EXPECT_TRUE(p.command().on("follow"));
   EXPECT_THAT(p.command().args, ElementsAre("uuid"));
-  EXPECT_EQ(error_of(logs, {"-fx"}), "unknown shorthand flag: 'f' in -fx");
+  EXPECT_EQ(error_of(logs, {"-fx"}), "unknown shorthand flag: 'x' in -x");
+  EXPECT_EQ(error_of(logs, {"-hx"}), "unknown shorthand flag: 'x' in -x");
+  auto both = parsed(logs, {"-hf=false"});
+  EXPECT_TRUE(both.help_asked());
+  EXPECT_TRUE(both.command().given("follow") && !both.command().on("follow"));
+}
+
+TEST(Parser, HelpIsABooleanAndMeansNothingBehindAnImage) {
+  EXPECT_TRUE(parsed(kRun, {"--help", "a"}).help_asked());
+  EXPECT_FALSE(parsed(kRun, {"--help=false", "a"}).help_asked());
+  EXPECT_FALSE(parsed(kRun, {"a", "--help", "-h"}).help_asked());
+  EXPECT_EQ(error_of(kRun, {"--help=x"}),
+            "invalid argument \"x\" for --help=x: strconv.ParseBool: parsing \"x\": invalid syntax");
+}
+
+TEST(Parser, ValuesThatDependOnEachOtherAreCheckedTogether) {
+  Flag net = list("net", "");
+  net.check_all = [](const std::vector<std::string>& values) {
+    if (values.size() > 1 && values[0] == values[1]) throw Error(Errc::usage, "the same again");
+  };
+  const Command c{.name = "run", .flags = {net}};
+  EXPECT_EQ(error_of(c, {"--net=a", "--net=b"}), "");
+  EXPECT_EQ(error_of(c, {"--net=a", "--net=a"}), "invalid argument \"a\" for --net=a: the same again");
 }
 
 TEST(Parser, StopModeLeavesTheRestAlone) {
@@ -126,6 +155,30 @@ TEST(FindCommand, UnambiguousPrefixesAreAccepted) {
   EXPECT_EQ(found({"image", "l"}), "image list");
   EXPECT_EQ(found({"im"}), "group image");
   EXPECT_EQ(found({"image", "bogus"}), "unknown bogus");
+}
+
+TEST(FindCommand, ACommandOfOurOwnMakesNoPrefixAmbiguous) {
+  const std::vector<Command> commands = {{.name = "api-service", .hidden = true},
+                                         {.name = "app add", .ours = true},
+                                         {.name = "image import", .ours = true},
+                                         {.name = "image list"},
+                                         {.name = "list"},
+                                         {.name = "logs", .ours = true},
+                                         {.name = "stop"},
+                                         {.name = "store check", .ours = true}};
+  const auto name = [&](const std::vector<std::string>& argv) {
+    const Found f = find_command(commands, argv, global_flags());
+    return f.command == nullptr ? f.group : std::string(f.command->name);
+  };
+  EXPECT_EQ(name({"l"}), "list");
+  EXPECT_EQ(name({"sto"}), "stop");
+  EXPECT_EQ(name({"a"}), "api-service");
+  EXPECT_EQ(name({"app"}), "app");
+  EXPECT_EQ(name({"i", "l"}), "image list");
+  EXPECT_EQ(name({"lo"}), "logs");
+  EXPECT_EQ(name({"image", "im"}), "image import");
+  EXPECT_EQ(name({"stor", "c"}), "store check");
+  EXPECT_THAT(suggestions(commands, "ap"), ElementsAre("app"));  // nothing hidden
 }
 
 TEST(FindCommand, AValueOfAnUnknownFlagIsNoCommand) {

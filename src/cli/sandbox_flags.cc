@@ -24,8 +24,10 @@ std::pair<std::uint16_t, std::uint16_t> port_range(std::string_view text) {
 // NAME:PROTO:PODPORT[-LAST]:HOSTIP:HOSTPORT[-LAST]; an IPv6 address has colons of its own.
 appc::ExposedPort parse_sandbox_port(const std::string& text) {
   auto parts = split(text, ':');
-  if (parts.size() < 5 || (parts[1] != "tcp" && parts[1] != "udp" && parts[1] != "sctp"))
-    throw Error(Errc::usage, "must be specified as name:proto:podPort:hostIP:hostPort");
+  if (parts.size() < 5)
+    throw Error(Errc::usage, "--port invalid format: must be specified as name:proto:podPort:hostIP:hostPort");
+  if (parts[1] != "tcp" && parts[1] != "udp" && parts[1] != "sctp")
+    throw Error(Errc::usage, cat("invalid protocol ", quoted(parts[1]), ": want tcp, udp or sctp"));
   const auto name = appc::AcName::parse(std::string(parts[0]));
   const auto [pod_port, pod_count] = port_range(parts[2]);
   const auto [host_port, host_count] = port_range(parts.back());
@@ -42,6 +44,7 @@ appc::ExposedPort parse_sandbox_port(const std::string& text) {
 
 // name=N,kind=K,...,target=PATH: a volume in the form of --volume, and where it goes.
 appc::Mount parse_mounted_volume(const std::string& text) {
+  require_text(text);
   std::string name, target, rest;
   for (const auto piece : split(text, ',')) {
     if (piece.starts_with("name="))
@@ -73,10 +76,13 @@ std::vector<Flag> sandbox_flags() {
       pair_flag(list("user-label", "user label of the pod: NAME=VALUE"), check_user_label),
       text("uuid-file-save", "", "write out pod UUID to specified file")};
   for (auto& f : pod_flags())
-    if (keep({"no-overlay", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"}, f))
+    if (keep({"no-overlay", "pod-name", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"},
+             f))
       out.push_back(std::move(f));
-  for (auto& f : network_flags())
+  for (auto& f : network_flags()) {
+    if (f.name == "net") f.optional_value = false;  // as in rkt 1.30
     if (!keep({"interactive", "mds-register", "ipc"}, f)) out.push_back(std::move(f));
+  }
   return out;
 }
 

@@ -139,7 +139,11 @@ std::chrono::nanoseconds parse_duration(const std::string& text) {
     const Unit* unit = nullptr;
     for (const auto& u : kUnits)
       if (rest.starts_with(u.name) && (unit == nullptr || u.name.size() > unit->name.size())) unit = &u;
-    if (unit == nullptr) throw Error(Errc::usage, cat("time: missing unit in duration ", quoted(text)));
+    if (unit == nullptr) {
+      const auto word = rest.substr(0, rest.find_first_of("0123456789."));
+      throw Error(Errc::usage, cat("time: ", word.empty() ? "missing unit" : cat("unknown unit ", quoted(word)),
+                                   " in duration ", quoted(text)));
+    }
     rest.remove_prefix(unit->name.size());
     total += number * unit->nanoseconds;
   }

@@ -70,6 +70,11 @@ TEST(Durations, GoNotationBothWays) {
   EXPECT_EQ(duration_text(std::chrono::hours(24)), "24h0m0s");
   EXPECT_EQ(duration_text(std::chrono::milliseconds(1500)), "1.5s");
   for (const auto* bad : {"", "abc", "5", "1x", ".s"}) EXPECT_THROW(parse_duration(bad), Error) << bad;
+  try {
+    parse_duration("5d");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.brief(), "time: unknown unit \"d\" in duration \"5d\"");
+  }
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 // As the reference: defaults of plain strings are quoted, those of flags with a grammar of their own are not.
 bool is_quoted(const Flag& f) {
   const bool text = f.kind == Flag::Kind::text || f.kind == Flag::Kind::choice_text;
-  return text && !f.unquoted && !f.per_image && f.check == nullptr;
+  return text && !f.unquoted && !f.per_image;
 }
 
 void add_flags(std::vector<Row>& rows, std::span<const Flag> flags, bool with_help) {
@@ -39,9 +39,9 @@ std::vector<Row> command_rows(std::span<const Command> commands, std::string_vie
   for (const auto& c : commands) {
     if (c.hidden) continue;
     if (!group.empty() && !c.name.starts_with(cat(group, " "))) continue;
-    rows.push_back({cat("\t", c.name), std::string(c.brief)});
+    rows.push_back({"", std::string(c.name), std::string(c.brief)});
   }
-  if (group.empty()) rows.push_back({"\thelp", "Help about any command"});
+  if (group.empty()) rows.push_back({"", "help", "Help about any command"});
   return rows;
 }
 

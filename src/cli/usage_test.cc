@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/app_flags.h"
+
 namespace rkt::cli {
 namespace {
 
@@ -24,6 +26,14 @@ TEST(Usage, OnlyDefaultsOfPlainStringsAreQuoted) {
   const std::string u = usage(kListed, "image list");
   EXPECT_NE(u.find("--dir=/var/lib/rkt\t"), std::string::npos) << u;
   EXPECT_NE(u.find("--debug[=false]\t"), std::string::npos);
+}
+
+TEST(Usage, WhatTheReferenceHasAsAStringIsQuoted) {
+  const std::vector<Command> commands = {{.name = "run", .flags = network_flags()}};
+  const std::string u = usage(commands, "run");
+  EXPECT_NE(u.find("--hostname=\"\"\t"), std::string::npos) << u;
+  EXPECT_NE(u.find("--ipc=\"\"\t"), std::string::npos);
+  EXPECT_EQ(u.find("profile"), std::string::npos);  // global, hidden
 }
 
 TEST(Usage, OfRktListsCommandsWithHelpLast) {

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
@@ -10,24 +11,31 @@
 namespace rkt::cmd {
 namespace {
 
-int run_app_add(cli::Env& env, const cli::Parsed& in) {
+// The one image. What stands between the pod and it is meant for it, too: there is no other that could be.
+cli::ImageArgs added_image(const cli::Parsed& in) {
   if (in.images.size() < 2) throw Error(Errc::usage, "must provide the pod UUID and an IMAGEID");
-  if (in.images.size() > 2) throw Error(Errc::usage, "must give only one app");
-  const auto pods = pod::Pods::open(env.data_dir());
+  if (in.images.size() > 2 || !in.images[0].args.empty()) throw Error(Errc::usage, "must give only one app");
+  cli::ImageArgs out = in.images[1];
+  out.flags.insert(out.flags.begin(), in.images[0].flags.begin(), in.images[0].flags.end());
+  return out;
+}
+
+int run_app_add(cli::Env& env, const cli::Parsed& in) {
+  const cli::ImageArgs added = added_image(in);
+  const auto pods = open_pods(env);
   auto pod = open_pod(pods, in.images[0].image);
   const std::string id = quoted(pod.id().str());
   if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", id, " isn't currently running"));
   if (!pod.supervisor_ready()) throw Error(Errc::busy, cat("supervisor for pod ", id, " is not yet ready"));
   stage0::become_root_for(pods, pod);
-  store::Store store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
-  stage0::AppRequest request = cli::added_app_request(in.images[1]);
-  request.trees = env.globals().trees;
+  store::Store store = open_store(env);
+  stage0::AppRequest request = cli::added_app_request(added);
+  request.trees = env.trees_to_use();
   in_context([] { return std::string("error finding images"); },
              [&] {
                const keystore::Keystore keys = env.keystore();
                image::Finder finder(store, &keys, env.config(), find_options(env, "never"));
-               request.image = finder.find({.argument = in.images[1].image, .signature_file = ""});
+               request.image = finder.find({.argument = added.image, .signature_file = ""});
                request.manifest = appc::parse_image_manifest(request.image.manifest);
              });
   in_context([] { return std::string("error adding app to pod"); },

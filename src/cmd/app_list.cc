@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/env.h"
 #include "cli/table.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "pod/app_state.h"
@@ -14,7 +15,7 @@ namespace {
 int run_app_list(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw Error(Errc::usage, "must provide the pod UUID").exit_with(1);
   try {
-    const auto pods = pod::Pods::open(env.data_dir());
+    const auto pods = open_pods(env);
     const auto pod = open_pod(pods, in.args.front());
     in_context(
         [] { return std::string("error listing apps"); },

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "cmd/stop_request.h"
@@ -18,10 +19,10 @@ struct Target {
   std::string app;
 };
 
-Target find_target(cli::Env& env, const cli::Parsed& in, std::string_view missing_app) {
+Target target_of(cli::Env& env, const cli::Parsed& in, std::string_view missing_app) {
   if (in.args.size() != 1) throw Error(Errc::usage, "must provide the pod UUID");
   if (in.text("app").empty()) throw Error(Errc::usage, std::string(missing_app));
-  auto pods = pod::Pods::open(env.data_dir());
+  auto pods = open_pods(env);
   auto pod = open_pod(pods, in.args.front());
   const std::string app = in_context([] { return std::string("invalid app name"); },
                                      [&] { return appc::AcName::parse(in.text("app")).str(); });
@@ -35,13 +36,8 @@ void require_running(const Target& t) {
   if (!t.pod.supervisor_ready()) throw Error(Errc::busy, cat("supervisor for pod ", id, " is not yet ready"));
 }
 
-store::Store open_store(cli::Env& env) {
-  return in_context([] { return std::string("cannot open store"); },
-                    [&] { return store::Store::open(env.data_dir()); });
-}
-
 int run_app_start(cli::Env& env, const cli::Parsed& in) {
-  const Target t = find_target(env, in, "must provide the app to start");
+  const Target t = target_of(env, in, "must provide the app to start");
   require_running(t);
   in_context([] { return std::string("error starting app"); },
              [&] { stage0::start_app(open_store(env), t.pods, t.pod.id(), t.app, env.globals().debug); });
@@ -50,7 +46,7 @@ int run_app_start(cli::Env& env, const cli::Parsed& in) {
 
 int run_app_stop(cli::Env& env, const cli::Parsed& in) {
   auto request = stop_request(in);
-  const Target t = find_target(env, in, "must provide the app to remove");
+  const Target t = target_of(env, in, "must provide the app to remove");
   request.app = t.app;
   request.debug = env.globals().debug;
   if (pod::is_after_run(t.pod.state())) {
@@ -64,7 +60,7 @@ int run_app_stop(cli::Env& env, const cli::Parsed& in) {
 }
 
 int run_app_rm(cli::Env& env, const cli::Parsed& in) {
-  const Target t = find_target(env, in, "must provide the app to remove");
+  const Target t = target_of(env, in, "must provide the app to remove");
   if (t.pod.state() == pod::State::running && !t.pod.supervisor_ready())
     throw Error(Errc::busy, cat("pod ", quoted(t.pod.id().str()), " is running but its supervisor is not ready yet"));
   in_context([] { return std::string("error removing app"); },

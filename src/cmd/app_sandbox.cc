@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
 
@@ -10,21 +11,18 @@ namespace rkt::cmd {
 namespace {
 
 int run_sandbox(cli::Env& env, const cli::Parsed& in) {
-  if (!in.args.empty()) throw cli::UsageWanted{};
   stage0::PrepareRequest request = cli::sandbox_request(in);  // wrong flags end with 254, like everywhere
   stage0::RunOptions options = cli::sandbox_options(in);
   try {
     options.insecure = env.globals().insecure;
     options.local_config = env.globals().dirs.local;
     options.debug = env.globals().debug;
-    options.trees = request.trees = env.globals().trees;
+    options.trees = request.trees = env.trees_to_use();
     stage0::check_run_options(options, !request.ports.empty());
-    store::Store store =
-        in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+    store::Store store = open_store(env);
     request.stage1 = find_stage1(env, store, in);
-    request.overlay = request.overlay && overlay_usable(env.data_dir());
     const pod::Pods pods = pod::Pods::open(env.data_dir());
-    stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"));
+    stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
     stage0::prepare(store, pod, request);
     stage0::run(store, pods, std::move(pod), options);
   } catch (Error& e) {

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/env.h"
 #include "cli/table.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "pod/app_state.h"
@@ -40,6 +41,8 @@ std::string app_text(const pod::Pod& pod, const appc::PodManifest& m, const appc
   if (s.started) out += cat("started_at=", cli::absolute_time(*s.started, kDigits), "\n");
   if (s.finished) out += cat("finished_at=", cli::absolute_time(*s.finished, kDigits), "\n");
   if (s.exit_code) out += cat("exit_code=", *s.exit_code, "\n");
+  if (s.exit_code)
+    if (const auto reason = pod.app_end_reason(app.name.str()); !reason.empty()) out += cat("reason=", reason, "\n");
   if (const auto restarts = pod.app_restarts(app.name.str()); restarts > 0) out += cat("restarts=", restarts, "\n");
   out += mounts_text(m, app);
   if (!app.app) return out;
@@ -60,7 +63,7 @@ int run_app_status(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw Error(Errc::usage, "must provide the pod UUID").exit_with(1);
   if (in.text("app").empty()) throw Error(Errc::usage, "must provide the app name").exit_with(1);
   try {
-    const auto pods = pod::Pods::open(env.data_dir());
+    const auto pods = open_pods(env);
     const auto pod = open_pod(pods, in.args.front());
     env.out(in_context([] { return std::string("error getting app status"); },
                        [&] { return status_of_app(pod, in.text("app"), in.text("format")); }));

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "stage0/stage0.h"
@@ -38,15 +39,14 @@ std::vector<std::string> parse_mode(const std::string& mode) {
 int run_attach(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw cli::UsageWanted{};
   auto args = parse_mode(in.text("mode"));
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env);
   auto pod = open_pod(pods, in.args.front());
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
   args.push_back(cat("--app=", choose_app(env, in, pod)));
   stage0::become_root_for(pods, pod);
   args.push_back(cat("--debug=", env.globals().debug ? "true" : "false"));
-  const auto store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  const auto store = open_store(env);
   stage0::attach(store, pods, pod.id(), args);
 }
 

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 
@@ -15,7 +16,7 @@ int run_cat_manifest(cli::Env& env, const cli::Parsed& in) {
   const std::string text = file.empty() ? in.args.front()
                                         : in_context([] { return std::string("unable to resolve UUID from file"); },
                                                      [&] { return read_uuid_file(file); });
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env);
   const auto pod = open_pod(pods, text);
   const auto manifest =
       in_context([] { return std::string("cannot read pod manifest"); }, [&] { return pod.manifest(); });

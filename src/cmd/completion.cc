@@ -16,12 +16,20 @@ namespace {
 
 constexpr std::string_view kHead = R"(# bash completion for rkt: to be sourced
 _rkt() {
-  local cur=${COMP_WORDS[COMP_CWORD]} command= flags= words= global i
+  local cur=${COMP_WORDS[COMP_CWORD]} command= flags= words= global valued i flag at places=()
   COMPREPLY=()
-  for ((i = 1; i < COMP_CWORD; i++)); do
+)";
+// The directories that are named before the command hold what is offered. One that is not there is not to be made.
+constexpr std::string_view kCommand = R"(  for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -- ) return ;;
-      -* | = ) ;;
+      -* | = )
+        [[ " $valued " == *" ${COMP_WORDS[i]} "* ]] || continue
+        flag=${COMP_WORDS[i]}
+        at=$((i + 1))
+        [[ ${COMP_WORDS[at]} != = ]] || at=$((at + 1))
+        [[ $flag != *-config && $flag != --dir ]] || places+=("$flag=${COMP_WORDS[at]}")
+        i=$at ;;
       * ) [[ ${COMP_WORDS[i-1]} == = ]] || command+="${COMP_WORDS[i]} " ;;
     esac
   done
@@ -30,13 +38,16 @@ constexpr std::string_view kTail = R"(  esac
   if [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$flags $global" -- "$cur"))
   else
+    for at in "${places[@]}"; do
+      [[ -d ${at#*=} ]] || return
+    done
     case $words in
-      images ) words=$(rkt image list --no-legend 2>/dev/null | cut -f 1) ;;
-      pods ) words=$(rkt list --no-legend --full 2>/dev/null | cut -f 1 | grep -x -e '[0-9a-f-]*') ;;
+      images ) words=$(rkt "${places[@]}" image list --no-legend 2>/dev/null | cut -f 1) ;;
+      pods ) words=$(rkt "${places[@]}" list --no-legend --full 2>/dev/null | cut -f 1 | grep -x -e '[0-9a-f-]*') ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
   fi
-  [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace
+  [[ ${COMPREPLY[0]:-} != *= ]] || compopt -o nospace
 }
 complete -o default -F _rkt rkt
 )";
@@ -51,9 +62,24 @@ std::string flag_words(std::span<const cli::Flag> flags) {
   return out;
 }
 
+// What the first argument of `c` names; what stands in brackets belongs to a flag or comes later.
 std::string_view argument_words(const cli::Command& c) {
-  if (c.args_mode == cli::Command::Args::images || c.args.contains("IMAGE")) return "images";
-  return c.args.contains("UUID") || c.args.contains("POD") ? "pods" : "";
+  std::string needed;
+  int depth = 0;
+  for (const char letter : c.args) {
+    depth += letter == '[' ? 1 : letter == ']' ? -1 : 0;
+    if (depth == 0) needed.push_back(letter);
+  }
+  const auto pod = needed.find("UUID"), image = needed.find("IMAGE");
+  return pod < image ? "pods" : image < pod ? "images" : "";
+}
+
+// Global flags whose value may be a word of its own.
+std::string valued_words(std::span<const cli::Flag> flags) {
+  std::string out;
+  for (const auto& f : flags)
+    if (f.kind != cli::Flag::Kind::boolean && !f.optional_value) out += cat(out.empty() ? "" : " ", "--", f.name);
+  return out;
 }
 
 // What follows `path`, a command with subcommands, or "": the next words of all commands.
@@ -68,7 +94,9 @@ std::string next_words(const std::string& path) {
 }
 
 std::string bash_script() {
-  std::string out = cat(kHead, "  global='", flag_words(cli::global_flags()), "'\n  case $command in\n");
+  const auto global = cli::global_flags();
+  std::string out = cat(kHead, "  global='", flag_words(global), "' valued='", valued_words(global), "'\n", kCommand,
+                        "  case $command in\n");
   std::set<std::string> groups = {""};
   for (const auto& c : all_commands()) {
     if (c.hidden) continue;
@@ -76,7 +104,11 @@ std::string bash_script() {
       groups.emplace(c.name.substr(0, space + 1));
     out += cat("    '", c.name, " '* ) flags='", flag_words(c.flags), "' words=", argument_words(c), " ;;\n");
   }
-  for (const auto& group : groups) out += cat("    '", group, "' ) words='", next_words(group), "' ;;\n");
+  for (const auto& group : groups) {
+    const std::string words = next_words(group);
+    out += cat("    '", group, "' ) words='", group.empty() ? "help " : "", words, "' ;;\n");
+    out += cat("    'help ", group, "' ) words='", words, "' ;;\n");
+  }
   return cat(out, kTail);
 }
 

@@ -51,7 +51,7 @@ int print_config(cli::Env& env, const cli::Parsed& in) {
   for (const auto& [registry, login] : c.docker_auth) {
     json::Object o = entry("dockerAuth");
     o.set("registries", json::Array{json::Value(registry)});
-    o.set("credentials", user_password(login.first, login.second));
+    o.set("credentials", user_password(login.user, login.password));
     entries.emplace_back(std::move(o));
   }
   json::Object paths = entry("paths"), stage1 = entry("stage1");

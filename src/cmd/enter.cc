@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
@@ -13,7 +14,7 @@ namespace {
 
 int run_enter(cli::Env& env, const cli::Parsed& in) {
   if (in.args.empty()) throw cli::UsageWanted{};
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env);
   auto pod = open_pod(pods, in.args.front());
   if (pod.state() != pod::State::running)
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
@@ -26,8 +27,7 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
     request.command = {image.empty() ? "/bin/bash" : "/bin/sh"};
     env.err(cat("no command specified, assuming ", quoted(request.command.front())));
   }
-  auto store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  auto store = open_store(env);
   if (!image.empty()) request.debug_image = find_image(env, store, image);
   stage0::enter(store, pods, pod.id(), request);
 }

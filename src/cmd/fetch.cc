@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
 #include "image/finder.h"
@@ -22,8 +21,7 @@ std::vector<cli::Flag> flags() {
   std::vector<cli::Flag> out = cli::pull_flags("update");
   out.push_back(cli::signature_flag());
   out.push_back(cli::toggle("full", false, "print the full image ID after fetching"));
-  out.push_back(cli::text("progress", "", "\"json\": progress as JSON lines on stderr"));
-  out.back().check = check_progress;
+  out.push_back(cli::checked(cli::text("progress", "", "\"json\": progress as JSON lines on stderr"), check_progress));
   return out;
 }
 
@@ -32,8 +30,7 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   image::FindOptions options = find_options(env, cli::pull_policy(in));
   options.ids_are_store_lookups = false;
   options.json_progress = in.text("progress") == "json";
-  store::Store store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  store::Store store = open_store(env);
   const keystore::Keystore keys = env.keystore();
   tree::EarlyTrees trees(store, env.globals().trees);
   options.layer_user = &trees;
@@ -41,8 +38,7 @@ int fetch_images(cli::Env& env, const cli::Parsed& in) {
   std::string ids;
   for (const auto& image : in.images) {
     const auto record = finder.find({.argument = image.image, .signature_file = image.last("signature").value_or("")});
-    // Only root can make trees as the image wants them; for others the first run does it.
-    if (::geteuid() == 0) trees.finish(record);
+    trees.finish(record);
     const auto id = appc::ImageId::parse(record.key);
     ids += cat(in.on("full") || !id ? record.key : id->short_fetch(), "\n");
   }

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/registry.h"
 #include "stage0/stage0.h"
 
@@ -11,14 +12,13 @@ namespace {
 
 int run_gc(cli::Env& env, const cli::Parsed& in) {
   const auto pods = pod::Pods::open(env.data_dir());
-  auto store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  auto store = open_store(env);
   const stage0::GcOptions options{.grace_period = in.duration("grace-period"),
                                   .expire_prepared = in.duration("expire-prepared"),
                                   .mark_only = in.on("mark-only"),
                                   .local_config = env.globals().dirs.local,
                                   .debug = env.globals().debug,
-                                  .out = [&](std::string_view line) { env.out(cat(line, "\n")); },
+                                  .out = [&](std::string_view line) { env.report(cat(line, "\n")); },
                                   .err = [&](std::string_view line) { env.err(line); }};
   return stage0::gc(store, pods, options) ? 0 : 254;
 }

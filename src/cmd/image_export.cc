@@ -11,10 +11,19 @@
 namespace rkt::cmd {
 namespace {
 
+OutputFile open_output(const std::string& path, bool overwrite) {
+  try {
+    return {path, overwrite, "output ACI file exists (try --overwrite)"};
+  } catch (Error& e) {
+    if (e.sys_errno() != 0) e.push(cat("unable to open output ACI file ", path));
+    throw;
+  }
+}
+
 void write_aci(const store::Store& store, const store::ImageRecord& record, const std::string& path, bool overwrite) {
-  OutputFile out(path, overwrite, "output ACI file exists (try --overwrite)");
+  OutputFile out = open_output(path, overwrite);
   const UniqueFd blob = store.open_blob(record.blobs.at(0));
-  const std::string digest = image::decompress_to(blob.get(), out.fd());
+  const std::string digest = filling(path, [&] { return image::decompress_to(blob.get(), out.fd()); });
   if (cat("sha512-", digest) != record.blobs[0])
     throw Error(Errc::invalid,
                 cat("image hash does not match expected (sha512-", digest, " != ", record.blobs[0], ")"));

@@ -50,6 +50,7 @@ void measure(const store::Store& store, store::GcFacts& facts) {
 
 int run_image_gc(cli::Env& env, const cli::Parsed& in) {
   const store::GcRules rules = rules_of(in);
+  const auto began = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   store::Store store = store::Store::open(env.data_dir());
   const std::uint64_t before = disk_usage(store.cas());
   ImageUse use;
@@ -58,15 +59,12 @@ int run_image_gc(cli::Env& env, const cli::Parsed& in) {
     use = images_in_use(env, store);
     for (const auto& id : tree::collect(store, use.trees)) env.err(cat("removed treestore ", quoted(id)));
   }
-  store::GcFacts facts{.now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()),
-                       .running = use.running,
-                       .referenced = use.referenced,
-                       .blob_bytes = {}};
+  store::GcFacts facts{.now = began, .running = use.running, .referenced = use.referenced, .blob_bytes = {}};
   if (rules.max_size) {
     store.sweep(facts.now, partial_life(in));  // what nobody names is no reason to remove an image
     measure(store, facts);
   }
-  remove_images(env, store, plan_gc(store.images(), rules, facts));
+  remove_images(env, store, plan_gc(store.images(), rules, facts), began);
   if (!store.sweep(facts.now, partial_life(in)).complete)
     env.err("an image is being fetched: layers of removed images stay until the next image gc");
   const std::uint64_t after = disk_usage(store.cas());
@@ -77,9 +75,7 @@ int run_image_gc(cli::Env& env, const cli::Parsed& in) {
   return 0;
 }
 
-void check_size(const std::string& value) {
-  if (!value.empty()) cli::parse_size(value);
-}
+void check_size(const std::string& value) { cli::parse_size(value); }
 
 cli::Flag max_size() {
   cli::Flag flag = cli::unquoted(
@@ -96,7 +92,7 @@ const cli::Command image_gc{
     .flags = {cli::duration("grace-period", "24h0m0s",
                             "duration to wait since an image was last used before removing it"),
               cli::toggle("unused", false, "remove all images that no pod refers to"), max_size()},
-    .power = cli::Command::Power::trees,
+    .power = cli::Command::Power::root,
     .run = run_image_gc};
 
 }  // namespace rkt::cmd

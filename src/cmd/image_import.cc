@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
@@ -20,7 +18,7 @@ int run_image_import(cli::Env& env, const cli::Parsed& in) {
   const keystore::Keystore keys = env.keystore();
   image::Finder finder(store, &keys, env.config(), options);
   const auto record = finder.import(in.args[0], in.text("name"));
-  if (::geteuid() == 0) tree::render(store, record, env.globals().trees);
+  tree::render_fetched(store, record, env.globals().trees);
   const auto id = appc::ImageId::parse(record.key);
   env.out(cat(in.on("full") || !id ? record.key : id->short_fetch(), "\n"));
   return 0;

@@ -10,7 +10,7 @@
 #include "cli/env.h"
 #include "cli/table.h"
 #include "cmd/registry.h"
-#include "image/finder.h"
+#include "image/list_filter.h"
 #include "json/value.h"
 #include "store/store.h"
 
@@ -23,11 +23,18 @@ struct Column {
 constexpr std::array<Column, 5> kColumns = {
     {{"id", "ID"}, {"name", "NAME"}, {"size", "SIZE"}, {"importtime", "IMPORT TIME"}, {"lastused", "LAST USED"}}};
 
-// A comma list of known words, each at most once; the texts become part of the flag's error.
+// The words of a comma list, none in an empty one.
+std::vector<std::string> words(const std::string& value) {
+  std::vector<std::string> out;
+  if (value.empty()) return out;
+  for (const auto word : split(value, ',')) out.push_back(lower(trim(word)));
+  return out;
+}
+
+// Known ones, each at most once; the texts become part of the flag's error.
 void check_words(const std::string& value, bool id_allowed) {
   std::vector<std::string> seen;
-  for (const auto word : split(value, ',')) {
-    const std::string name(trim(word));
+  for (const auto& name : words(value)) {
     const bool known = std::ranges::any_of(kColumns, [&](const Column& c) { return c.field == name; });
     if (!known || (!id_allowed && name == "id")) throw Error(Errc::usage, cat("unknown option ", quoted(name)));
     if (std::ranges::find(seen, name) != seen.end()) throw Error(Errc::usage, cat("duplicated option ", quoted(name)));
@@ -39,6 +46,8 @@ void check_sort(const std::string& value) { check_words(value, false); }
 void check_order(const std::string& value) {
   if (lower(value) != "asc" && lower(value) != "desc") throw Error(Errc::usage, "wrong sort order");
 }
+
+void check_filter(const std::string& value) { image::ListFilter::parse(value); }
 
 std::string display_name(const store::ImageRecord& r) {
   return r.version.empty() ? r.name : cat(r.name, ":", r.version);
@@ -55,10 +64,10 @@ int compare(const store::ImageRecord& a, const store::ImageRecord& b, std::strin
 }
 
 void sort_images(std::vector<store::ImageRecord>& images, const std::string& fields, bool descending) {
-  const auto keys = split(fields, ',');
+  const auto keys = words(fields);
   std::ranges::stable_sort(images, [&](const auto& a, const auto& b) {
-    for (const auto key : keys)
-      if (const int c = compare(a, b, trim(key)); c != 0) return descending ? c > 0 : c < 0;
+    for (const auto& key : keys)
+      if (const int c = compare(a, b, key); c != 0) return descending ? c > 0 : c < 0;
     return false;
   });
 }
@@ -117,24 +126,24 @@ int run_image_list(cli::Env& env, const cli::Parsed& in) {
   const store::Store store = store::Store::open(env.data_dir());
   auto images = store.images();
   report_unreadable(env, store.odd_manifests(), images);
+  image::filter_images(images, in.list("filter"));
   sort_images(images, in.text("sort"), lower(in.text("order")) == "desc");
   if (const std::string& format = in.text("format"); !format.empty()) {
     print_json(env, images, format == "json-pretty");
     return 0;
   }
-  const std::string& fields = in.text("fields");
+  const auto fields = words(in.text("fields"));
   std::vector<cli::Row> rows;
   if (!in.on("no-legend")) {
     cli::Row header;
-    for (const auto field : split(fields, ','))
-      header.emplace_back(
-          std::ranges::find_if(kColumns, [&](const Column& c) { return c.field == trim(field); })->header);
+    for (const auto& field : fields)
+      header.emplace_back(std::ranges::find_if(kColumns, [&](const Column& c) { return c.field == field; })->header);
     rows.push_back(std::move(header));
   }
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   for (const auto& r : images) {
     cli::Row row;
-    for (const auto field : split(fields, ',')) row.push_back(cell(r, trim(field), in.on("full"), now));
+    for (const auto& field : fields) row.push_back(cell(r, field, in.on("full"), now));
     rows.push_back(std::move(row));
   }
   env.out(cli::table(rows));
@@ -152,6 +161,8 @@ const cli::Command image_list{
               checked(cli::text("sort", "importtime", "sort by these fields: name, importtime, lastused, size"),
                       check_sort),
               checked(cli::text("order", "asc", "asc or desc"), check_order),
+              checked(cli::list("filter", "only images like this: id=BEGINNING, name=PATTERN, label=NAME=VALUE"),
+                      check_filter),
               cli::toggle("no-legend", false, "suppress a legend with the list"),
               cli::toggle("full", false, "use long output format"), cli::format()},
     .run = run_image_list};

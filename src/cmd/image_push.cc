@@ -23,13 +23,14 @@ int run_image_push(cli::Env& env, const cli::Parsed& in) {
   if (record.kind == store::ImageKind::aci)
     throw Error(Errc::unsupported, cat("image ", quoted(record.name), " is an ACI, which a registry does not take"))
         .hint("put the file and its signature on a web server");
+  env.warn_before_fetching();
   image::Destination registry(env.config(), env.globals().insecure, to.substr(kScheme.size()),
                               image::progress_printer(false));
   const std::string& key = in.text("sign-key");
   std::optional<image::MadeSignature> made;  // first: a key that cannot be used is no reason to have pushed half
   if (!key.empty()) made = registry.make(key, image::manifest_digest(record));
   const std::string digest = registry.push(store, record);
-  env.out(cat("pushed ", digest, "\n"));
+  env.report(cat("pushed ", digest, "\n"));
   if (!made) return 0;
   registry.attach(digest, *made);
   env.out(cat("signed ", digest, " with key ", made->key, "\n"));

@@ -35,6 +35,7 @@ int run_image_sign(cli::Env& env, const cli::Parsed& in) {
     throw Error(Errc::usage, "--output is for ACI files: other signatures lie beside their image");
   if (!aci && ::access(key.c_str(), R_OK) < 0) throw Error::from_errno(cat("open private key ", quoted(key)));
   if (argument.kind == Kind::docker) {
+    env.warn_before_fetching();
     image::Destination registry(env.config(), env.globals().insecure, argument.text, image::progress_printer(false));
     say(env, registry.sign(key));
   } else if (argument.kind == Kind::layout) {

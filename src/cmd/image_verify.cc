@@ -33,9 +33,9 @@ void verify_one(cli::Env& env, store::Store& store, const std::string& arg) {
   const auto difference = in_context([&] { return cat("unable to repair cache for image ", arg); },
                                      [&] { return tree::verify(store, record); });
   if (difference)
-    env.out(cat("tree cache verification failed for image ", arg, ": ", *difference, ";  rebuilding...\n"));
+    env.report(cat("tree cache verification failed for image ", arg, ": ", *difference, ";  rebuilding...\n"));
   else
-    env.out(cat("successfully verified checksum for image: ", quoted(arg), " (", quoted(record.key), ")\n"));
+    env.report(cat("successfully verified checksum for image: ", quoted(arg), " (", quoted(record.key), ")\n"));
 }
 
 int run_image_verify(cli::Env& env, const cli::Parsed& in) {

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_table.h"
 #include "cmd/registry.h"
 #include "pod/describe.h"
@@ -45,8 +46,7 @@ void each_pod(const pod::Pods& pods, std::vector<std::string>& errors, Each&& ea
 }
 
 int run_list(cli::Env& env, const cli::Parsed& in) {
-  const auto pods = in_context([] { return std::string("failed to get pod handles"); },
-                               [&] { return pod::Pods::open(env.data_dir()); });
+  const auto pods = open_pods(env, "failed to get pod handles");
   std::vector<std::string> errors;
   if (const std::string& format = in.text("format"); !format.empty()) {
     json::Array all;

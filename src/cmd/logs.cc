@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pod/logs.h"
+#include "cmd/data.h"
+#include "cmd/pod_argument.h"
+#include "cmd/registry.h"
 
 #include <poll.h>
 
@@ -8,8 +11,6 @@
 #include "cli/env.h"
 #include "cli/log_printer.h"
 #include "cli/table.h"
-#include "cmd/pod_argument.h"
-#include "cmd/registry.h"
 #include "stage0/entrypoint.h"
 
 namespace rkt::cmd {
@@ -64,6 +65,7 @@ void check_kept(const pod::Pod& pod) {
 }
 
 void print_new(pod::PodLogs& logs, const Request& request, cli::LogPrinter& printer) {
+  logs.look();
   while (const auto entry = logs.next()) {
     const auto time = entry->record.time;
     if ((!request.since || time >= *request.since) && (!request.until || time < *request.until)) printer.add(*entry);
@@ -75,7 +77,7 @@ void print_new(pod::PodLogs& logs, const Request& request, cli::LogPrinter& prin
 int run_logs(cli::Env& env, const cli::Parsed& in) {
   if (in.args.empty() || in.args.size() > 2) throw cli::UsageWanted{};
   const Request request = parse_request(in);
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env);
   auto pod = open_pod(pods, in.args.front());
   const auto apps = choose_apps(in, pod);
   check_kept(pod);
@@ -92,7 +94,8 @@ int run_logs(cli::Env& env, const cli::Parsed& in) {
     printer.end_tail();
     if (!request.follow || ended || over) break;
     pollfd p{watch.fd(), POLLIN, 0};
-    if (::poll(&p, 1, kLookAgainMs) < 0 && errno != EINTR) throw Error::from_errno("wait for the logs of a pod");
+    if (::poll(&p, 1, watch.wait_ms(kLookAgainMs)) < 0 && errno != EINTR)
+      throw Error::from_errno("wait for the logs of a pod");
     watch.drain();
   }
   printer.end();

@@ -8,10 +8,13 @@
 #include "base/strings.h"
 #include "cli/parse.h"
 #include "cmd/commands.h"
+#include "sys/start.h"
 
 int main(int argc, char** argv) {
   try {
-    ::signal(SIGPIPE, SIG_IGN);  // a reader that went away is a write error, reported like any other; children reset it
+    rkt::start_clean();
+    // A reader that went away, and a file beyond the limit of its size, are errors of write(); children reset them.
+    for (const int s : {SIGPIPE, SIGXFSZ}) ::signal(s, SIG_IGN);
     return rkt::cli::run_main(rkt::cmd::all_commands(), {argv + 1, argv + argc});
   } catch (const rkt::Error& e) {
     rkt::log::note("rkt", e.brief());

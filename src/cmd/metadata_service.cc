@@ -26,17 +26,21 @@
 namespace rkt::cmd {
 namespace {
 
-UniqueFd listen_for_pods(const std::string& port_text) {
-  const auto port = parse_int<std::uint16_t>(port_text);
-  if (!port || *port == 0) throw Error(Errc::usage, cat("invalid port ", quoted(port_text), " for --listen-port"));
-  return in_context([&] { return cat("error listening on port ", *port); },
+void check_port(const std::string& v) {
+  const auto port = parse_int<std::int64_t>(v);
+  if (!port) throw Error(Errc::usage, cat("strconv.ParseInt: parsing ", quoted(v), ": invalid syntax"));
+  if (*port < 1 || *port > 65535) throw Error(Errc::usage, "a port is 1 to 65535");
+}
+
+UniqueFd listen_for_pods(std::uint16_t port) {
+  return in_context([&] { return cat("error listening on port ", port); },
                     [&] {
                       UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
                       if (!fd) throw Error::from_errno("make a socket");
                       const int on = 1;
                       sockaddr_in address{};
                       address.sin_family = AF_INET;
-                      address.sin_port = htons(*port);
+                      address.sin_port = htons(port);
                       if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
                           ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
                           ::listen(fd.get(), SOMAXCONN) < 0)
@@ -73,6 +77,11 @@ UniqueFd listen_for_rkt() {
 
 // By systemd, or by anybody who says how many and not for whom.
 bool is_activated() {
+  if (const auto count = env("LISTEN_FDS")) {
+    const auto n = parse_int<int>(*count);
+    if (!n) throw Error(Errc::usage, "error parsing LISTEN_FDS env var").hint(cat("it is ", quoted(*count)));
+    if (*n < 1) throw Error(Errc::usage, "LISTEN_FDS < 1");
+  }
   auto environment = stage0::own_environment();
   if (std::ranges::none_of(environment, [](const std::string& v) { return v.starts_with("LISTEN_PID="); }))
     environment.push_back(cat("LISTEN_PID=", ::getpid()));
@@ -103,7 +112,7 @@ int run_metadata_service(cli::Env& env, const cli::Parsed& in) {
   env.err("metadata service starting...");
   const bool activated = is_activated();  // before anything else takes descriptor 3
   const UniqueFd signals = end_signals();
-  const UniqueFd pods = listen_for_pods(in.text("listen-port"));
+  const UniqueFd pods = listen_for_pods(parse_int<std::uint16_t>(in.text("listen-port")).value());
   const UniqueFd registration = activated ? UniqueFd(3) : listen_for_rkt();
   const ScopeExit remove([&] {
     if (!activated) ::unlink(stage0::kMetadataSocket);
@@ -120,7 +129,7 @@ const cli::Command metadata_service{
     .args = "[--listen-port=PORT]",
     .brief = "Run metadata service",
     .description = "Tells pods that were started with --mds-register about themselves, and vouches for them.",
-    .flags = {cli::text("listen-port", "18112", "TCP port that pods ask on")},
+    .flags = {checked(cli::text("listen-port", "18112", "TCP port that pods ask on"), check_port)},
     .power = cli::Command::Power::root,
     .run = run_metadata_service};
 

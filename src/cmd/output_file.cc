@@ -3,9 +3,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cstdlib>
-#include <memory>
+#include <climits>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -13,11 +13,18 @@
 namespace rkt::cmd {
 namespace {
 
-// Where a link to a regular file leads: that file is replaced, the link stays.
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), &::free);
-  if (!real) throw Error::from_errno(cat("follow the link ", quoted(path)));
-  return real.get();
+// Where a link leads: that file is made or replaced, the link stays.
+std::string followed(std::string path) {
+  constexpr int kMaxLinks = 40;
+  for (int n = 0; n < kMaxLinks; ++n) {
+    char target[PATH_MAX];
+    const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+    if (length < 0 && (errno == EINVAL || errno == ENOENT)) return path;
+    if (length < 0) break;
+    const std::string_view next(target, static_cast<std::size_t>(length));
+    path = next.starts_with('/') ? std::string(next) : cat(path.substr(0, path.rfind('/') + 1), next);
+  }
+  throw Error(Errc::usage, cat("cannot follow the link ", quoted(path)));
 }
 
 }  // namespace
@@ -28,14 +35,15 @@ OutputFile::OutputFile(const std::string& path, bool overwrite, const char* exis
   if (taken && !overwrite && !S_ISDIR(here.st_mode)) throw Error(Errc::usage, exists);
   std::string file = path;
   if (taken) {
-    if (::stat(path.c_str(), &there) < 0) throw Error::from_errno(cat("follow the link ", quoted(path)));
+    const bool dangling = ::stat(path.c_str(), &there) < 0;
+    if (dangling && errno != ENOENT) throw Error::from_errno(cat("follow the link ", quoted(path)));
     if (S_ISDIR(there.st_mode)) throw Error(Errc::usage, cat(quoted(path), " is a directory"));
-    if (!S_ISREG(there.st_mode)) {
+    if (!dangling && !S_ISREG(there.st_mode)) {
       stream_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
       if (!stream_) throw Error::from_errno(cat("open ", quoted(path)));
       return;
     }
-    if (S_ISLNK(here.st_mode)) file = real_path(path);
+    if (S_ISLNK(here.st_mode)) file = followed(path);
   }
   const auto slash = file.rfind('/');
   const std::string name = file.substr(slash == std::string::npos ? 0 : slash + 1);

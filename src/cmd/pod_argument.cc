@@ -40,7 +40,7 @@ std::string only_app(const cli::Env& env, const appc::PodManifest& manifest) {
 
 std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Pod& pod) {
   const auto manifest = pod.manifest();
-  if (!in.given("app"))
+  if (in.text("app").empty())
     return in_context([] { return std::string("unable to determine app name"); },
                       [&] { return only_app(env, manifest); });
   return in_context([] { return std::string("unable to find app"); },
@@ -52,9 +52,11 @@ std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Po
                     });
 }
 
-pod::Pod open_pod(const pod::Pods& pods, const std::string& text) {
-  return in_context([] { return std::string("problem retrieving pod"); },
-                    [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+pod::Pod open_pod(const pod::Pods& pods, const std::string& text, std::string_view frame) {
+  const auto resolve = [&] {
+    return in_context([] { return std::string("unable to resolve UUID"); }, [&] { return pods.resolve(text); });
+  };
+  return in_context([&] { return std::string(frame); }, [&] { return pod::Pod::open(pods, resolve()); });
 }
 
 }  // namespace rkt::cmd

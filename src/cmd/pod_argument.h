@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.h"
@@ -22,7 +23,7 @@ std::string read_uuid_file(const std::string& path);
 /// after the apps were listed when there are several).
 std::string choose_app(const cli::Env& env, const cli::Parsed& in, const pod::Pod& pod);
 
-/// Resolves and opens; failures begin with "problem retrieving pod".
-pod::Pod open_pod(const pod::Pods& pods, const std::string& text);
+/// Resolves and opens; failures begin with `frame`.
+pod::Pod open_pod(const pod::Pods& pods, const std::string& text, std::string_view frame = "problem retrieving pod");
 
 }  // namespace rkt::cmd

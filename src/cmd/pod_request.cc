@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/pod_request.h"
 
-#include <sys/vfs.h>
-
 #include "base/error.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "image/finder.h"
 #include "image/stage1_choice.h"
-#include "sys/file.h"
 
 namespace rkt::cmd {
 namespace {
@@ -22,32 +18,14 @@ image::Stage1Flags stage1_flags(const cli::Parsed& in) {
           .from_dir = in.text("stage1-from-dir")};
 }
 
-stage0::AppRequest find_app(image::Finder& finder, const cli::ImageArgs& in) {
-  stage0::AppRequest request = cli::app_request(in);
-  request.image = finder.find({.argument = in.image, .signature_file = in.last("signature").value_or("")});
-  request.manifest = appc::parse_image_manifest(request.image.manifest);
-  return request;
+void find_image_of(stage0::AppRequest& app, image::Finder& finder, const cli::ImageArgs& in) {
+  app.image = finder.find({.argument = in.image, .signature_file = in.last("signature").value_or("")});
+  app.manifest = appc::parse_image_manifest(app.image.manifest);
 }
 
 void find_named_in_manifest(image::Finder& finder, const std::string& id, std::size_t app) {
-  try {
-    finder.find({.argument = id, .signature_file = ""});
-  } catch (const Error& e) {
-    throw Error(e.code(), cat("apps[", app, "].image.id: ", e.cause()));
-  }
-}
-
-// The reference finds out about a mount without a volume before it fetches anything.
-void check_mounts(const stage0::PrepareRequest& request, const cli::Parsed& in) {
-  const auto check = [&](const appc::Mount& m) {
-    for (const auto& v : request.volumes)
-      if (v.name.str() == m.volume) return;
-    throw Error(Errc::usage, cat("error parsing app image arguments: dangling mount point ", quoted(m.path),
-                                 ": volume ", quoted(m.volume), " not found"));
-  };
-  for (const auto& m : request.mounts) check(m);
-  for (const auto& image : in.images)
-    for (const auto& m : cli::app_request(image).mounts) check(m);
+  in_place([&] { return cat("apps[", app, "].image.id"); },
+           [&] { finder.find({.argument = id, .signature_file = ""}); });
 }
 
 }  // namespace
@@ -80,7 +58,9 @@ store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Pa
 
 void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
                  std::string_view frame) {
-  check_mounts(request, in);
+  for (const auto& image : in.images) request.apps.push_back(cli::app_request(image));
+  // The reference finds out about a mount without a volume before it fetches anything.
+  stage0::check_mounts(request);
   request.stage1 = find_stage1(env, store, in);
   const keystore::Keystore keys = env.keystore();
   image::Finder finder(store, &keys, env.config(), find_options(env, cli::pull_policy(in)));
@@ -88,26 +68,11 @@ void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stag
       request.pod_manifest_bytes ? stage0::image_ids(*request.pod_manifest_bytes) : std::vector<std::string>{};
   try {
     for (std::size_t i = 0; i < ids.size(); ++i) find_named_in_manifest(finder, ids[i], i);
-    for (const auto& image : in.images) request.apps.push_back(find_app(finder, image));
+    for (std::size_t i = 0; i < in.images.size(); ++i) find_image_of(request.apps[i], finder, in.images[i]);
   } catch (Error& e) {
     if (!frame.empty()) e.push(std::string(frame));
     throw;
   }
-}
-
-bool overlay_usable(const std::string& data) {
-  std::string why;
-  if (read_file("/proc/filesystems").find("nodev\toverlay") == std::string::npos)
-    why = "overlay entry not present in /proc/filesystems";
-  struct statfs fs{};
-  constexpr long kAufs = 0x61756673, kZfs = 0x2fc12fc1;
-  if (::statfs(data.c_str(), &fs) == 0) {
-    if (fs.f_type == kAufs) why = "unsupported filesystem: aufs";
-    if (fs.f_type == kZfs) why = "unsupported filesystem: zfs";
-  }
-  if (why.empty()) return true;
-  log::note("stage0", cat("disabling overlay support: ", quoted(why)));
-  return false;
 }
 
 }  // namespace rkt::cmd

@@ -24,7 +24,4 @@ store::ImageRecord find_stage1(cli::Env& env, store::Store& store, const cli::Pa
 void find_images(cli::Env& env, store::Store& store, const cli::Parsed& in, stage0::PrepareRequest& request,
                  std::string_view frame);
 
-/// Whether the data directory's file system can carry overlays; otherwise says why and returns false.
-bool overlay_usable(const std::string& data);
-
 }  // namespace rkt::cmd

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
 
@@ -21,11 +22,9 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   stage0::PrepareRequest request = cli::pod_request(in);
   if (in.images.empty() && !request.pod_manifest_bytes)
     throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
-  store::Store store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  store::Store store = open_store(env);
   find_images(env, store, in, request, "error finding images");
-  request.overlay = request.overlay && overlay_usable(env.data_dir());
-  request.trees = env.globals().trees;
+  request.trees = env.trees_to_use();
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, "", in.text("pod-name"));
   const Uuid id = pod.id;
@@ -33,7 +32,7 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   stage0::finish_prepared(store, pods, std::move(pod));
   try {
     env.out(cat(id.str(), "\n"));
-  } catch (const Error&) {
+  } catch (...) {
     // Nobody would know of it.
     stage0::remove_pod(store, pods, id, env.globals().dirs.local, env.globals().debug);
     throw;

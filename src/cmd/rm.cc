@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "stage0/stage0.h"
@@ -13,13 +14,12 @@ namespace {
 constexpr const char* kFailed = "failed to remove one or more pods";
 
 void remove_one(cli::Env& env, store::Store& store, const pod::Pods& pods, const std::string& text) {
-  const auto pod = in_context([] { return std::string("cannot get pod"); },
-                              [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+  const auto pod = open_pod(pods, text, "cannot get pod");
   const std::string name = quoted(pod.id().str());
   if (pod.state() == pod::State::aborted_prepare) env.err(cat("moving failed prepare ", name, " to garbage"));
   if (pod.state() == pod::State::prepared) env.err(cat("moving expired prepared pod ", name, " to garbage"));
   stage0::remove_pod(store, pods, pod.id(), env.globals().dirs.local, env.globals().debug);
-  env.out(cat(name, "\n"));
+  env.report(cat(name, "\n"));
 }
 
 int run_rm(cli::Env& env, const cli::Parsed& in) {
@@ -30,9 +30,8 @@ int run_rm(cli::Env& env, const cli::Parsed& in) {
     env.err(env.globals().debug ? e.tree() : e.brief());
     throw Error(Errc::not_found, kFailed);
   }
-  const auto pods = pod::Pods::open(env.data_dir());
-  auto store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  const auto pods = open_pods(env, "cannot get pod");
+  auto store = open_store(env);
   bool failed = false;
   for (const auto& text : texts) {
     try {

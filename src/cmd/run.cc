@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_request.h"
 #include "cmd/registry.h"
 
@@ -23,19 +24,17 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   options.insecure = env.globals().insecure;
   options.local_config = env.globals().dirs.local;
   options.debug = env.globals().debug;
-  options.trees = env.globals().trees;
+  options.trees = env.trees_to_use();
   cli::pull_policy(in);
   stage0::check_run_options(options, !request.ports.empty());
   if (options.interactive && in.images.size() > 1)
     throw Error(Errc::usage, "interactive option only supports one image");
   if (in.images.empty() && !request.pod_manifest_bytes)
     throw Error(Errc::usage, "must provide at least one image or specify the pod manifest");
-  store::Store store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
+  store::Store store = open_store(env);
   find_images(env, store, in, request, "");
-  request.overlay = request.overlay && overlay_usable(env.data_dir());
   env.warn_before_running();
-  request.trees = env.globals().trees;
+  request.trees = env.trees_to_use();
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
   stage0::prepare(store, pod, request);

@@ -3,6 +3,8 @@
 #include "base/strings.h"
 #include "cli/app_flags.h"
 #include "cli/env.h"
+#include "cmd/data.h"
+#include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 
 namespace rkt::cmd {
@@ -14,13 +16,11 @@ int run_prepared_pod(cli::Env& env, const cli::Parsed& in) {
   options.insecure = env.globals().insecure;
   options.local_config = env.globals().dirs.local;
   options.debug = env.globals().debug;
-  options.trees = env.globals().trees;
-  const pod::Pods pods = pod::Pods::open(env.data_dir());
-  const Uuid id =
-      in_context([] { return std::string("problem retrieving pod"); }, [&] { return pods.resolve(in.args.front()); });
-  store::Store store =
-      in_context([] { return std::string("cannot open store"); }, [&] { return store::Store::open(env.data_dir()); });
-  const pod::Pod pod = pod::Pod::open(pods, id);
+  options.trees = env.trees_to_use();
+  const pod::Pods pods = open_pods(env);
+  const pod::Pod pod = open_pod(pods, in.args.front());
+  store::Store store = open_store(env);
+  const Uuid id = pod.id();
   if (pod.state() != pod::State::prepared) throw Error(Errc::usage, cat("pod ", quoted(id.str()), " is not prepared"));
   const appc::PodManifest manifest =
       in_context([] { return std::string("cannot read pod manifest"); }, [&] { return pod.manifest(); });

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/env.h"
 #include "cli/table.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "cmd/wait.h"
@@ -52,18 +53,14 @@ std::string name_line(const pod::Pod& pod) {
 }
 
 json::Value converted(const pod::Pod& pod) {
-  try {
-    return pod::describe(pod);
-  } catch (const Error& e) {
-    throw Error(e.code(), cat("error converting pod: ", e.cause()));
-  }
+  return in_place([] { return "error converting pod"; }, [&] { return pod::describe(pod); });
 }
 
 int run_status(cli::Env& env, const cli::Parsed& in) {
   const auto texts = pod_texts(in, 1);
   if (texts.size() != 1) throw cli::UsageWanted{};
   const Wait ready = Wait::parse(in.text("wait-ready")), finished = Wait::parse(in.text("wait"));
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env);
   auto pod = open_pod(pods, texts.front());
   wait_for(pods, pod, ready, finished);
   const std::string& format = in.text("format");

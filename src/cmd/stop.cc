@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/data.h"
 #include "cmd/pod_argument.h"
 #include "cmd/registry.h"
 #include "cmd/stop_request.h"
@@ -12,23 +13,22 @@ namespace rkt::cmd {
 namespace {
 
 void stop_one(cli::Env& env, const pod::Pods& pods, const std::string& text, const stage0::StopRequest& request) {
-  const auto pod = in_context([] { return std::string("cannot get pod"); },
-                              [&] { return pod::Pod::open(pods, pods.resolve(text)); });
+  const auto pod = open_pod(pods, text, "cannot get pod");
   const std::string name = quoted(pod.id().str());
   if (pod::is_after_run(pod.state()) || pod.state() == pod::State::aborted_prepare) {
-    env.out(cat("pod ", name, " is already stopped\n"));
+    env.report(cat("pod ", name, " is already stopped\n"));
     return;
   }
   if (pod.state() != pod::State::running) throw Error(Errc::invalid, cat("pod ", name, " is not running"));
   in_context([&] { return cat("error stopping ", name); },
-             [&] { stage0::stop(store::Store::open(env.data_dir()), pods, pod.id(), request); });
-  env.out(cat(name, "\n"));
+             [&] { stage0::stop(open_store(env), pods, pod.id(), request); });
+  env.report(cat(name, "\n"));
 }
 
 int run_stop(cli::Env& env, const cli::Parsed& in) {
   const auto texts = pod_texts(in, 1);
   const auto request = stop_request(in);
-  const auto pods = pod::Pods::open(env.data_dir());
+  const auto pods = open_pods(env, "cannot get pod");
   int failed = 0;
   for (const auto& text : texts) {
     try {
@@ -55,6 +55,7 @@ const cli::Command stop{.name = "stop",
                         .brief = "Stop a pod",
                         .description = "Asks pods to end and does not wait for them.",
                         .flags = pod_stop_flags(),
+                        .power = cli::Command::Power::pod,
                         .run = run_stop};
 
 }  // namespace rkt::cmd

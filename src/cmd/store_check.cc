@@ -45,7 +45,7 @@ int run_store_check(cli::Env& env, const cli::Parsed& in) {
   options.repair = in.on("repair");
   options.report = [&](const tree::Finding& f) {
     if (format.empty())
-      env.out(line_of(f));
+      env.report(line_of(f));
     else
       findings.emplace_back(finding_json(f));
   };

@@ -44,6 +44,7 @@ void check_prefix(const std::string& prefix) {
   } catch (Error& e) {
     throw e.hint(cat("the prefix is ", quoted(prefix), "; it covers what is below it, and has no wildcards"));
   }
+  keystore::check_prefix(prefix);
 }
 
 int run_trust(cli::Env& env, const cli::Parsed& in) {
@@ -57,7 +58,7 @@ int run_trust(cli::Env& env, const cli::Parsed& in) {
                                     .trust_https = globals.trust_keys_from_https};
   if (!options.prefix.empty())
     in_context([] { return std::string("error adding keys"); }, [&] { check_prefix(options.prefix); });
-  env.warn_before_fetching();
+  for (const auto& line : image::fetch_warnings({.tls = globals.insecure.tls})) log::note("image", line);
   // No credentials: neither discovery nor the keys need any here.
   image::FetchClient client({.insecure_tls = globals.insecure.tls, .allow_http = options.allow_http},
                             [](const image::Progress&) {});

@@ -9,8 +9,8 @@ namespace {
 
 int print_version(cli::Env& env, const cli::Parsed&) {
   const auto platform = appc::host_platform();  // the names of Go, as the reference
-  env.out(cat("rkt Version: ", RKT_VERSION, "\nappc Version: 0.8.11\nCompiler Version: ", __VERSION__,
-              "\nOS/Arch: ", platform.os, "/", platform.arch, "\nFeatures: -TPM -SDJOURNAL\n"));
+  env.out(cat("rkt Version: ", RKT_VERSION, "\nappc Version: 0.8.11\nGo Version: none (C++, g++ ", __VERSION__,
+              ")\nGo OS/Arch: ", platform.os, "/", platform.arch, "\nFeatures: -TPM -SDJOURNAL\n"));
   return 0;
 }
 

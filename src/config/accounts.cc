@@ -28,11 +28,7 @@ std::string normalized_key(std::string_view key) {
 
 // Only the innermost frame of an error reaches the user, so it has to name the file itself.
 json::Value parse_named(std::string_view text, const std::string& what) {
-  try {
-    return json::parse(text);
-  } catch (const Error& e) {
-    throw Error(e.code(), cat(what, ": ", e.cause()));
-  }
+  return in_place([&] { return what; }, [&] { return json::parse(text); });
 }
 
 // nullopt: an empty entry, which says that the store has it.

@@ -7,10 +7,12 @@
 
 #include <array>
 #include <span>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "config/accounts.h"
 #include "config/kinds.h"
 #include "sys/file.h"
 
@@ -52,11 +54,7 @@ void check_kind(const SubDirectory& sub, const std::string& directory, const std
 
 // Only the innermost frame of an error reaches the user, so it has to name the file itself.
 json::Value parse_text(const std::string& path, const std::string& text) {
-  try {
-    return json::parse(text);
-  } catch (const Error& e) {
-    throw Error(e.code(), cat("failed to parse ", quoted(path), ": ", e.cause()));
-  }
+  return in_place([&] { return cat("failed to parse ", quoted(path)); }, [&] { return json::parse(text); });
 }
 
 void read_document(Config& config, const SubDirectory& sub, const std::string& directory, const std::string& name,
@@ -128,9 +126,12 @@ void replace(std::string& item, std::string later) {
   if (!later.empty()) item = std::move(later);
 }
 
-void merge(Config& config, Config later) {
+void merge(Config& config, Config later, int directory) {
   for (auto& [domain, auth] : later.auth) config.auth.insert_or_assign(domain, std::move(auth));
-  for (auto& [registry, login] : later.docker_auth) config.docker_auth.insert_or_assign(registry, std::move(login));
+  for (auto& [registry, login] : later.docker_auth) {
+    login.directory = directory;
+    config.docker_auth.insert_or_assign(registry, std::move(login));
+  }
   replace(config.data, std::move(later.data));
   replace(config.stage1_images, std::move(later.stage1_images));
   if (!later.stage1_name.empty()) {  // name and version come as a pair
@@ -146,10 +147,24 @@ Config load(const Directories& dirs) {
   return in_context([] { return std::string("cannot get configuration"); },
                     [&] {
                       Config config;
+                      int directory = 0;
                       for (const auto* dir : {&dirs.system, &dirs.local, &dirs.user})
-                        merge(config, read_directory(*dir));
+                        merge(config, read_directory(*dir), directory++);
                       return config;
                     });
+}
+
+const DockerLogin* find_docker_login(const Config& config, std::string_view host) {
+  constexpr std::string_view kContacted = "registry-1.docker.io";
+  const DockerLogin* best = nullptr;
+  std::tuple<int, bool, bool> best_rank;
+  for (const auto& [registry, login] : config.docker_auth) {
+    const std::string name = lower(registry);
+    if (account_host(name) != account_host(lower(host))) continue;
+    const std::tuple rank(login.directory, name == lower(host), name == kContacted);
+    if (best == nullptr || rank > best_rank) best = &login, best_rank = rank;
+  }
+  return best;
 }
 
 }  // namespace rkt::config

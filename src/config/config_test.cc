@@ -58,6 +58,26 @@ TEST_F(Load, IsEmptyWithoutDirectories) {
   EXPECT_EQ(c.data, "");
 }
 
+TEST_F(Load, TheLastDirectoryDecidesForAllNamesOfDockerHub) {
+  const auto login = [&](const std::string& file, const std::string& registry) {
+    put(file, cat(R"({"rktKind":"dockerAuth","rktVersion":"v1","registries":[")", registry,
+                  R"("],"credentials":{"user":")", registry, R"(","password":"p"}})"));
+  };
+  const auto user = [&](const char* host) {
+    const Config config = load_all();
+    return find_docker_login(config, host)->user;
+  };
+  login("system/auth.d/a.json", "docker.io");
+  EXPECT_EQ(user("registry-1.docker.io"), "docker.io");
+  login("local/auth.d/a.json", "Index.docker.io");
+  EXPECT_EQ(user("registry-1.docker.io"), "Index.docker.io");
+  EXPECT_EQ(user("docker.io"), "Index.docker.io");
+  login("local/auth.d/b.json", "registry-1.docker.io");
+  EXPECT_EQ(user("docker.io"), "registry-1.docker.io") << "what is contacted";
+  EXPECT_EQ(user("index.docker.io"), "Index.docker.io");
+  EXPECT_EQ(find_docker_login(load_all(), "r.io"), nullptr);
+}
+
 TEST_F(Load, ReadsEveryKind) {
   put("system/auth.d/a.json", kBasic);
   put("system/auth.d/b.json",
@@ -76,7 +96,7 @@ TEST_F(Load, ReadsEveryKind) {
   EXPECT_EQ(c.auth.at("o.com").token, "t");
   EXPECT_EQ(c.auth.at("s3").access_key, "k");
   EXPECT_EQ(c.auth.at("s3").region, "r");
-  EXPECT_EQ(c.docker_auth.at("r.io").second, "p");
+  EXPECT_EQ(c.docker_auth.at("r.io").password, "p");
   EXPECT_EQ(c.data, "/d");
   EXPECT_EQ(c.stage1_images, "/s");
   EXPECT_EQ(c.stage1_name, "n");

@@ -64,7 +64,7 @@ void parse_docker_auth(Config& config, const json::Reader& document) {
   const auto registries = document.texts("registries");
   if (registries.empty()) refuse("no registries specified");
   std::string user = user_of(document);
-  const std::pair credentials(std::move(user), password_of(document));
+  const DockerLogin credentials{.user = std::move(user), .password = password_of(document)};
   for (const auto& registry : registries)
     if (!config.docker_auth.emplace(registry, credentials).second)
       refuse(cat("credentials for docker registry ", quoted(registry), " are already specified"));

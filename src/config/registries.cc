@@ -14,7 +14,6 @@ namespace rkt::config {
 namespace {
 
 constexpr std::size_t kMaxRegistriesFile = std::size_t{1} << 20;
-constexpr std::string_view kOwnHelper = "containers-auth.json";
 
 // "HOST[:PORT][/PATH]" without a trailing slash.
 std::string location_of(const json::Reader& in) {
@@ -98,8 +97,9 @@ void add_version_2(Registries& out, const json::Reader& in, const std::string& p
   for (const auto& registry : in.items("registry")) {
     RegistryRule rule = read_rule(registry, path);
     const std::string prefix = rule.prefix;
-    if (!rules.emplace(prefix, std::move(rule)).second)
-      registry.fail(cat("registry ", quoted(prefix), " is there twice"));
+    const auto [first, added] = rules.emplace(prefix, rule);
+    if (!added && (first->second.insecure != rule.insecure || first->second.blocked != rule.blocked))
+      registry.fail(cat("registry ", quoted(prefix), " is there twice, with other settings"));
   }
   for (auto& [prefix, rule] : rules) out.rules.insert_or_assign(prefix, std::move(rule));
   if (in.find("unqualified-search-registries")) {
@@ -115,10 +115,8 @@ void add_version_2(Registries& out, const json::Reader& in, const std::string& p
         out.aliases.insert_or_assign(name, target);
     }
   if (const auto mode = in.find("short-name-mode")) out.short_names = mode_of(*mode);
-  if (in.find("credential-helpers")) {
-    out.helpers = in.texts("credential-helpers");
-    std::erase(out.helpers, kOwnHelper);
-  }
+  if (in.find("credential-helpers"))
+    if (auto helpers = in.texts("credential-helpers"); !helpers.empty()) out.helpers = std::move(helpers);
 }
 
 }  // namespace

@@ -28,11 +28,12 @@ struct RegistryRule {
   std::string file;  ///< that says so
 };
 struct Registries {
-  std::map<std::string, RegistryRule> rules;  ///< by prefix
-  std::vector<std::string> search;            ///< unqualified-search-registries
+  static constexpr const char* kAuthFiles = "containers-auth.json";  ///< among the helpers: the files with accounts
+  std::map<std::string, RegistryRule> rules;                         ///< by prefix
+  std::vector<std::string> search;                                   ///< unqualified-search-registries
   std::map<std::string, std::string> aliases;
   enum class ShortNames : std::uint8_t { permissive, enforcing, disabled } short_names = ShortNames::permissive;
-  std::vector<std::string> helpers;  ///< credential-helpers, without containers-auth.json
+  std::vector<std::string> helpers = {kAuthFiles};  ///< credential-helpers, in the order in which they are asked
 };
 
 /// Adds what one file says. Throws Errc::invalid naming file and place.

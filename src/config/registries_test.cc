@@ -160,11 +160,18 @@ TEST(RegistriesFile, ErrorsNameFileAndPlace) {
   EXPECT_EQ(
       refusal("[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = \"x\"\n"),
       "r.conf.registry[0].mirror[0].pull-from-mirror: unknown word \"x\"");
-  EXPECT_EQ(refusal("[[registry]]\nlocation = \"a\"\n[[registry]]\nlocation = \"a\"\n"),
-            "r.conf.registry[1]: registry \"a\" is there twice");
+  EXPECT_EQ(refusal("[[registry]]\nlocation = \"a\"\n[[registry]]\nlocation = \"a\"\ninsecure = true\n"),
+            "r.conf.registry[1]: registry \"a\" is there twice, with other settings");
   EXPECT_EQ(refusal("short-name-mode = \"maybe\"\n"), "r.conf.short-name-mode: unknown word \"maybe\"");
   EXPECT_EQ(refusal("unqualified-search-registries = []\n[registries.search]\nregistries = []\n"),
             "r.conf: version 1 and version 2 of the format are mixed");
+}
+
+TEST(RegistriesFile, MayNameARegistryTwiceAlike) {
+  const Registries r = from(
+      "[[registry]]\nlocation = \"a.io\"\ninsecure = true\n"
+      "[[registry]]\nlocation = \"a.io\"\ninsecure = true\n");
+  EXPECT_THAT(sources(r, "a.io", "x"), ElementsAre("a.io/x!"));
 }
 
 TEST(RegistriesFile, LaterFilesReplaceRuleByRule) {

@@ -59,8 +59,9 @@ json::Value parse_toml(std::string_view text, std::string_view path) {
     const auto& at = e.source().begin;
     throw Error(Errc::invalid,
                 cat(path, ": line ", at.line, ", column ", at.column, ": ", printable(e.description(), 300)));
-  } catch (const Error& e) {
-    throw Error(e.code(), cat(path, ": ", e.cause()));
+  } catch (Error& e) {
+    e.at(path);
+    throw;
   }
 }
 

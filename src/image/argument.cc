@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/escapes.h"
 #include "base/strings.h"
+#include "base/url.h"
 #include "schema/appc/types.h"
 #include "schema/oci/image.h"
 #include "sys/fd.h"
@@ -24,9 +25,10 @@ using Probe = std::function<PathKind(const std::string&)>;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-[[noreturn]] void bad_image_string(std::string_view text) {
-  throw Error(Errc::invalid, cat("invalid image string ", quoted(text)))
-      .hint("the names of ACI files and URLs end in .aci; an OCI layout has a file oci-layout");
+[[noreturn]] void bad_image_string(
+    std::string_view text,
+    const char* hint = "the names of ACI files and URLs end in .aci; an OCI layout has a file oci-layout") {
+  throw Error(Errc::invalid, cat("invalid image string ", quoted(without_user_info(text)))).hint(hint);
 }
 
 // The scheme as RFC 3986 and the reference's URL parser see it; nullopt: none.
@@ -78,6 +80,7 @@ Argument path_argument(const std::string& path, const Probe& probe) {
   const PathKind kind = probe(path);
   if (kind == PathKind::layout) return {Argument::Kind::layout, path, {}};
   if (kind == PathKind::archive) return {Argument::Kind::layout_archive, path, {}};
+  if (kind == PathKind::missing) bad_image_string(cat("file://", path), "there is no such file or directory");
   bad_image_string(cat("file://", path));
 }
 
@@ -106,10 +109,12 @@ Argument url_argument(std::string_view text, const std::string& scheme) {
   return {Argument::Kind::file, *plain, {}};
 }
 
+constexpr const char* kCimdForms = "cimd:appc:v=0:NAME, cimd:docker:v=0:NAME and cimd:aci-archive:v=0:URL are known";
+
 // cimd:KIND:v=0:REST, the reference's distribution points (images §3.2).
 Argument cimd_argument(std::string_view text) {
   const auto parts = split(text, ':');
-  if (parts.size() < 4 || parts[2] != "v=0") bad_image_string(text);
+  if (parts.size() < 4 || parts[2] != "v=0") bad_image_string(text, kCimdForms);
   const std::string_view kind = parts[1];
   const std::string_view rest = text.substr(parts[0].size() + kind.size() + parts[2].size() + 3);
   if (kind == "docker") return docker_argument(rest);
@@ -122,17 +127,27 @@ Argument cimd_argument(std::string_view text) {
                       " - the only URL schemes supported by rkt for an archive are http, https and file"));
     return url_argument(*url, *scheme);
   }
-  if (kind != "appc") bad_image_string(text);
+  if (kind != "appc") bad_image_string(text, kCimdForms);
   const auto question = rest.find('?');
   std::string app(rest.substr(0, question));
   if (question != std::string_view::npos) {
     for (const auto pair : split(rest.substr(question + 1), '&')) {
       const auto plain = query_decode(pair);
-      if (!plain) bad_image_string(text);
+      if (!plain) bad_image_string(text, kCimdForms);
       app += cat(",", *plain);
     }
   }
   return name_argument(app);
+}
+
+bool could_be_name(std::string_view text) {
+  if (text.find("./") != std::string_view::npos) return false;
+  try {
+    (void)appc::AppString::parse(text);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -144,14 +159,23 @@ Argument classify(std::string_view text, bool ids, const std::string& cwd, const
     if (*scheme == "file" || *scheme == "http" || *scheme == "https") return url_argument(text, *scheme);
     if (*scheme == "docker") return docker_argument(rest);
     if (*scheme == "oci" || *scheme == "oci-archive") return layout_argument(text, rest, cwd, probe);
+    // Else a name with a version.
+    if (*scheme == "docker-archive" &&
+        (rest.find('/') != std::string_view::npos || probe(absolute(rest, cwd)) == PathKind::archive))
+      return layout_argument(text, rest, cwd, probe);
     if (*scheme == "cimd") return cimd_argument(text);
     return name_argument(text);
   }
   if (text.starts_with('/')) return path_argument(std::string(text), probe);
   if (!text.empty()) {
     const PathKind kind = probe(absolute(text, cwd));
-    if (kind == PathKind::file || kind == PathKind::archive || kind == PathKind::layout)
-      return path_argument(absolute(text, cwd), probe);
+    const bool ours = kind == PathKind::archive || kind == PathKind::layout;
+    const bool hides = ours && !text.ends_with(".aci") && could_be_name(text);
+    // As of any regular file. What lies in a directory of somebody else's must not be run in an image's place.
+    if (hides && kind == PathKind::archive)
+      throw Error(Errc::invalid, cat("invalid image string ", quoted(text), ": there is a file of that name"))
+          .hint(cat("write ./", text, " for the file; from another directory it is the image"));
+    if (kind == PathKind::file || (ours && !hides)) return path_argument(absolute(text, cwd), probe);
   }
   if (text.find(':') != std::string_view::npos) return name_argument(text);
   if (text.find("./") != std::string_view::npos || text.ends_with(".aci"))

@@ -3,7 +3,8 @@
 // system, which the caller answers, so that the table is a unit test.
 //
 // Ours besides the reference's: oci:DIR[:NAME], oci:FILE[:NAME] and oci-archive:FILE[:NAME] name an OCI layout, and so
-// does a path that is a directory with an `oci-layout` file or an archive. File names may hold "#", "?" and "%".
+// does a path that is a directory with an `oci-layout` file or an archive; one that could be an image's name begins
+// with "./". File names may hold "#", "?" and "%".
 #pragma once
 
 #include <cstdint>

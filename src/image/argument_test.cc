@@ -68,8 +68,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"oci:/with:colon", Kind::layout, "/with:colon"},
         Row{"oci:/with:colon:v1", Kind::layout, "/with:colon", "v1"},
         Row{"oci:layout.tar:v1", Kind::layout_archive, "/cwd/layout.tar", "v1"},
-        Row{"oci-archive:/layout.tar", Kind::layout_archive, "/layout.tar"}, Row{"/layout", Kind::layout, "/layout"},
-        Row{"layout", Kind::layout, "/cwd/layout"}, Row{"/layout.tar", Kind::layout_archive, "/layout.tar"},
+        Row{"oci-archive:/layout.tar", Kind::layout_archive, "/layout.tar"},
+        Row{"docker-archive:/layout.tar:a/b:1", Kind::layout_archive, "/layout.tar", "a/b:1"},
+        Row{"docker-archive:layout.tar", Kind::layout_archive, "/cwd/layout.tar"},
+        Row{"docker-archive:1.2", Kind::name, "docker-archive:1.2"}, Row{"/layout", Kind::layout, "/layout"},
+        Row{"layout", Kind::name, "layout"}, Row{"./layout", Kind::layout, "/cwd/./layout"},
+        Row{"A/layout", Kind::layout, "/cwd/A/layout"}, Row{"./layout.tar", Kind::layout_archive, "/cwd/./layout.tar"},
+        Row{"/layout.tar", Kind::layout_archive, "/layout.tar"},
         Row{"cimd:docker:v=0:busybox", Kind::docker, "busybox"},
         Row{"cimd:aci-archive:v=0:https%3A%2F%2Fe.com%2Fa.aci", Kind::url, "https://e.com/a.aci"},
         Row{"cimd:appc:v=0:e.com/a?version=1%2B2", Kind::name, "e.com/a,version=1+2"}));
@@ -84,7 +89,11 @@ TEST(Classify, RefusesWithTheReferencesTexts) {
       "file oci-layout");
   EXPECT_THAT(refused("busybox"), HasSubstr("invalid image string \"file:///cwd/busybox\""))
       << "a file of that name hides the image";
-  EXPECT_THAT(refused("/dir"), HasSubstr("invalid image string \"file:///dir\""));
+  EXPECT_EQ(refused("e.com/layout.tar"),
+            "invalid image string \"e.com/layout.tar\": there is a file of that name; write "
+            "./e.com/layout.tar for the file; from another directory it is the image");
+  EXPECT_THAT(refused("/dir"), HasSubstr("invalid image string \"file:///dir\"; the names"));
+  EXPECT_EQ(refused("/none"), "invalid image string \"file:///none\"; there is no such file or directory");
   EXPECT_EQ(refused("a:b:c"),
             "invalid appc image string \"a:b:c\": malformed app string - colon may appear at most once");
   EXPECT_EQ(

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxAnswer = std::size_t{256} << 10;
 // What the helpers print, with a failing status, when they have nothing for a registry.
 constexpr std::string_view kNobody = "credentials not found in native keychain";
 
-std::string find_program(const std::string& name) {
+std::string helper_program(const std::string& name) {
   const std::string path = env("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
   for (const auto directory : split(path, ':')) {
     std::string file = cat(directory, "/", name);
@@ -89,7 +89,7 @@ std::string read_answer(int fd, const std::string& what) {
 
 std::optional<config::Account> ask_helper(const std::string& helper, const std::string& server) {
   const std::string name = cat("docker-credential-", helper);
-  const std::string program = find_program(name);
+  const std::string program = helper_program(name);
   const UniqueFd question = memory_file("registry", server);
   Pipe out = Pipe::make();
   Child child = Child::spawn({.exe = program,

@@ -8,6 +8,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "image/unpack_client.h"
 #include "json/reader.h"
@@ -143,7 +145,11 @@ std::string make_layout(const DirFd& dir, const std::string& tag) {
   index.set("manifests", std::move(manifests));
   write_file(layout, "index.json", json::write(json::Value(std::move(index))), 0644);
   write_file(layout, "oci-layout", R"({"imageLayoutVersion":"1.0.0"})", 0644);
-  return !tag.empty() ? tag : image.tags.empty() ? std::string{} : image.tags.front();
+  if (!tag.empty() || image.tags.empty()) return tag;
+  for (std::size_t i = 1; i < image.tags.size(); ++i)
+    log::note("image", cat("the archive also names the image ", quoted(printable(image.tags[i], 300)),
+                           ": behind FILE: that is taken instead of ", quoted(printable(image.tags[0], 300))));
+  return image.tags.front();
 }
 
 }  // namespace rkt::image

@@ -93,7 +93,11 @@ std::optional<UniqueFd> certificates() {
   const std::string file = env("SSL_CERT_FILE").value_or(""), directories = env("SSL_CERT_DIR").value_or("");
   if (file.empty() && directories.empty()) return std::nullopt;
   std::string pem;
-  if (!file.empty()) pem = read_file(file, fetch::kMaxCertificates) + "\n";
+  try {
+    if (!file.empty()) pem = read_file(file, fetch::kMaxCertificates) + "\n";
+  } catch (const Error& e) {
+    throw Error(Errc::invalid, cat("SSL_CERT_FILE: ", e.cause()));  // nothing that was asked for is missing
+  }
   for (const auto directory : split(directories, ':'))
     if (!directory.empty()) add_certificates_in(pem, std::string(directory));
   if (pem.empty())
@@ -204,6 +208,7 @@ GetReply FetchClient::get(const GetRequest& request) {
   ask.set("resume_from", request.resume_from);
   ask.set("validator", request.resume_validator);
   ask.set("if_none_match", request.if_none_match);
+  ask.set("if_modified_since", request.if_modified_since);
   ask.set("max_size", request.max_size);
   const json::Value end = worker_->ask(ask, {request.file}, [&](std::string_view name, const json::Reader& event) {
     if (name == "progress") return worker_->report(request.label, event);
@@ -217,8 +222,12 @@ GetReply FetchClient::get(const GetRequest& request) {
   const json::Reader in(end, kWhat);
   const std::string& outcome = in.at("outcome").text();
   GetReply reply;
-  if (outcome != "complete")
-    reply.outcome = outcome == "not_modified" ? GetOutcome::not_modified : GetOutcome::deferred;
+  if (outcome == "not_modified")
+    reply.outcome = GetOutcome::not_modified;
+  else if (outcome == "deferred")
+    reply.outcome = GetOutcome::deferred;
+  else if (outcome != "complete")
+    distrust("an unknown outcome");
   reply.etag = bounded(in, "etag");
   reply.last_modified = bounded(in, "last_modified");
   reply.max_age = in.at("max_age").integer(0);
@@ -247,6 +256,19 @@ json::Array usable_urls(const std::vector<std::string>& urls) {
 }
 
 void no_events(std::string_view /*name*/, const json::Reader& /*event*/) { distrust("an event out of place"); }
+
+void name_repository(json::Object& ask, const Repository& at) {
+  ask.set("host", at.host);
+  ask.set("repository", at.name);
+  ask.set("base_url", at.base_url);
+}
+
+json::Object question(std::string_view operation, const Repository& at) {
+  json::Object ask;
+  ask.set("op", operation);
+  name_repository(ask, at);
+  return ask;
+}
 
 }  // namespace
 
@@ -291,17 +313,13 @@ void FetchClient::set_access(const std::string& host, const RegistryAccess& acce
   worker_->ask(ask, fds, no_events);
 }
 
-RegistryImage FetchClient::resolve(const std::string& host, const std::string& repository,
-                                   const std::string& tag_or_digest, const std::string& os, const std::string& arch,
-                                   const std::string& variant) {
-  json::Object ask;
-  ask.set("op", "resolve");
-  ask.set("host", host);
-  ask.set("repository", repository);
+RegistryImage FetchClient::resolve(const Repository& at, const std::string& tag_or_digest,
+                                   const appc::OciPlatform& platform) {
+  json::Object ask = question("resolve", at);
   ask.set("reference", tag_or_digest);
-  ask.set("os", os);
-  ask.set("arch", arch);
-  ask.set("variant", variant);
+  ask.set("os", platform.os);
+  ask.set("arch", platform.arch);
+  ask.set("variant", platform.variant);
   std::vector<UniqueFd> files;
   std::vector<int> fds;
   for (int i = 0; i <= fetch::kMaxDepth + 1; ++i) fds.push_back(files.emplace_back(memory_file("document", {})).get());
@@ -323,7 +341,7 @@ RegistryImage FetchClient::resolve(const std::string& host, const std::string& r
                                            return fetch::Document{.bytes = content(1 + i), .media_type = types[i]};
                                          },
                                      .config = [&](const oci::Descriptor&) { return content(0); }};
-  fetch::ImageDocuments found = fetch::walk_image(tag_or_digest, {os, arch, variant}, source);
+  fetch::ImageDocuments found = fetch::walk_image(tag_or_digest, platform, source);
   std::vector<std::string> digests = {found.top_digest};
   for (std::size_t i = 1; i < found.path.size(); ++i)
     digests.push_back(fetch::digest_like("sha256:", found.path[i].bytes));
@@ -335,15 +353,9 @@ RegistryImage FetchClient::resolve(const std::string& host, const std::string& r
           .base_url = bounded(in, "base_url")};
 }
 
-std::optional<FetchClient::RepositoryDocument> FetchClient::find_document(const std::string& host,
-                                                                          const std::string& repository,
-                                                                          const std::string& base_url,
+std::optional<FetchClient::RepositoryDocument> FetchClient::find_document(const Repository& at,
                                                                           const std::string& path) {
-  json::Object ask;
-  ask.set("op", "document");
-  ask.set("host", host);
-  ask.set("repository", repository);
-  ask.set("base_url", base_url);
+  json::Object ask = question("document", at);
   ask.set("path", path);
   const UniqueFd file = memory_file("document", {});
   const json::Value end = worker_->ask(ask, {file.get()}, no_events);
@@ -351,24 +363,18 @@ std::optional<FetchClient::RepositoryDocument> FetchClient::find_document(const 
   if (!in.at("found").boolean()) return std::nullopt;
   if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a document");
   return RepositoryDocument{.bytes = read_all(file.get(), "document of the repository", fetch::kMaxDocument),
-                            .media_type = bounded(in, "type")};
+                            .media_type = bounded(in, "type"),
+                            .next = bounded(in, "next")};
 }
 
-std::string FetchClient::reach(const std::string& host, const std::string& repository) {
-  json::Object ask;
-  ask.set("op", "reach");
-  ask.set("host", host);
-  ask.set("repository", repository);
-  const json::Value end = worker_->ask(ask, {}, no_events);
-  return bounded(json::Reader(end, kWhat), "base_url");
+Repository FetchClient::reach(Repository at) {
+  const json::Value end = worker_->ask(question("reach", at), {}, no_events);
+  at.base_url = bounded(json::Reader(end, kWhat), "base_url");
+  return at;
 }
 
 bool FetchClient::push_blob(const BlobPush& blob) {
-  json::Object ask;
-  ask.set("op", "push_blob");
-  ask.set("host", blob.host);
-  ask.set("repository", blob.repository);
-  ask.set("base_url", blob.base_url);
+  json::Object ask = question("push_blob", blob.to);
   ask.set("digest", blob.digest);
   ask.set("from", blob.from);
   ask.set("size", blob.size);
@@ -376,13 +382,9 @@ bool FetchClient::push_blob(const BlobPush& blob) {
   return json::Reader(end, kWhat).at("sent").boolean();
 }
 
-void FetchClient::push_manifest(const std::string& host, const std::string& repository, const std::string& base_url,
-                                const std::string& reference, const std::string& media_type, const std::string& bytes) {
-  json::Object ask;
-  ask.set("op", "push_manifest");
-  ask.set("host", host);
-  ask.set("repository", repository);
-  ask.set("base_url", base_url);
+void FetchClient::push_manifest(const Repository& to, const std::string& reference, const std::string& media_type,
+                                const std::string& bytes) {
+  json::Object ask = question("push_manifest", to);
   ask.set("reference", reference);
   ask.set("type", media_type);
   const UniqueFd file = memory_file("manifest", bytes);
@@ -397,9 +399,7 @@ void FetchClient::blobs(const std::vector<BlobRequest>& requests, const std::fun
     for (std::size_t i = first; i < first + count; ++i) {
       const BlobRequest& request = requests[i];
       json::Object blob;
-      blob.set("base_url", request.base_url);
-      blob.set("host", request.host);
-      blob.set("repository", request.repository);
+      name_repository(blob, request.from);
       blob.set("digest", request.digest);
       blob.set("urls", usable_urls(request.urls));
       blob.set("size", request.size);

@@ -15,6 +15,7 @@
 
 #include "config/accounts.h"
 #include "config/certificates.h"
+#include "schema/appc/types.h"
 #include "sys/fd.h"
 
 namespace rkt::image {
@@ -67,6 +68,7 @@ struct GetRequest {
   std::uint64_t resume_from = 0;  ///< 0: from the start
   std::string resume_validator;   ///< ETag or Last-Modified of the partial file, sent as If-Range
   std::string if_none_match;      ///< ETag of what the store has
+  std::string if_modified_since;  ///< its Last-Modified, for a server that has no ETags
   std::uint64_t max_size = 0;     ///< 0: no limit; more bytes are an error while they stream
   std::string label;
   /// Called once when a 200 or 206 answer begins: what a later resume has to present must be stored before the bytes
@@ -93,7 +95,14 @@ struct RegistryImage {
   std::string config;                   ///< "" for schema 1
   std::vector<std::string> digests;     ///< of the documents from what the reference named to the manifest
   std::string top_digest;               ///< digest of what the reference named (an index, or the manifest itself)
-  std::string base_url;                 ///< where blobs come from: passed back to blob()
+  std::string base_url;                 ///< where blobs come from: that of Repository
+};
+
+/// A repository of a registry and how it is reached.
+struct Repository {
+  std::string host;  ///< host[:port] that is contacted; "": none, only other places are asked
+  std::string name;
+  std::string base_url = {};  ///< as resolve() and reach() find it out
 };
 
 class FetchClient {
@@ -110,39 +119,41 @@ class FetchClient {
   std::vector<std::string> discover_keys(const std::string& prefix);
   /// What holds for the registry at host[:port] in the requests that follow.
   void set_access(const std::string& host, const RegistryAccess& access);
-  /// Manifest and config for a reference (registry host with port, repository, tag or digest), for this platform.
-  RegistryImage resolve(const std::string& host, const std::string& repository, const std::string& tag_or_digest,
-                        const std::string& os, const std::string& arch, const std::string& variant);
+  /// Manifest and config of a tag or digest, for this platform.
+  RegistryImage resolve(const Repository& at, const std::string& tag_or_digest, const appc::OciPlatform& platform);
   /// One small document of a repository, not checked: "/manifests/TAG", "/blobs/DIGEST", "/referrers/DIGEST". nullopt:
   /// the registry has none.
   struct RepositoryDocument {
     std::string bytes, media_type;
+    std::string next = {};  ///< of referrers: the path of the next page, or ""
   };
-  std::optional<RepositoryDocument> find_document(const std::string& host, const std::string& repository,
-                                                  const std::string& base_url, const std::string& path);
-  /// How a repository is reached: what the calls below take as base_url.
-  std::string reach(const std::string& host, const std::string& repository);
+  std::optional<RepositoryDocument> find_document(const Repository& at, const std::string& path);
+  /// The same repository with the base_url that the calls below need.
+  Repository reach(Repository at);
   /// Sends a blob (the whole file, borrowed) that the repository does not have; `from`: a repository of the same
   /// registry that may have it, or "". false: nothing had to be sent.
   struct BlobPush {
-    std::string host, repository, base_url, digest, from;
+    Repository to;
+    std::string digest, from;
     std::uint64_t size = 0;
     int file = -1;
   };
   bool push_blob(const BlobPush& blob);
-  void push_manifest(const std::string& host, const std::string& repository, const std::string& base_url,
-                     const std::string& reference, const std::string& media_type, const std::string& bytes);
-  /// One blob of that repository into a file, like get(); size and digest are checked while streaming, and the transfer
-  /// stops at the first byte too many. Several may run at once: begin() queues, wait_any() ends when one is complete.
+  void push_manifest(const Repository& to, const std::string& reference, const std::string& media_type,
+                     const std::string& bytes);
+  /// One blob of that repository, into a file.
   struct BlobRequest {
-    std::string host, repository, digest, base_url;
+    Repository from;
+    std::string digest;
     std::uint64_t size = 0;  ///< 0: unknown
     int file = -1;
     std::uint64_t resume_from = 0;
     std::string label;
     std::vector<std::string> urls = {};  ///< where to look when the repository has it not, without credentials
   };
-  /// Downloads all of them, at most three at a time; calls `done(i)` as each is complete and checked.
+  /// Downloads all of them, at most three at a time, in their order; calls `done(i)` as each is complete. Size and
+  /// digest are checked while they stream, and a transfer stops at the first byte too many. Throws: the files of the
+  /// others keep what came.
   void blobs(const std::vector<BlobRequest>& requests, const std::function<void(std::size_t)>& done);
 
  private:

@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "image/dependencies.h"
 #include "image/finder_impl.h"
@@ -58,16 +59,19 @@ Finder::~Finder() = default;
 
 store::ImageRecord Finder::find(const Request& request) {
   impl_->started = now();
-  store::ImageRecord image = impl_->find_argument(request);
+  store::ImageRecord image = impl_->held([&] { return impl_->find_argument(request); });
   if (impl_->options.with_dependencies) impl_->find_dependencies(image);
   return image;
 }
+
+bool is_gone(const Error& e) noexcept { return e.code() == Errc::not_found && e.sys_errno() == 0; }
 
 std::string Finder::restore(const store::ImageRecord& image, const std::string& blob) {
   const auto places = impl_->store.remotes_of(image.key);
   if (places.empty()) throw Error(Errc::not_found, "nobody knows where it came from");
   const KeyLock hold = impl_->store.hold_blobs();
-  impl_->store.discard_blob(blob);
+  impl_->store.set_blob_aside(blob);
+  const ScopeExit settle([&] { impl_->store.settle_blob(blob); });
   std::optional<Error> why;
   for (const auto& place : places) {
     try {
@@ -77,7 +81,8 @@ std::string Finder::restore(const store::ImageRecord& image, const std::string& 
         impl_->restore_aci(place.url, blob);
       if (impl_->store.find_blob(blob)) return place.url;
     } catch (const Error& e) {
-      why = e;
+      // That one place has it no longer says nothing while another cannot be asked.
+      if (!why || is_gone(*why)) why = e;
     }
   }
   if (why) throw *why;
@@ -162,6 +167,7 @@ void Finder::Impl::record(store::ImageRecord image) {
     image.tree_size = before->tree_size;
     if (image.signed_by.empty()) image.signed_by = before->signed_by;
   }
+  store.hold_image(image.key);
   store.add(image);
 }
 
@@ -182,7 +188,7 @@ void Finder::Impl::find_dependencies(const store::ImageRecord& image) {
     const appc::Dependency wanted = queue[i];
     const auto found =
         in_context([&] { return cat("dependency ", quoted(wanted.image_name), " of image ", quoted(image.name)); },
-                   [&] { return find_dependency(wanted); });
+                   [&] { return held([&] { return find_dependency(wanted); }); });
     for (auto& next : list_of(found)) queue.push_back(std::move(next));
   }
 }

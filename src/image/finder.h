@@ -62,8 +62,8 @@ class Finder {
   /// have no signature needs verification to be off.
   store::ImageRecord import(const std::string& source, const std::string& name);
   /// Gets one damaged or missing blob of a stored image again from where the image came from, and puts it in place when
-  /// it is what its name says; what the store has of it is given up first. Returns the place it came from; throws when
-  /// nobody knows one (Errc::not_found), or none of them has it any more.
+  /// it is what its name says; until then the store keeps what it has of it. Returns the place it came from; throws,
+  /// where is_gone() tells that nobody has it any more from what may be better another time.
   std::string restore(const store::ImageRecord& image, const std::string& blob);
 
  private:
@@ -72,10 +72,13 @@ class Finder {
 };
 
 /// `image cat-manifest|export|extract|render|rm|verify`: an ID, a prefix of one, a name with labels, or the URL or
-/// docker://REFERENCE that it was fetched from; store only.
+/// docker://REFERENCE that it was fetched from; store only. It is held (Store::hold_image()), as what find() gives.
 store::ImageRecord lookup(const store::Store& store, const std::string& argument);
 
 /// "cannot find aci satisfying name: … in the local store".
 Error not_in_store(const appc::AppString& app);
+
+/// Of an error of restore(): no place is known that the blob could come from, or it is there no longer.
+bool is_gone(const Error& e) noexcept;
 
 }  // namespace rkt::image

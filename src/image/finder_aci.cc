@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/strings.h"
+#include "base/url.h"
 #include "image/finder_impl.h"
 #include "image/key_import.h"
 #include "image/local_file.h"
@@ -32,6 +33,8 @@ std::string signature_beside(const std::string& image) {
 UniqueFd open_named(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) throw Error::from_errno(cat("open ", path));
+  struct stat st{};
+  if (::fstat(fd.get(), &st) == 0 && S_ISDIR(st.st_mode)) throw Error::from_errno(cat("read ", path), EISDIR);
   return fd;
 }
 
@@ -63,18 +66,29 @@ std::uint64_t size_of(int file) {
   return static_cast<std::uint64_t>(st.st_size);
 }
 
+// Whole, or unless it is what the store has.
+GetRequest request_for(const std::string& url, const std::optional<store::RemoteRecord>& known) {
+  GetRequest request;
+  request.url = url;
+  request.label = "Downloading ACI";
+  if (!known) return request;
+  request.if_none_match = known->etag;
+  if (known->etag.empty()) request.if_modified_since = known->last_modified;
+  return request;
+}
+
 }  // namespace
 
 store::ImageRecord Finder::Impl::find_file(const std::string& path, const std::string& signature_file) {
+  const UniqueFd source = open_named(path);  // first: where there is no image, a signature is no remedy
   std::optional<std::string> signature;
   if (trust.required()) signature = read_signature(signature_file.empty() ? signature_beside(path) : signature_file);
-  const UniqueFd source = open_named(path);
   log::debug("image", cat("using image from file ", path));
   const KeyLock hold = store.hold_blobs();
   // Named like a download, so that the sweep can tell whether its owner still lives.
   const std::string name = unique_name("file");
   const KeyLock mine = KeyLock::take(store.locks(), name, LockMode::exclusive);
-  const ScopeExit cleanup([&]() noexcept {  // of what cannot be resumed; once it is in place there is no such file
+  const ScopeExit cleanup([&] {  // of what cannot be resumed; once it is in place there is no such file
     ::unlinkat(store.partial().get(), name.c_str(), 0);
     ::unlinkat(store.locks().get(), name.c_str(), 0);
   });
@@ -87,16 +101,17 @@ store::ImageRecord Finder::Impl::find_url(const std::string& url, const std::str
   want.url = url;
   want.signature_url = signature_beside(url);
   want.signature_file = signature_file;
-  const auto row = store.find_remote(url);
+  const std::string place = without_user_info(url);
+  const auto row = store.find_remote(place);
   const auto image = stored_for(row);
   const PullStep step = plan_pull(options.pull, RemoteKind::url, standing_of(image, row ? &*row : nullptr));
   if (step == PullStep::use_store) {
-    log::debug("image", options.pull == PullPolicy::update ? cat("image for ", url, " isn't expired, not fetching.")
-                                                           : cat("using image from local store for url ", url));
+    log::debug("image", options.pull == PullPolicy::update ? cat("image for ", place, " isn't expired, not fetching.")
+                                                           : cat("using image from local store for url ", place));
     return *image;
   }
   if (step == PullStep::refuse_stored) throw trust.refusal_of(*image);
-  if (step == PullStep::give_up) throw nothing_allowed(cat("image from URL ", quoted(url)));
+  if (step == PullStep::give_up) throw nothing_allowed(cat("image from URL ", quoted(place)));
   return fetch(want, row, step == PullStep::fetch_if_changed);
 }
 
@@ -133,14 +148,14 @@ store::ImageRecord Finder::Impl::find_remote(const RemoteAci& asked, const std::
   RemoteAci want = asked;
   want.url = at.aci;
   want.signature_url = at.asc;
-  const auto row = store.find_remote(want.url);
+  const auto row = store.find_remote(without_user_info(want.url));
   const auto image = stored_for(row);
   // Only a name can tell whether a row of that URL is what was asked for: its image must still be the one that matches.
   const bool same = image && known && image->key == known->key;
   const PullStep step =
       plan_pull(PullPolicy::update, RemoteKind::url, same ? standing_of(image, &*row) : std::optional<Stored>{});
   if (step == PullStep::use_store) {
-    log::debug("image", cat("image for ", want.url, " isn't expired, not fetching."));
+    log::debug("image", cat("image for ", row->url, " isn't expired, not fetching."));
     return *image;
   }
   return fetch(want, row, step == PullStep::fetch_if_changed);
@@ -159,16 +174,19 @@ void Finder::Impl::discover_keys(const std::string& name) {
 
 store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& known,
                                        bool conditional) {
-  const std::string source = source_name("url", want.url);
+  // A password in a URL is for the server alone.
+  const std::string place = without_user_info(want.url);
+  const std::string signature_place = without_user_info(want.signature_url);
+  const std::string source = source_name("url", place);
   const KeyLock hold = store.hold_blobs();
   const SourceLock lock = take_source(store, source, "Downloading ACI", show);
-  if (auto done = stored_meanwhile(want.url, known)) return *done;
+  if (auto done = stored_meanwhile(place, known)) return *done;
   const auto unless_changed = conditional ? known : std::nullopt;
 
   const bool local_signature = !want.signature_file.empty();
   std::optional<std::string> signature;
   const auto download_signature = [&] {
-    log::debug("image", cat("downloading signature from ", want.signature_url));
+    log::debug("image", cat("downloading signature from ", signature_place));
     return in_context(
         [] { return std::string("error downloading the signature file"); },
         [&] {
@@ -181,19 +199,16 @@ store::ImageRecord Finder::Impl::fetch(const RemoteAci& want, const std::optiona
     if (signature && want.expected) trust.check_issuer_for(*signature, want.expected->name);
   }
 
-  log::debug("image", cat("remote fetching from URL ", quoted(want.url)));
+  log::debug("image", cat("remote fetching from URL ", quoted(place)));
   Partial partial(store, source);
-  GetRequest request;
-  request.url = want.url;
-  request.label = "Downloading ACI";
-  if (unless_changed) request.if_none_match = unless_changed->etag;
-  const GetReply reply = download(client(), partial, request);
-  if (reply.outcome == GetOutcome::deferred) throw Error(Errc::busy, cat("bad HTTP status code: 202, URL: ", want.url));
-  store::RemoteRecord row{want.url, want.signature_url, reply.etag, reply.last_modified, {}, reply.max_age, now()};
+  const GetReply reply = download(client(), partial, request_for(want.url, unless_changed));
+  if (reply.outcome == GetOutcome::deferred) throw Error(Errc::busy, cat("bad HTTP status code: 202, URL: ", place));
+  store::RemoteRecord row{place, signature_place, reply.etag, reply.last_modified, {}, reply.max_age, now()};
   if (reply.outcome == GetOutcome::not_modified && unless_changed) {
     partial.discard();
     row.key = unless_changed->key;
     row.etag = unless_changed->etag;
+    row.last_modified = unless_changed->last_modified;
     store.add_remote(row);
     auto image = store.find(row.key);
     if (!image) throw Error(Errc::not_found, "the stored image was removed meanwhile").hint("try again");
@@ -221,13 +236,12 @@ void Finder::Impl::restore_aci(const std::string& url, const std::string& blob) 
   if (store.find_blob(blob)) return;
   Partial partial(store, source);
   try {
-    GetRequest request;
-    request.url = url;
-    request.label = "Downloading ACI";
-    const GetReply reply = download(client(), partial, request);
+    const GetReply reply = download(client(), partial, request_for(url, {}));
     if (reply.outcome != GetOutcome::complete) throw Error(Errc::busy, "the server did not send the image");
-    if (cat("sha512-", scan_aci(partial.file()).digest) != blob)
-      throw Error(Errc::untrusted, cat("there is another image at ", url, " now"));
+    if (cat("sha512-", scan_aci(partial.file()).digest) != blob) {
+      partial.discard();
+      throw Error(Errc::not_found, cat("there is another image at ", url, " now"));
+    }
     store.commit_blob(partial.name(), blob);
     partial.discard();
   } catch (const Error& e) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What finder.cc (dispatch, store, dependencies), finder_aci.cc (ACIs from files, URLs and discovery) and finder_oci.cc
-// (registries and layouts) share.
+// What finder.cc (dispatch, store, dependencies), finder_aci.cc (ACIs from files, URLs and discovery), finder_oci.cc
+// (registries), finder_layout.cc and finder_import.cc share.
 #pragma once
 
 #include <optional>
@@ -41,6 +41,15 @@ struct Finder::Impl {
   FetchClient& client();
   store::ImageRecord find_argument(const Request& request);
   store::ImageRecord find_id(const std::string& id);
+  /// What `find` finds, held: nobody collects it while the store is open.
+  template <class Find>
+  store::ImageRecord held(Find&& find) const {
+    for (;;) {
+      store::ImageRecord image = find();
+      store.hold_image(image.key);
+      if (store.find(image.key)) return image;  // else it was collected in between
+    }
+  }
   void find_dependencies(const store::ImageRecord& image);
   store::ImageRecord find_dependency(const appc::Dependency& wanted);
   std::optional<Stored> standing_of(const std::optional<store::ImageRecord>& image,
@@ -73,6 +82,8 @@ struct Finder::Impl {
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);
   void restore_docker(const std::string& reference, const store::ImageRecord& image);
   void restore_from(const config::PullSource& source, const std::string& digest);
+
+  // finder_layout.cc
   // `named`: the name in the store, instead of the layout's own.
   store::ImageRecord find_layout(const std::string& path, const std::string& reference,
                                  const std::optional<LayoutName>& named = std::nullopt);

@@ -21,6 +21,15 @@ std::string without_kind(const std::string& source) {
   return source;
 }
 
+// What every command can name afterwards: nothing of it is changed to fit.
+LayoutName parse_new_name(const std::string& text) {
+  LayoutName out = parse_layout_name(text);
+  (void)appc::AcIdentifier::parse(out.name);
+  if (out.tag.find_first_of(":,= \t\n") != std::string::npos)
+    throw Error(Errc::usage, cat("bad version ", quoted(out.tag), " in the image name ", quoted(text)));
+  return out;
+}
+
 Error unsigned_directory() {
   return {Errc::untrusted, "an image that is made from a directory has no signature (try --insecure-options=image)"};
 }
@@ -38,22 +47,31 @@ LayoutName parse_layout_name(const std::string& text) {
 
 store::ImageRecord Finder::import(const std::string& source, const std::string& name) {
   std::optional<LayoutName> named;
-  if (!name.empty()) {
-    named = parse_layout_name(name);
-    (void)appc::AcIdentifier::sanitize(named->name);
-  }
+  if (!name.empty()) named = parse_new_name(name);
   const std::string place = without_kind(source);
+  if (place == "-" || place == "/dev/stdin")
+    throw Error(Errc::usage, "an image is not read from standard input").hint("write it to a file and import that");
   Argument a;
   try {
     a = classify(cat("oci:", place), false, current_directory(), probe_path);
   } catch (const Error& e) {
+    if (e.code() == Errc::not_found && ::access(place.c_str(), F_OK) == 0)
+      throw Error(Errc::invalid, cat(quoted(place), " is neither a file nor a directory"));
     if (e.code() == Errc::not_found) throw Error(Errc::not_found, cat("no file or directory ", quoted(place)));
     throw;
   }
   impl_->last_file_size = 0;
-  if (a.kind == Argument::Kind::layout_archive) return impl_->find_layout_archive(a.text, a.reference, named);
+  if (a.kind == Argument::Kind::layout_archive) {
+    try {
+      return impl_->find_layout_archive(a.text, a.reference, named);
+    } catch (Error& e) {
+      if (a.text.ends_with(".aci") && e.code() == Errc::invalid) e.hint(cat("an ACI is taken by: rkt fetch ", a.text));
+      throw;
+    }
+  }
   const DirFd dir = DirFd::open(a.text);
-  if (!dir.exists("oci-layout") && dir.exists("manifest")) return impl_->import_directory(dir, named);
+  if (!dir.exists("oci-layout") && dir.exists("manifest"))
+    return in_place([&] { return quoted(a.text); }, [&] { return impl_->import_directory(dir, named); });
   if (const auto plain = Layout::find_plain(dir)) {
     if (impl_->trust.required()) throw unsigned_directory();
     return impl_->import_layout(*plain, a.text, a.reference, false, named);
@@ -67,7 +85,7 @@ store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::o
       in_context([] { return std::string("read the manifest"); },
                  [&] { return appc::parse_image_manifest(read_file(dir, "manifest", std::size_t{4} << 20)); });
   if (named) {
-    manifest.name = appc::AcIdentifier::sanitize(named->name).str();
+    manifest.name = named->name;
     std::erase_if(manifest.labels, [](const auto& label) { return label.name == "version"; });
     if (!named->tag.empty()) manifest.labels.insert(manifest.labels.begin(), {"version", named->tag});
   }
@@ -75,7 +93,7 @@ store::ImageRecord Finder::Impl::import_directory(const DirFd& dir, const std::o
   const KeyLock hold = store.hold_blobs();
   const std::string staging = unique_name("file");  // named like a download, for the sweep
   const KeyLock mine = KeyLock::take(store.locks(), staging, LockMode::exclusive);
-  const ScopeExit cleanup([&]() noexcept {
+  const ScopeExit cleanup([&] {
     ::unlinkat(store.partial().get(), staging.c_str(), 0);
     ::unlinkat(store.locks().get(), staging.c_str(), 0);
   });

@@ -28,6 +28,7 @@ bool meets(const OciSubject& subject, const Demand& demand, const Evidence& evid
 // The best that can be said about signatures that do not count.
 enum class Flaw : std::uint8_t {
   none,
+  unreadable,
   certificate,
   unknown_key,
   untrusted_key,
@@ -79,6 +80,7 @@ class Verification {
     return join(out, " ");
   }
 
+  void blame_content(const std::string& why) { blame(Flaw::unreadable, {}, why); }
   [[noreturn]] void refuse() const;
 
  private:
@@ -100,7 +102,7 @@ class Verification {
   void look_at_statement(const std::string& text, const std::string& key) {
     const oci::Statement statement = oci::parse_statement(text);
     if (statement.predicate_type != oci::kSignPredicate)
-      throw Error(Errc::invalid, cat("a statement of the type ", quoted(printable(statement.predicate_type, 100))));
+      return log::debug("image", cat("a statement of the type ", quoted(printable(statement.predicate_type, 100))));
     std::string other = "nothing";
     for (const auto& one : statement.subjects)
       for (const auto& digest : one.digests) {
@@ -156,6 +158,8 @@ void Verification::refuse() const {
   switch (flaw_) {
     case Flaw::none:
       throw refuse_it("no signature", cat("a trusted key is needed: ", trust, "KEY.pub"));
+    case Flaw::unreadable:
+      throw refuse_it(cat("it has a signature that cannot be read: ", detail_), "have its publisher sign it again");
     case Flaw::certificate:
       throw refuse_it("signed with a certificate (keyless), which cannot be checked",
                       cat("a signature by a key pair is needed: cosign sign --key, then ", trust, "KEY.pub"));
@@ -217,12 +221,15 @@ bool still_trusted(const std::vector<std::string_view>& signers, const std::vect
 std::string verify_image(const keystore::Keystore& keys, const OciSubject& subject, SignatureSource& source) {
   Verification verification(keys, subject);
   for (const auto& digest : subject.digests) {
-    for (const auto& found : find_signatures(source, digest)) {
+    const FoundSignatures all = find_signatures(source, digest);
+    if (!all.unreadable.empty()) verification.blame_content(all.unreadable);
+    for (const auto& found : all.signatures) {
       try {
         verification.look_at(found);
       } catch (const Error& e) {
         if (e.code() != Errc::invalid) throw;
         log::debug("image", cat("signature of ", digest, ": ", e.brief()));
+        verification.blame_content(e.brief());
       }
     }
     if (!verification.accepted()) continue;

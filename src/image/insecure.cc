@@ -63,6 +63,14 @@ std::vector<std::string> fetch_warnings(const Insecure& insecure) {
   if (insecure.image) out.emplace_back("warning: image signature verification has been disabled");
   if (insecure.tls) out.emplace_back("warning: TLS verification has been disabled");
   if (insecure.http) out.emplace_back("warning: discovery and registries may use plain http");
+  if (insecure.pubkey && (insecure.tls || insecure.http))
+    out.emplace_back("warning: signing keys may come over connections that are not verified");
+  return out;
+}
+
+std::vector<std::string> tree_warnings(const Insecure& insecure) {
+  std::vector<std::string> out;
+  if (insecure.ondisk) out.emplace_back("warning: trees of images are used without looking whether they were changed");
   return out;
 }
 

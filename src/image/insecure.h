@@ -15,9 +15,10 @@ struct Insecure {
   static Insecure parse(std::string_view text);
 };
 
-/// What to tell a person: a line for each check that is off when images are found, or when pods run. `ondisk` turns off
-/// nothing here, and keys that may come over insecure links are told of when they are looked for.
+/// What to tell a person: a line for each check that is off when images are found, when their trees are used, or when
+/// pods run. Keys that may come over insecure links are told of when they are looked for.
 std::vector<std::string> fetch_warnings(const Insecure& insecure);
+std::vector<std::string> tree_warnings(const Insecure& insecure);
 std::vector<std::string> run_warnings(const Insecure& insecure);
 
 }  // namespace rkt::image

@@ -61,18 +61,19 @@ TEST(InsecureOptions, MixWithNoneAndIgnoreCase) { EXPECT_EQ(off("none,IMAGE,Tls"
 TEST(InsecureOptions, HaveAWarningForEachCheckThatIsOff) {
   const std::vector<std::string> names = {"image", "tls",     "http",   "capabilities",
                                           "paths", "seccomp", "pubkey", "ondisk"};
-  EXPECT_TRUE(fetch_warnings({}).empty() && run_warnings({}).empty());
+  EXPECT_TRUE(fetch_warnings({}).empty() && tree_warnings({}).empty() && run_warnings({}).empty());
   for (unsigned set = 0; set < 256; ++set) {
     std::string list = "none";
     std::size_t fetch = 0, run = 0;
     for (unsigned i = 0; i < names.size(); ++i) {
       if ((set >> i & 1) == 0) continue;
       list += "," + names[i];
-      fetch += i < 3 ? 1 : 0;
+      fetch += i < 3 || (i == 6 && (set & 6) != 0) ? 1 : 0;  // keys come as other things do
       run += i >= 3 && i < 6 ? 1 : 0;
     }
     EXPECT_EQ(fetch_warnings(Insecure::parse(list)).size(), fetch) << list;
     EXPECT_EQ(run_warnings(Insecure::parse(list)).size(), run) << list;
+    EXPECT_EQ(tree_warnings(Insecure::parse(list)).size(), set >> 7) << list;
   }
 }
 

@@ -7,8 +7,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "schema/appc/types.h"
+#include "schema/oci/image.h"
 #include "sys/file.h"
 
 namespace rkt::image {
@@ -64,7 +66,14 @@ bool reviewed(const std::string& prefix, Source source, const Say& say) {
 // An older copy of a key does not know what its owner has revoked since: it must not take the place of a newer one.
 void check_revocations(const KeyInfo& key, const std::optional<keystore::TrustedKey>& stored) {
   if (!stored) return;
-  for (const auto& before : inspect_keys(stored->bytes))
+  std::vector<KeyInfo> known;
+  try {
+    known = inspect_keys(stored->bytes);
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid) throw;
+    log::note(kComponent, cat(quoted(stored->path), " is damaged and replaced: ", e.brief()));
+  }
+  for (const auto& before : known)
     for (const auto& revoked : before.revoked)
       if (before.fingerprint == key.fingerprint && std::ranges::find(key.revoked, revoked) == key.revoked.end())
         throw Error(Errc::untrusted,
@@ -85,11 +94,22 @@ void store(const keystore::Keystore& keys, const std::string& bytes, const std::
   }
 }
 
+// A file that has none is named with its fault.
+std::vector<KeyInfo> keys_in(const std::string& bytes, const std::string& location) {
+  try {
+    return inspect_keys(bytes);
+  } catch (Error& e) {
+    if (e.code() == Errc::invalid && e.remedy().empty())
+      e.hint("accepted are OpenPGP keys and PEM files of one BEGIN PUBLIC KEY");
+    throw e.at(quoted(location));
+  }
+}
+
 void add_key(const keystore::Keystore& keys, FetchClient& client, const std::string& location,
              const TrustOptions& options, const Say& say) {
   const Source source = source_of(location, options.allow_http);
   const KeyFile file = read_location(client, location, source);
-  const std::vector<KeyInfo> found = inspect_keys(file.bytes);
+  const std::vector<KeyInfo> found = keys_in(file.bytes, location);
   log::note(kComponent, cat("prefix: ", quoted(options.prefix), "\nkey: ", quoted(location)));
   say(review_text(found));
   const bool spared = options.trust_https && (file.over_tls || (options.trust_http && source != Source::file));
@@ -101,6 +121,12 @@ void add_key(const keystore::Keystore& keys, FetchClient& client, const std::str
   say(cat("Trusting ", quoted(location), " for prefix ", quoted(options.prefix), unreviewed ? " without" : " after",
           " fingerprint review.\n"));
   store(keys, file.bytes, found, options.prefix, say);
+}
+
+// Lower case; "": a path.
+std::string scheme_in(std::string_view location) {
+  const auto end = location.find("://");
+  return end == std::string_view::npos ? std::string{} : lower(location.substr(0, end));
 }
 
 // stdout of a fetch is the image ID and nothing else, so that scripts can take it.
@@ -150,18 +176,33 @@ std::string name_prefix(const std::string& text) {
                     text.substr(slash)));
     return hub;
   }
+  if (host.find('.') != std::string::npos && lower(host) != host)  // hosts may be written in any case
+    return name_prefix(cat(lower(host), text.substr(host.size())));
   if (host.find(':') == std::string::npos) return text;
+  try {
+    (void)oci::Reference::parse(slash == std::string::npos ? cat(text, "/any") : text);
+  } catch (const Error&) {  // sanitize() takes whatever it is given
+    throw Error(Errc::usage, cat("--prefix ", quoted(text), " is no name of a registry or of what is in it"))
+        .hint("a prefix covers what is below it, has no slash at its end and no wildcards");
+  }
   return appc::AcIdentifier::sanitize(text).str();
 }
 
 Source source_of(const std::string& location, bool allow_http) {
-  const auto end = location.find("://");
-  if (end == std::string::npos) return Source::file;
-  const std::string scheme = lower(std::string_view(location).substr(0, end));
+  const std::string scheme = scheme_in(location);
+  if (scheme.empty()) return Source::file;
   if (scheme == "https") return Source::https;
   if (scheme != "http") throw Error(Errc::usage, "only local files and http or https URLs supported");
   if (!allow_http) throw Error(Errc::denied, "--insecure-allow-http required for http URLs");
   return Source::http;
+}
+
+void check_discovered(const std::string& location, const std::string& prefix) {
+  const std::string scheme = scheme_in(location);
+  if (scheme == "https" || scheme == "http") return;
+  throw Error(Errc::untrusted, cat("the discovery page for ", quoted(prefix), " names the key ",
+                                   quoted(printable(location, 200)), ", which is no http or https URL"))
+      .hint("get the publisher's key another way, then: rkt trust --prefix=NAME FILE");
 }
 
 bool ask(const Say& say, const std::function<std::optional<std::string>()>& read_line) {
@@ -179,6 +220,7 @@ std::vector<std::string> discover_key_locations(FetchClient& client, const std::
   if (prefix.empty()) throw Error(Errc::usage, "empty prefix");
   auto locations = client.discover_keys(prefix);
   if (locations.empty()) throw Error(Errc::not_found, cat("meta discovery on ", prefix, " resulted in no keys"));
+  for (const auto& location : locations) check_discovered(location, prefix);
   return locations;
 }
 

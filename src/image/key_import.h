@@ -29,7 +29,7 @@ struct TrustOptions {
   bool trust_http = false;   ///< with trust_https: nor for one that came over http
 };
 
-/// What discovery says about keys for `prefix`. Throws when there are none.
+/// What discovery says about keys for `prefix`: http and https URLs. Throws when there are none, or others.
 std::vector<std::string> discover_key_locations(FetchClient& client, const std::string& prefix);
 
 /// Reads each location (local file, https or http URL), shows its keys, asks, and stores those that were accepted.
@@ -56,6 +56,8 @@ std::string review_text(const std::vector<KeyInfo>& keys);
 enum class Source { file, http, https };
 /// Throws for other URLs, and for http when that is not allowed.
 Source source_of(const std::string& location, bool allow_http);
+/// What a page on the network names as a key has to be an http or https URL: never a file of this machine. Throws.
+void check_discovered(const std::string& location, const std::string& prefix);
 /// Repeats the question until the answer is exactly "yes" or "no". `read_line`: nullopt at the end of input (an error).
 bool ask(const Say& say, const std::function<std::optional<std::string>()>& read_line);
 

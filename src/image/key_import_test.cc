@@ -40,6 +40,8 @@ TEST(NamePrefix, OfDockersSpellingIsTheNameInTheStore) {
   EXPECT_EQ(name_prefix("docker.io/library/redis"), "registry-1.docker.io/library/redis");
   EXPECT_EQ(name_prefix("index.docker.io"), "registry-1.docker.io");
   EXPECT_EQ(name_prefix("example.com/App"), "example.com/App");
+  EXPECT_EQ(name_prefix("Reg.Example/team/app"), "reg.example/team/app");
+  EXPECT_EQ(name_prefix("Docker.io/library/redis"), "registry-1.docker.io/library/redis");
   EXPECT_EQ(name_prefix("docker.iox/a"), "docker.iox/a");
   EXPECT_EQ(name_prefix(""), "");
 }
@@ -51,6 +53,18 @@ TEST(NamePrefix, IsANameWithoutTagAndDigest) {
         error_text([&] { name_prefix(text); }),
         cat("--prefix ", quoted(text),
             " names one version of an image; a key is trusted for all versions: leave out what follows the name"));
+}
+
+TEST(NamePrefix, ThatWouldHaveToBeChangedIsRefused) {
+  for (const char* text :
+       {"127.0.0.1:5000/team/*", "r.example:5000/team/", "r.example:5000/", "r.example:5000//a", "r.example:5000/A",
+        "r.example:5000/a?b", "*.example.com:5000", ":5000/a", "h:/a", "h:99999/a"})
+    EXPECT_EQ(error_text([&] { name_prefix(text); }),
+              cat("--prefix ", quoted(text),
+                  " is no name of a registry or of what is in it; a prefix covers what is "
+                  "below it, has no slash at its end and no wildcards"));
+  EXPECT_EQ(name_prefix("localhost:5000/a__b/c-d"), "localhost_5000/a__b/c-d");
+  EXPECT_EQ(name_prefix("[::1]:5000/a"), "1__5000/a");
 }
 
 TEST(Source, IsAFileUnlessThereIsAScheme) {
@@ -73,6 +87,13 @@ TEST(Source, RefusesHttpUnlessAllowedAndOtherSchemes) {
       Error);
   EXPECT_THROW(source_of("file:///key", true), Error);
   EXPECT_THROW(source_of("ftp://x/key", true), Error);
+}
+
+TEST(Source, OfAKeyThatAPageNamesIsNeverAFileOfThisMachine) {
+  check_discovered("https://x/key", "example.com/app");
+  check_discovered("HTTP://x/key", "example.com/app");
+  for (const char* bad : {"/etc/key", "key.asc", "", "file:///key", "ftp://x/key", "x:/y"})
+    EXPECT_THROW(check_discovered(bad, "example.com/app"), Error) << bad;
 }
 
 // Runs ask() with these answers; `said` collects what was printed.

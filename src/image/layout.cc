@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "schema/oci/image.h"
 #include "schema/oci/media_types.h"
 #include "schema/oci/signing.h"
 #include "sys/file.h"
@@ -19,12 +22,33 @@ namespace {
 
 constexpr std::size_t kMaxDocument = std::size_t{4} << 20;
 constexpr int kMaxIndexDepth = 4;
+constexpr std::string_view kContainerdName = "io.containerd.image.name";  // docker's; its ref.name is the tag alone
 
 // What `cosign save`, sign and push put beside an image.
 bool is_attachment(const oci::Descriptor& d) {
   const auto kind = d.annotations.find("kind");
   return !d.artifact_type.empty() || oci::is_signature_tag(ref_name(d)) ||
          (kind != d.annotations.end() && kind->second.starts_with("dev.cosignproject.cosign/sig"));
+}
+
+std::string entry_annotation(const oci::Descriptor& entry, std::string_view name) {
+  const auto it = entry.annotations.find(std::string(name));
+  return it == entry.annotations.end() ? std::string{} : it->second;
+}
+
+// A whole name, not only a tag as skopeo writes it. A stranger's: what is no reference is none.
+std::string own_name(const oci::Descriptor& entry) {
+  for (const std::string_view key : {kContainerdName, oci::kRefNameAnnotation}) {
+    std::string name = entry_annotation(entry, key);
+    if (name.find('/') == std::string::npos || name.find('@') != std::string::npos) continue;
+    try {
+      (void)oci::Reference::parse(name);
+      return name;
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return {};
 }
 
 std::string names_in(const oci::Index& index) {
@@ -70,10 +94,7 @@ std::string type_of_manifest(std::string_view bytes) {
 
 }  // namespace
 
-std::string ref_name(const oci::Descriptor& entry) {
-  const auto it = entry.annotations.find(std::string(oci::kRefNameAnnotation));
-  return it == entry.annotations.end() ? std::string{} : it->second;
-}
+std::string ref_name(const oci::Descriptor& entry) { return entry_annotation(entry, oci::kRefNameAnnotation); }
 
 const oci::Descriptor& choose_reference(const oci::Index& index, const std::string& name,
                                         const appc::OciPlatform& host) {
@@ -117,6 +138,16 @@ Layout::Layout(DirFd dir) : dir_(std::move(dir)) {
   if (!version.starts_with("1.")) throw Error(Errc::unsupported, cat("OCI layout of version ", quoted(version)));
 }
 
+Layout Layout::at(const std::string& path) {
+  try {
+    return Layout(DirFd::open(path));
+  } catch (const Error& e) {
+    if (e.cause().find(path) != std::string::npos) throw;
+    Error named(e.code(), cat(quoted(path), " is no OCI layout: ", e.cause()));
+    throw named.hint(e.remedy());
+  }
+}
+
 std::optional<Layout> Layout::find_plain(const DirFd& dir) {
   if (dir.exists("oci-layout") || !dir.exists(kPlainVersion) || !dir.exists(kPlainManifest)) return std::nullopt;
   if (!read_document(dir, kPlainVersion).starts_with("Directory Transport Version: 1.")) return std::nullopt;
@@ -130,6 +161,10 @@ std::string Layout::path_of(const std::string& digest) const {
   if (digest == fetch::digest_like(digest, *manifest_)) return kPlainManifest;
   const std::string name = digest.substr(digest.find(':') + 1), in_list = cat(name, ".", kPlainManifest);
   return dir_.exists(in_list) ? in_list : name;
+}
+
+bool Layout::holds(const std::string& digest) const {
+  return dir_.find_in_root(path_of(digest), O_PATH | O_NOFOLLOW).has_value();
 }
 
 UniqueFd Layout::open_blob(const oci::Descriptor& what) const {
@@ -168,6 +203,7 @@ LayoutImage Layout::resolve(const std::string& name, const appc::OciPlatform& ho
   const oci::Index top = index();
   oci::Descriptor at = choose_reference(top, name, host);
   LayoutImage out;
+  out.own_name = own_name(at);
   for (int depth = 0; oci::is_index_type(at.media_type); ++depth) {
     out.digests.push_back(at.digest);
     if (depth == kMaxIndexDepth) throw Error(Errc::invalid, "indexes in the layout are nested too deeply");
@@ -191,6 +227,9 @@ LayoutName layout_name(const std::string& path, const std::string& reference) {
   }
   std::string base = path;
   while (base.size() > 1 && base.ends_with('/')) base.pop_back();
+  if (base.ends_with("/.") || base.ends_with("/.."))
+    if (const std::unique_ptr<char, decltype(&::free)> real(::realpath(base.c_str(), nullptr), &::free); real)
+      base = real.get();
   base = base.substr(base.rfind('/') + 1);
   for (const std::string_view suffix : {".gz", ".xz", ".zst", ".bz2", ".tgz", ".tar", ".oci"})
     if (base.ends_with(suffix) && base.size() > suffix.size()) base.resize(base.size() - suffix.size());

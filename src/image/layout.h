@@ -23,6 +23,7 @@ struct LayoutImage {
   oci::Manifest parsed;
   std::string manifest_digest;
   std::vector<std::string> digests;  ///< of the documents from what the name named to the manifest
+  std::string own_name;              ///< "HOST/NAME:TAG" that the layout has for it, as podman and docker write; or ""
 };
 
 /// The name that an entry of index.json carries, or "".
@@ -32,11 +33,14 @@ class Layout {
  public:
   /// Throws Errc::invalid when `dir` is no layout of version 1.
   explicit Layout(DirFd dir);
+  /// The directory `path`, which errors name.
+  static Layout at(const std::string& path);
   /// What skopeo and podman write as dir:DIRECTORY: a manifest and blobs without an index, one image without a name.
   /// nullopt: `dir` is none.
   static std::optional<Layout> find_plain(const DirFd& dir);
   /// Follows indexes to the manifest of this platform.
   LayoutImage resolve(const std::string& name, const appc::OciPlatform& host) const;
+  bool holds(const std::string& digest) const;  ///< foreign layers need not be there
   /// A blob as it lies there: size checked, content not.
   UniqueFd open_blob(const oci::Descriptor& what) const;
   /// A small one, checked.
@@ -57,8 +61,9 @@ class Layout {
 void check_bytes(const oci::Descriptor& what, std::string_view bytes);
 void check_digest(const std::string& digest, std::string_view bytes);
 
-/// Name and tag under which a layout's image is known: a reference name with a "/" is both; else the base name of
-/// `path` without an archive suffix, and the reference name as the tag.
+/// Name and tag under which a layout's image is known: a reference name with a "/" is both (pass LayoutImage::own_name
+/// where the caller named none); else the base name of `path` without an archive suffix, and the reference name as the
+/// tag.
 struct LayoutName {
   std::string name, tag;
 };

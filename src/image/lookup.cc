@@ -30,14 +30,7 @@ store::ImageRecord fetched_from(const store::Store& store, const std::string& ur
   throw Error(Errc::not_found, cat("image ", quoted(url), " is not in the store"));
 }
 
-}  // namespace
-
-Error not_in_store(const appc::AppString& app) {
-  return {Errc::not_found, cat("cannot find aci satisfying name: ", quoted(app.name),
-                               " and labels: ", labels_text(app.labels), " in the local store")};
-}
-
-store::ImageRecord lookup(const store::Store& store, const std::string& argument) {
+store::ImageRecord look_up(const store::Store& store, const std::string& argument) {
   if (appc::ImageId::parse(argument)) {
     const std::string key = store.resolve_id(argument);
     if (auto found = store.find(key)) return std::move(*found);
@@ -47,6 +40,21 @@ store::ImageRecord lookup(const store::Store& store, const std::string& argument
   const auto app = appc::AppString::parse(argument);
   if (auto found = store.find(app.name, app.labels)) return std::move(*found);
   throw not_in_store(app);
+}
+
+}  // namespace
+
+Error not_in_store(const appc::AppString& app) {
+  return {Errc::not_found, cat("cannot find aci satisfying name: ", quoted(app.name),
+                               " and labels: ", labels_text(app.labels), " in the local store")};
+}
+
+store::ImageRecord lookup(const store::Store& store, const std::string& argument) {
+  for (;;) {
+    store::ImageRecord image = look_up(store, argument);
+    store.hold_image(image.key);
+    if (store.find(image.key)) return image;  // else it was collected in between
+  }
 }
 
 }  // namespace rkt::image

@@ -5,12 +5,20 @@
 #include "base/strings.h"
 #include "image/finder.h"
 #include "image/local_file.h"
+#include "image/stored_reference.h"
 #include "sys/digest.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
 namespace rkt::image {
 namespace {
+
+// As a fetch of `reference` does.
+void add_fetched(store::Store& store, const store::ImageRecord& image, const std::string& reference) {
+  store.add(image);
+  store.add_remote({.url = cat("docker://", reference), .key = image.key});
+  forget_superseded(store, image);
+}
 
 std::string refused(const store::Store& store, const std::string& argument) {
   try {
@@ -62,7 +70,7 @@ TEST(Lookup, AReferenceOfDockersNamesItsImage) {
   const TempDir tmp;
   store::Store store = store::Store::open(tmp.path() + "/data");
   const store::ImageRecord r = pulled('a', "registry-1.docker.io", "library/busybox", "latest");
-  store.add(r);
+  add_fetched(store, r, "busybox");
   EXPECT_EQ(lookup(store, "docker://docker.io/library/busybox").key, r.key);
   EXPECT_EQ(lookup(store, "docker://docker.io/library/busybox:latest").key, r.key);
   EXPECT_EQ(refused(store, "docker://docker.io/library/busybox:1"),
@@ -78,16 +86,31 @@ TEST(Lookup, AReferenceOfDockersNamesNoImageFromElsewhere) {
   aci.manifest = R"({"acKind":"ImageManifest","acVersion":"0.8.11","name":"r.example/x",)"
                  R"("labels":[{"name":"version","value":"latest"}]})";
   store.add(aci);
+  store.add_remote({.url = "docker://other.example/x", .key = aci.key});
   EXPECT_EQ(refused(store, "docker://r.example/x"), "image \"docker://r.example/x\" is not in the store");
   const store::ImageRecord with_port = pulled('b', "r.example:5000", "x", "latest");
-  store.add(with_port);
+  add_fetched(store, with_port, "r.example:5000/x:latest");
   EXPECT_EQ(with_port.name, "r.example_5000/x");
   EXPECT_EQ(lookup(store, "docker://r.example:5000/x").key, with_port.key);
   EXPECT_NE(refused(store, "docker://r.example_5000/x"), "found");
   store::ImageRecord same_name = pulled('c', "r.example_5000", "x", "latest");
   same_name.imported = with_port.imported + std::chrono::hours(1);
-  store.add(same_name);
+  add_fetched(store, same_name, "r.example_5000/x:latest");
   EXPECT_EQ(lookup(store, "docker://r.example:5000/x").key, with_port.key) << "also beside a younger one of its name";
+}
+
+TEST(Lookup, AReferenceNamesNoneOfTheImagesThatItMeantBefore) {
+  const TempDir tmp;
+  store::Store store = store::Store::open(tmp.path() + "/data");
+  add_fetched(store, pulled('a', "r.example", "x", "latest"), "r.example/x");
+  add_fetched(store, pulled('b', "r.example", "x", "1"), "r.example/x:1");
+  const store::ImageRecord now = pulled('c', "r.example", "x", "latest");
+  add_fetched(store, now, "r.example/x:latest");
+  EXPECT_EQ(lookup(store, "docker://r.example/x").key, now.key) << "whatever the spelling";
+  store.remove(now.key);
+  for (const char* spelling : {"docker://r.example/x", "docker://r.example/x:latest"})
+    EXPECT_NE(refused(store, spelling), "found");
+  EXPECT_EQ(lookup(store, "docker://r.example/x:1").version, "1");
 }
 
 TEST(Lookup, AShortNameMeansWhatRegistriesConfSays) {
@@ -99,12 +122,12 @@ TEST(Lookup, AShortNameMeansWhatRegistriesConfSays) {
   ASSERT_EQ(::setenv("CONTAINERS_REGISTRIES_CONF", (tmp.path() + "/registries.conf").c_str(), 1), 0);
   const ScopeExit restore([] { ::unsetenv("CONTAINERS_REGISTRIES_CONF"); });
   store::Store store = store::Store::open(tmp.path() + "/data");
-  store.add(pulled('a', "registry-1.docker.io", "library/an-app", "latest"));
+  add_fetched(store, pulled('a', "registry-1.docker.io", "library/an-app", "latest"), "docker.io/library/an-app");
   EXPECT_NE(refused(store, "docker://an-app"), "found");
   const store::ImageRecord meant = pulled('b', "r.example", "other/app", "latest");
-  store.add(meant);
+  add_fetched(store, meant, "r.example/other/app:latest");
   EXPECT_EQ(lookup(store, "docker://an-app").key, meant.key);
-  store.add(pulled('c', "one.example", "several", "latest"));
+  add_fetched(store, pulled('c', "one.example", "several", "latest"), "one.example/several");
   EXPECT_NE(refused(store, "docker://several"), "found") << "which registry is meant is not known";
 }
 

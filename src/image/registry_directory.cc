@@ -22,7 +22,8 @@ std::optional<std::string> read_optional(const std::string& path, bool required)
   try {
     return read_file(path, kMaxAuthFile);
   } catch (const Error& e) {
-    if (e.code() != Errc::not_found || required) throw;
+    const bool missing = e.code() == Errc::not_found || e.sys_errno() == ENOTDIR;  // HOME=/dev/null
+    if (!missing || required) throw;
     return std::nullopt;
   }
 }
@@ -63,9 +64,25 @@ std::vector<config::PullSource> RegistryDirectory::sources(const oci::Reference&
 }
 
 std::optional<config::Account> RegistryDirectory::account(const std::string& host, const std::string& repository) {
-  for (const auto& [name, login] : config_.docker_auth)  // names in any case, as hosts are
-    if (config::account_host(lower(name)) == config::account_host(lower(host)))
-      return config::Account{.user = login.first, .password = login.second, .identity_token = {}};
+  if (const auto* login = config::find_docker_login(config_, host))
+    return config::Account{.user = login->user, .password = login->password, .identity_token = {}};
+  // One that fails is no reason not to ask the next, but why nobody is known.
+  std::optional<Error> failure;
+  for (const auto& helper : registries().helpers) {
+    try {
+      auto found = helper == config::Registries::kAuthFiles ? account_in_files(host, repository)
+                                                            : ask_helper(helper, config::helper_server(host));
+      if (found) return found;
+    } catch (const Error& e) {
+      if (!failure) failure = e;
+    }
+  }
+  if (failure) throw *failure;
+  return std::nullopt;
+}
+
+std::optional<config::Account> RegistryDirectory::account_in_files(const std::string& host,
+                                                                   const std::string& repository) {
   for (const auto& path : places_.auth_files) {
     const auto text = read_optional(path, places_.auth_required);
     if (!text) continue;
@@ -73,15 +90,14 @@ std::optional<config::Account> RegistryDirectory::account(const std::string& hos
     if (!answer.helper.empty()) answer.account = ask_helper(answer.helper, answer.server);
     if (answer.account) return answer.account;
   }
-  for (const auto& helper : registries().helpers)
-    if (auto found = ask_helper(helper, config::helper_server(host))) return found;
   return std::nullopt;
 }
 
-RegistryAccess RegistryDirectory::access(const config::PullSource& source) {
+RegistryAccess RegistryDirectory::access(const config::PullSource& source, const std::string& asked) {
   RegistryAccess out;
   out.insecure = source.insecure;
-  out.account = account(source.host, source.repository).value_or(config::Account{});
+  const bool itself = config::account_host(lower(asked)) == lower(source.host);
+  out.account = account(itself ? asked : source.host, source.repository).value_or(config::Account{});
   out.certificates = config::load_certificates(places_.certificates, source.host);
   if (source.insecure && std::ranges::find(warned_, source.host) == warned_.end()) {
     log::note("image", cat("warning: TLS verification has been disabled for registry ", quoted(source.host), " by ",

@@ -25,13 +25,14 @@ class RegistryDirectory {
   std::vector<std::string> references(const std::string& typed);
   /// Where to pull it from, best first.
   std::vector<config::PullSource> sources(const oci::Reference& ref);
-  /// What holds at a source. Runs a credential helper where one is configured. Warns, once a file and host, when checks
-  /// are off there.
-  RegistryAccess access(const config::PullSource& source);
+  /// What holds at a source of what `asked` names as its registry. Runs a credential helper where one is configured.
+  /// Warns, once a file and host, when checks are off there.
+  RegistryAccess access(const config::PullSource& source, const std::string& asked);
 
  private:
   const config::Registries& registries();
   std::optional<config::Account> account(const std::string& host, const std::string& repository);
+  std::optional<config::Account> account_in_files(const std::string& host, const std::string& repository);
 
   const config::Config& config_;
   config::ToolPlaces places_;

@@ -27,6 +27,7 @@ namespace rkt::image {
 namespace {
 
 constexpr const char* kLayoutIndex = "index.json";
+constexpr std::size_t kMaxMessages = std::size_t{1} << 20;  // of gpg
 
 json::Object descriptor(std::string_view media_type, std::string_view bytes) {
   json::Object out;
@@ -58,11 +59,7 @@ FetchOptions options_of(const Insecure& insecure) {
   return out;
 }
 
-std::string digest_of_blob(const std::string& name) {
-  std::string digest = name;
-  digest[digest.find('-')] = ':';
-  return digest;
-}
+using oci::digest_of_blob;
 
 void write_blob(const DirFd& layout, std::string_view bytes) {
   const DirFd blobs = layout.make_sub("blobs").make_sub("sha256");
@@ -89,6 +86,22 @@ std::string with_entry(const std::string& index, const std::string& name, std::s
   json::Object out = *value.as_object();
   out.set("manifests", std::move(entries));
   return json::write(std::move(out));
+}
+
+// Its last two messages: what is wrong, and what has not been done for it. Before them it tells what it made.
+Error failure_of_gpg(const ExitStatus& status, std::string_view text) {
+  std::vector<std::string> lines;
+  for (auto line : split(text, '\n')) {
+    line = trim(line);
+    if (line.starts_with("gpg: ")) line.remove_prefix(5);
+    if (!line.empty()) lines.push_back(printable(line, 300));
+  }
+  std::string why;
+  for (std::size_t i = lines.size() < 2 ? 0 : lines.size() - 2; i < lines.size(); ++i)
+    why += cat(why.empty() ? ": " : ", ", lines[i]);
+  Error out(Errc::system, cat("gpg ended with status ", status.shell(), why));
+  out.hint("the key for an ACI is one of gpg's, not a file: gpg --list-secret-keys shows them");
+  return out;
 }
 
 }  // namespace
@@ -161,24 +174,19 @@ Destination::Destination(const config::Config& config, const Insecure& insecure,
     : ref_(oci::Reference::parse(reference)), client_(options_of(insecure), std::move(show)) {
   RegistryDirectory registries(config);
   const auto sources = registries.sources(ref_);  // the last one is no mirror
-  client_.set_access(ref_.host, registries.access(sources.back()));
-  base_url_ = client_.reach(ref_.host, ref_.repository);
+  client_.set_access(ref_.host, registries.access(sources.back(), ref_.host));
+  at_ = client_.reach({.host = ref_.host, .name = ref_.repository});
 }
 
 void Destination::put_blob(std::string_view bytes) {
   const UniqueFd file = memory_file("blob", bytes);
-  client_.push_blob({.host = ref_.host,
-                     .repository = ref_.repository,
-                     .base_url = base_url_,
-                     .digest = cat("sha256:", sha256_hex(bytes)),
-                     .from = {},
-                     .size = bytes.size(),
-                     .file = file.get()});
+  client_.push_blob(
+      {.to = at_, .digest = cat("sha256:", sha256_hex(bytes)), .from = {}, .size = bytes.size(), .file = file.get()});
 }
 
 Destination::Signed Destination::sign(const std::string& key_file) {
   const std::string which = ref_.digest.empty() ? ref_.tag : ref_.digest;
-  const auto found = client_.find_document(ref_.host, ref_.repository, base_url_, cat("/manifests/", which));
+  const auto found = client_.find_document(at_, cat("/manifests/", which));
   if (!found) throw Error(Errc::not_found, cat("the registry has no ", quoted(cat(ref_.repository, ":", which))));
   const bool is512 = which.starts_with("sha512:");
   const std::string digest =
@@ -197,12 +205,11 @@ MadeSignature Destination::make(const std::string& key_file, const std::string& 
 
 void Destination::attach(const std::string& digest, const MadeSignature& made) {
   const std::string tag = oci::signature_tag(digest);
-  const auto before = client_.find_document(ref_.host, ref_.repository, base_url_, cat("/manifests/", tag));
+  const auto before = client_.find_document(at_, cat("/manifests/", tag));
   const SignatureDocuments documents = add_signature(before ? std::optional(before->bytes) : std::nullopt, made);
   put_blob(made.payload);
   put_blob(documents.config);
-  client_.push_manifest(ref_.host, ref_.repository, base_url_, tag, std::string(oci::kManifestType),
-                        documents.manifest);
+  client_.push_manifest(at_, tag, std::string(oci::kManifestType), documents.manifest);
 }
 
 std::string Destination::push(const store::Store& store, const store::ImageRecord& image) {
@@ -221,9 +228,7 @@ std::string Destination::push(const store::Store& store, const store::ImageRecor
     const UniqueFd file = store.open_blob(name);
     struct stat st{};
     if (::fstat(file.get(), &st) < 0) throw Error::from_errno(cat("stat blob ", quoted(name)));
-    const bool sent = client_.push_blob({.host = ref_.host,
-                                         .repository = ref_.repository,
-                                         .base_url = base_url_,
+    const bool sent = client_.push_blob({.to = at_,
                                          .digest = digest_of_blob(name),
                                          .from = origin == ref_.repository ? std::string() : origin,
                                          .size = static_cast<std::uint64_t>(st.st_size),
@@ -231,15 +236,17 @@ std::string Destination::push(const store::Store& store, const store::ImageRecor
     log::debug("image", cat(sent ? "pushed " : "already there: ", name));
   }
   const std::string_view type = oci::manifest_type(image.kind == store::ImageKind::docker);
-  client_.push_manifest(ref_.host, ref_.repository, base_url_, ref_.tag, std::string(type), manifest);
+  client_.push_manifest(at_, ref_.tag, std::string(type), manifest);
   return manifest_digest(image);
 }
 
 Destination::Signed sign_layout(const std::string& path, const std::string& reference, const std::string& key_file) {
   const DirFd dir = DirFd::open(path);
   const Layout layout(dir.clone());
-  const std::string digest = layout.resolve(reference, appc::host_platform()).digests.front();
-  const MadeSignature made = make_signature(key_file, digest, layout_name(path, reference).name);
+  const LayoutImage image = layout.resolve(reference, appc::host_platform());
+  const std::string& digest = image.digests.front();
+  const LayoutName name = layout_name(path, reference.empty() ? image.own_name : reference);
+  const MadeSignature made = make_signature(key_file, digest, name.name);
   const std::string tag = oci::signature_tag(digest);
   std::optional<std::string> before;
   for (const auto& entry : layout.index().manifests)
@@ -261,14 +268,19 @@ void sign_file(const std::string& path, const std::string& key, const std::strin
     if (program.empty() && directory.starts_with('/') && ::access(file.c_str(), X_OK) == 0) program = file;
   }
   if (program.empty()) throw Error(Errc::not_found, "gpg is not in PATH").hint("install gnupg");
+  const UniqueFd said = memory_file("gpg", "");
   Child child = Child::spawn(
       {.exe = program,
        .argv = {"gpg", "--yes", "--armor", "--local-user", key, "--output", output, "--detach-sign", "--", path},
        .env = pick_env({"PATH", "HOME", "GNUPGHOME", "GPG_TTY", "TERM", "LANG", "LC_ALL", "DISPLAY", "XDG_RUNTIME_DIR",
                         "DBUS_SESSION_BUS_ADDRESS"}),
-       .in = STDIN_FILENO});
+       .in = STDIN_FILENO,
+       .err = said.get()});
   const ExitStatus status = child.wait();
-  if (!status.ok()) throw Error(Errc::system, cat("gpg ended with status ", status.shell()));
+  if (::lseek(said.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
+  const std::string text = read_all(said.get(), "messages of gpg", kMaxMessages);
+  if (!status.ok()) throw failure_of_gpg(status, text);
+  write_all(STDERR_FILENO, text, "standard error");
 }
 
 }  // namespace rkt::image

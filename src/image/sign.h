@@ -52,7 +52,7 @@ class Destination {
   void put_blob(std::string_view bytes);
   oci::Reference ref_;
   FetchClient client_;
-  std::string base_url_;
+  Repository at_;
 };
 
 /// Signs the image of a layout directory and adds the signature to it.

@@ -15,21 +15,11 @@
 namespace rkt::image {
 namespace {
 
+constexpr std::size_t kMaxPages = 32;  // of referrers; each is a document of its own
 constexpr std::string_view kFileScheme = "file://";
 constexpr std::string_view kSavedSignatures = "dev.cosignproject.cosign/sigs";
 constexpr std::string_view kStatementPayload = "application/vnd.in-toto+json";
 constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.sig.v1+json";
-
-// Another signature may do, so what is wrong with one is only said to who wants to know.
-template <class Body>
-void tolerate(const std::string& what, Body&& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    if (e.code() != Errc::invalid && e.code() != Errc::unsupported && e.code() != Errc::not_found) throw;
-    log::debug("image", cat("signature ", what, ": ", e.brief()));
-  }
-}
 
 std::string checked(SignatureSource& source, const oci::Descriptor& what) {
   if (what.size > oci::kMaxSignatureDocument)
@@ -46,31 +36,52 @@ class Search {
   void look_at_tag(const std::string& digest) {
     const std::string tag = oci::signature_tag(digest);
     tolerate(tag, [&] {
-      if (const auto tagged = source_.find_tag(tag)) take_manifest(tagged->bytes, tagged->media_type, digest);
+      const auto tagged = source_.find_tag(tag);
+      if (!tagged) return;
+      take_manifest(tagged->bytes, tagged->media_type, digest);
+      if (found.signatures.empty() && found.unreadable.empty())
+        throw Error(Errc::invalid, "there is no signature in it");
     });
   }
 
   void look_at_referrers(const std::string& digest) {
     tolerate(cat("referrers of ", digest), [&] {
-      auto index = source_.find_referrers(digest);
-      if (!index)
-        if (auto tagged = source_.find_tag(oci::referrers_tag(digest))) index = std::move(tagged->bytes);
-      if (!index) return;
-      for (const auto& referrer : oci::parse_index(*index, oci::kIndexType).manifests)
-        if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer, digest); });
+      auto page = source_.find_referrers(digest, {});
+      if (!page)
+        if (auto tagged = source_.find_tag(oci::referrers_tag(digest)))
+          page = SignatureSource::Referrers{.index = std::move(tagged->bytes)};
+      for (std::size_t pages = 0; page && !full(); ++pages) {
+        take_referrers(page->index, digest);
+        if (page->next.empty()) return;
+        if (pages == kMaxPages) throw Error(Errc::invalid, cat("more than ", kMaxPages, " pages"));
+        page = source_.find_referrers(digest, page->next);
+      }
     });
   }
 
   void look_aside(const std::string& digest) {
     for (auto& message : source_.find_messages(digest))
       if (!full())
-        found.push_back({.form = FoundSignature::Form::openpgp, .payload = {}, .signature = std::move(message)});
+        found.signatures.push_back(
+            {.form = FoundSignature::Form::openpgp, .payload = {}, .signature = std::move(message)});
   }
 
-  std::vector<FoundSignature> found;
+  FoundSignatures found;
 
  private:
-  bool full() const { return found.size() >= oci::kMaxAttached; }
+  // Another signature may do, so what is wrong with one is no failure.
+  template <class Body>
+  void tolerate(const std::string& what, Body&& body) {
+    try {
+      body();
+    } catch (const Error& e) {
+      if (e.code() != Errc::invalid && e.code() != Errc::unsupported && e.code() != Errc::not_found) throw;
+      log::debug("image", cat("signature ", what, ": ", e.brief()));
+      if (found.unreadable.empty()) found.unreadable = cat(what, ": ", e.brief());
+    }
+  }
+
+  bool full() const { return found.signatures.size() >= oci::kMaxAttached; }
 
   // `digest`: what it is attached to.
   void take_manifest(const std::string& bytes, const std::string& media_type, const std::string& digest) {
@@ -78,7 +89,7 @@ class Search {
     for (auto& one : oci::attached_signatures(manifest))
       if (!full())
         tolerate(one.payload.digest, [&] {
-          found.push_back(
+          found.signatures.push_back(
               {.payload = checked(source_, one.payload), .signature = one.signature, .certificate = one.certificate});
         });
     for (const auto& layer : manifest.layers)
@@ -101,7 +112,12 @@ class Search {
       one.payload = source_.read_manifest(digest);
       check_digest(digest, one.payload);
     }
-    found.push_back(std::move(one));
+    found.signatures.push_back(std::move(one));
+  }
+
+  void take_referrers(const std::string& index, const std::string& digest) {
+    for (const auto& referrer : oci::parse_index(index, oci::kIndexType).manifests)
+      if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer, digest); });
   }
 
   void take_referrer(const oci::Descriptor& referrer, const std::string& digest) {
@@ -124,7 +140,7 @@ class Search {
 }  // namespace
 
 std::optional<FetchClient::RepositoryDocument> RegistrySignatures::get(const std::string& path) {
-  return client_.find_document(host_, repository_, base_url_, path);
+  return client_.find_document(at_, path);
 }
 
 std::optional<SignatureSource::Document> RegistrySignatures::find_tag(const std::string& tag) {
@@ -134,9 +150,11 @@ std::optional<SignatureSource::Document> RegistrySignatures::find_tag(const std:
   return Document{.bytes = std::move(found->bytes), .media_type = type};
 }
 
-std::optional<std::string> RegistrySignatures::find_referrers(const std::string& digest) {
+std::optional<SignatureSource::Referrers> RegistrySignatures::find_referrers(const std::string& digest,
+                                                                             const std::string& page) {
   try {
-    if (auto found = get(cat("/referrers/", digest))) return std::move(found->bytes);
+    if (auto found = get(page.empty() ? cat("/referrers/", digest) : page))
+      return Referrers{.index = std::move(found->bytes), .next = std::move(found->next)};
   } catch (const Error& e) {
     // Registries that do not know this request answer in many ways.
     if (e.code() != Errc::unsupported && e.code() != Errc::denied && e.code() != Errc::busy) throw;
@@ -199,9 +217,11 @@ std::optional<SignatureSource::Document> LayoutSignatures::find_tag(const std::s
 }
 
 // Every signature in the index of the layout: which image one is for is part of what it signs.
-std::optional<std::string> LayoutSignatures::find_referrers(const std::string&) { return layout_.index_bytes(); }
+std::optional<SignatureSource::Referrers> LayoutSignatures::find_referrers(const std::string&, const std::string&) {
+  return Referrers{.index = layout_.index_bytes()};
+}
 
-std::vector<FoundSignature> find_signatures(SignatureSource& source, const std::string& digest) {
+FoundSignatures find_signatures(SignatureSource& source, const std::string& digest) {
   Search search(source);
   search.look_at_tag(digest);
   search.look_at_referrers(digest);

@@ -26,8 +26,11 @@ class SignatureSource {
   };
   /// The manifest or index of that tag.
   virtual std::optional<Document> find_tag(const std::string& tag) = 0;
-  /// What the referrers API knows about a digest, as an index; nullopt: there is no such API.
-  virtual std::optional<std::string> find_referrers(const std::string& digest) = 0;
+  struct Referrers {
+    std::string index, next = {};  ///< next: the page behind it, or ""
+  };
+  /// What the referrers API knows about a digest, from its first page ("") on; nullopt: there is no such API, or page.
+  virtual std::optional<Referrers> find_referrers(const std::string& digest, const std::string& page) = 0;
   /// A manifest or blob, as it comes; throws when it is missing.
   virtual std::string read(const oci::Descriptor& what) = 0;
   /// A manifest or index of that digest, as it comes; throws when it is missing.
@@ -39,15 +42,10 @@ class SignatureSource {
 class RegistrySignatures final : public SignatureSource {
  public:
   /// `image`: what was asked for, wherever it is pulled from.
-  RegistrySignatures(FetchClient& client, std::string host, std::string repository, std::string base_url,
-                     keystore::ImageReference image)
-      : client_(client),
-        host_(std::move(host)),
-        repository_(std::move(repository)),
-        base_url_(std::move(base_url)),
-        image_(std::move(image)) {}
+  RegistrySignatures(FetchClient& client, Repository at, keystore::ImageReference image)
+      : client_(client), at_(std::move(at)), image_(std::move(image)) {}
   std::optional<Document> find_tag(const std::string& tag) override;
-  std::optional<std::string> find_referrers(const std::string& digest) override;
+  std::optional<Referrers> find_referrers(const std::string& digest, const std::string& page) override;
   std::string read(const oci::Descriptor& what) override;
   std::string read_manifest(const std::string& digest) override;
   std::vector<std::string> find_messages(const std::string& digest) override;
@@ -56,7 +54,7 @@ class RegistrySignatures final : public SignatureSource {
   std::optional<std::string> find_message(const std::string& url);
   std::optional<FetchClient::RepositoryDocument> get(const std::string& path);
   FetchClient& client_;
-  std::string host_, repository_, base_url_;
+  Repository at_;
   keystore::ImageReference image_;
 };
 
@@ -64,7 +62,7 @@ class LayoutSignatures final : public SignatureSource {
  public:
   explicit LayoutSignatures(const Layout& layout) : layout_(layout) {}
   std::optional<Document> find_tag(const std::string& tag) override;
-  std::optional<std::string> find_referrers(const std::string& digest) override;
+  std::optional<Referrers> find_referrers(const std::string& digest, const std::string& page) override;
   std::string read(const oci::Descriptor& what) override { return layout_.read_blob(what); }
   std::string read_manifest(const std::string& digest) override { return layout_.read_manifest(digest); }
 
@@ -86,7 +84,11 @@ struct FoundSignature {
   bool certificate = false;  ///< comes with one: may be by its key, which is nobody's
 };
 
-/// At most oci::kMaxAttached. What cannot be read is left out with a debug line: another signature may do.
-std::vector<FoundSignature> find_signatures(SignatureSource& source, const std::string& digest);
+struct FoundSignatures {
+  std::vector<FoundSignature> signatures;  ///< at most oci::kMaxAttached
+  std::string unreadable = {};             ///< the first that was left out since it cannot be read, and why; or ""
+};
+/// What cannot be read is left out: another signature may do.
+FoundSignatures find_signatures(SignatureSource& source, const std::string& digest);
 
 }  // namespace rkt::image

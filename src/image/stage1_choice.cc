@@ -50,8 +50,8 @@ store::ImageRecord from_local_file(Finder& finder, store::Store& store, const st
 
 // A name of our own, with or without a version: the file beside this binary, when it is that version.
 std::optional<store::ImageRecord> ours(Finder& finder, store::Store& store, const std::string& name) {
+  if (!name.starts_with(kOurs)) return std::nullopt;
   const auto app = appc::AppString::parse(name);
-  if (!app.name.starts_with(kOurs)) return std::nullopt;
   if (const auto v = app.labels.find("version"); v != app.labels.end() && v->second != RKT_VERSION) return std::nullopt;
   const auto path = local_image(cat("stage1-", app.name.substr(kOurs.size()), ".aci"));
   if (!path) return std::nullopt;
@@ -80,6 +80,37 @@ std::string absolute(const std::string& path) {
   return cat(cwd.get(), "/", path);
 }
 
+// A path that nothing can be had from: the file of that name beside this binary, verified like it.
+store::ImageRecord from_location(Finder& finder, const std::string& location) {
+  try {
+    return finder.find({.argument = location, .signature_file = ""});
+  } catch (Error& e) {
+    if (!location.starts_with('/') || e.code() == Errc::untrusted) throw;
+    const std::string beside = cat(binary_directory(), location.substr(location.rfind('/')));
+    if (beside == location || ::access(beside.c_str(), F_OK) < 0) {
+      e.push("failed to fetch stage1 image and failed to fall back to stage1 image in the rkt directory");
+      throw;
+    }
+    log::debug("image", cat(quoted(beside), " instead of the configured stage1 image: ", e.brief()));
+    return finder.find({.argument = beside, .signature_file = ""});
+  }
+}
+
+// A configured name is looked up in the store and never asks the network; that of a build in progress means nothing.
+std::optional<store::ImageRecord> configured(Finder& finder, store::Store& store, const config::Config& config) {
+  if (config.stage1_name.empty() || config.stage1_version.ends_with("-dirty")) return std::nullopt;
+  const std::string name = resolve_stage1_alias(config.stage1_name);
+  const auto stored = store.find(name, {{"version", config.stage1_version}});
+  if (!stored) return std::nullopt;
+  if (auto record = ours(finder, store, cat(name, ":", config.stage1_version))) return record;
+  try {
+    return finder.find({.argument = stored->key, .signature_file = ""});
+  } catch (const Error& e) {
+    log::note("image", cat("stage1 image ", quoted(name), " in the store is not used: ", e.brief()));
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> stage1_directories() {
@@ -102,13 +133,10 @@ store::ImageRecord find_stage1(Finder& finder, store::Store& store, const config
   if (!flags.name.empty()) return by_name(finder, store, flags.name);
   if (!flags.hash.empty()) return finder.find({.argument = flags.hash, .signature_file = ""});
   if (!flags.from_dir.empty()) return from_directory(finder, config, flags.from_dir);
-  if (!config.stage1_name.empty()) {
-    const std::string wanted = cat(resolve_stage1_alias(config.stage1_name), ":", config.stage1_version);
-    const auto stored = store.find(resolve_stage1_alias(config.stage1_name), {{"version", config.stage1_version}});
-    if (stored || config.stage1_location.empty()) return by_name(finder, store, wanted);
-  }
-  if (!config.stage1_location.empty()) return finder.find({.argument = config.stage1_location, .signature_file = ""});
-  if (auto record = ours(finder, store, cat(kOurs, "native"))) return std::move(*record);
+  if (auto record = configured(finder, store, config)) return std::move(*record);
+  if (!config.stage1_location.empty()) return from_location(finder, config.stage1_location);
+  for (const std::string& name : {resolve_stage1_alias(config.stage1_name), cat(kOurs, "native")})
+    if (auto record = ours(finder, store, name)) return std::move(*record);
   throw Error(Errc::not_found,
               cat("no stage1 image beside this binary (looked in ", quoted(stage1_directories().front()), ")"))
       .hint("reinstall rkt, or use --stage1-{path,url,name,hash,from-dir}");

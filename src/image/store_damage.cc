@@ -16,19 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxStoredDocument = std::size_t{4} << 20;
 
-std::string digest_text(const std::string& blob) {
-  std::string text = blob;
-  text[blob.find('-')] = ':';
-  return text;
-}
-
-std::string blob_of(const std::string& digest) {
-  oci::check_digest_syntax(digest);
-  std::string name = digest;
-  name[digest.find(':')] = '-';
-  return name;
-}
-
 // Whether the path still leads to this file.
 bool is_current(const store::Store& store, const std::string& name, int file) {
   const auto again = store.find_blob(name);
@@ -49,12 +36,13 @@ std::optional<std::string> mismatch(const std::string& name, const Find& digest_
   }
 }
 
-// An ACI is named by its archive, a layer by its bytes; of either the name may begin with "sha512-".
-std::optional<std::string> damage_of(int file, const std::string& name) {
-  const auto of_bytes = [&] { return mismatch(name, [&] { return digest_of(file, digest_text(name)); }); };
-  if (!name.starts_with("sha512-")) return of_bytes();
-  auto of_archive = mismatch(name, [&] { return scan_aci(file).digest; });
-  return of_archive && of_bytes() ? of_archive : std::nullopt;
+std::optional<std::string> damage_of(int file, const std::string& name, NamedBy by) {
+  std::optional<std::string> of_archive;
+  if (by != NamedBy::bytes && name.starts_with("sha512-")) {
+    of_archive = mismatch(name, [&] { return scan_aci(file).digest; });
+    if (!of_archive || by == NamedBy::archive) return of_archive;
+  }
+  return mismatch(name, [&] { return digest_of(file, oci::digest_of_blob(name)); });
 }
 
 void take_aci(const store::Store& store, store::ImageRecord& row) {
@@ -78,7 +66,7 @@ std::string text_of(const appc::ImageManifest& manifest, std::string_view name) 
 // Where the image came from is in no blob: that is taken from the row's own manifest.
 oci::MappingSource mapping_of(const store::ImageRecord& row) {
   oci::MappingSource out;
-  out.manifest_digest = digest_text(row.blobs.at(0));
+  out.manifest_digest = oci::digest_of_blob(row.blobs.at(0));
   out.name = row.name;
   out.tag = row.version;
   const appc::ImageManifest manifest = appc::parse_image_manifest(row.manifest);
@@ -101,11 +89,11 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
   const appc::ImageManifest mapped = oci::map_to_appc(manifest, config, mapping_of(row));
   // Rows that were written when the bytes alone made the key are good.
   if (row.key != appc::ImageId::from_digest(sha512_hex(bytes)).key()) row.key = oci::image_id(bytes, mapped).key();
-  row.blobs = {row.blobs[0], blob_of(manifest.config.digest)};
+  row.blobs = {row.blobs[0], oci::blob_name(manifest.config.digest)};
   row.size = bytes.size() + config_bytes.size();
   std::set<std::string> counted;
   for (const auto& layer : manifest.layers) {
-    row.blobs.push_back(blob_of(layer.digest));
+    row.blobs.push_back(oci::blob_name(layer.digest));
     if (counted.insert(layer.digest).second) row.size += layer.size;
   }
   row.chain = oci::chain_ids(config.diff_ids);
@@ -116,12 +104,12 @@ void take_layers(const store::Store& store, store::ImageRecord& row) {
 
 }  // namespace
 
-std::optional<std::string> blob_damage(const store::Store& store, const std::string& name) {
+std::optional<std::string> blob_damage(const store::Store& store, const std::string& name, NamedBy by) {
   try {
     for (;;) {
       const auto file = store.find_blob(name);
       if (!file) return "missing";
-      const auto damage = damage_of(file->get(), name);
+      const auto damage = damage_of(file->get(), name, by);
       // Put in place again while it was read: that one counts.
       if (!damage || is_current(store, name, file->get()) || !store.find_blob(name)) return damage;
     }

@@ -10,8 +10,13 @@
 
 namespace rkt::image {
 
+/// An ACI is named by its archive, a layer or document by its bytes; of either the name may begin with "sha512-".
+enum class NamedBy : std::uint8_t { archive, bytes, either };
+constexpr NamedBy named_by(store::ImageKind kind) {
+  return kind == store::ImageKind::aci ? NamedBy::archive : NamedBy::bytes;
+}
 /// nullopt: the blob holds what its name says. Otherwise what is wrong: "missing", "has digest …".
-std::optional<std::string> blob_damage(const store::Store& store, const std::string& name);
+std::optional<std::string> blob_damage(const store::Store& store, const std::string& name, NamedBy by);
 
 /// nullopt: the row follows from its blobs, which are not damaged. Otherwise what does not.
 std::optional<std::string> row_damage(const store::Store& store, const store::ImageRecord& row);

@@ -20,7 +20,7 @@ namespace rkt::image {
 struct UnpackLimits {
   std::uint64_t bytes = std::uint64_t{1} << 40;  ///< sum of file sizes
   std::uint64_t entries = 10'000'000;
-  /// Uncompressed / compressed after the first 256 MiB (bomb). Below what gzip can reach at best, about 1,030.
+  /// Uncompressed / compressed after the first GiB (bomb). Below what gzip can reach at best, about 1,030.
   std::uint64_t ratio = 250;
 };
 

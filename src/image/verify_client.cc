@@ -263,6 +263,9 @@ Error refusal(const Verdict& verdict) {
       return error("openpgp: signature has expired");
     case Why::no_signature:
       return error("keystore: no valid signatures found in signature file");
+    case Why::text_mode:
+      return error("openpgp: invalid signature: made in text mode, and the data is not that text",
+                   "the publisher has to sign without --textmode");
     case Why::weak_hash:
       return error("openpgp: signature uses a weak digest (MD5, SHA-1 or RIPEMD-160)",
                    "the publisher has to sign with SHA-256 or better");

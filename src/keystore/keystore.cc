@@ -126,6 +126,11 @@ std::string hub_name(const std::string& name) {
   return cat("registry-1.docker.io", name.substr(host.size()));
 }
 
+void check_prefix(const std::string& prefix) {
+  const auto prefixes = prefixes_of(prefix);
+  if (prefixes.empty() || prefixes.back() != prefix) throw Error(Errc::invalid, cat("invalid prefix ", quoted(prefix)));
+}
+
 bool is_fingerprint(std::string_view text) noexcept {
   return (text.size() == 40 || text.size() == 64) && text.find_first_not_of(kHexDigits) == std::string_view::npos;
 }
@@ -235,11 +240,7 @@ std::optional<TrustedKey> Keystore::find_added(const std::string& prefix, const 
 std::string Keystore::add(const std::string& prefix, const std::string& fingerprint, const std::string& armored) const {
   if (!is_fingerprint(fingerprint) && !is_plain_key(fingerprint))
     throw Error(Errc::bug, cat("not a fingerprint: ", quoted(fingerprint)));
-  if (!prefix.empty()) {
-    const auto prefixes = prefixes_of(prefix);
-    if (prefixes.empty() || prefixes.back() != prefix)
-      throw Error(Errc::invalid, cat("invalid prefix ", quoted(prefix)));
-  }
+  if (!prefix.empty()) check_prefix(prefix);
   const std::string file_name = file_of_key(fingerprint), place = place_of(prefix);
   const std::string& to = own_.empty() ? local_ : own_;
   std::string path = cat(place, "/", file_name);

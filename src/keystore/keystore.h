@@ -26,6 +26,9 @@ struct TrustedKey {
 /// from there have, "registry-1.docker.io/…"; other names are what they are.
 std::string hub_name(const std::string& name);
 
+/// Throws Errc::invalid for what is no prefix that add() takes: its components are names of directories.
+void check_prefix(const std::string& prefix);
+
 /// Of an OpenPGP key: 40 (v4) or 64 (v6) lower-case hex digits.
 bool is_fingerprint(std::string_view text) noexcept;
 /// Of a plain key: "sha256:" and 64 lower-case hex digits, the SHA-256 of its DER SubjectPublicKeyInfo.

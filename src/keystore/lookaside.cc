@@ -133,11 +133,7 @@ void read_file_of(Lookasides& out, const json::Value& value) {
 }  // namespace
 
 void add_lookasides(Lookasides& lookasides, std::string_view yaml, const std::string& path) {
-  try {
-    read_file_of(lookasides, Yaml(yaml).document());
-  } catch (const Error& e) {
-    throw Error(e.code(), cat(path, ": ", e.cause()));
-  }
+  in_place([&] { return path; }, [&] { read_file_of(lookasides, Yaml(yaml).document()); });
 }
 
 Lookasides load_lookasides() {

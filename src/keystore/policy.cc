@@ -44,7 +44,10 @@ SignedIdentity read_identity(const json::Reader& in) {
   SignedIdentity out{.match = known->second, .reference = {}, .prefix = {}, .signed_prefix = {}};
   if (out.match == Match::exact_reference) {
     only(in, {"type", "dockerReference"});
-    out.reference = canonical_text(in.at("dockerReference"));
+    const json::Reader reference = in.at("dockerReference");
+    out.reference = canonical_text(reference);
+    if (const auto ref = canonical_reference(reference.text()); ref && ref->tag.empty() && ref->digest.empty())
+      reference.fail("contains neither a tag nor digest");
   } else if (out.match == Match::exact_repository) {
     only(in, {"type", "dockerRepository"});
     out.reference = canonical_text(in.at("dockerRepository"));
@@ -110,7 +113,8 @@ Requirement read_requirement(const json::Reader& in) {
     in.fail(cat("unknown type ", quoted(type)));
   }
   read_keys(in, out);
-  if (const auto identity = in.find("signedIdentity")) out.identity = read_identity(*identity);
+  for (const auto& [name, value] : in.members())  // null is not the same as none, as for the others who read it
+    if (name == "signedIdentity") out.identity = read_identity(value);
   return out;
 }
 
@@ -152,8 +156,8 @@ Policy parse_policy(std::string_view text, const std::string& path) {
     const json::Reader in(value);
     only(in, {"default", "transports"});
     Policy out{.path = path, .fallback = read_requirements(in.at("default")), .transports = {}};
-    if (const auto transports = in.find("transports"))
-      for (const auto& [transport, scopes] : transports->members())
+    if (value.as_object()->find("transports") != nullptr)  // null is no object here, as for the others who read it
+      for (const auto& [transport, scopes] : in.at("transports").members())
         for (const auto& [scope, requirements] : scopes.members())
           out.transports[transport][scope] = read_requirements(requirements);
     return out;

@@ -45,6 +45,9 @@ TEST(Policy, ThatIsNotUnderstoodIsAnErrorThatNamesIt) {
         R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","keyData":"aw=="}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPaths":[]}]})",
         R"({"default":[{"type":"sigstoreSigned","keyData":"!"}]})",
+        R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","signedIdentity":null}]})",
+        R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","signedIdentity":
+            {"type":"exactReference","dockerReference":"r.example/x"}}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","signedIdentity":{"type":"x"}}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","signedIdentity":{"type":"exactReference"}}]})",
         R"({"default":[{"type":"sigstoreSigned","keyPath":"/k","signedIdentity":{"type":"matchExact","x":1}}]})"}) {
@@ -109,6 +112,11 @@ TEST(SignedIdentity, MatchesAsItsTypeSays) {
   EXPECT_TRUE(matches(remap, mirrored, image("vendor.example/x:1")));
   mirrored.repository = "mirror/vendors/x";
   EXPECT_FALSE(matches(remap, mirrored, image("vendor.example/x:1")));
+}
+
+TEST(ParsePolicy, NullIsNoTransports) {
+  EXPECT_THROW(parse_policy(R"({"default":[{"type":"reject"}],"transports":null})", "p"), Error);
+  EXPECT_TRUE(parse_policy(R"({"default":[{"type":"reject"}]})", "p").transports.empty());
 }
 
 }  // namespace

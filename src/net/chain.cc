@@ -18,7 +18,7 @@ namespace {
 
 // The program that did ADD; after an upgrade that moved it, the one of the same type that is there now.
 std::string plugin_for(const Attachment& a, std::size_t i, const std::vector<std::string>& path) {
-  return ::access(a.plugins[i].c_str(), X_OK) == 0 ? a.plugins[i] : find_plugin(path, a.steps[i].type);
+  return ::access(a.plugins[i].c_str(), X_OK) == 0 ? a.plugins[i] : plugin_program(path, a.steps[i].type);
 }
 
 PluginCall plan_call(const char* command, const Attachment& a, std::size_t i, const ChainCall& call) {
@@ -72,15 +72,18 @@ void delete_step(const Attachment& a, std::size_t i, const ChainCall& call) {
 }
 
 void delete_external(const Attachment& a, const ChainCall& call) {
-  std::optional<Error> first;
+  std::optional<Error> failed;
   for (std::size_t i = a.steps.size(); i-- > 0;) {
     try {
       delete_step(a, i, call);
     } catch (const Error& e) {
-      if (!first) first = e;
+      if (failed)
+        failed->add(e);
+      else
+        failed = e;
     }
   }
-  if (first) throw *first;
+  if (failed) throw Error(*failed);
 }
 
 }  // namespace

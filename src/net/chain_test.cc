@@ -58,10 +58,13 @@ TEST_F(Chain, DeletesInReverseWithTheFinalResult) {
                    "\n");
 }
 
-TEST_F(Chain, TriesEveryPluginAndThenReportsTheFirstFailure) {
+TEST_F(Chain, TriesEveryPluginAndThenReportsAllFailures) {
   const Attachment a = chain("", "echo '{\"code\":1,\"msg\":\"broken\"}'; exit 1");
   EXPECT_EQ(test::error_text([&] { detach(a, call_); }), "broken");
   EXPECT_THAT(log(), HasSubstr("one DEL ns=/n"));
+  const Attachment both =
+      chain("echo '{\"code\":1,\"msg\":\"so is this\"}'; exit 1", "echo '{\"code\":1,\"msg\":\"broken\"}'; exit 1");
+  EXPECT_EQ(test::error_text([&] { detach(both, call_); }), "broken; so is this");
 }
 
 TEST_F(Chain, NeedsNoCleanUpOfAContainerThatThePluginDoesNotKnow) {

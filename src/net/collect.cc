@@ -16,7 +16,7 @@ namespace {
 
 PluginCall plan_call(const char* command, const Step& step, const std::vector<std::string>& path) {
   return {.command = command,
-          .exe = find_plugin(path, step.type),
+          .exe = plugin_program(path, step.type),
           .container_id = {},
           .netns = {},
           .if_name = {},

@@ -69,12 +69,11 @@ std::vector<Available> parse_all(const std::vector<ConfigFile>& files, Malformed
     if (!f.list.empty()) continue;
     cni::NetworkConfig config;
     try {
-      config =
-          in_context([&] { return cat("error loading ", quoted(f.dir.empty() ? f.name : cat(f.dir, "/", f.name))); },
-                     [&] { return parse_file(f, files); });
-    } catch (const Error& e) {
+      config = parse_file(f, files);
+    } catch (Error& e) {
+      e.at(quoted(f.dir.empty() ? f.name : cat(f.dir, "/", f.name)));
       if (malformed == Malformed::is_an_error) throw;
-      log::debug("networking", cat(e.brief(), ", skipped"));
+      log::debug("networking", cat(e.cause(), ", skipped"));
       continue;
     }
     const auto same = std::ranges::find(out, config.name, [](const Available& a) { return a.config.name; });

@@ -34,7 +34,7 @@ std::string failure(const std::vector<ConfigFile>& user, const std::string& valu
   try {
     select_networks({user, builtin_configs(), {}}, wanted(value));
   } catch (const Error& e) {
-    return e.tree();
+    return e.brief();
   }
   return "no error";
 }

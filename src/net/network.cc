@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/network.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -40,7 +43,9 @@ class Builder {
 
   Setup run() {
     if (known_ids() != Ids::all && !request_.networks.none()) return run_for_user();
-    const std::vector<Network> networks = find_networks(request_.networks, request_.local_config);
+    const std::vector<Network> networks =
+        in_context([] { return "failed to setup network"; },
+                   [&] { return find_networks(request_.networks, request_.local_config); });
     if (!request_.ports.empty() && networks.empty()) throw Error(Errc::invalid, "no networks found");
     PinnedNetns netns = make_pinned_netns(request_.pod, request_.netns);
     setup_.netns = std::move(netns.fd);
@@ -110,7 +115,7 @@ class Builder {
                  .checks = !config.disable_check};
     a.builtin = request_.plugins != Plugins::external && is_for_builtin(a);
     if (a.builtin) return a;
-    for (const auto& step : a.steps) a.plugins.push_back(find_plugin(path_, step.type));
+    for (const auto& step : a.steps) a.plugins.push_back(plugin_program(path_, step.type));
     if (config.versions.size() > 1) {
       config.cni_version = a.cni_version = negotiate(config.versions, a.plugins);
       a.steps = plan_steps(config, ports, arguments.values);
@@ -164,6 +169,19 @@ Setup setup(const Request& request) {
     }
     throw;
   }
+}
+
+// Binding would not tell where the host may bind any address.
+bool is_own_address(const std::string& address) {
+  sockaddr_in there{}, here{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(9);  // nothing is sent
+  if (::inet_pton(AF_INET, address.c_str(), &there.sin_addr) != 1) return false;
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  socklen_t size = sizeof here;
+  return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
+         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
+         here.sin_addr.s_addr == there.sin_addr.s_addr;
 }
 
 }  // namespace rkt::net

@@ -3,8 +3,9 @@
 // CNI configurations; their plugins are built in or other programs (docs/devel/network.md; reference: networking §1-§5,
 // §9, §14).
 //
-//   setup: make and pin a namespace -> POD/netns -> lo up -> load, sort -> per network: POD/net/FILE, ADD ->
-//   POD/net-info.json teardown: forwarding and networks in reverse (DEL) -> leftover masquerade rules -> unpin
+//   setup:    make and pin a namespace -> POD/netns -> lo up -> load, sort -> per network: POD/net/FILE, ADD ->
+//             POD/net-info.json
+//   teardown: forwarding and networks in reverse (DEL) -> leftover masquerade rules -> unpin
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,9 @@ Setup setup(const Request& request);
 
 /// Throws as setup() does when it finds that there are no such networks, or that they are not this user's to have.
 void check_networks(const cni::NetList& wanted, const std::string& local_config);
+
+/// Whether this host has that IPv4 address, so that what is sent to it comes from it.
+bool is_own_address(const std::string& address);
 
 /// Idempotent; works after a reboot or a lost namespace (DEL with an empty CNI_NETNS). A failing DEL is reported
 /// through note() and does not stop the others; then it throws after everything else was done, so that gc can try

@@ -41,6 +41,14 @@ Child spawn(const SpawnOptions& options) {
   }
 }
 
+// Readable once there is an answer, or the end.
+void mention_silence(int fd, const PluginCall& call) {
+  pollfd p{fd, POLLIN, 0};
+  if (::poll(&p, 1, static_cast<int>(call.patience.count())) == 0)
+    log::note("networking", cat("plugin ", quoted(call.exe), " has not answered ", call.command, " for ",
+                                std::chrono::round<std::chrono::seconds>(call.patience).count(), " s"));
+}
+
 }  // namespace
 
 std::vector<std::string> plugin_path(const std::string& local_config) {
@@ -50,7 +58,7 @@ std::vector<std::string> plugin_path(const std::string& local_config) {
   return out;
 }
 
-std::string find_plugin(const std::vector<std::string>& path, const std::string& type) {
+std::string plugin_program(const std::vector<std::string>& path, const std::string& type) {
   if (type.find('/') == std::string::npos)
     for (const auto& dir : path) {
       std::string file = cat(dir, "/", type);
@@ -83,7 +91,9 @@ std::expected<std::string, cni::PluginError> try_plugin(const PluginCall& call) 
   options.out = out.write_end.get();
   Child child = spawn(options);
   out.write_end.reset();
+  mention_silence(out.read_end.get(), call);
   std::string output = read_all(out.read_end.get(), call.exe, kOutputLimit);
+  mention_silence(child.pidfd(), call);
   const ExitStatus status = child.wait();
   if (status.ok()) return output;
   if (auto said = cni::parse_error(output)) return std::unexpected(std::move(*said));

@@ -3,6 +3,7 @@
 // environment that holds PATH and CNI_* only (reference: networking §3, §14.3).
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace rkt::net {
 std::vector<std::string> plugin_path(const std::string& local_config);
 
 /// The first regular file of that name. Throws `Could not find plugin "TYPE"`; a type with a slash is refused.
-std::string find_plugin(const std::vector<std::string>& path, const std::string& type);
+std::string plugin_program(const std::vector<std::string>& path, const std::string& type);
 
 struct PluginCall {
   std::string command;  ///< ADD, DEL, CHECK: with a container; GC, STATUS, VERSION: without
@@ -27,13 +28,14 @@ struct PluginCall {
   std::string args;
   std::vector<std::string> path;
   std::string stdin_bytes;
+  std::chrono::milliseconds patience = std::chrono::seconds(10);  ///< after that it is said that it does not answer
 };
 
 /// The environment of a call, pure but for PATH, which the caller gives.
 std::vector<std::string> plugin_environment(const PluginCall& call, const std::string& path_variable);
 
 /// stdout of a plugin that succeeded, or what it said. Throws when it could not be run or said nothing that can be
-/// read.
+/// read. Waits without a limit: what a plugin has begun only it can take back.
 std::expected<std::string, cni::PluginError> try_plugin(const PluginCall& call);
 /// The same; what the plugin said is thrown: "MSG" or "MSG; DETAILS".
 std::string run_plugin(const PluginCall& call);

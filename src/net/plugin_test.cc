@@ -67,6 +67,19 @@ TEST_F(Plugin, IsWaitedForWhileItIsBeingReplaced) {
   replacing.join();
 }
 
+TEST_F(Plugin, ThatDoesNotAnswerIsNamedAndWaitedFor) {
+  PluginCall plugin = call("sleep 0.2; echo done");
+  plugin.patience = std::chrono::milliseconds(20);
+  ::testing::internal::CaptureStderr();
+  const std::string output = run_plugin(plugin);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("/plugin\" has not answered ADD for 0 s\n"));
+  EXPECT_EQ(output, "done\n");
+  plugin = call("echo done");
+  ::testing::internal::CaptureStderr();
+  run_plugin(plugin);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(Plugin, OfNoContainerSeesNone) {
   PluginCall plugin = call("env");
   plugin.command = "GC";
@@ -100,14 +113,14 @@ TEST_F(Plugin, IsTheFirstRegularFileOnThePath) {
   const DirFd first = tmp_.dir().make_sub("first"), second = tmp_.dir().make_sub("second");
   first.make_sub("ptp");  // a directory of that name is no plugin
   write_file(second, "ptp", "", 0755);
-  EXPECT_EQ(find_plugin({cat(tmp_.path(), "/first"), cat(tmp_.path(), "/second")}, "ptp"),
+  EXPECT_EQ(plugin_program({cat(tmp_.path(), "/first"), cat(tmp_.path(), "/second")}, "ptp"),
             cat(tmp_.path(), "/second/ptp"));
 }
 
 TEST_F(Plugin, IsNamedWhenItIsMissingAndNeverAPath) {
   for (const char* type : {"nothere", "../first/ptp", "/bin/sh"}) {
     try {
-      find_plugin({tmp_.path()}, type);
+      plugin_program({tmp_.path()}, type);
       FAIL() << type;
     } catch (const Error& e) {
       EXPECT_EQ(e.cause(), cat("Could not find plugin ", quoted(type)));

@@ -32,9 +32,9 @@ constexpr int kPatience = 10'000;  // milliseconds
 constexpr const char *kOuterAddress = "10.0.2.100", *kGateway = "10.0.2.129";
 constexpr int kMtu = 65520;  // of the programs
 
-std::string find_program() {
+std::string carrier() {
   for (const char* name : {"pasta", "slirp4netns"})
-    if (auto path = find_tool(name); !path.empty()) return path;
+    if (auto path = find_tool(name)) return std::move(*path);
   throw Error(Errc::unsupported, "networks of pods take root of the host, or a program that carries them for a user")
       .hint("install pasta (package passt) or slirp4netns, or use --net=none or --net=host");
 }
@@ -177,7 +177,7 @@ void UserNetwork::end() noexcept {
 }
 
 UserNetwork UserNetwork::start(int netns) {
-  const std::string exe = find_program();
+  const std::string exe = carrier();
   const UniqueFd between = make_unpinned_netns([&] { lead_through(netns); });
   Pipe done = Pipe::make();
   auto self = open_pidfd(::getpid());

@@ -47,10 +47,10 @@ AppState look_at_app(const Pod& pod, const std::string& app, bool is_mutable) {
   if (!out.created) return out;
   out.state = "created";
   out.started = written(*files, cat(app, "-started"));
-  if (!out.started) return out;
+  if (!out.started && !is_after_run(pod.state())) return out;
   out.state = "running";
   out.finished = written(*files, app);
-  if (out.finished && !out.exit_code) out.exit_code = 1;
+  if (out.finished && !out.exit_code) out.exit_code = pod.app_exit_code(app).value_or(1);  // it has just ended
   if (!out.finished && is_after_run(pod.state())) out.finished = pod.changed();
   if (out.finished) out.state = "exited";
   return out;

@@ -48,13 +48,23 @@ bool LogReader::open_file(std::uint64_t number) {
   number_ = number;
   last_look_ = false;
   buffer_.resize(kChunk);
-  at_ = size_ = 0;
+  at_ = size_ = offset_ = 0;
   return true;
+}
+
+void LogReader::look() {
+  end_ = {};
+  if (!find_dir()) return;
+  const auto all = numbers();
+  if (all.empty()) return;
+  struct stat st{};
+  const bool there = ::fstatat(dir_.get(), cat(all.back()).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+  end_ = {.number = all.back(), .size = there ? static_cast<std::size_t>(st.st_size) : 0};
 }
 
 bool LogReader::open_first() {
   const auto all = numbers();
-  for (std::size_t i = 0; i < all.size(); ++i) {
+  for (std::size_t i = 0; i < all.size() && all[i] <= end_.number; ++i) {
     if (since_ && i + 1 < all.size() && changed(dir_, all[i]) < *since_) continue;
     if (open_file(all[i])) return true;
   }
@@ -64,16 +74,19 @@ bool LogReader::open_first() {
 // The writer has finished a file before it makes the next one. So when a later file is there, this one is read once
 // more to its end.
 bool LogReader::open_next() {
+  if (number_ >= end_.number) return false;
   const auto all = numbers();
   const auto later = std::ranges::upper_bound(all, number_);
   if (later == all.end()) return false;
   if (!std::exchange(last_look_, true)) return true;
   const std::uint64_t before = number_;
-  for (auto it = later; it != all.end(); ++it)
+  for (auto it = later; it != all.end() && *it <= end_.number; ++it)
     if (open_file(*it)) {
       missed_ += number_ - before - 1;
       return true;
     }
+  missed_ += end_.number - before;
+  number_ = end_.number;
   return false;
 }
 
@@ -92,11 +105,14 @@ std::optional<std::string_view> LogReader::next_line() {
     buffer_.replace(0, rest.size(), std::string(rest));
     at_ = 0;
     size_ = rest.size();
-    const ssize_t n = ::read(file_.get(), buffer_.data() + size_, buffer_.size() - size_);
+    std::size_t room = buffer_.size() - size_;
+    if (number_ == end_.number) room = std::min(room, end_.size - std::min(end_.size, offset_));
+    const ssize_t n = ::read(file_.get(), buffer_.data() + size_, room);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw Error::from_errno(cat("read the log of app ", quoted(app_)));
     if (n == 0) return std::nullopt;
     size_ += static_cast<std::size_t>(n);
+    offset_ += static_cast<std::size_t>(n);
   }
 }
 
@@ -117,6 +133,10 @@ void LogReader::watch(const Watch& watch) {
 PodLogs::PodLogs(const DirFd& pod, const std::vector<std::string>& apps, std::optional<cri::LogTime> since)
     : pod_(pod) {
   for (const auto& app : apps) sources_.push_back({.reader = LogReader(pod, app, since), .ahead = std::nullopt});
+}
+
+void PodLogs::look() {
+  for (auto& s : sources_) s.reader.look();
 }
 
 std::optional<PodLogs::Entry> PodLogs::next() {

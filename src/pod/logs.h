@@ -19,7 +19,9 @@ class LogReader {
  public:
   /// Borrows POD. Files that were written last before `since` are passed over.
   LogReader(const DirFd& pod, std::string app, std::optional<cri::LogTime> since);
-  /// The next record; its text is valid until the next call. nullopt: there is none now, but there may be one later.
+  /// What is there now is what next() gives, until the next call: an app may write faster than anybody reads.
+  void look();
+  /// The next record; its text is valid until the next call. nullopt: that was all, but there may be more later.
   std::optional<cri::LogRecord> next();
   /// Told when there may be more.
   void watch(const Watch& watch);
@@ -27,6 +29,10 @@ class LogReader {
   std::uint64_t take_missed() noexcept { return std::exchange(missed_, 0); }
 
  private:
+  struct End {
+    std::uint64_t number = 0;  // of the last file
+    std::size_t size = 0;      // of it
+  };
   bool find_dir();
   std::vector<std::uint64_t> numbers() const;
   bool open_first();
@@ -40,9 +46,11 @@ class LogReader {
   DirFd dir_;
   UniqueFd file_;
   std::uint64_t number_ = 0, missed_ = 0;
+  End end_;
   bool last_look_ = false;  // a later file is there: what this one has now is all of it
   std::string buffer_;
   std::size_t at_ = 0, size_ = 0;  // of the lines in buffer_ that are not read yet
+  std::size_t offset_ = 0;         // in file_
 };
 
 /// The logs of several apps as one, by time.
@@ -54,6 +62,7 @@ class PodLogs {
   };
   PodLogs(const DirFd& pod, const std::vector<std::string>& apps, std::optional<cri::LogTime> since);
   /// As LogReader's.
+  void look();
   std::optional<Entry> next();
   std::uint64_t take_missed() noexcept;
   void watch(const Watch& watch);

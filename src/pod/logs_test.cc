@@ -30,6 +30,10 @@ class LogsTest : public ::testing::Test {
     write_all(fd.get(), text, file);
   }
   static std::vector<std::string> texts(LogReader& reader) {
+    reader.look();
+    return rest_of(reader);
+  }
+  static std::vector<std::string> rest_of(LogReader& reader) {
     std::vector<std::string> out;
     while (const auto r = reader.next()) out.emplace_back(r->text);
     return out;
@@ -40,8 +44,9 @@ class LogsTest : public ::testing::Test {
 
 TEST_F(LogsTest, AnAppThatWroteNothingHasNoRecords) {
   LogReader reader(tmp_.dir(), "web", std::nullopt);
-  EXPECT_EQ(reader.next(), std::nullopt);
+  EXPECT_EQ(texts(reader), Texts{});
   put("web", "1", line(1, "a"));
+  EXPECT_EQ(reader.next(), std::nullopt) << "it came after the look";
   EXPECT_EQ(texts(reader), Texts{"a"});
 }
 
@@ -83,6 +88,24 @@ TEST_F(LogsTest, ARotationIsFollowedToTheEndOfTheOldFile) {
   EXPECT_EQ(reader.take_missed(), 2U);
 }
 
+TEST_F(LogsTest, WhatIsWrittenAfterTheLookIsLeftForTheNext) {
+  put("web", "1", line(1, "a"));
+  put("web", "2", line(2, "b") + "2026");
+  LogReader reader(tmp_.dir(), "web", std::nullopt);
+  reader.look();
+  write_file(tmp_.dir().sub("logs/web"), "2", line(2, "b") + line(3, "c"), 0640);
+  put("web", "3", line(4, "d"));
+  EXPECT_EQ(rest_of(reader), (Texts{"a", "b"}));
+  EXPECT_EQ(texts(reader), (Texts{"c", "d"}));
+  put("web", "4", line(5, "e"));
+  reader.look();
+  tmp_.dir().unlink("logs/web/4");
+  put("web", "5", line(6, "f"));
+  EXPECT_EQ(rest_of(reader), Texts{});
+  EXPECT_EQ(texts(reader), Texts{"f"});
+  EXPECT_EQ(reader.take_missed(), 1U);
+}
+
 TEST_F(LogsTest, OldFilesAreNotReadForARecentTime) {
   put("web", "1", line(1, "a"));
   put("web", "2", line(2, "b"));
@@ -96,10 +119,12 @@ TEST_F(LogsTest, SeveralAppsAreMergedByTime) {
   put("a", "1", line(1, "a1") + line(4, "a4"));
   put("b", "1", line(2, "b2") + line(3, "b3", 2, LogTag::partial));
   PodLogs logs(tmp_.dir(), {"a", "b"}, std::nullopt);
+  logs.look();
   Texts got;
   while (const auto e = logs.next()) got.push_back(cat(e->app, ' ', e->record.text));
   EXPECT_EQ(got, (Texts{"0 a1", "1 b2", "1 b3", "0 a4"}));
   append("b", "1", line(5, "b5"));
+  logs.look();
   EXPECT_EQ(logs.next().value().record.text, "b5");
 }
 

@@ -13,12 +13,10 @@
 #include "base/escapes.h"
 #include "base/strings.h"
 #include "sys/dir.h"
-#include "sys/file.h"
+#include "sys/mount.h"
 
 namespace rkt::pod {
 namespace {
-
-constexpr std::size_t kMountinfoLimit = std::size_t{256} << 20;
 
 // The mount at PATH/BELOW, on top if several are stacked; nothing of what is in between may be a link.
 UniqueFd open_mount(const DirFd& base, std::string_view below) {
@@ -49,7 +47,7 @@ std::vector<std::string> plan_detach(std::string_view mountinfo, std::string_vie
 }
 
 void detach_mounts_below(const std::string& path) {
-  const auto mounts = plan_detach(read_file("/proc/self/mountinfo", kMountinfoLimit), path);
+  const auto mounts = plan_detach(read_mountinfo(), path);
   if (mounts.empty()) return;
   const auto slash = path.find_last_of('/');
   const DirFd base = DirFd::open(path.substr(0, slash));  // above the pod: the pod itself may be a mount point

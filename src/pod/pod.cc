@@ -59,6 +59,7 @@ std::optional<int> small_number(int fd) {
 }  // namespace
 
 std::optional<Pod> Pod::find(const Pods& pods, const Uuid& id) {
+  if (!pods.there()) return std::nullopt;
   const std::string name = id.str();
   for (;;) {
     bool moved = false;

@@ -41,6 +41,7 @@ using TimePoint = std::chrono::sys_time<std::chrono::nanoseconds>;
 /// DATA/pods. Makes the six state directories (0750) on first use.
 class Pods {
  public:
+  /// Makes the places of pods; where the caller may not, and there are none, there are no pods.
   static Pods open(const std::string& data);
   /// UUIDs in prepare, prepared, run, exited-garbage; sorted. Strays are reported through `skipped`.
   std::vector<Uuid> list(std::vector<std::string>& skipped) const;
@@ -56,6 +57,7 @@ class Pods {
   /// Whether `dir` is (still) the directory of this pod in that place.
   bool holds(std::string_view place, const Uuid& id, const DirFd& dir) const;
   bool empty() const;  ///< no pod in any place, embryos aside
+  bool there() const noexcept { return !dirs_.empty(); }
   const std::string& data() const noexcept { return data_; }
 
  private:

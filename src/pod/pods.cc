@@ -16,8 +16,8 @@ namespace {
 // In the order in which a pod passes through them: looking in this order cannot miss one that is being renamed.
 constexpr std::array<std::string_view, 6> kPlaceNames = {"embryo", "prepare",        "prepared",
                                                          "run",    "exited-garbage", "garbage"};
+constexpr std::size_t kMaxReserved = 8192;  // of a file in which pods note what no other one gets
 // Those that a UUID argument may name and `list` shows.
-constexpr std::size_t kMaxReserved = 8192;
 constexpr std::array<std::string_view, 4> kVisible = {"prepare", "prepared", "run", "exited-garbage"};
 
 DirFd open_place(const DirFd& pods, std::string_view place) {
@@ -94,15 +94,22 @@ Pods Pods::open(const std::string& data) {
   Pods out;
   out.data_ = data;
   const DirFd top = open_data_directory(data);
-  auto there = top.find_sub("pods");  // whoever may only read the data directory makes nothing
-  const DirFd pods = there ? std::move(*there) : top.make_sub("pods", 0750);
-  for (const auto place : kPlaceNames) out.dirs_.push_back(open_place(pods, place));
+  try {
+    auto there = top.find_sub("pods");
+    const DirFd pods = there ? std::move(*there) : top.make_sub("pods", 0750);
+    for (const auto place : kPlaceNames) out.dirs_.push_back(open_place(pods, place));
+  } catch (const Error& e) {
+    // Who may only read sees that there are none, where nobody has made a pod yet.
+    if ((e.sys_errno() != EACCES && e.sys_errno() != EROFS) || ::faccessat(top.get(), "pods", F_OK, 0) == 0) throw;
+    out.dirs_.clear();
+  }
   return out;
 }
 
 const DirFd& Pods::dir(std::string_view place) const {
   const auto it = std::find(kPlaceNames.begin(), kPlaceNames.end(), place);
   if (it == kPlaceNames.end()) throw Error(Errc::bug, cat("no pods directory ", quoted(place)));
+  if (!there()) throw Error(Errc::not_found, cat("there are no pods in ", quoted(data_)));
   return dirs_.at(static_cast<std::size_t>(it - kPlaceNames.begin()));
 }
 
@@ -121,6 +128,7 @@ bool Pods::holds(std::string_view place, const Uuid& id, const DirFd& open) cons
 }
 
 std::vector<Uuid> Pods::list(std::vector<std::string>& skipped) const {
+  if (!there()) return {};
   std::set<Uuid> found;  // one pod may be seen in two places while it is renamed
   for (const auto place : kVisible) {
     const DirFd& d = dir(place);
@@ -141,6 +149,7 @@ std::vector<Uuid> Pods::list(std::vector<std::string>& skipped) const {
 }
 
 std::vector<Uuid> Pods::list_place(std::string_view place) const {
+  if (!there()) return {};
   std::vector<Uuid> out;
   for (const auto& name : dir(place).names())
     if (const auto id = Uuid::parse(name); id && id->str() == name) out.push_back(*id);
@@ -158,6 +167,7 @@ std::vector<std::string> Pods::texts(const std::string& name) const {
 
 Uuid Pods::resolve(std::string_view text) const {
   if (text.empty()) throw Error(Errc::usage, "UUID cannot be empty");
+  if (!there()) throw Error(Errc::not_found, cat("no matches found for ", quoted(text)));
   const std::string prefix = lower(text);
   if (const auto whole = Uuid::parse(prefix); whole && whole->str() == prefix) {
     for (const auto place : kVisible)

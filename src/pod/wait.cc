@@ -79,7 +79,8 @@ bool wait_moved(const Pods& pods, Pod& pod, const Deadline& deadline) {
     pod.refresh(pods);  // after the watch exists: what happens from here on is not missed
     if (state_place(pod.state()) != place) return true;
     pollfd p{watch.fd(), POLLIN, 0};
-    if (::poll(&p, 1, poll_time(deadline, -1)) < 0 && errno != EINTR) throw Error::from_errno("wait for a pod");
+    if (::poll(&p, 1, poll_time(deadline, watch.wait_ms(-1))) < 0 && errno != EINTR)
+      throw Error::from_errno("wait for a pod");
     if (passed(deadline)) return false;
     watch.drain();
   }

@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "pod/for_test.h"
+#include "pod/watch.h"
 
 namespace rkt::pod {
 namespace {
@@ -85,6 +87,23 @@ TEST_F(WaitTest, APodWithoutTheMarkIsGivenUpAtTheLimitOrAtItsEnd) {
   EXPECT_EQ(wait_ready(pods, pod, 30ms), Ready::timeout);
   lock.reset();
   EXPECT_EQ(wait_ready(pods, pod, std::nullopt), Ready::ended);
+}
+
+TEST(WatchTest, WithoutInotifyNothingIsWatchedAndWhoWaitsLooksNowAndThen) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const TempDir tmp;
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);  // the kernel's answer to one instance too many is the same
+  std::optional<Watch> watch;
+  EXPECT_NO_THROW(watch.emplace());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(watch);
+  watch->add(tmp.dir().get(), IN_CREATE);
+  watch->drain();
+  EXPECT_EQ(watch->fd(), -1);
+  EXPECT_GT(watch->wait_ms(-1), 0);
+  EXPECT_EQ(Watch().wait_ms(-1), -1);
 }
 
 }  // namespace

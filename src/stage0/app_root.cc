@@ -18,10 +18,16 @@ namespace {
 
 std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
 
+std::vector<std::string> record_suffixes() {
+  std::vector<std::string> out{"-created", ".reserved"};
+  for (const char* suffix : kRunSuffixes) out.insert(out.end(), {suffix, cat(suffix, kAside)});
+  return out;
+}
+
 // What stage1 keeps about an app by its name.
 void remove_records(const DirFd& root, const std::string& app) {
   if (const auto status = root.find_in_root("rkt/status", O_RDONLY | O_DIRECTORY))
-    for (const char* suffix : {"", "-created", "-started", ".oom-killed", ".restarts", ".reserved"})
+    for (const std::string& suffix : record_suffixes())
       if (::unlinkat(status->get(), cat(app, suffix).c_str(), 0) < 0 && errno != ENOENT)
         throw Error::from_errno(cat("remove the status of app ", quoted(app)));
   if (const auto env = root.find_in_root("rkt/env", O_RDONLY | O_DIRECTORY)) ::unlinkat(env->get(), app.c_str(), 0);
@@ -42,8 +48,9 @@ void add_mtab(const DirFd& root, const std::string& app) {
     throw Error::from_errno("make the link \"etc/mtab\"");
 }
 
-PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options) {
-  return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options);
+PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
+                      Looked looked) {
+  return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options, looked);
 }
 
 void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,

@@ -2,7 +2,9 @@
 // Roots of apps below the root of stage1, S1/opt/stage2/APP. Call in the mount namespace that the pod lives in.
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "stage0/trees.h"
 #include "store/store.h"
@@ -12,11 +14,17 @@
 namespace rkt::stage0 {
 
 /// The tree that POD/appsinfo/APP names.
-PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options);
+PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
+                      Looked looked);
 
 /// Writes the manifest that stage1 reads and attaches the app's overlay; with `users` its files appear to be theirs.
 void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
                 const PrivateUsers* users = nullptr);
+
+/// What S1/rkt/status has of an app's run, behind the app's name; and what is behind that while the app is being
+/// started again.
+inline constexpr std::array<const char*, 4> kRunSuffixes{"", "-started", ".oom-killed", ".restarts"};
+inline constexpr std::string_view kAside = ".before";
 
 struct AppRequest;
 /// The same without an overlay: a copy of the tree of the image.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace rkt::stage0 {
@@ -60,10 +61,7 @@ Isolator seccomp(const std::string& text) {
 
 void override_resources(App& app, const AppRequest& r) {
   if (r.memory) {
-    const auto bytes = appc::Quantity::parse(*r.memory).value();
-    if (bytes < kLeastMemory)
-      throw Error(Errc::invalid,
-                  cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+    check_memory(*r.memory);
     app.isolators.push_back(resource("resource/memory", *r.memory));
   }
   if (r.cpu) {
@@ -99,12 +97,17 @@ void override_privileges(App& app, const AppRequest& r) {
 void override_environment(App& app, const AppRequest& r, const PodEnvironment& e) {
   for (const auto& v : e.inherited)
     if (app.find_env(v.name) == nullptr && appc::valid_env_name(v.name)) app.set_env(v.name, v.value);
-  for (const auto* stronger : {&e.set_env_file, &e.set_env, &r.environment})
+  // A flag of the pod's beats one of the app's, as in the reference since 1.24.
+  for (const auto* stronger : {&r.environment, &e.set_env_file, &e.set_env})
     for (const auto& v : *stronger) {
       if (!appc::valid_env_name(v.name))
         throw Error(Errc::invalid, cat("environment variable ", quoted(v.name), ": not a valid name"));
       app.set_env(v.name, v.value);
     }
+  for (const auto& v : app.environment)
+    if (!is_utf8(v.value))
+      throw Error(Errc::invalid, cat("environment variable ", quoted(v.name), " is not UTF-8, as manifests are"))
+          .hint(cat("unset it, or give it a value with --set-env=", v.name, "=VALUE"));
 }
 
 App base_app(const AppRequest& r) {
@@ -130,6 +133,29 @@ void add_mounts(appc::RuntimeApp& out, const std::vector<appc::Mount>& mounts) {
 }
 
 }  // namespace
+
+void check_app_name(const appc::AcName& name) {
+  constexpr std::size_t kLongest = 200;
+  if (name.str().size() > kLongest)
+    throw Error(Errc::invalid, cat("app name ", quoted(name.str()), " has ", name.str().size(), " characters, not ",
+                                   kLongest, " at most"))
+        .hint("give the app another with --name");
+}
+
+void check_mount(const appc::Mount& mount, const std::vector<appc::Volume>& volumes) {
+  if (mount.path.empty()) throw Error(Errc::invalid, "path must be set");
+  if (mount.app_volume) return;
+  if (std::ranges::none_of(volumes, [&](const appc::Volume& v) { return v.name.str() == mount.volume; }))
+    throw Error(Errc::invalid,
+                cat("dangling mount point ", quoted(mount.path), ": volume ", quoted(mount.volume), " not found"));
+}
+
+void check_memory(const std::string& limit) {
+  const auto bytes = appc::Quantity::parse(limit).value();
+  if (bytes < kLeastMemory)
+    throw Error(Errc::invalid,
+                cat("memory limit of ", bytes, " bytes too low. Try a reasonable value, such as --memory=16M"));
+}
 
 void check_image_app(const App& app, const std::string& image) {
   if (std::ranges::none_of(app.isolators, [](const Isolator& i) { return i.name == "os/linux/selinux-context"; }))
@@ -178,6 +204,7 @@ appc::RuntimeApp plan_app(const AppRequest& r, const PodEnvironment& environment
                        .app = std::move(app),
                        .read_only_rootfs = r.read_only_rootfs,
                        .annotations = r.annotations};
+  check_app_name(out.name);
   add_mounts(out, r.mounts);
   add_mounts(out, pod_mounts);
   return out;

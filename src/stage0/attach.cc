@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage0/call.h"
 #include "stage0/leader.h"
 #include "stage0/mounts.h"
+#include "stage0/pod_mounts.h"
 #include "stage0/stage0.h"
 
 namespace rkt::stage0 {
@@ -22,13 +26,13 @@ namespace rkt::stage0 {
                const PodTree tree = open_stage1_tree(store, pod);
                const int leader = wait_for_leader(pods, pod);
                const std::string path = pod.path(pods);
+               std::optional<MountScope> scope;
+               enter_pod_mounts(scope, pod, path);
                if (needs_mount(tree.tree)) enter_private_mounts();
                Program program = plan_program(tree, path, entrypoint);
                program.argv.insert(program.argv.end(), args.begin(), args.end());
-               program.env.push_back(cat("RKT_STAGE1_ENTERCMD=", path, "/stage1/rootfs", stage1.entrypoint("enter")));
-               program.env.push_back(cat("RKT_STAGE1_ENTERPID=", leader));
-               if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
-               exec_program(program);
+               std::ranges::move(enter_environment(stage1, path, leader), std::back_inserter(program.env));
+               exec_in_pod(program, path);
              });
   ::_exit(254);  // never reached: the body above does not return
 }

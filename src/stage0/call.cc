@@ -2,6 +2,10 @@
 #include "stage0/call.h"
 
 #include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -15,6 +19,7 @@ namespace rkt::stage0 {
 namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{1} << 16;
+constexpr std::string_view kSaid = "stage1: ";  // what begins so is for who asked, even if all went well
 
 }  // namespace
 
@@ -33,12 +38,26 @@ Program plan_program(const PodTree& pod_tree, const std::string& pod_path, const
           .env = plain_environment(own_environment())};
 }
 
-void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Crossing& call, bool debug) {
+std::vector<std::string> enter_environment(const Stage1& stage1, const std::string& pod_path, int leader) {
+  return {cat("RKT_STAGE1_ENTERCMD=", pod_path, "/stage1/rootfs", stage1.entrypoint("enter")),
+          cat("RKT_STAGE1_ENTERPID=", leader)};
+}
+
+[[noreturn]] void exec_in_pod(const Program& program, const std::string& pod_path) {
+  if (::fchdir(DirFd::open(pod_path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(pod_path)));
+  exec_program(program);
+}
+
+void Outcome::require() const {
+  if (status != 0) throw Error(Errc::system, text.empty() ? cat("exit status ", status) : text);
+}
+
+Outcome call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, Crossing call, bool debug) {
   const Stage1 stage1 = Stage1::of(pod.dir());
   const std::string entrypoint = in_context([&] { return cat(quoted(call.verb), " not implemented for pod's stage1"); },
                                             [&] { return stage1.entrypoint(call.verb); });
   // The caller may be in the pod's mount namespace, where the tree is mounted and no mounts are kept.
-  const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or("")), .kept = {}};
+  const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or(""), {.old_ones = true}), .kept = {}};
   const int leader = wait_for_leader(pods, pod);
   std::optional<MountScope> scope;
   if (needs_mount(tree.tree)) scope.emplace();
@@ -46,9 +65,8 @@ void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& p
   Program program = plan_program(tree, path, entrypoint);
   program.argv.push_back(cat("--debug=", debug ? "true" : "false"));
   program.argv.insert(program.argv.end(), call.args.begin(), call.args.end());
-  program.env = plain_environment(own_environment());
-  program.env.push_back(cat("RKT_STAGE1_ENTERCMD=", path, "/stage1/rootfs", stage1.entrypoint("enter")));
-  program.env.push_back(cat("RKT_STAGE1_ENTERPID=", leader));
+  std::ranges::move(enter_environment(stage1, path, leader), std::back_inserter(program.env));
+  if (call.lock) program.env.push_back("RKT_APPS_LOCK_FD=3");
   const DirFd dir = DirFd::open(path);
   Pipe output = Pipe::make();
   Child child = Child::spawn({.exe = program.path,
@@ -56,18 +74,23 @@ void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& p
                               .env = program.env,
                               .out = output.write_end.get(),
                               .err = output.write_end.get(),
+                              .fds = call.lock ? std::vector{call.lock.get()} : std::vector<int>(),
                               .cwd_fd = dir.get()});
+  call.lock.reset();
   output.write_end.reset();
   const std::string text = read_all(output.read_end.get(), "the output of stage1", kMaxOutput);
   const ExitStatus status = child.wait();
   if (debug && !text.empty()) log::debug("stage0", trim(text));
-  if (status.ok()) return;
+  if (status.ok()) {
+    for (const auto line : split(debug ? std::string_view() : text, '\n'))
+      if (line.starts_with(kSaid)) log::note("stage1", line.substr(kSaid.size()));
+    return {};
+  }
   // "NAME: what went wrong"
   std::string_view last = trim(text);
   if (const auto line = last.rfind('\n'); line != std::string_view::npos) last.remove_prefix(line + 1);
   if (const auto colon = last.find(": "); colon != std::string_view::npos) last.remove_prefix(colon + 2);
-  throw Error(Errc::system, last.empty() ? cat("exit status ", status.shell()) : std::string(last))
-      .exit_with(status.shell());
+  return {.status = status.shell(), .text = std::string(last)};
 }
 
 void run_program(const Program& program, const std::string& pod_path, bool with_output) {

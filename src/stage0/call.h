@@ -20,13 +20,26 @@ namespace rkt::stage0 {
 Program plan_program(const PodTree& tree, const std::string& pod_path, const std::string& entrypoint);
 bool needs_mount(const tree::Tree& tree);
 
-/// An entry point that acts on a running pod (pods §2.6), run to its end. Throws with the
-/// exit status it failed with (Error::exit_code()) and the last line that it wrote.
+/// An entry point that acts on a running pod (pods §2.6), run to its end.
 struct Crossing {
   std::string verb;  ///< "app/start"
   std::vector<std::string> args;
+  UniqueFd lock = {};  ///< handed over; the program may close it before it ends
 };
-void call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, const Crossing& call, bool debug);
+/// How it ended.
+struct Outcome {
+  int status = 0;
+  std::string text = {};  ///< of the last line that it wrote, without its name
+  /// Throws unless it went well. Its status is nobody's business.
+  void require() const;
+};
+Outcome call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, Crossing call, bool debug);
+
+/// How programs that act on a running pod enter it.
+std::vector<std::string> enter_environment(const Stage1& stage1, const std::string& pod_path, int leader);
+
+/// In the pod's directory. Returns only by throwing.
+[[noreturn]] void exec_in_pod(const Program& program, const std::string& pod_path);
 
 /// Runs a program to its end as a child in the pod's directory. Throws `exit status N` when it fails.
 void run_program(const Program& program, const std::string& pod_path, bool with_output);

@@ -16,20 +16,33 @@
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "sys/mount.h"
+#include "sys/pty.h"
 #include "sys/userns.h"
 
 namespace rkt::stage0 {
 namespace {
 
-// The program in a place that nobody can ever write to: an overlay without an upper layer, attached nowhere. Our stage1
-// makes a sealed copy of itself besides, see stage1/native/sealed.cc; another one may not.
-UniqueFd unwritable(const tree::Tree& tree, const std::string& entrypoint) {
+// A place for the program that nobody can ever write to: an overlay without an upper layer, attached nowhere. Our
+// stage1 makes it one that nobody executes, see stage1/native/sealed.h; another one may not.
+UniqueFd unwritable(const tree::Tree& tree, const Stage1& stage1) {
   try {
-    return DirFd(tree::mount_read_only(tree)).open_in_root(entrypoint, O_PATH);
+    return tree::mount_read_only(tree);
   } catch (const Error& e) {
-    log::debug("stage0", e.brief());
+    const std::string text = cat("no overlay to execute the stage1's program from: ", e.brief());
+    if (stage1.takes("own-root"))
+      log::debug("stage0", text);  // it makes a copy of itself
+    else
+      log::note("stage0", cat("warning: the pod may reach the stage1's program: ", text));
     return {};
   }
+}
+
+void execute_from(Program& program, const UniqueFd& place, const Stage1& stage1, const std::string& entrypoint) {
+  if (!place) return;
+  program.exe = DirFd(dup_fd(place.get())).open_in_root(entrypoint, O_PATH);
+  if (!stage1.takes("own-root")) return;
+  program.argv.push_back(cat("--own-root=", place.get()));
+  program.passed_fds.push_back(place.get());
 }
 
 struct DebugRoot {
@@ -64,7 +77,7 @@ std::vector<std::string> debug_environment(const store::ImageRecord& image, cons
   auto out = appc::compose_environment(manifest.app ? manifest.app->environment : std::vector<appc::EnvVar>{});
   std::erase_if(out, [](const appc::EnvVar& v) { return v.name == "AC_APP_NAME" || v.name == "TERM"; });
   out.push_back({"AC_APP_NAME", app});
-  out.push_back({"TERM", env("TERM").value_or("vt100")});
+  out.push_back({"TERM", terminal_type()});
   return appc::as_strings(out);
 }
 
@@ -72,7 +85,7 @@ void add_debug_root(Program& program, const DebugRoot& root, const EnterRequest&
   program.argv.push_back(cat("--debug-root=", root.mount.get()));
   for (const auto& v : debug_environment(*request.debug_image, request.app))
     program.argv.push_back(cat("--debug-environment=", v));
-  program.passed_fds = {root.mount.get(), root.use.fd()};
+  program.passed_fds.insert(program.passed_fds.end(), {root.mount.get(), root.use.fd()});
 }
 
 }  // namespace
@@ -93,14 +106,14 @@ void add_debug_root(Program& program, const DebugRoot& root, const EnterRequest&
                const std::string path = pod.path(pods);
                if (needs_mount(tree.tree)) enter_private_mounts();
                Program program = plan_program(tree, path, entrypoint);
-               program.exe = unwritable(tree.tree, entrypoint);
+               const UniqueFd place = unwritable(tree.tree, stage1);
+               execute_from(program, place, stage1, entrypoint);
                program.argv.push_back(cat("--pid=", pid));
                program.argv.push_back(cat("--appname=", request.app));
                if (debug_root) add_debug_root(program, *debug_root, request);
                program.argv.emplace_back("--");
                program.argv.insert(program.argv.end(), request.command.begin(), request.command.end());
-               if (::fchdir(DirFd::open(path).get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
-               exec_program(program);
+               exec_in_pod(program, path);
              });
   ::_exit(254);  // never reached: the body above does not return
 }

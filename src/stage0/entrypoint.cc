@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "schema/appc/pid_mode.h"
+#include "schema/appc/settings.h"
 #include "sys/file.h"
 
 namespace rkt::stage0 {
@@ -69,13 +70,34 @@ void Stage1::check_app(const appc::RuntimeApp& app) const {
         .hint("use the default stage1 (coreos.com/rkt/stage1-native)");
 }
 
+std::vector<std::string> Stage1::unheeded(const appc::PodManifest& pod) const {
+  std::vector<std::string> out;
+  for (const std::string_view flag : {"restart", "stop-signal"}) {
+    const bool asked = std::ranges::any_of(pod.apps, [&](const appc::RuntimeApp& app) {
+      const auto* text = appc::find_app_flag(app.annotations, flag);
+      return text != nullptr && *text != "no";
+    });
+    if (asked && !takes(flag)) out.push_back(cat("warning: --", flag, " option is not supported by stage1"));
+  }
+  const auto has = [](const auto& owner) {
+    return appc::find_annotation(owner.annotations, appc::kShmSize) != nullptr;
+  };
+  if ((has(pod) || std::ranges::any_of(pod.apps, has)) && !takes("shm-size"))
+    out.push_back(cat("warning: annotation ", quoted(appc::kShmSize), " is not supported by stage1"));
+  return out;
+}
+
+cni::NetList networks_of(const RunOptions& options) {
+  return options.net.networks.empty() ? cni::NetList::parse({"default"}) : options.net;
+}
+
 RunCall plan_run_args(const Stage1& stage1, const RunOptions& o, const std::optional<std::string>& dns_conf_mode,
                       const std::optional<std::string>& private_users, const Uuid& id) {
   const int version = stage1.interface_version();
   RunCall call;
   auto& args = call.args;
   if (o.debug) args.emplace_back("--debug");
-  args.push_back(cat("--net=", o.net.networks.empty() ? std::string("default") : o.net.str()));
+  args.push_back(cat("--net=", networks_of(o).str()));
   if (o.interactive) args.emplace_back("--interactive");
   if (private_users) args.push_back(cat("--private-users=", *private_users));
   if (!o.local_config.empty()) args.push_back(cat("--local-config=", o.local_config));

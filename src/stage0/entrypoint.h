@@ -25,6 +25,8 @@ class Stage1 {
   bool takes(std::string_view option) const;
   /// Throws when the app asks for a separation that this stage1 would not give it (`--pid=private`).
   void check_app(const appc::RuntimeApp& app) const;
+  /// What the pod or its apps are asked for with annotations that this stage1 does not know, a warning each.
+  std::vector<std::string> unheeded(const appc::PodManifest& pod) const;
   /// Arguments of `stop` and `app/stop` before the last. Throws where this stage1 does not take them.
   std::vector<std::string> stop_args(const StopRequest& request) const;
   /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
@@ -36,6 +38,8 @@ class Stage1 {
   int version_ = 1;
 };
 
+/// Those of --net, or the default.
+cni::NetList networks_of(const RunOptions& options);
 /// What of a run is passed by argument. `warnings`: options that this stage1 is too old for.
 struct RunCall {
   std::vector<std::string> args;  ///< without argv[0]; the last is the UUID

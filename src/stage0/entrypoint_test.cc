@@ -103,6 +103,22 @@ TEST(Stage1Test, WhatItWouldNotDoIsNotAskedOfIt) {
   EXPECT_THROW(other.stop_args(later), Error);
 }
 
+TEST(Stage1Test, WhatItDoesNotKnowOfIsSaid) {
+  appc::PodManifest pod;
+  for (const char* name : {"a", "b"})
+    pod.apps.push_back(
+        {.name = appc::AcName::parse(name), .image_id = appc::ImageId::from_digest(std::string(128, '0'))});
+  EXPECT_THAT(of_version(6).unheeded(pod), IsEmpty());
+  pod.apps[0].annotations = {{"coreos.com/rkt/stage2/restart", "no"}};
+  EXPECT_THAT(of_version(6).unheeded(pod), IsEmpty());
+  pod.apps[1].annotations = {{"coreos.com/rkt/stage2/restart", "always"}, {"coreos.com/rkt/stage2/stop-signal", "HUP"}};
+  pod.annotations = {{"coreos.com/rkt/stage1/shm-size", "1Mi"}};
+  EXPECT_THAT(of_version(6, "stop-signal").unheeded(pod),
+              ElementsAre("warning: --restart option is not supported by stage1",
+                          "warning: annotation \"coreos.com/rkt/stage1/shm-size\" is not supported by stage1"));
+  EXPECT_THAT(of_version(6, "restart,stop-signal,shm-size").unheeded(pod), IsEmpty());
+}
+
 TEST(PlanGcArgs, TheConfigurationDirectoryIsTwoWordsFromVersionFiveOn) {
   EXPECT_THAT(plan_gc_args(5, true, "/etc/rkt", kId), ElementsAre("--debug", "--local-config", "/etc/rkt", kIdText));
   EXPECT_THAT(plan_gc_args(4, false, "/etc/rkt", kId), ElementsAre(kIdText));

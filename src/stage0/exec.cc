@@ -80,19 +80,18 @@ std::string program_path(const DirFd& root, const std::string& entrypoint) {
 }
 
 [[noreturn]] void exec_program(const Program& program) {
-  auto argv = program.argv, env = program.env;
-  const auto argv_pointers = exec_array(argv), env_pointers = exec_array(env);
-  if (log::debug_on()) log::debug("stage0", cat("Execing [", join(argv, " "), "]"));
-  ::signal(SIGPIPE, SIG_DFL);  // main ignores it
+  const ExecStrings argv(program.argv), env(program.env);
+  if (log::debug_on()) log::debug("stage0", cat("Execing [", join(program.argv, " "), "]"));
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) ::signal(ignored, SIG_DFL);  // by main
   if (::close_range(3 + static_cast<unsigned>(program.listen_fds), ~0U, CLOSE_RANGE_CLOEXEC) < 0)
     throw Error::from_errno("close descriptors");
   for (const int fd : program.passed_fds) keep_across_exec(fd);
   if (program.exe) {
-    ::execveat(program.exe.get(), "", argv_pointers.data(), env_pointers.data(), AT_EMPTY_PATH);
+    ::execveat(program.exe.get(), "", argv.get(), env.get(), AT_EMPTY_PATH);
     // What a script's interpreter would be told to open is closed by then.
     if (errno != ENOENT) throw Error::from_errno(cat("execute ", quoted(program.path)));
   }
-  ::execve(program.path.c_str(), argv_pointers.data(), env_pointers.data());
+  ::execve(program.path.c_str(), argv.get(), env.get());
   throw Error::from_errno(cat("execute ", quoted(program.path)));
 }
 

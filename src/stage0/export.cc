@@ -37,7 +37,7 @@ std::vector<DirFd> overlay_layers(store::Store& store, const pod::Pod& pod, cons
 }
 
 std::vector<DirFd> copied_root(const pod::Pods& pods, const pod::Pod& pod, const std::string& app) {
-  if (!pod::plan_detach(read_file("/proc/self/mountinfo"), pod.path(pods)).empty())
+  if (!pod::plan_detach(read_mountinfo(), pod.path(pods)).empty())
     throw Error(Errc::busy,
                 "pod has remaining mountpoints. Only pods using overlayfs or with no mountpoints can be exported");
   std::vector<DirFd> out;

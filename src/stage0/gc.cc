@@ -40,7 +40,8 @@ class Collector {
     ok &= pass("failed to empty garbage", "garbage", [&](pod::Pod& p) { remove(p); });
     remove_dead_embryos();
     release_trees(store_, pods_, options_.err);
-    return ok && !kept_ && collect_networks();
+    const bool networks = collect_networks();
+    return ok && !kept_ && networks;
   }
 
  private:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage0/labels.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "base/error.h"
@@ -48,14 +46,17 @@ SelinuxContexts parse_saved(std::string_view text) {
   return {.process = std::string(lines[0]), .files = std::string(lines[1])};
 }
 
+std::string contexts_path() {
+  const std::string type = policy_type(find_file_text(DirFd::open("/"), "etc/selinux/config").value_or(""));
+  return cat("/etc/selinux/", type, "/contexts/lxc_contexts");
+}
+
 std::optional<SelinuxContexts> contexts_of_host() {
-  const DirFd root = DirFd::open("/");
-  const std::string type = policy_type(find_file_text(root, "etc/selinux/config").value_or(""));
-  const std::string path = cat("etc/selinux/", type, "/contexts/lxc_contexts");
-  auto found = parse_lxc_contexts(find_file_text(root, path).value_or(""));
+  const std::string path = contexts_path();
+  auto found = parse_lxc_contexts(find_file_text(DirFd::open("/"), path.substr(1)).value_or(""));
   if (!found)
     log::note("stage0",
-              cat("warning: SELinux does not keep pods apart: ", quoted("/" + path), " names no contexts for them"));
+              cat("warning: SELinux does not keep pods apart: ", quoted(path), " names no contexts for them"));
   return found;
 }
 
@@ -106,7 +107,8 @@ SelinuxContexts find_contexts(const DirFd& pod) {
 
 SelinuxContexts give_contexts(const pod::Pods& pods, const DirFd& pod) {
   if (!selinux_active()) return {};
-  if (pod.exists(kContextsFile)) return find_contexts(pod);
+  // An earlier start that failed may have left contexts that the policy which is loaded by now does not know.
+  pod.unlink(kContextsFile);
   const auto host = contexts_of_host();
   if (!host) return {};
   const KeyLock lock = KeyLock::take(make_dirs(cat(pods.data(), "/locks"), 0750), "selinuxLevels", LockMode::exclusive);
@@ -118,7 +120,8 @@ SelinuxContexts give_contexts(const pod::Pods& pods, const DirFd& pod) {
   for (const auto& context : {out.process, out.files})
     if (!selinux_knows(context))
       throw Error(Errc::invalid,
-                  cat("SELinux context ", quoted(context), " of lxc_contexts is none of the policy that is loaded"));
+                  cat("SELinux context ", quoted(context), " of lxc_contexts is none of the policy that is loaded"))
+          .hint(cat("correct ", quoted(contexts_path()), " or load its policy"));
   AtomicFile file(pod, kContextsFile, 0640);  // a prepared pod must not be left with half of it
   write_all(file.fd(), cat(out.process, "\n", out.files, "\n"), kContextsFile);
   file.commit(AtomicFile::Sync::no);
@@ -128,20 +131,9 @@ SelinuxContexts give_contexts(const pod::Pods& pods, const DirFd& pod) {
 void relabel(const DirFd& tree, const std::string& context) {
   if (context.empty()) return;
   label_file(tree.get(), context);
-  Descent place(tree.clone());
-  for (;;) {
-    const auto name = place.next();
-    if (!name) {
-      if (place.at_top()) return;
-      place.up();
-      continue;
-    }
-    label_path(cat("/proc/self/fd/", place.at().get(), "/", *name), context);
-    struct stat st{};
-    if (::fstatat(place.at().get(), name->c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
-      throw Error::from_errno(cat("stat ", quoted(*name)));
-    if (S_ISDIR(st.st_mode)) place.down(*name, place.at().sub(*name));
-  }
+  visit_below(tree, [&](const DirFd& directory, const std::string& name, const struct stat&) {
+    label_path(cat("/proc/self/fd/", directory.get(), "/", name), context);
+  });
 }
 
 }  // namespace rkt::stage0

@@ -27,8 +27,8 @@ std::string plan_level(const std::vector<std::string>& taken, const std::functio
 
 /// What the pod runs with; empty: nothing, or SELinux is not active.
 SelinuxContexts find_contexts(const DirFd& pod);
-/// The same; a pod that has none gets its own where SELinux is active, written into it. Two processes cannot take the
-/// same one.
+/// What a pod that is about to start runs with where SELinux is active, written into it. Two processes cannot take the
+/// same one. Throws when the policy that is loaded does not know it.
 SelinuxContexts give_contexts(const pod::Pods& pods, const DirFd& pod);
 
 /// Gives `tree` and everything below the context; links are not followed. For copies, which have labels of their own.

@@ -2,12 +2,12 @@
 #include "stage0/leader.h"
 
 #include <poll.h>
-#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "pod/watch.h"
 #include "stage0/stage0.h"
 #include "sys/file.h"
 #include "sys/ns.h"
@@ -56,20 +56,16 @@ int wait_for_leader(const pod::Pods& pods, pod::Pod& pod) {
   // The files' appearance wakes us at once; a child's does not, and neither does the end of a pod without files.
   constexpr int kLookAgainMs = 20;
   if (const auto pid = find_leader(pod.dir())) return *pid;  // closing a watch waits for the kernel, some 20 ms
-  const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!watch || ::inotify_add_watch(watch.get(), cat("/proc/self/fd/", pod.dir().get()).c_str(),
-                                    IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
-    throw Error::from_errno("watch a pod");
+  const pod::Watch watch;
+  watch.add(pod.dir().get(), IN_MOVED_TO | IN_CLOSE_WRITE);
   for (;;) {
     if (const auto pid = find_leader(pod.dir())) return *pid;
     pod.refresh(pods);
     if (pod.state() != pod::State::running)
       throw Error(Errc::not_found, cat("pod ", quoted(pod.id().str()), " is not running anymore"));
-    pollfd p{watch.get(), POLLIN, 0};
+    pollfd p{watch.fd(), POLLIN, 0};
     if (::poll(&p, 1, kLookAgainMs) < 0 && errno != EINTR) throw Error::from_errno("wait for a pod");
-    char events[4096];
-    while (::read(watch.get(), events, sizeof events) > 0) {
-    }
+    watch.drain();
   }
 }
 

@@ -16,13 +16,19 @@ void check_volumes(const appc::PodManifest& m) {
     if (!names.insert(v.name.str()).second)
       throw Error(Errc::invalid, cat("duplicate volume name ", quoted(v.name.str())));
   for (const auto& app : m.apps)
-    for (const auto& mount : app.mounts)
-      if (!mount.app_volume && m.find_volume(mount.volume) == nullptr)
-        throw Error(Errc::invalid,
-                    cat("dangling mount point ", quoted(mount.path), ": volume ", quoted(mount.volume), " not found"));
+    for (const auto& mount : app.mounts) check_mount(mount, m.volumes);
 }
 
 }  // namespace
+
+void check_mounts(const PrepareRequest& request) {
+  in_place([] { return "error parsing app image arguments"; },
+           [&] {
+             for (const auto& mount : request.mounts) check_mount(mount, request.volumes);
+             for (const auto& app : request.apps)
+               for (const auto& mount : app.mounts) check_mount(mount, request.volumes);
+           });
+}
 
 appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector<appc::EnvVar>& own_env) {
   appc::PodManifest m;

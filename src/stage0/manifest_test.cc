@@ -68,14 +68,14 @@ TEST(PlanApp, AnImageWithoutAppNeedsExecAndRunsAsTheCaller) {
 
 TEST(PlanApp, EnvironmentFromTheWeakestToTheStrongest) {
   auto r = app_request();
-  r.environment = {{"D", "flag"}};
+  r.environment = {{"A", "flag"}, {"B", "flag"}, {"D", "flag"}};
   const auto app = planned(r, {.inherited = {{"A", "own"}, {"B", "own"}, {"not valid", "own"}},
                                .set_env_file = {{"B", "file"}, {"C", "file"}},
                                .set_env = {{"C", "set"}, {"D", "set"}}});
-  EXPECT_EQ(*app.find_env("A"), "image");
+  EXPECT_EQ(*app.find_env("A"), "flag");
   EXPECT_EQ(*app.find_env("B"), "file");
   EXPECT_EQ(*app.find_env("C"), "set");
-  EXPECT_EQ(*app.find_env("D"), "flag");
+  EXPECT_EQ(*app.find_env("D"), "set");
   EXPECT_EQ(app.find_env("not valid"), nullptr);
 }
 

@@ -2,7 +2,6 @@
 #include "stage0/metadata.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -76,9 +75,11 @@ Answer ask_patiently(std::string_view method, std::string_view path, std::string
     }
     ::poll(nullptr, 0, kBetweenTriesMs);
   }
-  throw Error(Errc::network,
-              "could not reach the metadata service.\nMake sure metadata service is currently running (\"rkt "
-              "metadata-service\") or use\n\"rkt run --mds-register=false\" to skip pod registration.");
+  throw Error(
+      Errc::network,
+      "could not reach the metadata service.\nMake sure metadata service is currently running or use\n\"rkt run "
+      "--mds-register=false\" to skip pod registration.\nFor more information on running metadata service,\n"
+      "see `rkt metadata-service --help`.");
 }
 
 void put(const std::string& path, const std::string& body) {
@@ -88,8 +89,7 @@ void put(const std::string& path, const std::string& body) {
 
 std::string new_token() {
   std::array<std::uint8_t, 16> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw Error::from_errno("make a token");
+  fill_random(bytes);
   return to_hex(bytes);
 }
 

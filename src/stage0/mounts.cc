@@ -20,6 +20,7 @@ namespace rkt::stage0 {
 namespace {
 
 constexpr const char* kNetns = "/run/netns";
+constexpr const char* kRun = "/run/rkt";
 
 bool is_mount_point(const char* path) {
   struct statx st{};
@@ -37,7 +38,10 @@ void share_netns_directory() {
   if (::mkdir(kNetns, 0755) < 0 && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(kNetns)));
   if (!is_mount_point(kNetns)) {
     // Once a boot. Two at the same time would stack two mounts and share only one of them with the pods of the first.
-    const DirLock once = DirLock::take(DirFd::open(kNetns).release(), LockMode::exclusive);
+    // Everybody may open that directory, and so could keep it locked, as `ip netns` does for a moment.
+    (void)make_dirs(kRun);
+    const KeyLock once = KeyLock::take(make_dirs(cat(kRun, "/locks"), 0700), "netns", LockMode::exclusive);
+    const auto courtesy = DirLock::try_take(DirFd::open(kNetns).release(), LockMode::exclusive);
     if (!is_mount_point(kNetns)) mount_or_throw(kNetns, kNetns, MS_BIND, cat("bind ", quoted(kNetns), " on itself"));
   }
   mount_or_throw(nullptr, kNetns, MS_SHARED, cat("share ", quoted(kNetns)));

@@ -6,49 +6,28 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
-#include "pod/mounts.h"
 #include "schema/appc/environment.h"
 #include "stage0/app_root.h"
 #include "stage0/apps.h"
 #include "stage0/call.h"
 #include "stage0/labels.h"
 #include "stage0/mounts.h"
+#include "stage0/pod_mounts.h"
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
 #include "sys/file.h"
-#include "sys/ns.h"
 
 namespace rkt::stage0 {
 namespace {
 
 constexpr int kNotRunning = 5;  // what stage1's app/stop ends with (pods §2.6)
-constexpr std::size_t kMountinfoLimit = std::size_t{64} << 20;
+constexpr int kEndedEarly = 7;  // app/start: the app was begun, and its end is on record, or will be
 
 // One change of a pod at a time.
 DirLock lock_apps(const DirFd& pod) { return DirLock::take(pod.open_file("pod.lck", O_RDONLY), LockMode::exclusive); }
-
-std::optional<int> parent_of(int pid) {
-  const std::string status = find_file_text(DirFd::open("/proc"), cat(pid, "/status"), 65536).value_or("");
-  for (const auto line : split(status, '\n'))
-    if (line.starts_with("PPid:")) return parse_int<int>(trim(line.substr(5)));
-  return std::nullopt;
-}
-
-// A process that sees the root of stage1 where it is mounted: it may be process 1, or the one that started that.
-// Empty: nothing is mounted.
-UniqueFd find_mounts(const pod::Pod& pod, const std::string& path) {
-  if (!pod.uses_overlay()) return {};
-  const std::string root = cat(path, "/stage1/rootfs");
-  auto pid = pod.pid();
-  for (int generation = 0; generation < 2 && pid && *pid > 1; ++generation, pid = parent_of(*pid)) {
-    auto process = open_pidfd(*pid);
-    if (!process) break;
-    const auto mounts = find_file_text(DirFd::open("/proc"), cat(*pid, "/mountinfo"), kMountinfoLimit);
-    if (mounts && !pod::plan_detach(*mounts, root).empty() && !has_ended(process->get())) return std::move(*process);
-  }
-  throw Error(Errc::not_found, "the mounts of the pod cannot be found");
-}
 
 appc::PodManifest mutable_manifest(const DirFd& pod) {
   auto m = appc::parse_pod_manifest(read_file(pod, "pod"));
@@ -57,9 +36,9 @@ appc::PodManifest mutable_manifest(const DirFd& pod) {
   return m;
 }
 
-void write_manifest(const DirFd& pod, const appc::PodManifest& manifest) {
+void write_manifest(const DirFd& pod, const std::string& text) {
   AtomicFile file(pod, "pod", 0640);
-  write_all(file.fd(), appc::write(manifest), "pod");
+  write_all(file.fd(), text, "pod");
   file.commit(AtomicFile::Sync::no);  // a power cut ends the pod anyway
 }
 
@@ -77,6 +56,19 @@ void write_environment(const DirFd& root, const std::string& name, const appc::A
   write_file(dir, name, appc::write_env_file(environment), 0644);
 }
 
+// S1/rkt/status has a mark of each app, APP-created and APP-started, beside the status of an app of that name.
+void check_name(const appc::PodManifest& m, const std::string& name) {
+  for (const auto& app : m.apps) {
+    const std::string& other = app.name.str();
+    if (other == name) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
+    for (const char* mark : {"-created", "-started"})
+      if (cat(other, mark) == name || cat(name, mark) == other)
+        throw Error(Errc::invalid, cat("app name ", quoted(name), " cannot stand beside ", quoted(other),
+                                       ": one is a mark of the other in the pod"))
+            .hint("choose another with --name");
+  }
+}
+
 void require_app(const appc::PodManifest& m, const std::string& app) {
   if (m.find_app(app) == nullptr) throw Error(Errc::not_found, cat("error: nonexistent app ", quoted(app)));
 }
@@ -84,8 +76,59 @@ void require_app(const appc::PodManifest& m, const std::string& app) {
 void forget_app(const DirFd& pod, const std::string& app) {
   auto m = appc::parse_pod_manifest(read_file(pod, "pod"));
   std::erase_if(m.apps, [&](const appc::RuntimeApp& a) { return a.name.str() == app; });
-  write_manifest(pod, m);
+  write_manifest(pod, appc::write(m));
 }
+
+// A step of taking back what was half done: the others and the error that led here must not be lost with it.
+template <class Step>
+void take_back(std::string_view what, Step&& step) noexcept {
+  try {
+    step();
+  } catch (const std::exception& e) {
+    log::note("stage0", cat("warning: cannot take back ", what, ": ", e.what()));
+  }
+}
+
+// What is on record of how an app ended, while stage1 is asked to start it again. Unless it does, that is still so.
+class LastEnd {
+ public:
+  LastEnd(const DirFd& pod, const DirFd& status, const std::string& app) : pod_(pod), status_(status), app_(app) {
+    for (const char* suffix : kRunSuffixes) {
+      status_.unlink(aside(suffix));
+      move(cat(app_, suffix), aside(suffix));
+    }
+  }
+  // The lock was given away with the question. Whoever had it since saw an app that is started, or has removed it.
+  ~LastEnd() {
+    take_back(cat("the start of app ", app_), [this] { begun_ ? forget() : restore(); });
+  }
+  LastEnd(const LastEnd&) = delete;
+  LastEnd& operator=(const LastEnd&) = delete;
+  void set_begun() noexcept { begun_ = true; }
+
+ private:
+  std::string aside(const char* suffix) const { return cat(app_, suffix, kAside); }
+  void move(const std::string& from, const std::string& to) const {
+    if (status_.exists(from)) status_.rename(from, status_, to);
+  }
+  // Without waiting: the next start, or removal, does it as well.
+  void forget() const {
+    const auto lock = DirLock::try_take(pod_.open_file("pod.lck", O_RDONLY), LockMode::exclusive);
+    if (!lock) return;
+    for (const char* suffix : kRunSuffixes) status_.unlink(aside(suffix));
+  }
+  void restore() const {
+    const DirLock lock = lock_apps(pod_);
+    if (status_.exists(app_)) return;  // it did begin, and has ended
+    status_.unlink(cat(app_, "-started"));
+    for (const char* suffix : kRunSuffixes) move(aside(suffix), cat(app_, suffix));
+  }
+
+  const DirFd& pod_;
+  const DirFd& status_;
+  const std::string& app_;
+  bool begun_ = false;
+};
 
 }  // namespace
 
@@ -98,59 +141,62 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   appc::RuntimeApp app = plan_app(request, {}, {});
   Stage1::of(pod.dir()).check_app(app);
   const std::string name = app.name.str();
-  if (manifest.find_app(name) != nullptr) throw Error(Errc::invalid, cat("error: multiple apps with name ", name));
+  check_name(manifest, name);
+  manifest.apps.push_back(std::move(app));
+  const std::string text = appc::write_readable(manifest);
   const KeyLock trees = store::prepare_lock(store.data_path(), LockMode::shared);
   const std::string id_of_tree = tree::render(store, request.image, request.trees).id;
   store.touch(request.image, std::chrono::system_clock::now());
-  const auto tree = pod.uses_overlay() ? open_tree(store, id_of_tree, request.trees) : PodTree();
+  const auto tree = pod.uses_overlay() ? open_tree(store, id_of_tree, request.trees, Looked::already) : PodTree();
 
-  const UniqueFd process = find_mounts(pod, path);
   std::optional<MountScope> scope;
-  if (process) scope.emplace(process.get());
+  enter_pod_mounts(scope, pod, path);
   const DirFd inside = DirFd::open(path), root = inside.sub("stage1/rootfs");
   remove_app_root(inside, root, name);  // what a removal left that was cut off
-  try {
-    const DirFd info = inside.make_sub("appsinfo", 0750).make_sub(name, 0750);
-    write_file(info, "manifest", request.image.manifest, 0640);
-    if (pod.uses_overlay()) {
-      write_file(info, "treeStoreID", id_of_tree, 0640);
-      attach_app(inside, root, name, tree);
-    } else {
-      copy_app(store, request, root, name);
-    }
-    add_mtab(root, name);
-    if (!pod.uses_overlay()) relabel(app_files(root, name), find_contexts(inside).files);
-    manifest.apps.push_back(std::move(app));
-    write_manifest(inside, manifest);
-    write_environment(root, name, *manifest.apps.back().app);
-    touch(root, cat(name, "-created"));
-    call_crossing(store, pods, pod, {.verb = "app/add", .args = {cat("--uuid=", id.str()), cat("--app=", name)}},
-                  debug);
-  } catch (const Error&) {
-    forget_app(inside, name);
-    remove_app_root(inside, root, name);
-    throw;
+  bool listed = false;
+  ScopeExit undo([&] {
+    take_back(cat("the files of app ", name), [&] { remove_app_root(inside, root, name); });
+    // Last: a new manifest takes room, which those gave back.
+    if (listed) take_back(cat("the entry of app ", name, " in the pod manifest"), [&] { forget_app(inside, name); });
+  });
+  const DirFd info = inside.make_sub("appsinfo", 0750).make_sub(name, 0750);
+  write_file(info, "manifest", request.image.manifest, 0640);
+  if (pod.uses_overlay()) {
+    write_file(info, "treeStoreID", id_of_tree, 0640);
+    attach_app(inside, root, name, tree);
+  } else {
+    copy_app(store, request, root, name);
   }
+  add_mtab(root, name);
+  if (!pod.uses_overlay()) relabel(app_files(root, name), find_contexts(inside).files);
+  // Before the manifest names it: an app that it names is one that can be started.
+  write_environment(root, name, *manifest.apps.back().app);
+  touch(root, cat(name, "-created"));
+  write_manifest(inside, text);
+  listed = true;
+  call_crossing(store, pods, pod, {.verb = "app/add", .args = {cat("--uuid=", id.str()), cat("--app=", name)}}, debug)
+      .require();
+  undo.release();
 }
 
 void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug) {
   auto pod = pod::Pod::open(pods, id);
   const std::string path = pod.path(pods);
-  const DirLock lock = lock_apps(pod.dir());
+  DirLock lock = lock_apps(pod.dir());
   require_app(mutable_manifest(pod.dir()), app);
-  const UniqueFd process = find_mounts(pod, path);
   std::optional<MountScope> scope;
-  if (process) scope.emplace(process.get());
+  enter_pod_mounts(scope, pod, path);
   const DirFd status = DirFd::open(path).sub("stage1/rootfs").make_path_in_root("rkt/status");
   const bool runs = status.exists(cat(app, "-started")) && !status.exists(app);
+  std::optional<LastEnd> last;
   if (!runs) {
-    status.unlink(app);
-    status.unlink(cat(app, ".oom-killed"));
-    status.unlink(cat(app, ".restarts"));
-    status.unlink(cat(app, "-started"));
+    last.emplace(pod.dir(), status, app);
     write_file(status, cat(app, "-started"), "", 0644);
   }
-  call_crossing(store, pods, pod, {.verb = "app/start", .args = {cat("--app=", app)}}, debug);
+  const Outcome outcome = call_crossing(
+      store, pods, pod, {.verb = "app/start", .args = {cat("--app=", app)}, .lock = lock.release()}, debug);
+  if (last && (outcome.status == 0 || outcome.status == kEndedEarly)) last->set_begun();
+  outcome.require();
 }
 
 void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const StopRequest& request) {
@@ -158,12 +204,11 @@ void stop_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, 
   require_app(mutable_manifest(pod.dir()), request.app);
   auto args = Stage1::of(pod.dir()).stop_args(request);
   args.push_back(cat("--app=", request.app));
-  try {
-    call_crossing(store, pods, pod, {.verb = "app/stop", .args = std::move(args)}, request.debug);
-  } catch (const Error& e) {
-    if (e.exit_code() != kNotRunning) throw;
-    throw Error(Errc::not_found, cat("app ", quoted(request.app), " is not running"));
-  }
+  std::optional<MountScope> scope;
+  enter_pod_mounts(scope, pod, pod.path(pods));
+  const Outcome outcome = call_crossing(store, pods, pod, {.verb = "app/stop", .args = std::move(args)}, request.debug);
+  if (outcome.status == kNotRunning) throw Error(Errc::not_found, cat("app ", quoted(request.app), " is not running"));
+  outcome.require();
 }
 
 void remove_app(const store::Store& store, const pod::Pods& pods, const Uuid& id, const std::string& app, bool debug) {
@@ -174,13 +219,10 @@ void remove_app(const store::Store& store, const pod::Pods& pods, const Uuid& id
   std::optional<MountScope> scope;
   std::optional<DirFd> root = pod.stage1_files();
   if (pod.state() == pod::State::running) {
-    try {
-      call_crossing(store, pods, pod, {.verb = "app/stop", .args = {cat("--app=", app)}}, debug);
-    } catch (const Error& e) {
-      if (e.exit_code() != kNotRunning) throw;
-    }
-    call_crossing(store, pods, pod, {.verb = "app/rm", .args = {cat("--app=", app)}}, debug);
-    if (const UniqueFd process = find_mounts(pod, path)) scope.emplace(process.get());
+    enter_pod_mounts(scope, pod, path);
+    const Outcome stop = call_crossing(store, pods, pod, {.verb = "app/stop", .args = {cat("--app=", app)}}, debug);
+    if (stop.status != kNotRunning) stop.require();
+    call_crossing(store, pods, pod, {.verb = "app/rm", .args = {cat("--app=", app)}}, debug).require();
     root = DirFd::open(path).sub("stage1/rootfs");
   }
   const DirFd inside = DirFd::open(path);

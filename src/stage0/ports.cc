@@ -16,7 +16,7 @@ bool is_any(std::string_view ip) { return ip.empty() || ip == "0.0.0.0" || ip ==
 // Ports with the same key may meet.
 auto key(const Forward& f) { return std::tie(f.protocol, f.host_port); }
 
-const appc::Port& find_port(const appc::ExposedPort& exposed, const std::vector<const appc::App*>& apps) {
+const appc::Port& port_named(const appc::ExposedPort& exposed, const std::vector<const appc::App*>& apps) {
   const appc::Port* found = nullptr;
   for (const auto* app : apps)
     for (const auto& port : app->ports) {
@@ -59,7 +59,7 @@ std::vector<appc::ExposedPort> expand_ranges(const std::vector<appc::ExposedPort
       out.push_back(exposed);
       continue;
     }
-    const appc::Port& port = exposed.pod_port ? *exposed.pod_port : find_port(exposed, apps);
+    const appc::Port& port = exposed.pod_port ? *exposed.pod_port : port_named(exposed, apps);
     if (port.count < exposed.count)
       throw Error(Errc::invalid,
                   cat("port ", quoted(exposed.name.str()), " has ", port.count, port.count == 1 ? " port" : " ports",
@@ -79,7 +79,7 @@ std::vector<Forward> resolve_ports(const std::vector<appc::ExposedPort>& ports,
                                    const std::vector<const appc::App*>& apps) {
   std::vector<Forward> out;
   for (const auto& exposed : ports) {
-    const appc::Port& port = exposed.pod_port ? *exposed.pod_port : find_port(exposed, apps);
+    const appc::Port& port = exposed.pod_port ? *exposed.pod_port : port_named(exposed, apps);
     out.push_back({.protocol = read_protocol(port),
                    .host_ip = exposed.host_ip,
                    .host_port = exposed.host_port,

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // embryo -> preparing -> prepared: the files of a pod (docs/devel/pod-lifecycle.md).
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +11,10 @@
 #include "base/strings.h"
 #include "pod/name.h"
 #include "stage0/app_root.h"
+#include "stage0/apps.h"
 #include "stage0/exec.h"
+#include "stage0/manifest_check.h"
+#include "stage0/overlay.h"
 #include "stage0/port_claim.h"
 #include "stage0/ports.h"
 #include "stage0/stage0.h"
@@ -47,7 +48,8 @@ std::vector<appc::EnvVar> own_variables() {
 
 Plan plan_from_flags(const PrepareRequest& request) {
   const auto manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{});
-  Plan plan{.manifest_bytes = appc::write(manifest), .apps = {}, .forwards = {}};
+  check_settings(manifest);
+  Plan plan{.manifest_bytes = appc::write_readable(manifest), .apps = {}, .forwards = {}};
   for (std::size_t i = 0; i < manifest.apps.size(); ++i)
     plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
   std::vector<const appc::App*> apps;
@@ -56,28 +58,18 @@ Plan plan_from_flags(const PrepareRequest& request) {
   return plan;
 }
 
-store::ImageRecord find_image(const store::Store& store, const appc::ImageId& id) {
+store::ImageRecord stored_image(const store::Store& store, const appc::ImageId& id) {
   auto image = store.find(store.resolve_id(id.str()));
   if (!image) throw Error(Errc::not_found, "no image IDs found");
   return std::move(*image);
 }
 
-void check_mounts(const appc::PodManifest& manifest, const appc::RuntimeApp& app) {
-  for (std::size_t i = 0; i < app.mounts.size(); ++i) {
-    const auto& mount = app.mounts[i];
-    if (!mount.app_volume && manifest.find_volume(mount.volume) == nullptr)
-      throw Error(Errc::invalid, cat("mounts[", i, "]: dangling mount point ", quoted(mount.path), ": volume ",
-                                     quoted(mount.volume), " not found"));
-  }
-}
-
 // Returns what the app runs with.
-appc::App add_planned(const store::Store& store, const appc::PodManifest& manifest, const appc::RuntimeApp& app,
-                      Plan& plan) {
-  auto image = find_image(store, app.image_id);
+appc::App add_planned(const store::Store& store, const appc::RuntimeApp& app, Plan& plan) {
+  check_app_name(app.name);
+  auto image = stored_image(store, app.image_id);
   const auto image_manifest = appc::parse_image_manifest(image.manifest);
   appc::check_runnable(image_manifest.labels);
-  check_mounts(manifest, app);
   if (!app.app && !image_manifest.app)
     throw Error(Errc::invalid, "no app section in the pod manifest or the image manifest");
   if (!app.app) check_image_app(*image_manifest.app, image.name);
@@ -88,17 +80,17 @@ appc::App add_planned(const store::Store& store, const appc::PodManifest& manife
 // --pod-manifest: the bytes stay as they are; images must be in the store.
 Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
   const auto manifest = appc::parse_pod_manifest(bytes);
+  check_settings(manifest);
+  check_pod_manifest(manifest);
   Plan plan{.manifest_bytes = bytes, .apps = {}, .forwards = {}};
   std::vector<appc::App> sections;
-  for (std::size_t i = 0; i < manifest.apps.size(); ++i) {
-    try {
-      sections.push_back(add_planned(store, manifest, manifest.apps[i], plan));
-    } catch (const Error& e) {
-      throw Error(e.code(), cat("apps[", i, "]: ", e.cause()));
-    }
-  }
+  for (std::size_t i = 0; i < manifest.apps.size(); ++i)
+    in_place([&] { return cat("apps[", i, "]"); },
+             [&] { sections.push_back(add_planned(store, manifest.apps[i], plan)); });
   std::vector<const appc::App*> pointers;
   for (const auto& s : sections) pointers.push_back(&s);
+  for (std::size_t i = 0; i < manifest.ports.size(); ++i)
+    in_place([&] { return cat("ports[", i, "]"); }, [&] { (void)resolve_ports({manifest.ports[i]}, pointers); });
   plan.forwards = resolve_ports(manifest.ports, pointers);
   return plan;
 }
@@ -161,27 +153,15 @@ class Writer {
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
 
-// Trees that cannot be shown with other owners are copied, and the copies' owners moved.
-bool can_map(store::Store& store, const PrepareRequest& request, const IdRange& users) {
-  const auto stage1 = tree::render(store, request.stage1, request.trees);
-  if (tree::can_map_owners(stage1, make_user_namespace(users).get())) return true;
-  log::note("stage0", "warning: private users need copies of the images here: overlays cannot map owners");
-  return false;
-}
-
-// An overlay does not take another's directory for its upper one.
-bool can_overlay(const DirFd& pod) {
-  struct statfs fs{};
-  if (::fstatfs(pod.get(), &fs) < 0) throw Error::from_errno("stat the file system of the pods");
-  if (fs.f_type != OVERLAYFS_SUPER_MAGIC) return true;
-  log::note("stage0", "disabling overlay support: \"unsupported filesystem: the data directory is on overlayfs\"");
-  return false;
-}
-
 void save_uuid(const std::string& file, const Uuid& id) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
-  write_all(fd.get(), id.str(), file);
+  try {
+    write_all(fd.get(), id.str(), file);
+  } catch (Error& e) {
+    if (e.disk_full()) e.hint(cat("there is no room for ", quoted(file)));
+    throw;
+  }
 }
 
 }  // namespace
@@ -228,8 +208,7 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                  throw Error(Errc::denied,
                              "--private-users takes root of the host: a user's pods are in a user namespace");
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               bool overlay = request.overlay && can_overlay(pod.dir);
-               if (overlay && users) overlay = can_map(store, request, *users);
+               const bool overlay = can_overlay(store, pod.dir, request, users);
                Writer writer(store, pod.dir, request.trees, overlay, users);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);

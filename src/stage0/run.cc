@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -24,6 +27,7 @@
 #include "stage0/users.h"
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "sys/rootless.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -37,7 +41,10 @@ struct Start {
   bool overlay = false;
   std::optional<IdRange> users;
   tree::Options trees;
+  Looked looked = Looked::not_yet;  // at the trees
   SelinuxContexts contexts;
+  bool host_mounts = false;  // stage1 takes the mount namespace that rkt was called in
+  bool quiet_token = false;  // stage1 takes the token of the metadata service from its environment
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -58,9 +65,12 @@ Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
   s.entrypoint = stage1.entrypoint("run");
   s.call =
       plan_run_args(stage1, options, s.names.argument(), s.users ? std::optional(s.users->str()) : std::nullopt, id);
+  std::ranges::move(stage1.unheeded(manifest), std::back_inserter(s.call.warnings));
   s.stage1_tree = read_file(pod, "stage1TreeStoreID", 4096);
   s.overlay = pod.exists("overlay-prepared");
   s.trees = options.trees;
+  s.host_mounts = stage1.takes("host-mounts") && known_ids() == Ids::all;
+  s.quiet_token = stage1.takes("metadata-token");
   return s;
 }
 
@@ -87,8 +97,8 @@ struct Trees {
 };
 
 Trees open_trees(store::Store& store, const DirFd& pod, const Start& s) {
-  Trees out{.stage1 = open_tree(store, s.stage1_tree, s.trees), .apps = {}};
-  for (const auto& app : s.apps) out.apps.push_back(open_app_tree(store, pod, app, s.trees));
+  Trees out{.stage1 = open_tree(store, s.stage1_tree, s.trees, s.looked), .apps = {}};
+  for (const auto& app : s.apps) out.apps.push_back(open_app_tree(store, pod, app, s.trees, s.looked));
   return out;
 }
 
@@ -123,9 +133,11 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   const int pid = ::getpid();
   check_passed(listen_fds(environment, pid));
   Start s = plan_start(pod.dir, pod.id, options);
+  if (from == "prepare") s.looked = Looked::already;  // by prepare(), in this process
   s.contexts = in_context([] { return std::string("error initialising SELinux"); },
                           [&] { return give_contexts(pods, pod.dir); });
-  if (options.mds_register) s.call.add_option(cat("--mds-token=", register_metadata(pod.dir, pod.id, s.apps)));
+  const std::string token = options.mds_register ? register_metadata(pod.dir, pod.id, s.apps) : "";
+  if (!token.empty() && !s.quiet_token) s.call.add_option(cat("--mds-token=", token));
   const std::string name = pod.id.str();
   auto ports = claim_ports(store, pods, pod.dir, options);
   in_context([] { return std::string("unable to transition to run"); },
@@ -136,6 +148,7 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   log::debug("stage0", "Setting up stage1");
   std::optional<Trees> trees;
   if (s.overlay) trees = open_trees(store, pod.dir, s);
+  const UniqueFd host_mounts = s.host_mounts ? own_mount_namespace() : UniqueFd();
   const DirFd inside = assemble(path, s, trees);
   const std::string root = cat(path, "/stage1/rootfs");
   Program program{.path = program_path(inside.sub("stage1/rootfs"), s.entrypoint),
@@ -144,6 +157,12 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
                   .listen_fds = listen_fds(environment, pid),
                   .passed_fds = {pod.lock.fd()}};
   program.argv.insert(program.argv.end(), s.call.args.begin(), s.call.args.end());
+  if (host_mounts) {
+    program.passed_fds.push_back(host_mounts.get());
+    program.env.push_back(cat("RKT_HOST_MOUNTS_FD=", host_mounts.get()));
+  }
+  // Everybody may read a command line.
+  if (!token.empty() && s.quiet_token) program.env.push_back(cat("RKT_METADATA_TOKEN=", token));
   log::debug("stage0", cat("Pivoting to filesystem ", root));
   if (::fchdir(inside.get()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
   exec_program(program);
@@ -162,7 +181,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   auto lock = pod::lock_unless_held(*dir);
   if (!lock || !pods.holds("prepared", id, *dir)) throw not_prepared();
   // What stage1 would find when the pod is prepared no more.
-  if (options.net.contained()) net::check_networks(options.net, options.local_config);
+  const cni::NetList networks = networks_of(options);
+  if (networks.contained()) net::check_networks(networks, options.local_config);
   const NewPod pod{.id = id, .dir = std::move(*dir), .lock = std::move(*lock)};
   start(store, pods, pod, "prepared", options);
 }

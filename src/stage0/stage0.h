@@ -44,7 +44,7 @@ struct PrepareRequest {
   std::vector<appc::ExposedPort> ports;
   bool inherit_env = false;
   std::vector<appc::EnvVar> set_env_file, set_env;
-  bool overlay = true;  ///< false: --no-overlay, or the data directory cannot
+  bool overlay = true;  ///< false: --no-overlay
   tree::Options trees;
   bool private_users = false;
   bool mutable_pod = false;  ///< may be without apps
@@ -69,6 +69,9 @@ struct RunOptions {
 /// Pure: the pod manifest that the flags make (pods §3.2). Throws the reference's texts.
 appc::PodManifest plan_manifest(const PrepareRequest& request, const std::vector<appc::EnvVar>& own_env);
 
+/// Of a request whose images are not known yet: throws for a mount of a volume that nobody gave.
+void check_mounts(const PrepareRequest& request);
+
 /// The images a pod manifest names: the caller has them found (and so verified) before prepare().
 std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
 
@@ -76,9 +79,9 @@ std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
 /// dns flags: …".
 void check_run_options(const RunOptions& options, bool has_ports);
 
-/// A new pod directory, locked, in embryo; `uuid_file` is written before anything can fail. Returns it in state
-/// preparing, with the name `name` unless that is "" (Errc::busy, and nothing is made: a pod that has not ended has
-/// it).
+/// A new pod directory, locked, in embryo; `uuid_file` is written before the pod leaves that (when it cannot be, an
+/// empty embryo is left for gc). Returns it in state preparing, with the name `name` unless that is "" (Errc::busy, and
+/// nothing is made: a pod that has not ended has it).
 struct NewPod {
   Uuid id;
   DirFd dir;
@@ -140,7 +143,8 @@ struct GcOptions {
   bool debug = false;
   std::function<void(std::string_view)> out, err;  ///< lines for stdout and stderr
 };
-/// The five passes of pods §1.8. False when a pass as a whole failed, or a pod is kept because stage1's gc failed.
+/// The five passes of pods §1.8, then networks. False when a pass as a whole failed, those networks did, or a pod is
+/// kept because stage1's gc failed.
 bool gc(store::Store& store, const pod::Pods& pods, const GcOptions& options);
 
 }  // namespace rkt::stage0

@@ -51,7 +51,7 @@ Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string&
   return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};
 }
 
-tree::Tree find_tree(store::Store& store, const std::string& id, const tree::Options& options) {
+tree::Tree usable_tree(store::Store& store, const std::string& id, const tree::Options& options) {
   try {
     tree::Tree tree = tree::open(store, id, options);
     if (options.backend != tree::Backend::directory || !tree.has_files()) return tree;
@@ -65,15 +65,17 @@ tree::Tree find_tree(store::Store& store, const std::string& id, const tree::Opt
 
 }  // namespace
 
-PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options) {
-  PodTree out{.tree = find_tree(store, id, options), .kept = {}};
+PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options, Looked looked) {
+  tree::Options wanted = options;
+  wanted.check &= looked == Looked::not_yet;
+  PodTree out{.tree = usable_tree(store, id, wanted), .kept = {}};
   // Where nobody wants to know what changed on disk, what is mounted already may be what it was before.
   if (options.check && out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::make};
   return out;
 }
 
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod) {
-  PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or("")), .kept = {}};
+  PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or(""), {.old_ones = true}), .kept = {}};
   if (out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::leave};
   return out;
 }

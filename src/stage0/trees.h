@@ -17,10 +17,13 @@ struct PodTree {
   tree::Tree tree;
   tree::KeptMounts kept;  ///< for mount_files()
 };
+/// Whether this process has just looked whether the tree was changed: not twice for one start.
+enum class Looked : bool { not_yet, already };
 /// The tree, rendered again from its blobs when a power cut or somebody's hand removed it. Call before a mount
 /// namespace is entered, so that mounts are found that are kept. Copies of them are taken when they are attached, so
 /// that the layers of one tree are open at a time.
-PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {});
+PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {},
+                  Looked looked = Looked::not_yet);
 
 /// The tree of a pod's stage1, which is not rendered again.
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod);

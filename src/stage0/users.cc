@@ -3,7 +3,6 @@
 
 #include <endian.h>
 #include <linux/capability.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -15,17 +14,23 @@
 #include "base/strings.h"
 #include "sys/descent.h"
 #include "sys/file.h"
+#include "sys/rootless.h"
 
 namespace rkt::stage0 {
 namespace {
 
 constexpr std::uint32_t kCount = 65536;
+constexpr std::size_t kMaxSubordinate = std::size_t{4} << 20;
 constexpr const char* kFile = "private-users-prepared";
 
 std::vector<IdRange> taken_ranges(const pod::Pods& pods) {
   std::vector<IdRange> out;
   for (const auto& text : pods.texts(kFile))
     if (const auto range = IdRange::parse(trim(text))) out.push_back(*range);
+  // Whoever has a range there may be any of its users, and kill what runs as them.
+  for (const char* file : {"etc/subuid", "etc/subgid"})
+    for (const auto& range : subordinate_ranges(find_file_text(DirFd::open("/"), file, kMaxSubordinate).value_or("")))
+      out.push_back(range);
   return out;
 }
 
@@ -77,7 +82,9 @@ IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::u
     const std::uint32_t slot = random();
     if (slot == 0 || slot >= 0x8000) continue;
     const IdRange r{slot * kCount, kCount};
-    const auto meets = [&](const IdRange& o) { return r.shift < o.shift + o.count && o.shift < r.shift + r.count; };
+    const auto meets = [&](const IdRange& o) {
+      return r.shift < std::uint64_t{o.shift} + o.count && o.shift < std::uint64_t{r.shift} + r.count;
+    };
     if (std::none_of(taken.begin(), taken.end(), meets)) return r;
   }
   throw Error(Errc::busy, "no free range of user ids");
@@ -104,22 +111,10 @@ IdRange allocate_range(const pod::Pods& pods, const DirFd& pod) {
 
 void shift_owners(const DirFd& tree, const IdRange& range) {
   std::set<std::pair<dev_t, ino_t>> moved;  // a file with several names is met several times
-  Descent place(tree.clone());
-  for (;;) {
-    const auto name = place.next();
-    if (!name) {
-      if (place.at_top()) return;
-      place.up();
-      continue;
-    }
-    struct stat st{};
-    if (::fstatat(place.at().get(), name->c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
-      throw Error::from_errno(cat("stat ", quoted(*name)));
-    const bool directory = S_ISDIR(st.st_mode);
-    if (directory || st.st_nlink == 1 || moved.emplace(st.st_dev, st.st_ino).second)
-      shift_one(place.at(), *name, st, range);
-    if (directory) place.down(*name, place.at().sub(*name));
-  }
+  visit_below(tree, [&](const DirFd& directory, const std::string& name, const struct stat& st) {
+    if (S_ISDIR(st.st_mode) || st.st_nlink == 1 || moved.emplace(st.st_dev, st.st_ino).second)
+      shift_one(directory, name, st, range);
+  });
 }
 
 }  // namespace rkt::stage0

@@ -18,7 +18,8 @@ namespace rkt::stage0 {
 /// Pure: a range of 65536 ids that meets none of `taken`; `random` supplies candidates.
 IdRange plan_range(const std::vector<IdRange>& taken, const std::function<std::uint16_t()>& random);
 
-/// A range that no other pod has, written into the pod. Two processes cannot take the same one.
+/// A range that no other pod has, nor anybody in /etc/subuid or /etc/subgid, written into the pod. Two processes cannot
+/// take the same one.
 IdRange allocate_range(const pod::Pods& pods, const DirFd& pod);
 
 /// The range of a pod; nullopt: it has none. Throws when what is written there is none.

@@ -37,6 +37,10 @@ TEST(PlanRange, NoTwoPodsShareARange) {
   EXPECT_EQ(plan_range({{65536, 65536}, {196608, 1}}, from({1, 3, 2})).shift, 131072U);
 }
 
+TEST(PlanRange, RangesOfUsersOfTheHostMayBeOfAnyLength) {
+  EXPECT_EQ(plan_range({{140000, 0xffffffff}}, from({2, 0x7fff, 1})).shift, 65536U);
+}
+
 TEST(PlanRange, AFullMachineIsAnErrorNotAnEndlessSearch) {
   EXPECT_THROW(plan_range({{65536, 65536}}, from({1})), Error);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 
 #include "base/error.h"
@@ -39,13 +40,13 @@ bool is_resumable(const std::string& name) {
 
 // Old or useless partial files whose lock is free. The lock's name is the file's up to the first dot; small documents
 // have none, but are only written while blobs are held, so `idle` (nobody holds them) decides about all that cannot be
-// resumed.
+// resumed, however old.
 void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint older_than, bool idle) {
   for (const auto& name : partial.names()) {
     struct stat st{};
     if (::fstatat(partial.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
     const bool old = TimePoint(std::chrono::seconds(st.st_mtim.tv_sec)) <= older_than;
-    if (!old && (is_resumable(name) || !idle)) continue;
+    if (is_resumable(name) ? !old : !idle) continue;
     const auto lock = KeyLock::try_take(locks, name.substr(0, name.find('.')), LockMode::exclusive);
     if (lock) partial.remove_tree(name);
   }
@@ -59,6 +60,10 @@ std::optional<DirFd> find_shard(const DirFd& cas, const std::string& blob) {
 void unlink_blob(const DirFd& cas, const std::string& blob) {
   if (const auto shard = find_shard(cas, blob)) shard->remove_tree(blob);  // a directory may have been put there
 }
+
+std::string aside_name(const std::string& blob) { return cat("damaged-", blob); }
+
+std::string image_lock(const std::string& key) { return cat("image-", key); }
 
 void sweep_locks(const DirFd& locks) {
   for (const auto& name : locks.names()) {
@@ -170,6 +175,22 @@ void Store::remove(const std::string& key) {
     if (!shared.contains(blob)) unlink_blob(impl_->cas, blob);
 }
 
+void Store::hold_image(const std::string& key) const {
+  if (!impl_->writable || impl_->held.contains(key)) return;
+  impl_->held.emplace(key, KeyLock::take(locks(), image_lock(key), LockMode::shared));
+}
+
+bool Store::remove_idle(const std::string& key, TimePoint since) {
+  const auto lock = KeyLock::try_take(locks(), image_lock(key), LockMode::exclusive);
+  if (!lock) return false;
+  const auto image = find(key);
+  const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  // What was used in the future, a clock that went wrong has used.
+  if (image && image->last_used > since && image->last_used <= now) return false;
+  remove(key);
+  return true;
+}
+
 KeyLock Store::hold_blobs() const { return KeyLock::take(locks(), "collect", LockMode::shared); }
 
 Store::Sweep Store::sweep(TimePoint now, std::chrono::nanoseconds partial_life) {
@@ -201,6 +222,20 @@ Store::Sweep Store::sweep(TimePoint now, std::chrono::nanoseconds partial_life) 
 void Store::discard_blob(const std::string& name) {
   impl_->need_write();
   unlink_blob(impl_->cas, name);
+}
+
+void Store::set_blob_aside(const std::string& name) {
+  impl_->need_write();
+  partial().remove_tree(aside_name(name));
+  const auto shard = find_shard(impl_->cas, name);
+  if (shard && shard->exists(name)) shard->rename(name, partial(), aside_name(name));
+}
+
+void Store::settle_blob(const std::string& name) {
+  const std::string aside = aside_name(name);
+  const auto shard = find_shard(impl_->cas, name);
+  if (shard && ::renameat2(partial().get(), aside.c_str(), shard->get(), name.c_str(), RENAME_NOREPLACE) == 0) return;
+  partial().remove_tree(aside);
 }
 
 }  // namespace rkt::store

@@ -139,7 +139,7 @@ Statement Database::prepare(std::string_view sql) const {
 
 void Database::exec(const char* sql) const {
   const int rc = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
-  if (rc != SQLITE_OK) fail(db_.get(), rc, sql);
+  if (rc != SQLITE_OK) fail(db_.get(), rc, "write");  // nobody has a use for the statement
 }
 
 std::int64_t Database::user_version() const {

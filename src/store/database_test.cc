@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/tempdir.h"
+#include "tests/support/error_text.h"
 
 namespace rkt::store {
 namespace {
@@ -28,6 +29,12 @@ class DatabaseTest : public testing::Test {
 TEST_F(DatabaseTest, AMissingFileIsNotMade) {
   EXPECT_FALSE(Database::open(path_ + "x", Database::Mode::read_write));
   EXPECT_FALSE(tmp_.dir().exists("odd %?#name.dbx"));
+}
+
+TEST_F(DatabaseTest, AFailureShowsNoStatement) {
+  const auto db = Database::open(path_, Database::Mode::read_only);
+  EXPECT_EQ(test::error_text([&] { db->exec("CREATE TABLE secret(\n k TEXT)"); }),
+            "image index: write: attempt to write a readonly database");
 }
 
 TEST_F(DatabaseTest, ATransactionThatIsNotCommittedLeavesNothing) {

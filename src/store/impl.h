@@ -2,6 +2,7 @@
 // What store.cc (opening), index.cc (rows) and blobs.cc (files) share.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@ struct Store::Impl {
   Database db;
   bool writable;
   mutable std::optional<DirFd> partial, locks, trees;  // opened on first use: most commands need none of them
+  mutable std::map<std::string, KeyLock> held = {};    // by the key of the image
 
   void need_write() const;  // throws Errc::denied
 };

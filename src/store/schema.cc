@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <map>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/url.h"
 
 namespace rkt::store {
 namespace {
@@ -28,11 +30,49 @@ constexpr const char* kTables = R"(
 )";
 
 // kSteps[N - 1]: from version N to N + 1.
+constexpr std::int64_t kWithoutPasswords = 3;
+
 constexpr std::array<const char*, kSchema - 1> kSteps = {
     "CREATE INDEX remote_key ON remote(key)",  // where an image came from: removal, and repair of damaged blobs
+    "",                                        // no row has a password
 };
 
 void set_version(const Database& db, std::int64_t version) { db.exec(cat("PRAGMA user_version=", version).c_str()); }
+
+// Rows of before version 3 have the URLs that the user gave, with password and all. Without it a row is a row of its
+// version all the same, so that what is done when this is interrupted is no less right.
+void forget_passwords(const Database& db) {
+  db.exec("PRAGMA secure_delete=ON");  // nor are they left in parts of the file that become free
+  Transaction t(db, Transaction::Durability::synced);
+  std::map<std::string, std::string> rows;  // url -> sig_url
+  Statement s = db.prepare("SELECT url, sig_url FROM remote WHERE url LIKE '%://%@%' OR sig_url LIKE '%://%@%'");
+  while (s.step()) rows.emplace(s.text(0), s.text(1));
+  for (const auto& [url, signature] : rows) {
+    const std::string place = without_user_info(url);
+    db.prepare("UPDATE remote SET sig_url=?2 WHERE url=?1").bind(1, url).bind(2, without_user_info(signature)).step();
+    if (place == url) continue;
+    // Of two accounts at one place the later counts.
+    db.prepare("DELETE FROM remote WHERE url=?1 AND downloaded<=(SELECT downloaded FROM remote WHERE url=?2)")
+        .bind(1, url)
+        .bind(2, place)
+        .step();
+    db.prepare("UPDATE OR REPLACE remote SET url=?2 WHERE url=?1").bind(1, url).bind(2, place).step();
+  }
+  t.commit();
+  db.checkpoint();
+}
+
+// Of what an earlier update left beside the index, too.
+void forget_passwords_of_copies(const std::string& path, std::int64_t version) {
+  for (std::int64_t copy = 1; copy < version; ++copy) {
+    const std::string name = cat(path, "/index.db.v", copy);
+    try {
+      if (const auto db = Database::open(name, Database::Mode::read_write)) forget_passwords(*db);
+    } catch (const Error& e) {
+      log::note("store", cat("passwords of URLs may be left in ", quoted(name), ": ", e.brief()));
+    }
+  }
+}
 
 // What somebody needs who goes back to the older engine.
 void back_up(const Database& db, const DirFd& cas, const std::string& path, std::int64_t version) {
@@ -65,7 +105,11 @@ void check_schema(std::int64_t found) {
 void migrate(const Database& db, const DirFd& cas, const std::string& path) {
   const std::int64_t from = db.user_version();
   check_schema(from);
-  if (from == kSchema) return;  // somebody else was faster
+  if (from == kSchema) return;     // somebody else was faster
+  if (from < kWithoutPasswords) {  // first, so that the copy has none either
+    forget_passwords_of_copies(path, from);
+    forget_passwords(db);
+  }
   back_up(db, cas, path, from);
   Transaction t(db, Transaction::Durability::synced);
   for (std::int64_t version = from; version < kSchema; ++version)

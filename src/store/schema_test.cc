@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "store/store.h"
+#include "sys/file.h"
 #include "sys/tempdir.h"
 
 namespace rkt::store {
@@ -75,6 +76,39 @@ TEST_F(SchemaTest, AnOlderIndexIsBroughtUpToDateWhenTheStoreIsOpened) {
   const auto before = Database::open(path() + "/index.db.v1", Database::Mode::read_write);
   ASSERT_TRUE(before) << "the old index stays beside it";
   EXPECT_EQ(before->user_version(), 1);
+}
+
+TEST_F(SchemaTest, PasswordsOfUrlsAreForgotten) {
+  {
+    const auto old = Database::open(path() + "/index.db", Database::Mode::read_write);
+    old->exec(R"(
+      INSERT INTO remote VALUES('https://u:s3cret@h/a.aci?v=1', 'https://u:s3cret@h/a.aci.asc', 'mine', '', 'K', 0, 2);
+      INSERT INTO remote VALUES('https://v:s3cret@h/a.aci?v=1', 'https://h/a.aci.asc', 'earlier', '', 'K', 0, 1);
+      INSERT INTO remote VALUES('https://h/b.aci', '', 'without', '', 'L', 0, 7);
+      INSERT INTO remote VALUES('https://w:s3cret@h/b.aci', '', 'with', '', 'L', 0, 6);
+      INSERT INTO remote VALUES('https://h/@c', '', 'other', '', 'M', 0, 6);)");
+    old->checkpoint();
+    old->prepare("VACUUM INTO ?1").bind(1, path() + "/index.db.v0").step();
+  }
+  cas_.rename("index.db.v0", cas_, "index.db.v1");
+  Database::open(path() + "/index.db", Database::Mode::read_write)->exec("CREATE INDEX remote_key ON remote(key)");
+  Database::open(path() + "/index.db", Database::Mode::read_write)->exec("PRAGMA user_version=2");
+  {
+    const Store store = Store::open(data());
+    ASSERT_TRUE(store.find_remote("https://h/a.aci?v=1"));
+    EXPECT_EQ(store.find_remote("https://h/a.aci?v=1")->etag, "mine");
+    EXPECT_EQ(store.find_remote("https://h/a.aci?v=1")->sig_url, "https://h/a.aci.asc");
+    EXPECT_EQ(store.find_remote("https://h/b.aci")->etag, "without");
+    EXPECT_TRUE(store.find_remote("https://h/@c"));
+    EXPECT_EQ(store.remotes().size(), 4U);
+  }
+  int files = 0;
+  for (const auto& name : cas_.names()) {
+    if (!name.starts_with("index.db")) continue;
+    ++files;
+    EXPECT_EQ(read_file(cas_, name).find("s3cret"), std::string::npos) << name;
+  }
+  EXPECT_GE(files, 3) << "the index and two copies";
 }
 
 TEST_F(SchemaTest, AMigratedIndexHasTheTablesOfANewOne) {

@@ -29,9 +29,7 @@ void create_index(const std::string& path, const DirFd& cas) {
     cas.unlink(left);
   {
     // The mode of the log and of the shared memory file follow that of the database file.
-    struct stat st{};
-    if (::fstat(cas.get(), &st) < 0) throw Error::from_errno("stat the image store");
-    const mode_t mode = is_for_group(st.st_mode) ? 0660 : 0600;
+    const mode_t mode = is_for_group(stat_of(cas).st_mode) ? 0660 : 0600;
     const UniqueFd file = cas.open_file(kNewIndex, O_RDWR | O_CREAT | O_EXCL, mode);
     if (::fchmod(file.get(), mode) < 0) throw Error::from_errno("set the mode of the image index");
   }
@@ -64,9 +62,7 @@ DirFd open_layout(const std::string& data, const std::string& path) {
 
 // Converts the shared store lock, which is that of `cas`, and back.
 void upgrade(const Database& db, const std::string& path, const DirFd& cas) {
-  struct stat st{};
-  if (::fstat(cas.get(), &st) < 0) throw Error::from_errno("stat the image store");
-  if (::geteuid() != 0 && ::geteuid() != st.st_uid)
+  if (::geteuid() != 0 && ::geteuid() != stat_of(cas).st_uid)
     throw Error(Errc::denied, "database schema needs to be updated, re-run as root to perform the update");
   if (!DirLock::try_take(cas.clone().release(), LockMode::exclusive)) {
     log::note("store", "the image index must be updated: waiting for other rkt processes to end");
@@ -83,6 +79,20 @@ DirFd make_tree_dir(const DirFd& cas) {
   if (::fchown(made.get(), 0, 0) < 0) throw Error::from_errno("set the owner of \"tree\"");
   if (::fchmod(made.get(), 0700) < 0) throw Error::from_errno("set the mode of \"tree\"");
   return made;
+}
+
+// Not for the group: a rendered tree holds set-user-ID files that nobody on the host may reach. Its members can put
+// another directory in the place of this one.
+DirFd open_trees(const DirFd& cas) {
+  if (::geteuid() != stat_of(cas).st_uid)
+    throw Error(Errc::denied, "what is rendered belongs to the owner of the image store alone").hint("run rkt as root");
+  auto there = cas.find_sub("tree");
+  if (!there) return make_tree_dir(cas);
+  const struct stat st = stat_of(*there);
+  if (st.st_uid != ::geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    throw Error(Errc::denied, "others can write to \"cas/tree\", where images are rendered")
+        .hint("remove that directory, it is made anew");
+  return std::move(*there);
 }
 
 }  // namespace
@@ -106,7 +116,7 @@ Store Store::open(const std::string& data) {
                       check_schema(version);
                       if (version < kSchema) upgrade(*db, path, cas);
                       return Store(std::make_unique<Impl>(
-                          Impl{path, std::move(cas), std::move(lock), std::move(*db), writable, {}, {}, {}}));
+                          Impl{path, std::move(cas), std::move(lock), std::move(*db), writable, {}, {}, {}, {}}));
                     });
 }
 
@@ -129,13 +139,7 @@ const DirFd& Store::locks() const {
 }
 
 const DirFd& Store::trees() const {
-  if (!impl_->trees) {
-    // Not for the group: a rendered tree holds set-user-ID files that nobody on the host may reach.
-    if (auto there = impl_->cas.find_sub("tree"))
-      impl_->trees = std::move(*there);
-    else
-      impl_->trees = make_tree_dir(impl_->cas);
-  }
+  if (!impl_->trees) impl_->trees = open_trees(impl_->cas);
   return *impl_->trees;
 }
 
@@ -146,13 +150,11 @@ bool Store::writable() const noexcept { return impl_->writable; }
 
 DirFd make_group_dir(const DirFd& parent, const std::string& name) {
   if (auto there = parent.find_sub(name)) return std::move(*there);
-  struct stat st{};
-  if (::fstat(parent.get(), &st) < 0) throw Error::from_errno(cat("stat the directory of ", quoted(name)));
-  if (!is_for_group(st.st_mode)) return parent.make_sub(name, 0700);
+  if (!is_for_group(stat_of(parent).st_mode)) return parent.make_sub(name, 0700);
   DirFd made = parent.make_sub(name, 0770);
   // The umask may have taken bits away, and the set-group-ID bit that was inherited must survive giving them back.
-  if (::fstat(made.get(), &st) == 0 && st.st_uid == ::geteuid() &&
-      ::fchmod(made.get(), (st.st_mode & 07000) | 0770) < 0)
+  const struct stat st = stat_of(made);
+  if (st.st_uid == ::geteuid() && ::fchmod(made.get(), (st.st_mode & 07000) | 0770) < 0)
     throw Error::from_errno(cat("set the mode of ", quoted(name)));
   return made;
 }

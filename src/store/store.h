@@ -85,6 +85,10 @@ class Store {
   void commit_blob(const std::string& staging_name, const std::string& name);
   /// Removes a blob that does not hold what its name says, whoever names it. Only for such: others are collected.
   void discard_blob(const std::string& name);
+  /// The same for a while: it is kept in partial() until settle_blob(), which puts it back where nothing has come in
+  /// its place. While blobs are held (hold_blobs()).
+  void set_blob_aside(const std::string& name);
+  void settle_blob(const std::string& name);
 
   // Scratch: DATA/cas/partial. A download's partial file is named by what is downloaded and guarded by a key lock, so
   // that one process works and the others wait.
@@ -99,6 +103,11 @@ class Store {
   /// Blobs stay while this is held: from the first look for one until the row that names it is written
   /// (docs/devel/locking.md).
   KeyLock hold_blobs() const;
+  /// The image's row, and so its blobs, stay while this object lives, unless it is removed by name. Whoever had found
+  /// the row looks again: it may have gone until now. Nothing where the store is read-only.
+  void hold_image(const std::string& key) const;
+  /// remove(), unless somebody holds the image or it was stored or used after `since`. False: it stays.
+  bool remove_idle(const std::string& key, TimePoint since);
   /// How long a download that nobody continues is kept.
   static constexpr std::chrono::nanoseconds kPartialLife = std::chrono::hours(72);
   /// Removes blobs that no row names, partial files older than `partial_life` that nobody holds, and lock files that

@@ -2,6 +2,7 @@
 #include "sys/caps.h"
 
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -90,6 +91,14 @@ void drop_capabilities(CapMask keep) {
     data[i].inheritable = 0;
   }
   if (::syscall(SYS_capset, &header, data) < 0) throw Error::from_errno("drop capabilities");
+}
+
+void drop_capabilities_for_good(CapMask keep) {
+  for (int cap = 0; cap < 64 && ::prctl(PR_CAPBSET_READ, cap) >= 0; ++cap)
+    if ((keep >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+      throw Error::from_errno("drop capabilities");
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error::from_errno("set no_new_privs");
+  drop_capabilities(keep);
 }
 
 }  // namespace rkt

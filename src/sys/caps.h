@@ -26,5 +26,7 @@ void raise_capabilities();
 
 /// This thread keeps these of what it has, and no inheritable ones. Throws.
 void drop_capabilities(CapMask keep);
+/// The same, and whatever it executes gains no others: for a process that somebody may take over.
+void drop_capabilities_for_good(CapMask keep);
 
 }  // namespace rkt

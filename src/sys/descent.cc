@@ -21,11 +21,11 @@ struct stat status_of(const DirFd& dir) {
 
 }  // namespace
 
-Descent::Descent(DirFd top) { levels_.push_back({.name = {}, .dir = std::move(top)}); }
+Descent::Descent(DirFd top, List list) : list_(list) { levels_.push_back({.name = {}, .dir = std::move(top)}); }
 
 std::optional<std::string> Descent::next() {
   Level& here = levels_.back();
-  if (!here.names) here.names = here.dir.names();
+  if (!here.names) here.names = list_(here.dir);
   if (here.taken == here.names->size()) return std::nullopt;
   return std::move((*here.names)[here.taken++]);
 }
@@ -52,6 +52,30 @@ std::string Descent::up() {
     throw Error(Errc::busy, cat("directory ", quoted(left.name), " was moved meanwhile"));
   here.dir = std::move(parent);
   return left.name;
+}
+
+std::string Descent::path() const {
+  std::string out;
+  for (const auto& level : levels_)
+    if (!level.name.empty()) out += cat("/", level.name);
+  return out;
+}
+
+void visit_below(const DirFd& top, const Visit& visit) {
+  Descent place(top.clone());
+  for (;;) {
+    const auto name = place.next();
+    if (!name) {
+      if (place.at_top()) return;
+      place.up();
+      continue;
+    }
+    struct stat st{};
+    if (::fstatat(place.at().get(), name->c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0)
+      throw Error::from_errno(cat("stat ", quoted(*name)));
+    visit(place.at(), *name, st);
+    if (S_ISDIR(st.st_mode)) place.down(*name, place.at().sub(*name));
+  }
 }
 
 }  // namespace rkt

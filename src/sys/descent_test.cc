@@ -75,6 +75,20 @@ TEST(Descent, TheWayBackLeadsNowhereElse) {
   EXPECT_THROW(place.up(), Error);
 }
 
+TEST(VisitBelow, ADirectoryComesBeforeWhatItHoldsAndLinksLeadNowhere) {
+  const TempDir tmp;
+  const DirFd top = tmp.dir().make_sub("top");
+  make_deep(top, 2);
+  tmp.dir().make_sub("elsewhere").make_sub("unseen");
+  ASSERT_EQ(::symlinkat("../elsewhere", top.get(), "link"), 0);
+  std::string seen;
+  visit_below(top, [&](const DirFd& directory, const std::string& name, const struct stat& st) {
+    EXPECT_TRUE(directory.exists(name));
+    seen += cat(name, S_ISDIR(st.st_mode) ? "/" : S_ISLNK(st.st_mode) ? "@" : "", " ");
+  });
+  EXPECT_EQ(seen, "a d/ a d/ z link@ z ");
+}
+
 TEST(RemoveTree, ATreeOfAnyDepthIsRemovedWithFewDescriptors) {
   const TempDir tmp;
   const DirFd doomed = tmp.dir().make_sub("doomed");

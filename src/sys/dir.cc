@@ -3,10 +3,11 @@
 
 #include <dirent.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <memory>
+#include <array>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -47,6 +48,25 @@ DirFd open_to_empty(int dir, const std::string& name) {
   return DirFd(std::move(fd));
 }
 
+// What is behind the position of this descriptor.
+std::vector<std::string> names_behind(int dir) {
+  std::vector<std::string> out;
+  alignas(dirent64) std::array<char, 16384> block;
+  for (;;) {
+    const ssize_t n = ::getdents64(dir, block.data(), block.size());
+    if (n == 0 || (n < 0 && errno == ENOENT)) break;  // the latter: it has been removed
+    if (n < 0) throw Error::from_errno("list a directory");
+    for (const char* at = block.data(); at < block.data() + n;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(at);
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") out.emplace_back(name);
+      at += entry->d_reclen;
+    }
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
 std::string in_root_text(std::string_view path) { return path.empty() ? "." : std::string(path); }
 
 }  // namespace
@@ -60,8 +80,10 @@ DirFd DirFd::open(const std::string& path) {
 std::optional<DirFd> DirFd::find(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd) return DirFd(std::move(fd));
-  if (errno == ENOENT) return std::nullopt;
-  throw Error::from_errno(cat("open directory ", quoted(path)));
+  const int err = errno;
+  struct stat st{};
+  if (err == ENOENT || (err == ENOTDIR && ::lstat(path.c_str(), &st) < 0)) return std::nullopt;
+  throw Error::from_errno(cat("open directory ", quoted(path)), err);
 }
 
 DirFd DirFd::clone() const { return DirFd(dup_fd(get())); }
@@ -94,7 +116,10 @@ std::optional<UniqueFd> DirFd::find_file(const std::string& name, int flags) con
 }
 
 bool DirFd::exists(const std::string& name) const {
-  return ::faccessat(get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  struct stat st{};
+  if (::fstatat(get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG) return false;
+  throw Error::from_errno(cat("look for ", quoted(name)));
 }
 
 void DirFd::unlink(const std::string& name) const {
@@ -116,20 +141,12 @@ void DirFd::sync() const {
 }
 
 std::vector<std::string> DirFd::names() const {
-  UniqueFd again(::openat(get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd again(::openat(get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!again) throw Error::from_errno("list a directory");
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(again.get()), &::closedir);
-  if (!stream) throw Error::from_errno("list a directory");
-  again.release();  // closedir owns it now
-  std::vector<std::string> out;
-  for (errno = 0; const dirent* e = ::readdir(stream.get()); errno = 0) {
-    const std::string_view name = e->d_name;
-    if (name != "." && name != "..") out.emplace_back(name);
-  }
-  if (errno != 0) throw Error::from_errno("list a directory");
-  std::sort(out.begin(), out.end());
-  return out;
+  return names_behind(again.get());
 }
+
+std::vector<std::string> DirFd::names_once() const { return names_behind(get()); }
 
 void DirFd::remove_tree(const std::string& name) const {
   if (removed(get(), name)) return;
@@ -180,6 +197,12 @@ DirFd make_dirs(const std::string& path, mode_t mode) {
   if (slash != std::string::npos && slash > 0) make_dirs(path.substr(0, slash), mode);
   if (::mkdir(path.c_str(), mode) < 0 && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(path)));
   return DirFd::open(path);
+}
+
+struct stat stat_of(const DirFd& dir) {
+  struct stat st{};
+  if (::fstat(dir.get(), &st) < 0) throw Error::from_errno("look at a directory");
+  return st;
 }
 
 }  // namespace rkt

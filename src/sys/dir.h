@@ -39,12 +39,14 @@ class DirFd {
   UniqueFd open_file(const std::string& name, int flags,
                      mode_t mode = 0) const;  ///< O_CLOEXEC|O_NOFOLLOW added; throws
   std::optional<UniqueFd> find_file(const std::string& name, int flags = O_RDONLY) const;
-  bool exists(const std::string& name) const;
-  void unlink(const std::string& name) const;                                              ///< missing is fine
+  bool exists(const std::string& name) const;  ///< throws where nobody can tell
+  void unlink(const std::string& name) const;  ///< missing is fine
   void rename(const std::string& from, const DirFd& to_dir, const std::string& to) const;  ///< replaces; no fsync
   void exchange(const std::string& a, const std::string& b) const;  ///< both names in this directory; atomic
   void sync() const;                                                ///< fsync of the directory
   std::vector<std::string> names() const;                           ///< entries but "." and "..", sorted
+  /// The same of a descriptor that was opened for reading just now and is nobody else's: does not open it once more.
+  std::vector<std::string> names_once() const;
   /// Removes `name` and everything below, by descriptor, never following links and never crossing into another mount
   /// (that is an error: EBUSY). Missing is fine.
   void remove_tree(const std::string& name) const;
@@ -62,5 +64,8 @@ class DirFd {
 
 /// mkdir -p for the engine's own directories: each missing component is made with `mode`. Returns the last one.
 DirFd make_dirs(const std::string& path, mode_t mode = 0755);
+
+/// fstat(2); throws.
+struct stat stat_of(const DirFd& dir);
 
 }  // namespace rkt

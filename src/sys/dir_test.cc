@@ -50,10 +50,27 @@ TEST(DirFd, RemoveTreeLeavesLinkTargetsAlone) {
   tmp.dir().remove_tree("doomed");  // missing is fine
 }
 
+TEST(DirFd, WhatCannotBeLookedForIsNotMissing) {
+  const TempDir tmp;
+  write_file(tmp.dir(), "file", "x", 0644);
+  ASSERT_EQ(::symlinkat("loop", tmp.dir().get(), "loop"), 0);
+  EXPECT_TRUE(tmp.dir().exists("loop"));
+  for (const std::string& missing : {std::string("nothing"), std::string("file/below"), std::string(300, 'n')})
+    EXPECT_FALSE(tmp.dir().exists(missing));
+  EXPECT_THROW(static_cast<void>(tmp.dir().exists("loop/below")), Error);
+}
+
 TEST(DirFd, NamesAreSorted) {
   const TempDir tmp;
   for (const auto* n : {"b", "a", ".c"}) tmp.dir().make_sub(n);
   EXPECT_THAT(tmp.dir().names(), testing::ElementsAre(".c", "a", "b"));
+}
+
+TEST(DirFd, ADirectoryThatWasRemovedHasNoNames) {
+  const TempDir tmp;
+  const DirFd gone = tmp.dir().make_sub("gone");
+  tmp.dir().remove_tree("gone");
+  EXPECT_THAT(gone.names(), testing::IsEmpty());
 }
 
 TEST(DirFd, MakeDirsMakesMissingParents) {

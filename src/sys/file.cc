@@ -2,6 +2,7 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -51,8 +52,11 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0) {
-      if (errno == EINTR) continue;
-      throw Error::from_errno(cat("write ", quoted(what)));
+      if (errno != EINTR && errno != EAGAIN) throw Error::from_errno(cat("write ", quoted(what)));
+      // Whom a terminal or pipe is shared with may have made it one that does not wait.
+      pollfd room{fd, POLLOUT, 0};
+      if (errno == EAGAIN) ::poll(&room, 1, -1);
+      continue;
     }
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }

@@ -20,6 +20,7 @@ std::string read_file(const std::string& path, std::size_t limit = std::size_t{1
 std::string read_file(const DirFd& dir, const std::string& name, std::size_t limit = std::size_t{16} << 20);
 std::optional<std::string> find_file_text(const DirFd& dir, const std::string& name,
                                           std::size_t limit = std::size_t{1} << 20);
+/// Waits for room also where the descriptor does not.
 void write_all(int fd, std::string_view bytes, std::string_view what);
 
 /// Creates or truncates `name` with exactly this mode (the umask does not matter) and writes it. Not atomic, not

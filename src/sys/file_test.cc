@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/time.h>
+
+#include <thread>
 
 #include "base/error.h"
 #include "sys/tempdir.h"
@@ -43,6 +46,16 @@ TEST(AtomicFile, DroppedLeavesNothing) {
     const AtomicFile f(tmp.dir(), "f", 0640);
   }
   EXPECT_TRUE(tmp.dir().names().empty());
+}
+
+TEST(WriteAll, WaitsForRoomInAPipeThatDoesNot) {
+  Pipe pipe = Pipe::make();
+  ASSERT_EQ(::fcntl(pipe.write_end.get(), F_SETFL, O_NONBLOCK), 0);
+  const std::string all(std::size_t{1} << 20, 'x');
+  std::thread reader([&] { EXPECT_EQ(read_all(pipe.read_end.get(), "a pipe", all.size()), all); });
+  write_all(pipe.write_end.get(), all, "a pipe");
+  pipe.write_end.reset();
+  reader.join();
 }
 
 TEST(ReadAll, RefusesMoreThanTheLimit) {

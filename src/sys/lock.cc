@@ -47,11 +47,6 @@ DirLock DirLock::take(UniqueFd dir, LockMode mode) {
   return DirLock(std::move(dir));
 }
 
-int DirLock::keep_across_exec() const {
-  rkt::keep_across_exec(dir_.get());
-  return dir_.get();
-}
-
 KeyLock KeyLock::take(const DirFd& dir, const std::string& key, LockMode mode) {
   return KeyLock(std::move(*take_key(dir, key, mode, 0)));
 }

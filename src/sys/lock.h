@@ -19,7 +19,6 @@ class DirLock {
   static std::optional<DirLock> try_take(UniqueFd dir, LockMode mode);  ///< nullopt: somebody else holds it
   static DirLock take(UniqueFd dir, LockMode mode);                     ///< waits
   int fd() const noexcept { return dir_.get(); }
-  int keep_across_exec() const;  ///< the one deliberate leak: stage1 holds the pod lock while it lives (RKT_LOCK_FD)
   UniqueFd release() noexcept { return std::move(dir_); }  ///< the descriptor, still locked
 
  private:

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sys/file.h"
 
 namespace rkt {
 
@@ -61,23 +62,35 @@ bool DetachedMount::map_owners(int user_namespace, Depth depth) const {
   throw Error::from_errno("map the owners of a mount");
 }
 
-void DetachedMount::isolate() const {
+void DetachedMount::set_propagation(std::uint64_t type) const {
   mount_attr attr{};
-  attr.propagation = MS_PRIVATE;
+  attr.propagation = type;
   if (::mount_setattr(fd(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
     throw Error::from_errno("isolate a mount");
 }
+
+void DetachedMount::isolate() const { set_propagation(MS_PRIVATE); }
+
+void DetachedMount::receive_only() const { set_propagation(MS_SLAVE); }
 
 void DetachedMount::attach(int target) const {
   if (::move_mount(fd(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
     throw Error::from_errno("attach a mount");
 }
 
+UniqueFd own_mount_namespace() {
+  UniqueFd fd(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error::from_errno("open the mount namespace");
+  return fd;
+}
+
+std::string read_mountinfo() { return read_file("/proc/self/mountinfo", kMountinfoLimit); }
+
 MountHome::MountHome()
-    : home_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+    : home_(own_mount_namespace()),
       root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
       cwd_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!home_ || !root_) throw Error::from_errno("remember the mount namespace");
+  if (!root_) throw Error::from_errno("remember the mount namespace");
 }
 
 MountHome::~MountHome() {

@@ -6,6 +6,7 @@
 
 #include <sys/mount.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -40,13 +41,23 @@ class DetachedMount {
   bool map_owners(int user_namespace, Depth depth = Depth::this_mount) const;
   /// What is mounted in the place it was copied from later does not appear in it. Recursive.
   void isolate() const;
+  /// It appears, but what is mounted in it appears nowhere else. Recursive.
+  void receive_only() const;
   /// Puts it on top of the file or directory `target` (any descriptor of it). The descriptor stays usable.
   void attach(int target) const;
 
  private:
   explicit DetachedMount(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  void set_propagation(std::uint64_t type) const;
   UniqueFd fd_;
 };
+
+UniqueFd own_mount_namespace();
+
+/// Of a host of many pods: tens of thousands of lines.
+inline constexpr std::size_t kMountinfoLimit = std::size_t{256} << 20;
+/// The text of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+std::string read_mountinfo();
 
 /// Remembers the mount namespace, root and working directory of this process; the destructor returns to them when they
 /// were left: to the root directory where this process may not open the working directory (FUSE of another user).

@@ -4,9 +4,12 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "base/error.h"
 #include "sys/ns.h"
@@ -194,6 +197,14 @@ void Socket::exchange_all(std::span<const Message> messages, F&& on_data, std::v
     });
 }
 
+namespace {
+
+void close_between(int first, int end) noexcept {
+  if (first < end) (void)::syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(end - 1), 0U);
+}
+
+}  // namespace
+
 std::vector<int> Socket::send(std::span<const Message> messages) const {
   std::vector<int> out;
   exchange_all(messages, [](std::size_t, const Reply&) {}, out);
@@ -210,16 +221,26 @@ std::vector<std::optional<Reply>> Socket::ask_each(std::span<const Message> mess
 }
 
 void Socket::close_in_background() && {
-  const unsigned fd = static_cast<unsigned>(fd_.get());
+  // Nothing but the socket stays with the child: whoever waits for a lock or for the end of a stream need not wait for
+  // this, and this process may be gone in a moment. So it waits until that is so.
   try {
-    if (clone_process(0).pid != 0) return;
+    Pipe let_go = Pipe::make();
+    if (clone_process(0).pid != 0) {
+      let_go.write_end.reset();
+      char none = 0;
+      while (::read(let_go.read_end.get(), &none, 1) < 0 && errno == EINTR) {
+      }
+      return;
+    }
+    const auto [first, second] = std::minmax(fd_.get(), let_go.write_end.get());
+    close_between(0, first);
+    close_between(first + 1, second);
+    close_between(second + 1, std::numeric_limits<int>::max());
+    ::close(let_go.write_end.get());
+    ::_exit(0);
   } catch (const Error&) {
     return;  // then the closing waits here
   }
-  // Nothing but the socket: whoever waits for a lock or for the end of a stream need not wait for this.
-  if (fd > 0) (void)::syscall(SYS_close_range, 0U, fd - 1, 0U);
-  (void)::syscall(SYS_close_range, fd + 1, ~0U, 0U);
-  ::_exit(0);
 }
 
 int Socket::exchange(const Message& message) const { return send({&message, 1}).at(0); }

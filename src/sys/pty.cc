@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/error.h"
+#include "sys/file.h"
 
 namespace rkt {
 
@@ -30,6 +31,16 @@ Pty Pty::make(int devpts) {
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+std::string terminal_type(const std::optional<std::string>& named) {
+  constexpr std::size_t kLongest = 64;
+  constexpr auto kFits = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._";
+  const bool is_name =
+      named && !named->empty() && named->size() <= kLongest && named->find_first_not_of(kFits) == std::string::npos;
+  return is_name ? *named : "vt100";
+}
+
+std::string terminal_type() { return terminal_type(env("TERM")); }
 
 void copy_window_size(int from, int to) {
   winsize size{};

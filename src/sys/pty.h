@@ -5,6 +5,7 @@
 #include <termios.h>
 
 #include <optional>
+#include <string>
 
 #include "sys/fd.h"
 
@@ -19,6 +20,11 @@ struct Pty {
 };
 
 bool is_terminal(int fd);
+
+/// The name of the caller's terminal for a program that gets one: what TERM says (`named`) if that looks like a name of
+/// terminfo's, else "vt100".
+std::string terminal_type(const std::optional<std::string>& named);
+std::string terminal_type();  ///< by this process's TERM
 
 /// Gives `to` the window size of `from`. Quiet: not every terminal has one.
 void copy_window_size(int from, int to);

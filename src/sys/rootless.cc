@@ -62,9 +62,22 @@ struct IdRanges {
   IdRange users, groups;
 };
 
+struct Subordinate {
+  std::string_view owner;
+  IdRange range;
+};
+
+std::optional<Subordinate> read_subordinate(std::string_view line) {
+  const auto fields = split(line, ':');
+  if (fields.size() != 3 || fields[0].empty()) return std::nullopt;
+  const auto first = parse_int<std::uint32_t>(fields[1]), count = parse_int<std::uint32_t>(trim(fields[2]));
+  if (!first || !count || *count == 0) return std::nullopt;
+  return Subordinate{.owner = fields[0], .range = {*first, *count}};
+}
+
 std::optional<IdRanges> own_ranges() {
   const std::string passwd = text_of("/etc/passwd");
-  const auto name = find_user_name(passwd, ::getuid());
+  const auto name = find_user_name(passwd, ::getuid()).value_or("");
   const auto users = find_subordinate(text_of("/etc/subuid"), name, ::getuid());
   const auto groups = find_subordinate(text_of("/etc/subgid"), name, ::getuid());
   if (!users || !groups) return std::nullopt;
@@ -75,7 +88,7 @@ std::optional<IdRanges> own_ranges() {
 int write_maps(pid_t inside, uid_t uid, gid_t gid, const IdRanges& ranges) noexcept {
   try {
     const auto map = [&](const char* tool, std::uint32_t own, const IdRange& more) {
-      const std::string exe = find_tool(tool);
+      const std::string exe = find_tool(tool).value();
       Child child = Child::spawn({.exe = exe,
                                   .argv = {exe, cat(inside), "0", cat(own), "1", "1", cat(more.shift), cat(more.count)},
                                   .env = {}});
@@ -167,28 +180,31 @@ bool has_user(uid_t id) { return known_ids() == Ids::all || has_id(own_users(), 
 bool has_group(gid_t id) { return known_ids() == Ids::all || has_id(own_groups(), id); }
 
 std::optional<IdRange> find_subordinate(std::string_view file, std::string_view name, uid_t uid) {
-  for (const auto line : split(file, '\n')) {
-    const auto fields = split(line, ':');
-    if (fields.size() != 3 || fields[0].empty()) continue;
-    if (fields[0] != name && parse_int<uid_t>(fields[0]) != uid) continue;
-    const auto first = parse_int<std::uint32_t>(fields[1]), count = parse_int<std::uint32_t>(trim(fields[2]));
-    if (first && count && *count > 0) return IdRange{*first, *count};
-  }
+  for (const auto line : split(file, '\n'))
+    if (const auto entry = read_subordinate(line))
+      if (entry->owner == name || parse_int<uid_t>(entry->owner) == uid) return entry->range;
   return std::nullopt;
 }
 
-std::string_view find_user_name(std::string_view file, uid_t uid) {
+std::vector<IdRange> subordinate_ranges(std::string_view file) {
+  std::vector<IdRange> out;
+  for (const auto line : split(file, '\n'))
+    if (const auto entry = read_subordinate(line)) out.push_back(entry->range);
+  return out;
+}
+
+std::optional<std::string_view> find_user_name(std::string_view file, uid_t uid) {
   for (const auto line : split(file, '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() > 2 && parse_int<uid_t>(fields[2]) == uid) return fields[0];
   }
-  return {};
+  return std::nullopt;
 }
 
 std::string become_root_of_own_namespace() {
   const uid_t uid = ::getuid();
   const gid_t gid = ::getgid();
-  const bool tools = !find_tool("newuidmap").empty() && !find_tool("newgidmap").empty();
+  const bool tools = find_tool("newuidmap") && find_tool("newgidmap");
   const auto ranges = tools ? own_ranges() : std::nullopt;
   if (ranges) {
     if (!enter_with_ranges(*ranges))

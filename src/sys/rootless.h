@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sys/userns.h"
 
@@ -30,8 +31,10 @@ bool has_group(gid_t id);
 
 /// The first range that /etc/subuid or /etc/subgid gives to the user, by name or number, with 0 < count.
 std::optional<IdRange> find_subordinate(std::string_view file, std::string_view name, uid_t uid);
-/// The name of a user in the text of a passwd file, or "".
-std::string_view find_user_name(std::string_view file, uid_t uid);
+/// All ranges of such a file, whoever has them.
+std::vector<IdRange> subordinate_ranges(std::string_view file);
+/// The name of a user in the text of a passwd file.
+std::optional<std::string_view> find_user_name(std::string_view file, uid_t uid);
 
 /// This process becomes root of a new user namespace, with a mount namespace that belongs to it. Returns why the
 /// caller's id is the only one in it (no ranges, no newuidmap), or "". Throws with a remedy where the kernel gives him

@@ -30,9 +30,14 @@ TEST(SubordinateIds, AreTheFirstRangeOfTheNameOrNumber) {
   EXPECT_EQ(find_subordinate(file, "carol", 1003), std::nullopt);
 }
 
+TEST(SubordinateRanges, AreThoseOfEverybody) {
+  const auto all = subordinate_ranges("ann:100000:65536\nbad\n1001:200000:10\nnone:1:0\n");
+  EXPECT_EQ(all, (std::vector<IdRange>{{100000, 65536}, {200000, 10}}));
+}
+
 TEST(UserName, IsFoundByNumber) {
   EXPECT_EQ(find_user_name("root:x:0:0::/:/bin/sh\nann:x:1000:1000:::\nshort\n", 1000), "ann");
-  EXPECT_EQ(find_user_name("root:x:0:0::/:/bin/sh\n", 1000), "");
+  EXPECT_EQ(find_user_name("root:x:0:0::/:/bin/sh\n", 1000), std::nullopt);
 }
 
 }  // namespace

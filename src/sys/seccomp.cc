@@ -7,11 +7,15 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -21,9 +25,15 @@ namespace {
 
 constexpr std::uint32_t kNewNamespaces =
     CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
-constexpr std::uint32_t kCheckClone = 1;  // not a seccomp answer: look at clone's flags
+// Not answers of seccomp's: what else to look at.
+constexpr std::uint32_t kCheckClone = 1;   // clone's flags
+constexpr std::uint32_t kCheckFamily = 2;  // socket's family
+constexpr std::uint32_t kSocketcall = 3;   // which of its calls is meant
+constexpr std::uint32_t kIpc = 4;          // likewise
 constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | ENOSYS;
 constexpr std::uint32_t kX32 = 0x40000000;  // x86-64 calls with this bit are those of the x32 ABI
+// Numbers of x32's own, which nothing else will get: kernels before 5.4 take them without the bit, too.
+constexpr std::uint32_t kX32First = 512, kX32End = 548;
 
 // `young`: the first number that was given out after 2018 (after rseq, Linux 4.18).
 struct Arch {
@@ -37,38 +47,56 @@ constexpr Arch kArches[] = {{AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, 294}, {AUDIT
 #error "no seccomp table for this architecture"
 #endif
 
+// Calls of i386 that got a number of their own (4.3, 5.1) beside their place in socketcall or ipc.
+struct Direct {
+  int pseudo;  // what libseccomp gives for the name
+  std::uint32_t number;
+};
+constexpr Direct kDirect[] = {
+    {__PNR_recvmmsg, 337},   {__PNR_sendmmsg, 345},   {__PNR_socket, 359},      {__PNR_socketpair, 360},
+    {__PNR_bind, 361},       {__PNR_connect, 362},    {__PNR_listen, 363},      {__PNR_accept4, 364},
+    {__PNR_getsockopt, 365}, {__PNR_setsockopt, 366}, {__PNR_getsockname, 367}, {__PNR_getpeername, 368},
+    {__PNR_sendto, 369},     {__PNR_sendmsg, 370},    {__PNR_recvfrom, 371},    {__PNR_recvmsg, 372},
+    {__PNR_shutdown, 373},   {__PNR_semget, 393},     {__PNR_semctl, 394},      {__PNR_shmget, 395},
+    {__PNR_shmctl, 396},     {__PNR_shmat, 397},      {__PNR_shmdt, 398},       {__PNR_msgget, 399},
+    {__PNR_msgsnd, 400},     {__PNR_msgrcv, 401},     {__PNR_msgctl, 402},
+};
+
 using Code = std::vector<sock_filter>;
 // First number of a range -> the answer up to the next range.
 using Ranges = std::map<std::uint32_t, std::uint32_t>;
 
+// On one architecture. The last two: by the call that the first argument names.
+struct Answers {
+  Ranges calls, socketcall, ipc;
+};
+
 sock_filter statement(std::uint16_t code, std::uint32_t k) { return {.code = code, .jt = 0, .jf = 0, .k = k}; }
 sock_filter answer(std::uint32_t k) { return statement(BPF_RET | BPF_K, k); }
 
-// The number of a name on one architecture; nullopt: none there. libseccomp gives negative ones to names of others.
-std::optional<std::uint32_t> number_of(const Arch& arch, const std::string& name) {
+// How a call is made on one architecture; in no way: it has no such call.
+struct Ways {
+  std::optional<std::uint32_t> number, socketcall, ipc;
+};
+
+// libseccomp gives negative numbers to names that an architecture does not have. On i386 those from -101 to -299 are
+// there: -100 - N is socketcall's Nth, -200 - N ipc's.
+Ways ways_to(const Arch& arch, const std::string& name) {
   const int n = ::seccomp_syscall_resolve_name_arch(arch.libseccomp, name.c_str());
-  if (n < 0) return std::nullopt;
-  return static_cast<std::uint32_t>(n);
+  if (n >= 0) return {.number = static_cast<std::uint32_t>(n), .socketcall = {}, .ipc = {}};
+  Ways out;
+  if (arch.audit != AUDIT_ARCH_I386 || n > -101 || n < -299) return out;
+  (n > -200 ? out.socketcall : out.ipc) = static_cast<std::uint32_t>(-n % 100);
+  const auto* own = std::ranges::find(kDirect, n, &Direct::pseudo);
+  if (own != std::end(kDirect)) out.number = own->number;
+  return out;
 }
 
-Ranges plan_ranges(const Arch& arch, const SeccompRules& rules) {
-  const bool allow_only = rules.mode == SeccompRules::Mode::allow_only;
-  const std::uint32_t refusal =
-      rules.err == 0 ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rules.err);
-  std::map<std::uint32_t, std::uint32_t> single;
-  for (const auto& name : rules.names)
-    if (const auto n = number_of(arch, name)) single[*n] = allow_only ? SECCOMP_RET_ALLOW : refusal;
-  if (rules.refuse_new_namespaces) {
-    const auto clone = number_of(arch, "clone");
-    if (clone && (!allow_only || single.contains(*clone))) single.try_emplace(*clone, 0).first->second = kCheckClone;
-    if (const auto clone3 = number_of(arch, "clone3")) single[*clone3] = kNoSuchCall;
-  }
-  const auto otherwise = [&](std::uint32_t n) -> std::uint32_t {
-    if (n >= kX32) return kNoSuchCall;  // also keeps x32 from passing by a list of refused calls
-    if (!allow_only) return SECCOMP_RET_ALLOW;
-    return n >= arch.young ? kNoSuchCall : refusal;
-  };
-  Ranges out = {{0, otherwise(0)}, {arch.young, otherwise(arch.young)}, {kX32, otherwise(kX32)}};
+// The answers to single numbers, as ranges; between those, others begin at `begins`.
+template <class Otherwise>
+Ranges make_ranges(const Ranges& single, std::initializer_list<std::uint32_t> begins, const Otherwise& otherwise) {
+  Ranges out;
+  for (const std::uint32_t n : begins) out[n] = otherwise(n);
   for (const auto& [n, what] : single) {
     out[n] = what;
     if (!single.contains(n + 1)) out[n + 1] = otherwise(n + 1);
@@ -82,20 +110,114 @@ Ranges plan_ranges(const Arch& arch, const SeccompRules& rules) {
   return out;
 }
 
-Code leaf(std::uint32_t what) {
-  if (what != kCheckClone) return {answer(what)};
-  // The flags are clone's first argument; its low half comes first on little-endian machines.
-  return {statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-          sock_filter{.code = BPF_JMP | BPF_JSET | BPF_K, .jt = 0, .jf = 1, .k = kNewNamespaces},
-          answer(SECCOMP_RET_ERRNO | EPERM), answer(SECCOMP_RET_ALLOW)};
+// From rules to the answers on one architecture.
+class Planner {
+ public:
+  Planner(const Arch& arch, const SeccompRules& rules)
+      : arch_(arch),
+        allow_only_(rules.mode == SeccompRules::Mode::allow_only),
+        refusal_(rules.err == 0 ? SECCOMP_RET_KILL_PROCESS
+                                : SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(rules.err)) {
+    for (const auto& name : rules.names) add(name);
+    if (rules.refuse_new_namespaces) {
+      look_at("clone", kCheckClone);
+      look_at("clone3", kNoSuchCall);
+    }
+    if (rules.refuse_vsock)
+      for (const char* name : {"socket", "socketpair"}) look_at_family(name, rules.hidden_families);
+  }
+
+  Answers answers() && {
+    multiplex("socketcall", out_.socketcall, kSocketcall);
+    multiplex("ipc", out_.ipc, kIpc);
+    out_.calls = make_ranges(out_.calls, {0, arch_.young, kX32First, kX32End, kX32},
+                             [this](std::uint32_t n) { return otherwise(n); });
+    return std::move(out_);
+  }
+
+ private:
+  void add(const std::string& name) {
+    const Ways ways = ways_to(arch_, name);
+    const std::uint32_t what = allow_only_ ? SECCOMP_RET_ALLOW : refusal_;
+    if (ways.number) out_.calls[*ways.number] = what;
+    if (ways.socketcall) out_.socketcall[*ways.socketcall] = what;
+    if (ways.ipc) out_.ipc[*ways.ipc] = what;
+  }
+
+  // What no list names.
+  std::uint32_t otherwise(std::uint32_t n) const {
+    // Keeps x32 from passing by a list of refused calls.
+    const bool x32 = arch_.audit == AUDIT_ARCH_X86_64 && n >= kX32First && n < kX32End;
+    if (n >= kX32 || x32) return kNoSuchCall;
+    if (!allow_only_) return SECCOMP_RET_ALLOW;
+    return n >= arch_.young ? kNoSuchCall : refusal_;
+  }
+
+  std::uint32_t answer_to(const std::string& name) const {
+    const std::uint32_t n = ways_to(arch_, name).number.value();
+    const auto listed = out_.calls.find(n);
+    return listed == out_.calls.end() ? otherwise(n) : listed->second;
+  }
+
+  // What is refused stays so.
+  void look_at(const std::string& name, std::uint32_t what) {
+    const auto n = ways_to(arch_, name).number;
+    if (n && answer_to(name) == SECCOMP_RET_ALLOW) out_.calls[*n] = what;
+  }
+
+  // socketcall has the family in memory, where no filter sees it.
+  void look_at_family(const std::string& name, bool hidden_ones_pass) {
+    look_at(name, kCheckFamily);
+    if (hidden_ones_pass) return;
+    const auto n = ways_to(arch_, name).socketcall;
+    if (!n) return;
+    std::uint32_t& part = out_.socketcall.try_emplace(*n, answer_to("socketcall")).first->second;
+    if (part == SECCOMP_RET_ALLOW) part = kNoSuchCall;
+  }
+
+  void multiplex(const std::string& name, Ranges& parts, std::uint32_t look) {
+    if (parts.empty()) return;
+    const std::uint32_t whole = answer_to(name);
+    parts = make_ranges(parts, {0}, [whole](std::uint32_t) { return whole; });
+    out_.calls[ways_to(arch_, name).number.value()] = parts.size() == 1 ? parts.begin()->second : look;
+  }
+
+  const Arch& arch_;
+  const bool allow_only_;
+  const std::uint32_t refusal_;
+  Answers out_;  // single numbers
+};
+
+Code search(const Answers& all, Ranges::const_iterator begin, std::size_t count);
+
+Code search(const Answers& all, const Ranges& ranges) { return search(all, ranges.begin(), ranges.size()); }
+
+Code leaf(const Answers& all, std::uint32_t what) {
+  if (what > kIpc) return {answer(what)};
+  // The low half of an argument comes first on little-endian machines.
+  Code out = {statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0]))};
+  Code rest;
+  if (what == kSocketcall) {
+    rest = search(all, all.socketcall);
+  } else if (what == kIpc) {
+    out.push_back(statement(BPF_ALU | BPF_AND | BPF_K, 0xffff));  // above is a version
+    rest = search(all, all.ipc);
+  } else {
+    const bool clone = what == kCheckClone;
+    rest = {clone ? sock_filter{BPF_JMP | BPF_JSET | BPF_K, 0, 1, kNewNamespaces}
+                  : sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AF_VSOCK},
+            answer(SECCOMP_RET_ERRNO | (clone ? EPERM : EAFNOSUPPORT)), answer(SECCOMP_RET_ALLOW)};
+  }
+  out.insert(out.end(), rest.begin(), rest.end());
+  return out;
 }
 
 // The number is in the accumulator; `begin`..`end` are the ranges it can be in.
-Code search(Ranges::const_iterator begin, std::size_t count) {
-  if (count == 1) return leaf(begin->second);
+Code search(const Answers& all, Ranges::const_iterator begin, std::size_t count) {
+  if (count == 1) return leaf(all, begin->second);
   const auto middle = std::next(begin, static_cast<std::ptrdiff_t>(count / 2));
-  const Code below = search(begin, count / 2);
-  const Code above = search(middle, count - count / 2);
+  const Code below = search(all, begin, count / 2);
+  const Code above = search(all, middle, count - count / 2);
   Code out;
   if (below.size() <= 255) {
     out.push_back({.code = BPF_JMP | BPF_JGE | BPF_K,
@@ -116,9 +238,9 @@ Code search(Ranges::const_iterator begin, std::size_t count) {
 std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules) {
   Code out = {statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch))};
   for (const Arch& arch : kArches) {
-    const Ranges ranges = plan_ranges(arch, rules);
+    const Answers all = Planner(arch, rules).answers();
     Code part = {statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-    const Code tree = search(ranges.begin(), ranges.size());
+    const Code tree = search(all, all.calls);
     part.insert(part.end(), tree.begin(), tree.end());
     out.push_back({.code = BPF_JMP | BPF_JEQ | BPF_K, .jt = 1, .jf = 0, .k = arch.audit});
     out.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(part.size())));

@@ -4,7 +4,8 @@
 // libseccomp's and cheap enough for the kernel to take at every start of an app.
 //
 //   this machine's calls    (architecture as compiled)      its list of ranges
-//   32-bit calls            (i386, arm) of the same kernel  their own list, by the same names
+//   32-bit calls            (i386, arm) of the same kernel  their own list, by the same names; what i386 also has
+//                                                           within socketcall and ipc is meant there, too
 //   other architectures     the process is killed
 //
 // Calls that are younger than the lists people write (2018) and that are not allowed answer ENOSYS, whatever the list
@@ -27,6 +28,10 @@ struct SeccompRules {
   int err = 0;                     ///< what refused calls return; 0: they kill the process (SIGSYS)
   bool refuse_new_namespaces =
       false;  ///< clone with CLONE_NEW… returns EPERM; clone3, whose flags cannot be seen, ENOSYS
+  /// socket and socketpair of AF_VSOCK, which knows no network namespaces, return EAFNOSUPPORT. Those of i386's
+  /// socketcall, whose family nobody sees, return ENOSYS, unless `hidden_families`: programs of glibc and Go for i386
+  /// have no other sockets.
+  bool refuse_vsock = false, hidden_families = false;
 };
 
 std::vector<sock_filter> make_seccomp_program(const SeccompRules& rules);

@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <cstring>
@@ -27,6 +28,9 @@ std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, s
     switch (i.code) {
       case BPF_LD | BPF_W | BPF_ABS:
         std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, 4);
+        break;
+      case BPF_ALU | BPF_AND | BPF_K:
+        a &= i.k;
         break;
       case BPF_JMP | BPF_JA:
         pc += i.k;
@@ -111,9 +115,25 @@ TEST(Seccomp, NewNamespacesAreRefusedWhereCloneIsAllowed) {
   EXPECT_EQ(run(p, kNative, SYS_clone3), SECCOMP_RET_ERRNO | ENOSYS);
 }
 
+TEST(Seccomp, ARefusedCloneIsNotAllowedByALookAtItsFlags) {
+  const auto p = make_seccomp_program(
+      {.mode = SeccompRules::Mode::refuse, .names = {"clone", "clone3"}, .err = EACCES, .refuse_new_namespaces = true});
+  EXPECT_EQ(run(p, kNative, SYS_clone, SIGCHLD), SECCOMP_RET_ERRNO | EACCES);
+  EXPECT_EQ(run(p, kNative, SYS_clone3), SECCOMP_RET_ERRNO | EACCES);
+}
+
 TEST(Seccomp, CloneStaysRefusedWhereItIsNotListed) {
   const auto p = make_seccomp_program({.names = {"read"}, .refuse_new_namespaces = true});
   EXPECT_EQ(run(p, kNative, SYS_clone, SIGCHLD), SECCOMP_RET_KILL_PROCESS);
+}
+
+TEST(Seccomp, SocketsToTheHypervisorAreRefusedWhereOthersAreAllowed) {
+  const auto p = make_seccomp_program({.names = {"socket"}, .refuse_vsock = true});
+  EXPECT_EQ(run(p, kNative, SYS_socket, AF_UNIX), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(p, kNative, SYS_socket, AF_VSOCK), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+  EXPECT_EQ(run(p, kNative, SYS_socketpair, AF_UNIX), SECCOMP_RET_KILL_PROCESS);
+  const auto most = make_seccomp_program({.mode = SeccompRules::Mode::refuse, .names = {}, .refuse_vsock = true});
+  EXPECT_EQ(run(most, kNative, SYS_socketpair, AF_VSOCK), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
 }
 
 #if defined(__x86_64__)
@@ -125,10 +145,87 @@ TEST(Seccomp, ThirtyTwoBitCallsHaveTheirOwnNumbers) {
   EXPECT_EQ(run(p, AUDIT_ARCH_I386, 425), SECCOMP_RET_ERRNO | ENOSYS);  // io_uring_setup
 }
 
+// Each has a number of its own (the last column) and one within socketcall or ipc, which libseccomp knows it by.
+struct Thirty {
+  const char* name;
+  std::uint32_t multiplexer, part, number;  // 0: none of its own
+};
+constexpr std::uint32_t kI386Socketcall = 102, kI386Ipc = 117;
+constexpr Thirty kThirty[] = {
+    {"socket", kI386Socketcall, 1, 359},
+    {"accept", kI386Socketcall, 5, 0},
+    {"send", kI386Socketcall, 9, 0},
+    {"sendto", kI386Socketcall, 11, 369},
+    {"getsockopt", kI386Socketcall, 15, 365},
+    {"accept4", kI386Socketcall, 18, 364},
+    {"recvmmsg", kI386Socketcall, 19, 337},
+    {"sendmmsg", kI386Socketcall, 20, 345},
+    {"semop", kI386Ipc, 1, 0},
+    {"semget", kI386Ipc, 2, 393},
+    {"msgctl", kI386Ipc, 14, 402},
+    {"shmat", kI386Ipc, 21, 397},
+    {"shmget", kI386Ipc, 23, 395},
+};
+
+TEST(Seccomp, ThirtyTwoBitCallsOfSocketcallAndIpcAreRefusedByName) {
+  for (const auto& call : kThirty) {
+    const auto p = make_seccomp_program({.mode = SeccompRules::Mode::refuse, .names = {call.name}, .err = EPERM});
+    EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.multiplexer, call.part), SECCOMP_RET_ERRNO | EPERM) << call.name;
+    EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.multiplexer, call.part + 1), SECCOMP_RET_ALLOW) << call.name;
+    if (call.number != 0) {
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.number), SECCOMP_RET_ERRNO | EPERM) << call.name;
+    }
+    if (call.multiplexer == kI386Ipc) {
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, kI386Ipc, 0x10000 | call.part), SECCOMP_RET_ERRNO | EPERM) << "version 1";
+    }
+  }
+}
+
+TEST(Seccomp, ThirtyTwoBitCallsOfSocketcallAndIpcAreAllowedByName) {
+  for (const auto& call : kThirty) {
+    const auto p = make_seccomp_program({.names = {call.name}});
+    EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.multiplexer, call.part), SECCOMP_RET_ALLOW) << call.name;
+    EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.multiplexer, call.part + 1), SECCOMP_RET_KILL_PROCESS) << call.name;
+    if (call.number != 0) {
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, call.number), SECCOMP_RET_ALLOW) << call.name;
+    }
+  }
+  const auto whole = make_seccomp_program({.names = {"ipc", "shmget"}});
+  EXPECT_EQ(run(whole, AUDIT_ARCH_I386, kI386Ipc, 1), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(run(whole, AUDIT_ARCH_I386, kI386Ipc, 23), SECCOMP_RET_ALLOW);
+}
+
+TEST(Seccomp, NoThirtyTwoBitWayLeadsToTheHypervisor) {
+  for (const auto mode : {SeccompRules::Mode::allow_only, SeccompRules::Mode::refuse}) {
+    std::vector<std::string> names;
+    if (mode == SeccompRules::Mode::allow_only) names = {"socket", "socketpair", "connect", "socketcall"};
+    const auto p = make_seccomp_program({.mode = mode, .names = names, .refuse_vsock = true});
+    for (const std::uint32_t number : {359, 360}) {
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, number, AF_VSOCK), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, number, AF_INET), SECCOMP_RET_ALLOW);
+    }
+    for (const std::uint32_t part : {1, 8})
+      EXPECT_EQ(run(p, AUDIT_ARCH_I386, kI386Socketcall, part), SECCOMP_RET_ERRNO | ENOSYS);
+    EXPECT_EQ(run(p, AUDIT_ARCH_I386, kI386Socketcall, 3), SECCOMP_RET_ALLOW) << "connect";
+    const auto old =
+        make_seccomp_program({.mode = mode, .names = names, .refuse_vsock = true, .hidden_families = true});
+    EXPECT_EQ(run(old, AUDIT_ARCH_I386, kI386Socketcall, 1), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(run(old, AUDIT_ARCH_I386, 359, AF_VSOCK), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+    EXPECT_EQ(run(old, kNative, SYS_socket, AF_VSOCK), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+  }
+  const auto none = make_seccomp_program(
+      {.mode = SeccompRules::Mode::refuse, .names = {"socket", "socketcall"}, .err = EPERM, .refuse_vsock = true});
+  EXPECT_EQ(run(none, AUDIT_ARCH_I386, kI386Socketcall, 1), SECCOMP_RET_ERRNO | EPERM);
+  EXPECT_EQ(run(none, AUDIT_ARCH_I386, 359, AF_INET), SECCOMP_RET_ERRNO | EPERM) << "not allowed by the look";
+}
+
 TEST(Seccomp, X32CallsCannotPassByEitherKindOfList) {
-  for (const auto mode : {SeccompRules::Mode::allow_only, SeccompRules::Mode::refuse})
-    EXPECT_EQ(run(make_seccomp_program({.mode = mode, .names = {"read", "mount"}}), kNative, 0x40000000U | SYS_mount),
-              SECCOMP_RET_ERRNO | ENOSYS);
+  for (const auto mode : {SeccompRules::Mode::allow_only, SeccompRules::Mode::refuse}) {
+    const auto p = make_seccomp_program({.mode = mode, .names = {"read", "mount", "ptrace"}});
+    EXPECT_EQ(run(p, kNative, 0x40000000U | SYS_mount), SECCOMP_RET_ERRNO | ENOSYS);
+    for (const std::uint32_t own : {512, 521, 547})  // ptrace and others, which kernels before 5.4 take without the bit
+      EXPECT_EQ(run(p, kNative, own), SECCOMP_RET_ERRNO | ENOSYS);
+  }
 }
 #endif
 

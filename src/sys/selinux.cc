@@ -85,12 +85,14 @@ void label_new_objects(const SelinuxContexts& contexts) {
   label_new(NewObject::socket, contexts.process);
 }
 
-FileLabel::FileLabel(const std::string& context) : set_(!context.empty()) { label_new(NewObject::file, context); }
+FileLabel::FileLabel(const std::string& context, NewObject kind) : set_(!context.empty()), kind_(kind) {
+  label_new(kind_, context);
+}
 
 FileLabel::~FileLabel() {
   if (!set_) return;
   try {
-    write_attribute(NewObject::file, "");
+    write_attribute(kind_, "");
   } catch (const Error& e) {
     log::debug("selinux", e.brief());
   }

@@ -35,15 +35,16 @@ void label_new(NewObject kind, const std::string& context);
 /// All kinds, for a process that makes things for a pod alone: its keys and sockets are the pod's processes'.
 void label_new_objects(const SelinuxContexts& contexts);
 
-/// label_new() for files, while it lives.
+/// label_new() for files, or another kind, while it lives.
 class FileLabel {
  public:
-  explicit FileLabel(const std::string& context);
+  explicit FileLabel(const std::string& context, NewObject kind = NewObject::file);
   ~FileLabel();
   FileLabel(FileLabel&&) = delete;
 
  private:
   bool set_;
+  NewObject kind_;
 };
 
 }  // namespace rkt

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/exec.h"
 #include "sys/file.h"
 #include "sys/spawn_child.h"
 
@@ -36,20 +37,6 @@ class RaisedFds {
   std::vector<UniqueFd> held_;
 };
 
-// exec's prototype lacks const, so it gets copies.
-class ExecStrings {
- public:
-  explicit ExecStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {
-    for (auto& s : strings_) pointers_.push_back(s.data());
-    pointers_.push_back(nullptr);
-  }
-  char* const* get() const noexcept { return pointers_.data(); }
-
- private:
-  std::vector<std::string> strings_;
-  std::vector<char*> pointers_;
-};
-
 const char* step_name(SpawnStep s) {
   switch (s) {
     case SpawnStep::descriptors:
@@ -71,6 +58,11 @@ const char* step_name(SpawnStep s) {
 ExitStatus ExitStatus::from_wait(int wstatus) noexcept {
   if (WIFSIGNALED(wstatus)) return {.code = 0, .signal = WTERMSIG(wstatus)};
   return {.code = WEXITSTATUS(wstatus), .signal = 0};
+}
+
+ExitStatus ExitStatus::from_siginfo(const siginfo_t& info) noexcept {
+  const bool exited = info.si_code == CLD_EXITED;
+  return {.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status};
 }
 
 Child Child::spawn(const SpawnOptions& o) {
@@ -147,10 +139,10 @@ void Child::kill(int signal) noexcept {
 
 void Child::detach() noexcept { pid_ = -1; }
 
-std::string find_tool(std::string_view name) {
+std::optional<std::string> find_tool(std::string_view name) {
   for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/"})
     if (std::string path = cat(dir, name); ::access(path.c_str(), X_OK) == 0) return path;
-  return {};
+  return std::nullopt;
 }
 
 std::vector<std::string> pick_env(std::initializer_list<const char*> names) {

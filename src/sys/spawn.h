@@ -3,6 +3,7 @@
 // worker processes, stage1 entry points that are not exec'ed in place, and CNI plugins.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -33,6 +34,7 @@ struct ExitStatus {
   bool ok() const noexcept { return code == 0 && signal == 0; }
   int shell() const noexcept { return signal != 0 ? 128 + signal : code; }  ///< 128+n for a signal
   static ExitStatus from_wait(int wstatus) noexcept;
+  static ExitStatus from_siginfo(const siginfo_t& info) noexcept;  ///< of waitid()
 };
 
 /// A running child: pid and pidfd. The destructor kills and reaps; wait() reaps; detach() leaves it alone.
@@ -54,8 +56,8 @@ class Child {
   UniqueFd pidfd_;
 };
 
-/// The path of one of the distribution's programs, wherever PATH leads; "": there is none.
-std::string find_tool(std::string_view name);
+/// The path of one of the distribution's programs, wherever PATH leads.
+std::optional<std::string> find_tool(std::string_view name);
 
 /// `value` of each name that is set in this process, as K=V. The clean environment of workers, plugins and stage1.
 std::vector<std::string> pick_env(std::initializer_list<const char*> names);

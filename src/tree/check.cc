@@ -11,7 +11,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "image/finder.h"
 #include "image/store_damage.h"
+#include "tree/render.h"
 #include "tree/tree.h"
 
 namespace rkt::tree {
@@ -89,39 +91,52 @@ class Check {
     return out;
   }
 
-  // From wherever one of the images that need it came from; else those images go, so that the next fetch gets them.
-  std::string mend_blob(const std::string& blob, const std::vector<store::ImageRecord>& users) {
+  // From wherever one of the images that need it came from. Where nobody has it any more those images go, so that the
+  // next fetch gets them; they may still run while somebody could not be asked.
+  std::string mend_blob(const std::string& blob, image::NamedBy by, const std::vector<store::ImageRecord>& users) {
     std::string why;
+    std::optional<Error> not_now;
     for (const auto& image : users) {
       try {
         return cat("fetched again from ", options_.restore(image, blob));
       } catch (const Error& e) {
         why = e.brief();
+        if (!image::is_gone(e)) not_now = e;
       }
     }
+    // A network may have taken minutes to say no, and somebody else may have fetched or replaced the image by now.
+    if (!image::blob_damage(store_, blob, by)) return "fetched again by another rkt";
+    if (not_now)
+      throw Error(not_now->code(), cat("cannot be fetched again now (", not_now->brief(), "), nothing was removed"));
     store_.discard_blob(blob);
     std::string keys;
     for (const auto& image : users) {
+      if (!current(image, blob)) continue;
       store_.remove(image.key);
       keys += cat(keys.empty() ? "" : ", ", quoted(image.name), " (", image.key, ")");
     }
+    if (keys.empty()) return "removed, no image needs it";
     return cat("cannot be fetched again (", why, "): removed image ", keys, ", the next fetch gets it");
   }
 
   void check_named_blobs() {
-    std::set<std::string> names;
-    for (const auto& image : images_) names.insert(image.blobs.begin(), image.blobs.end());
-    for (const auto& name : names) {
+    std::map<std::string, image::NamedBy> names;
+    for (const auto& image : images_)
+      for (const auto& name : image.blobs) {
+        const auto by = image::named_by(image.kind);
+        if (names.try_emplace(name, by).first->second != by) names[name] = image::NamedBy::either;
+      }
+    for (const auto& [name, by] : names) {
       named_.insert(name);
       ++summary_.blobs;
-      const auto damage = image::blob_damage(store_, name);
+      const auto damage = image::blob_damage(store_, name, by);
       if (!damage) continue;
       const auto users = users_of(name);
       if (users.empty()) continue;  // removed meanwhile
       damaged_.insert(name);
       report({.kind = Kind::blob, .id = name, .problem = *damage, .repair = {}}, [&] {
-        std::string done = mend_blob(name, users);
-        if (!image::blob_damage(store_, name)) damaged_.erase(name);
+        std::string done = mend_blob(name, by, users);
+        if (!image::blob_damage(store_, name, by)) damaged_.erase(name);
         return done;
       });
     }
@@ -133,7 +148,7 @@ class Check {
     for (const auto& name : survey.blobs) {
       if (named_.contains(name)) continue;
       ++summary_.blobs;
-      const auto damage = image::blob_damage(store_, name);
+      const auto damage = image::blob_damage(store_, name, image::NamedBy::either);
       if (!damage || !store_.find_blob(name)) continue;
       report({.kind = Kind::blob, .id = name, .problem = *damage, .repair = {}}, [&] {
         store_.discard_blob(name);
@@ -203,10 +218,23 @@ class Check {
     }
   }
 
+  // Nothing was rendered of an image whose dependency is gone, or that depends on itself.
+  bool can_be_rendered(const store::ImageRecord& image) const {
+    try {
+      (void)plan(store_, image);
+      return true;
+    } catch (const Error& e) {
+      if (e.code() != Errc::not_found && e.code() != Errc::invalid) throw;
+      log::debug("store", cat("not rendered: ", e.brief()));
+      return false;
+    }
+  }
+
   void check_trees() {
     std::set<std::string> seen;
     for (const auto& image : images_) {
       try {
+        if (!can_be_rendered(image)) continue;
         for (const auto& damage : inspect(store_, image, options_.repair, seen))
           report({.kind = Kind::tree,
                   .id = damage.id,
@@ -215,8 +243,7 @@ class Check {
                   .repaired = damage.replaced});
       } catch (const Error& e) {
         if (is_machines_fault(e)) throw;
-        // Nothing was rendered of an image whose dependency is gone, or it was removed while we looked.
-        if (e.code() == Errc::not_found || !store_.find(image.key)) continue;
+        if (e.code() == Errc::not_found || !store_.find(image.key)) continue;  // removed while we looked
         report({.kind = Kind::tree, .id = image.key, .problem = cat("cannot be compared: ", e.brief()), .repair = {}});
       }
     }

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "sys/file.h"
 #include "tree/mount_file.h"
 #include "tree/mount_pin.h"
+#include "tree/note.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -15,7 +15,7 @@ namespace {
 
 std::vector<std::string> ids_below(const DirFd& trees, const std::string& id) {
   std::vector<std::string> out;
-  if (const auto text = find_file_text(trees, id + "/lower"))
+  if (const auto text = find_note(trees, id + "/lower"))
     for (const auto line : split(*text, '\n'))
       if (!line.empty()) out.emplace_back(line);
   return out;
@@ -28,13 +28,22 @@ std::string owner_of(const std::string& name) {
   return end == std::string::npos ? std::string{} : name.substr(1, end - 1);
 }
 
-// Of the image that the tree was made for, and of others with the same layers.
-void forget_size(store::Store& store, const std::string& id, const std::vector<store::ImageRecord>& images) {
-  const auto key = find_file_text(store.trees(), id + "/image", 256);
-  for (const auto& image : images) {
-    const bool is_top =
-        image.kind != store::ImageKind::aci && !image.chain.empty() && chain_tree_id(image.chain.back()) == id;
-    if (image.tree_size != 0 && (is_top || image.key == key)) store.set_tree_size(image.key, 0);
+// "" for an image that cannot be rendered.
+std::string find_tree_id(const store::Store& store, const store::ImageRecord& image) {
+  try {
+    return tree_id(store, image);
+  } catch (const Error& e) {
+    log::debug("tree", cat("no tree of image ", quoted(image.name), ": ", e.brief()));
+    return {};
+  }
+}
+
+// Of images whose trees go, or are gone. Who finds one of them after all counts it again.
+void forget_sizes(store::Store& store, const std::set<std::string>& going) {
+  for (const auto& image : store.images()) {
+    if (image.tree_size == 0) continue;
+    const std::string id = find_tree_id(store, image);
+    if (id.empty() || going.contains(id) || !store.trees().exists(id)) store.set_tree_size(image.key, 0);
   }
 }
 
@@ -85,12 +94,13 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
   }
   // From the top of a chain: whoever finds a tree finds everything below it.
   std::ranges::sort(victims, std::greater{});
+  std::set<std::string> going;
+  for (const auto& [depth, id] : victims) going.insert(id);
+  if (!going.empty()) forget_sizes(store, going);
   std::vector<std::string> removed;
-  const auto images = victims.empty() ? std::vector<store::ImageRecord>() : store.images();
   for (const auto& [depth, id] : victims) {
     const auto lock = KeyLock::try_take(store.locks(), cat("tree-", id), LockMode::exclusive);
     if (!lock) continue;
-    forget_size(store, id, images);
     remove_remnants(trees, id);
     removed.push_back(id);
   }

@@ -18,13 +18,13 @@
 #include "sys/descent.h"
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "tree/entries.h"
+#include "tree/note.h"
 #include "tree/record.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
 namespace {
-
-constexpr std::size_t kMaxNote = std::size_t{1} << 16;
 
 using Attributes = std::map<std::string, std::string>;
 
@@ -53,23 +53,37 @@ std::string link_target(int fd) {
   return {target, static_cast<std::size_t>(n)};
 }
 
-ssize_t fill(int fd, std::string& buf) {
+std::size_t fill(int fd, std::string& buf, off_t at) {
   for (std::size_t have = 0;;) {
-    const ssize_t n = ::read(fd, buf.data() + have, buf.size() - have);
+    const ssize_t n = ::pread(fd, buf.data() + have, buf.size() - have, at + static_cast<off_t>(have));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw Error::from_errno("read");
     have += static_cast<std::size_t>(n);
-    if (n == 0 || have == buf.size()) return static_cast<ssize_t>(have);
+    if (n == 0 || have == buf.size()) return have;
   }
 }
 
+// Where the next byte is that may be no zero; a file system without holes says: here.
+off_t next_data(int fd, off_t at, off_t size) {
+  const off_t data = ::lseek(fd, at, SEEK_DATA);
+  if (data >= 0) return data;
+  return errno == ENXIO ? size : at;
+}
+
+// Data by data: what a stranger's image says is a terabyte of nothing takes no time.
 bool same_contents(const UniqueFd& a, const UniqueFd& b) {
+  struct stat s{}, t{};
+  if (::fstat(a.get(), &s) < 0 || ::fstat(b.get(), &t) < 0) throw Error::from_errno("stat");
+  if (s.st_size != t.st_size) return false;
   std::string x(std::size_t{1} << 16, '\0'), y = x;
-  for (;;) {
-    const ssize_t n = fill(a.get(), x), m = fill(b.get(), y);
-    if (n != m || x.compare(0, static_cast<std::size_t>(n), y, 0, static_cast<std::size_t>(m)) != 0) return false;
-    if (n == 0) return true;
+  for (off_t at = 0; at < s.st_size;) {
+    at = std::min(next_data(a.get(), at, s.st_size), next_data(b.get(), at, s.st_size));
+    const std::size_t n = fill(a.get(), x, at), m = fill(b.get(), y, at);
+    if (n != m || x.compare(0, n, y, 0, m) != 0) return false;
+    if (n == 0) break;
+    at += static_cast<off_t>(n);
   }
+  return true;
 }
 
 std::optional<std::string> differ_entry(const DirFd& a, const DirFd& b, const std::string& name) {
@@ -127,63 +141,42 @@ class Comparison {
 };
 
 std::optional<std::string> differ_note(const DirFd& a, const DirFd& b, const std::string& name) {
-  return find_file_text(a, name, kMaxNote) == find_file_text(b, name, kMaxNote)
-             ? std::nullopt
-             : std::optional<std::string>(cat("wrong note ", quoted(name)));
-}
-
-bool is_boot_id(std::string_view text) {
-  return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+  return find_note(a, name) == find_note(b, name) ? std::nullopt
+                                                  : std::optional<std::string>(cat("wrong note ", quoted(name)));
 }
 
 // The same entries make the same file.
 std::optional<std::string> differ_files(const DirFd& trees, const std::string& old, const std::string& fresh) {
   const auto path = [](const std::string& id) { return cat(id, "/", kTreeFile); };
-  if (!same_contents(trees.open_file(path(old), O_RDONLY), trees.open_file(path(fresh), O_RDONLY)))
+  const auto file = find_regular(trees, path(old));
+  if (!file || !same_contents(*file, trees.open_file(path(fresh), O_RDONLY)))
     return "wrong contents of the tree's file";
   if (recorded_digest(trees, old) != recorded_digest(trees, fresh) || !record_holds(trees, old))
     return "wrong note \"digest\"";
   return std::nullopt;
 }
 
-// Two complete trees as directories below cas/tree. Not compared: for which image it was rendered, and when.
+// Two complete trees as directories below cas/tree. Not compared: when they were rendered.
 std::optional<std::string> differ_trees(const DirFd& trees, const std::string& old, const std::string& fresh) {
   const DirFd a = trees.sub(old), b = trees.sub(fresh);
   if (a.names() != b.names()) return "wrong names in the tree's directory";
   for (const char* note : {"lower", "size"})
     if (auto what = differ_note(a, b, note)) return what;
-  const auto image = find_file_text(a, "image", kMaxNote);
-  if (!image || !appc::ImageId::parse(*image)) return "wrong note \"image\"";
   if (is_file(trees, fresh)) return differ_files(trees, old, fresh);
   if (const auto what = differ_entry(a, b, "rootfs")) return cat("wrong ", *what, " of \"/\"");
-  return first_difference(a.sub("rootfs"), b.sub("rootfs"), {});
-}
-
-enum class Standing : std::uint8_t { absent, unfinished, ready, broken };
-
-// What the marker says; `broken`: there is none, or one that nobody writes.
-Standing standing_of(const DirFd& trees, const std::string& id) {
-  if (!trees.exists(id)) return Standing::absent;
-  if (is_ready(trees, id)) return Standing::ready;
-  const auto marker = find_file_text(trees, id + "/rendered", kMaxNote);
-  return marker && is_boot_id(*marker) ? Standing::unfinished : Standing::broken;
-}
-
-// The old tree stays beside the new one: a pod may run on it. Between the two steps both are complete.
-void replace_tree(const DirFd& trees, const std::string& id, const std::string& fresh) {
-  const std::string aside = cat(fresh, kReplaced);
-  trees.rename(fresh, trees, aside);
-  trees.exchange(id, aside);
+  if (auto what = first_difference(a.sub("rootfs"), b.sub("rootfs"), {})) return what;
+  if (const auto fault = record_fault(trees, old)) return cat("wrong note ", quoted(kEntries), ": ", *fault);
+  return std::nullopt;
 }
 
 // The caller is in a mount namespace of its own when trees below are files.
-std::optional<Damage> inspect_step(store::Store& store, const Step& step, const std::string& key, bool replace) {
+std::optional<Damage> inspect_step(store::Store& store, const Step& step, bool replace) {
   const DirFd& trees = store.trees();
   const KeyLock lock = KeyLock::take(store.locks(), cat("tree-", step.id), LockMode::exclusive);
   const Standing standing = standing_of(trees, step.id);
   if (standing == Standing::absent || standing == Standing::unfinished) return std::nullopt;
   const Backend form = is_file(trees, step.id) ? Backend::erofs : Backend::directory;
-  const std::string fresh = render_aside(store, step, key, form);
+  const std::string fresh = render_aside(store, step, form);
   std::optional<std::string> what;
   try {
     what = standing == Standing::broken ? std::optional<std::string>("wrong note \"rendered\"")
@@ -215,8 +208,7 @@ std::vector<Damage> inspect(store::Store& store, const store::ImageRecord& image
                       for (const auto& step : plan(store, image)) {
                         if (!seen.insert(step.id).second) continue;
                         if (!mounts && tree_below(store, step).has_files()) mounts.emplace();
-                        if (auto damage = inspect_step(store, step, image.key, replace))
-                          out.push_back(std::move(*damage));
+                        if (auto damage = inspect_step(store, step, replace)) out.push_back(std::move(*damage));
                         if (!out.empty() && !replace) break;  // what lies above rests on it
                       }
                       return out;

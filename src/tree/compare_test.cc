@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tree/compare.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,20 @@ TEST_F(CompareTest, NamesTheFirstDifference) {
   EXPECT_EQ(difference(), "wrong size of \"/sub/file\"");
   write_file(b_, "sub/file", "bytes", 0600);
   EXPECT_EQ(difference(), "wrong mode of \"/sub/file\"");
+}
+
+TEST_F(CompareTest, HolesAreZerosAndTakeNoTime) {
+  constexpr off_t kTera = off_t{1} << 40;
+  for (const DirFd* dir : {&a_, &b_}) {
+    const UniqueFd file = dir->open_file("sub/file", O_RDWR);
+    ASSERT_EQ(::ftruncate(file.get(), kTera), 0);
+    ASSERT_EQ(::pwrite(file.get(), "end", 3, kTera - 3), 3);
+  }
+  const UniqueFd one = b_.open_file("sub/file", O_RDWR);
+  ASSERT_EQ(::pwrite(one.get(), "\0\0", 2, kTera / 2), 2);
+  EXPECT_EQ(difference(), "none");
+  ASSERT_EQ(::pwrite(one.get(), "x", 1, kTera / 2), 1);
+  EXPECT_EQ(difference(), "wrong contents of \"/sub/file\"");
 }
 
 TEST_F(CompareTest, SeesMissingAndAdditionalNamesAndLinks) {

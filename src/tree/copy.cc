@@ -57,8 +57,9 @@ class Copier {
     if (st.st_nlink > 1) {
       const auto [it, first] = links_.try_emplace({st.st_dev, st.st_ino}, path_of(name));
       if (!first) {
-        if (::linkat(top_.get(), it->second.c_str(), to.get(), name.c_str(), 0) < 0) throw Error::from_errno("link");
-        return;
+        if (::linkat(top_.get(), it->second.c_str(), to.get(), name.c_str(), 0) == 0) return;
+        if (errno != EMLINK) throw Error::from_errno("link");
+        it->second = path_of(name);  // the place takes no more of them: the next ones are links to another copy
       }
     }
     if (S_ISREG(st.st_mode))
@@ -173,7 +174,7 @@ class Copier {
   const DirFd& top_;
   Descent from_, to_;
   std::string path_;                                      // of where they stand, below the top
-  std::map<std::pair<dev_t, ino_t>, std::string> links_;  // first path of a file with several names
+  std::map<std::pair<dev_t, ino_t>, std::string> links_;  // what the next name of a file is linked to
 };
 
 }  // namespace

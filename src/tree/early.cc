@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tree/early.h"
 
-#include <unistd.h>
-
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -10,10 +8,9 @@ namespace rkt::tree {
 
 void EarlyTrees::begin(const store::ImageRecord& image, const oci::Manifest& manifest, const oci::Config& config) {
   pipeline_.reset();
-  // Only root can make trees as the image wants them.
-  if (::geteuid() != 0) return;
+  if (!may_render()) return;
   try {
-    pipeline_.emplace(store_, plan_layers(image, manifest, config), options_, image.key);
+    pipeline_.emplace(store_, plan_layers(image, manifest, config), options_);
   } catch (const Error& e) {
     give_up(e);
   }
@@ -28,7 +25,7 @@ void EarlyTrees::work_until(int fd) {
   }
 }
 
-Tree EarlyTrees::finish(const store::ImageRecord& image) {
+void EarlyTrees::finish(const store::ImageRecord& image) {
   while (start()) {
     std::vector<pollfd> wanted;
     pipeline_->add_to(wanted);
@@ -36,7 +33,7 @@ Tree EarlyTrees::finish(const store::ImageRecord& image) {
     if (!serve()) break;
   }
   pipeline_.reset();  // and with it the locks that render() takes
-  return render(store_, image, options_);
+  render_fetched(store_, image, options_);
 }
 
 // False: nothing is in progress.

@@ -21,8 +21,8 @@ class EarlyTrees final : public image::LayerUser {
   void begin(const store::ImageRecord& image, const oci::Manifest& manifest, const oci::Config& config) override;
   void work_until(int fd) override;
   void end() noexcept override { pipeline_.reset(); }
-  /// Once the image is in the index: renders what is missing.
-  Tree finish(const store::ImageRecord& image);
+  /// Once the image is in the index: render_fetched().
+  void finish(const store::ImageRecord& image);
 
  private:
   bool start();

@@ -21,12 +21,6 @@
 namespace rkt::tree {
 namespace {
 
-struct stat stat_of(const DirFd& dir) {
-  struct stat st{};
-  if (::fstat(dir.get(), &st) < 0) throw Error::from_errno("stat the trees");
-  return st;
-}
-
 // ".../ID/rootfs" -> "/ID"
 std::string dir_inside(const std::string& lower) {
   const std::string dir = lower.substr(0, lower.rfind('/'));

@@ -15,6 +15,7 @@
 #include "image/store_damage.h"
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "tree/entries.h"
 #include "tree/mount_file.h"
 #include "tree/record.h"
 
@@ -67,12 +68,11 @@ void unpack_acis(std::optional<image::Unpacking>& out, const store::Store& store
 void unpack_layer(std::optional<image::Unpacking>& out, const store::Store& store, const Step& step,
                   const image::TreeTarget& target, unpack::LayersBelow below) {
   const UniqueFd blob = store.open_blob(step.blob);
-  image::OciLayer layer{.file = blob.get(),
-                        .media_type = step.media_type,
-                        .digest = step.blob,
-                        .diff_id = step.diff_id,
-                        .below = step.below.empty() ? unpack::LayersBelow::none : below};
-  layer.digest[6] = ':';  // "sha256-HEX" -> "sha256:HEX"
+  const image::OciLayer layer{.file = blob.get(),
+                              .media_type = step.media_type,
+                              .digest = oci::digest_of_blob(step.blob),
+                              .diff_id = step.diff_id,
+                              .below = step.below.empty() ? unpack::LayersBelow::none : below};
   out.emplace(layer, target, image::UnpackLimits{});
 }
 
@@ -80,17 +80,21 @@ void unpack_layer(std::optional<image::Unpacking>& out, const store::Store& stor
 
 void add_remedy(const store::Store& store, const Step& step, Error& why) {
   if (why.code() != Errc::invalid && why.code() != Errc::untrusted) return;
-  const auto damaged = [&](const std::string& blob) { return image::blob_damage(store, blob).has_value(); };
-  if (step.acis.empty() ? damaged(step.blob)
-                        : std::ranges::any_of(step.acis, damaged, [](const Flat& f) { return f.image.blobs.at(0); }))
+  const bool is_layer = step.acis.empty();
+  const auto damaged = [&](const std::string& blob) {
+    return image::blob_damage(store, blob, is_layer ? image::NamedBy::bytes : image::NamedBy::archive).has_value();
+  };
+  if (is_layer ? damaged(step.blob)
+               : std::ranges::any_of(step.acis, damaged, [](const Flat& f) { return f.image.blobs.at(0); }))
     why.hint("`rkt store check --repair` fetches what was damaged on disk again");
+  else if (is_layer && why.code() == Errc::untrusted)
+    why.hint(cat("layer ", oci::digest_of_blob(step.blob),
+                 " is not what the configuration of the image states: who made the image has to make it anew"));
 }
 
-Making::Making(const store::Store& store, const Step& step, std::string image_key, Backend backend,
-               unpack::LayersBelow below)
+Making::Making(const store::Store& store, const Step& step, Backend backend, unpack::LayersBelow below)
     : store_(store),
       step_(step),
-      image_key_(std::move(image_key)),
       name_(cat(".", step.id, ".", image::unique_name("new"))),
       backend_(backend),
       below_(below),
@@ -141,13 +145,21 @@ void Making::start_again() {
   start();
 }
 
+// Numbers of hard links and sizes of extended attributes are bounded by the file system of a directory; what a file
+// cannot hold is listed in docs/devel/on-disk-format.md. Once: what neither can hold is an error.
+bool Making::take_other_form(const Error& e) {
+  if (turned_) return false;
+  const bool too_much = e.code() == Errc::unsupported || (!as_file_ && e.sys_errno() == EMLINK);
+  if (!too_much || (!as_file_ && !wants_file(store_, backend_))) return false;
+  log::debug("tree", cat("tree ", step_.id, as_file_ ? " becomes directories: " : " becomes a file: ", e.brief()));
+  as_file_ = !as_file_;
+  turned_ = true;
+  return true;
+}
+
 // A worker that had to guess what is below is not believed that the layer is at fault either.
 bool Making::knows_another_way(const Error& e) {
-  if (as_file_ && e.code() == Errc::unsupported) {
-    log::debug("tree", cat("tree ", step_.id, " becomes directories: ", e.brief()));
-    as_file_ = false;
-    return true;
-  }
+  if (take_other_form(e)) return true;
   if (below_ == unpack::LayersBelow::later && (e.code() == Errc::busy || e.code() == Errc::invalid)) {
     log::debug("tree", cat("tree ", step_.id, " has to wait for those below: ", e.brief()));
     below_ = unpack::LayersBelow::ready;
@@ -186,10 +198,12 @@ bool Making::finish() {
     write_record(dir_, stats.tree_digest);
     if (backend_ != Backend::erofs && !can_mount(store_, dir_)) {
       as_file_ = false;
+      turned_ = true;
       start_again();
       return false;
     }
   }
+  if (!as_file_) write_entries(dir_);
   write_notes(as_file_ ? stats.tree_size : stats.bytes);
   return true;
 }
@@ -198,7 +212,6 @@ void Making::write_notes(std::uint64_t size) const {
   std::string lower;
   for (const auto& id : step_.below) lower += cat(id, "\n");
   if (step_.acis.empty()) write_file(dir_, "lower", lower, 0644);
-  write_file(dir_, "image", image_key_, 0644);
   write_file(dir_, "size", cat(size), 0644);
   write_file(dir_, "rendered", boot_id(), 0644);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One tree in the making: the directory ".ID.XXXX" of cas/tree, which a worker fills while its owner does other things.
-// As one file or as directories; what one file cannot hold becomes directories.
+// As one file or as directories: what the form that was chosen cannot hold takes the other, where there is a choice.
 #pragma once
 
 #include <optional>
@@ -32,8 +32,7 @@ class Maker {
 class Making final : public Maker {
  public:
   /// `below`: ready, or later where trees below are in the making themselves. Borrows `store` and `step`.
-  Making(const store::Store& store, const Step& step, std::string image_key, Backend backend,
-         unpack::LayersBelow below);
+  Making(const store::Store& store, const Step& step, Backend backend, unpack::LayersBelow below);
   ~Making() override;
   int fd() const noexcept override;
   bool serve() override;
@@ -45,16 +44,18 @@ class Making final : public Maker {
   void start();
   void start_again();
   bool knows_another_way(const Error& e);
+  bool take_other_form(const Error& e);
   bool finish();
   void write_notes(std::uint64_t size) const;
 
   const store::Store& store_;
   const Step& step_;
-  std::string image_key_, name_;
+  std::string name_;
   Backend backend_;
   unpack::LayersBelow below_;
   DirFd dir_;
   bool as_file_ = false, needs_below_ = false, taken_ = false;
+  bool turned_ = false;  // it has the other form than was chosen first
   std::optional<image::Unpacking> unpacking_;
 };
 

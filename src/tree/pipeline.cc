@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "tree/record.h"
 
 namespace rkt::tree {
 namespace {
@@ -23,10 +22,10 @@ bool is_readable(int fd) {
 
 }  // namespace
 
-Pipeline::Pipeline(store::Store& store, std::vector<Step> steps, const Options& options, const std::string& image_key)
+Pipeline::Pipeline(store::Store& store, std::vector<Step> steps, const Options& options)
     : Pipeline(store, std::move(steps), options,
-               [&store, key = image_key, form = options.backend](const Step& step, unpack::LayersBelow below) {
-                 return std::make_unique<Making>(store, step, key, form, below);
+               [&store, form = options.backend](const Step& step, unpack::LayersBelow below) {
+                 return std::make_unique<Making>(store, step, form, below);
                }) {}
 
 Pipeline::Pipeline(store::Store& store, std::vector<Step> steps, const Options& options, Make make)
@@ -68,10 +67,19 @@ bool Pipeline::take_prepare(Patience patience) {
   return prepare_.has_value();
 }
 
+// What was found good once in this process is not looked at entry by entry again each time that layers have come.
+bool Pipeline::is_usable(const std::string& id) {
+  Options options = options_;
+  options.check &= !checked_.contains(id);
+  if (!tree::is_usable(store_, id, options)) return false;
+  checked_.insert(id);
+  return true;
+}
+
 // False: not now.
 bool Pipeline::start_next(Patience patience) {
   const Step& step = steps_[next_];
-  if (!is_usable(store_, step.id, options_)) {
+  if (!is_usable(step.id)) {
     if (patience == Patience::try_only && !store_.find_blob(step.blob)) return false;
     const std::string key = cat("tree-", step.id);
     auto lock = patience == Patience::wait && !in_progress()
@@ -79,13 +87,11 @@ bool Pipeline::start_next(Patience patience) {
                     : KeyLock::try_take(store_.locks(), key, LockMode::exclusive);
     if (!lock) return false;
     // Somebody else may have made it while this one waited.
-    if (!is_usable(store_, step.id, options_)) {
-      if (options_.check && is_ready(store_.trees(), step.id) && !record_holds(store_.trees(), step.id))
-        log::note("tree", cat("warning: tree ", step.id, " was changed on disk, rendering it again"));
+    if (!is_usable(step.id)) {
       const auto below = in_progress() ? unpack::LayersBelow::later : unpack::LayersBelow::ready;
-      remove_remnants(store_.trees(), step.id);
+      const Old old = make_way(store_.trees(), step.id, options_);
       auto maker = make_(step, below);
-      running_.push_back({.lock = std::move(*lock), .step = &step, .maker = std::move(maker), .error = {}});
+      running_.push_back({.lock = std::move(*lock), .step = &step, .maker = std::move(maker), .old = old, .error = {}});
     }
   }
   ++next_;
@@ -124,8 +130,12 @@ void Pipeline::go_on() {
       return;
     }
     const std::string& id = lowest.step->id;
-    store_.trees().rename(lowest.maker->take(), store_.trees(), id);
+    if (lowest.old == Old::stands)
+      replace_tree(store_.trees(), id, lowest.maker->take());
+    else
+      store_.trees().rename(lowest.maker->take(), store_.trees(), id);
     log::debug("tree", cat("rendered tree ", id, is_file(store_.trees(), id) ? " as a file" : ""));
+    checked_.insert(id);
     running_.pop_front();
   }
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,7 @@ namespace rkt::tree {
 class Pipeline {
  public:
   using Make = std::function<std::unique_ptr<Maker>(const Step&, unpack::LayersBelow)>;
-  /// `image_key`: what is noted in the trees.
-  Pipeline(store::Store& store, std::vector<Step> steps, const Options& options, const std::string& image_key);
+  Pipeline(store::Store& store, std::vector<Step> steps, const Options& options);
   Pipeline(store::Store& store, std::vector<Step> steps, const Options& options, Make make);
   ~Pipeline();
   Pipeline(Pipeline&&) = delete;
@@ -55,11 +55,13 @@ class Pipeline {
     KeyLock lock;
     const Step* step;
     std::unique_ptr<Maker> maker;
+    Old old = Old::gone;  // what is there under the tree's name
     bool complete = false;
     std::optional<Error> error;
   };
   void start(Patience patience);
   bool take_prepare(Patience patience);
+  bool is_usable(const std::string& id);
   bool start_next(Patience patience);
   void take_messages(Running& running);
   void go_on();
@@ -72,6 +74,7 @@ class Pipeline {
   std::optional<KeyLock> prepare_;       // nothing below is collected meanwhile
   std::optional<PrivateMounts> mounts_;  // of the trees below
   std::deque<Running> running_;          // lowest first
+  std::set<std::string> checked_;        // their records held
 };
 
 }  // namespace rkt::tree

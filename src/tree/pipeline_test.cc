@@ -13,6 +13,7 @@
 #include "sys/digest.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
+#include "tree/entries.h"
 
 namespace rkt::tree {
 namespace {
@@ -46,7 +47,7 @@ class PipelineTest : public testing::Test {
     }
     std::string take() noexcept override {
       std::string name = cat(".", step_.id, ".new");
-      write_file(test_.store.trees().make_sub(name, 0700), "rendered", boot_id(), 0600);
+      test_.put_tree(name);
       return name;
     }
     void say(Says what) {
@@ -70,6 +71,13 @@ class PipelineTest : public testing::Test {
   void put_blob(std::size_t i) {
     write_file(store.partial(), "staging", id(i), 0600);
     store.commit_blob("staging", blob(i));
+  }
+  DirFd put_tree(const std::string& name) {
+    DirFd dir = store.trees().make_sub(name, 0700);
+    dir.make_sub("rootfs");
+    write_entries(dir);
+    write_file(dir, "rendered", boot_id(), 0600);
+    return dir;
   }
   Pipeline pipeline(std::size_t count, std::size_t stored) {
     std::vector<Step> steps(count);
@@ -173,11 +181,35 @@ TEST_F(PipelineTest, TreesOfOthersAreUsedAndTheirLocksLeftAlone) {
   auto lock = std::optional(KeyLock::take(store.locks(), cat("tree-", id(0)), LockMode::exclusive));
   p.start();
   EXPECT_FALSE(p.in_progress());
-  write_file(store.trees().make_sub(id(0), 0700), "rendered", boot_id(), 0600);
+  put_tree(id(0));
   lock.reset();
   p.start();
   ASSERT_EQ(makers.size(), 1U);
   EXPECT_EQ(maker(1).below, LayersBelow::ready);
+}
+
+// What a pod runs on is no less there for having been changed.
+TEST_F(PipelineTest, ADirectoryThatWasChangedStaysBesideTheNewOne) {
+  write_file(put_tree(id(0)).sub("rootfs"), "new", "", 0600);
+  auto p = pipeline(1, 1);
+  p.start();
+  ASSERT_EQ(makers.size(), 1U);
+  EXPECT_THAT(named(), ElementsAre(id(0))) << "until there is another";
+  maker(0).say(Says::done);
+  p.serve();
+  EXPECT_FALSE(store.trees().exists(id(0) + "/rootfs/new"));
+  EXPECT_TRUE(store.trees().exists(cat(".", id(0), ".new", kReplaced, "/rootfs/new")));
+  p.start();
+  EXPECT_TRUE(makers.empty());
+}
+
+TEST_F(PipelineTest, ATreeWhoseMarkerIsNoFileIsMadeAgain) {
+  const DirFd dir = put_tree(id(0));
+  dir.unlink("rendered");
+  dir.make_sub("rendered");
+  auto p = pipeline(1, 1);
+  p.start();
+  EXPECT_EQ(makers.size(), 1U);
 }
 
 TEST_F(PipelineTest, TreesCanBeCollectedWhileNothingIsInProgress) {

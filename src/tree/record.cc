@@ -13,12 +13,14 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "sys/file.h"
+#include "tree/entries.h"
+#include "tree/note.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
 namespace {
 
-constexpr std::size_t kSha256 = 32, kMaxRecord = 512;
+constexpr std::size_t kSha256 = 32;
 
 std::string stat_line(int file) {
   struct stat st{};
@@ -48,6 +50,15 @@ bool enable_verity(int file) {
   return ::ioctl(file, FS_IOC_ENABLE_VERITY, &how) == 0;
 }
 
+bool file_is_as_recorded(const DirFd& dir) {
+  const auto file = find_regular(dir, kTreeFile);
+  const auto record = find_note(dir, kRecord);
+  if (!file || !record) return false;
+  const std::string digest = record->substr(0, record->find('\n'));
+  if (*record == record_of(digest, "verity")) return measure(file->get()) == digest;
+  return *record == record_of(digest, stat_line(file->get()));
+}
+
 }  // namespace
 
 void write_record(const DirFd& dir, const std::string& digest) {
@@ -63,17 +74,18 @@ void write_record(const DirFd& dir, const std::string& digest) {
 }
 
 std::string recorded_digest(const DirFd& trees, const std::string& id) {
-  const std::string record = find_file_text(trees, cat(id, "/", kRecord), kMaxRecord).value_or("");
+  const std::string record = find_note(trees, cat(id, "/", kRecord)).value_or("");
   return record.substr(0, record.find('\n'));
 }
 
-bool record_holds(const DirFd& trees, const std::string& id) {
-  const auto file = trees.find_file(cat(id, "/", kTreeFile));
-  if (!file) return !trees.exists(cat(id, "/", kRecord));
-  const std::string record = find_file_text(trees, cat(id, "/", kRecord), kMaxRecord).value_or("");
-  const std::string digest = record.substr(0, record.find('\n'));
-  if (record == record_of(digest, "verity")) return measure(file->get()) == digest;
-  return record == record_of(digest, stat_line(file->get()));
+std::optional<std::string> record_fault(const DirFd& trees, const std::string& id) {
+  UniqueFd fd(::openat(trees.get(), id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && is_other_than_wanted(errno)) return "it is no directory";
+  if (!fd) throw Error::from_errno(cat("open ", quoted(id)));
+  const DirFd dir(std::move(fd));
+  if (!is_file(dir, ".")) return changed_entry(dir);
+  if (file_is_as_recorded(dir)) return std::nullopt;
+  return cat(quoted(kTreeFile), " is not what it was");
 }
 
 }  // namespace rkt::tree

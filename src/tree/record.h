@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known about a tree's file, in the file "digest" beside it, and whether it still holds. The digest is
-// fs-verity's in either case (two lines):
+// What is known about a tree as it was made, and whether it still holds. Of a directory: entries.h. Of a tree's file,
+// in the file "digest" beside it; the digest is fs-verity's in either case (two lines):
 //
 //   sha256:HEX        of the whole file, made while it was written
 //   verity            the file system enforces it: a changed byte is never read
@@ -8,6 +8,7 @@
 //                     one that goes around it (a worn disk, a writer of the block device) is found by `image verify`
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "sys/dir.h"
@@ -20,9 +21,10 @@ inline constexpr const char* kRecord = "digest";
 /// the file open for writing. Throws Errc::system when the kernel finds another digest.
 void write_record(const DirFd& dir, const std::string& digest);
 
-/// Whether the record of a tree holds. True for a tree that is a directory: nothing is recorded about those. False when
-/// there is a record and no file.
-bool record_holds(const DirFd& trees, const std::string& id);
+/// Why the record of the tree does not hold, for a person; nullopt: it does. No record does not hold, nor does one of
+/// a file that is gone.
+std::optional<std::string> record_fault(const DirFd& trees, const std::string& id);
+inline bool record_holds(const DirFd& trees, const std::string& id) { return !record_fault(trees, id); }
 
 /// The first line of a record, "" without one.
 std::string recorded_digest(const DirFd& trees, const std::string& id);

@@ -10,6 +10,7 @@
 #include "schema/oci/media_types.h"
 #include "sys/file.h"
 #include "tree/making.h"
+#include "tree/note.h"
 #include "tree/record.h"
 
 namespace rkt::tree {
@@ -30,6 +31,17 @@ store::ImageRecord resolve(const store::Store& store, const appc::Dependency& wa
   if (auto found = store.find(app.name, labels)) return std::move(*found);
   throw Error(Errc::not_found, cat("dependency ", quoted(app.str()), " is not in the store"))
       .hint("fetch the image again");
+}
+
+bool is_boot_id(std::string_view text) {
+  return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
+// Pods may run on those that were replaced: image gc knows.
+void remove_leftovers(const DirFd& trees, const std::string& id) {
+  const std::string prefix = cat(".", id, ".");
+  for (const auto& name : trees.names())
+    if (name.starts_with(prefix) && !name.ends_with(kReplaced)) trees.remove_tree(name);
 }
 
 std::vector<Step> plan_stored_layers(const store::Store& store, const store::ImageRecord& image) {
@@ -85,27 +97,51 @@ std::vector<Step> plan(const store::Store& store, const store::ImageRecord& imag
 std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 128))); }
 
 bool is_ready(const DirFd& trees, const std::string& id) {
-  const auto marker = find_file_text(trees, id + "/rendered", 128);
+  const auto marker = find_note(trees, id + "/rendered");
   return marker && (*marker == kSynced || *marker == boot_id());
 }
 
-void remove_remnants(const DirFd& trees, const std::string& id) {
-  const std::string prefix = cat(".", id, ".");
-  if (trees.exists(id)) {
-    // Moved out of the way first: a tree that is half removed must not be found under its name.
-    const std::string aside = cat(prefix, image::unique_name("gone"));
-    trees.rename(id, trees, aside);
+Standing standing_of(const DirFd& trees, const std::string& id) {
+  if (!trees.exists(id)) return Standing::absent;
+  const auto marker = find_note(trees, id + "/rendered");
+  if (!marker) return Standing::broken;
+  if (*marker == kSynced || *marker == boot_id()) return Standing::ready;
+  return is_boot_id(*marker) ? Standing::unfinished : Standing::broken;
+}
+
+Old make_way(const DirFd& trees, const std::string& id, const Options& options) {
+  const Standing standing = standing_of(trees, id);
+  std::optional<std::string> fault;
+  if (standing == Standing::broken) fault = "wrong note \"rendered\"";
+  if (standing == Standing::ready && options.check) fault = record_fault(trees, id);
+  if (fault) log::note("tree", cat("warning: tree ", id, " was changed on disk, rendering it again: ", *fault));
+  // Removed below a pod that has it mounted a file lives on, and what is in a directory does not.
+  if ((standing == Standing::ready || standing == Standing::broken) && !is_file(trees, id)) {
+    remove_leftovers(trees, id);
+    return Old::stands;
   }
-  for (const auto& name : trees.names())
-    if (name.starts_with(prefix)) trees.remove_tree(name);
+  remove_remnants(trees, id);
+  return Old::gone;
+}
+
+void replace_tree(const DirFd& trees, const std::string& id, const std::string& fresh) {
+  const std::string aside = cat(fresh, kReplaced);
+  trees.rename(fresh, trees, aside);
+  trees.exchange(id, aside);
+}
+
+void remove_remnants(const DirFd& trees, const std::string& id) {
+  // Moved out of the way first: a tree that is half removed must not be found under its name.
+  if (trees.exists(id)) trees.rename(id, trees, cat(".", id, ".", image::unique_name("gone")));
+  remove_leftovers(trees, id);
 }
 
 bool is_file(const DirFd& trees, const std::string& id) {
   return trees.exists(cat(id, "/", kTreeFile)) || trees.exists(cat(id, "/", kRecord));
 }
 
-std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend) {
-  Making making(store, step, image_key, backend, unpack::LayersBelow::ready);
+std::string render_aside(const store::Store& store, const Step& step, Backend backend) {
+  Making making(store, step, backend, unpack::LayersBelow::ready);
   try {
     while (!making.serve())
       if (making.needs_below()) making.give_below();

@@ -2,6 +2,7 @@
 // Making one tree: the parts that tree.cc (render, open, sync) and compare.cc (verify) share.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,7 +34,7 @@ std::string chain_tree_id(const std::string& chain_id);
 /// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The
 /// trees below must be complete; where there are files among them this process is in a mount namespace of its own.
 /// Under the step's tree lock. What one file cannot hold becomes directories.
-std::string render_aside(const store::Store& store, const Step& step, const std::string& image_key, Backend backend);
+std::string render_aside(const store::Store& store, const Step& step, Backend backend);
 
 /// Whether the tree is complete: rendered in this boot, or known to be on disk.
 bool is_ready(const DirFd& trees, const std::string& id);
@@ -53,7 +54,27 @@ inline constexpr const char* kEmpty = ".empty";
 /// And a lower that holds places to mount something on.
 inline constexpr const char* kPlaces = ".places";
 
-/// Removes what killed processes left of this tree, and the tree itself when it is there. Under its lock.
+/// What the marker of a tree says.
+enum class Standing : std::uint8_t {
+  absent,      ///< there is no such tree
+  unfinished,  ///< rendered in an earlier boot and never synced: nobody knows whether it is complete
+  ready,       ///< complete
+  broken,      ///< no marker, or one that nobody writes
+};
+Standing standing_of(const DirFd& trees, const std::string& id);
+
+/// What becomes of the tree that is in the way of a new one.
+enum class Old : std::uint8_t {
+  gone,    ///< removed: nobody can be using it, or whoever does has its file mounted
+  stands,  ///< a pod may run on it: put the new one there with replace_tree()
+};
+/// Removes what killed processes left of a tree that is not usable, and what can be of the tree itself; says when it
+/// was changed on disk. Under its lock.
+Old make_way(const DirFd& trees, const std::string& id, const Options& options);
+/// Puts `fresh` in the place of a tree, which stays beside it. Whoever looks finds the one or the other. Killed between
+/// the two steps it leaves two complete trees.
+void replace_tree(const DirFd& trees, const std::string& id, const std::string& fresh);
+/// Removes what killed processes left of this tree, and the tree itself. Under its lock.
 void remove_remnants(const DirFd& trees, const std::string& id);
 
 /// Boot id of the running kernel.

@@ -8,7 +8,10 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "image/store_damage.h"
 #include "sys/file.h"
+#include "tree/entries.h"
+#include "tree/note.h"
 #include "tree/pipeline.h"
 #include "tree/record.h"
 #include "tree/render.h"
@@ -43,7 +46,7 @@ std::vector<std::string> ids_below_top(const store::ImageRecord& image) {
 }
 
 std::uint64_t size_of(const DirFd& trees, const std::string& id) {
-  const auto text = find_file_text(trees, id + "/size", 64);
+  const auto text = find_note(trees, id + "/size");
   return text ? parse_int<std::uint64_t>(*text).value_or(0) : 0;
 }
 
@@ -78,13 +81,17 @@ bool has_right_form(const Tree& tree, const Options& options) {
   return options.backend != Backend::directory || !tree.has_files();
 }
 
-bool all_hold(const store::Store& store, const std::string& top, const std::vector<std::string>& below) {
-  return record_holds(store.trees(), top) &&
-         std::ranges::all_of(below, [&](const std::string& id) { return record_holds(store.trees(), id); });
+bool all_hold(const store::Store& store, const std::string& top, const std::vector<std::string>& below, bool old_ones) {
+  const DirFd& trees = store.trees();
+  const auto holds = [&](const std::string& id) {
+    const bool old = old_ones && !is_file(trees, id) && !trees.exists(cat(id, "/", kEntries));
+    return old || record_holds(trees, id);
+  };
+  return holds(top) && std::ranges::all_of(below, holds);
 }
 
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
-  Pipeline pipeline(store, plan(store, image), options, image.key);
+  Pipeline pipeline(store, plan(store, image), options);
   pipeline.run();
   const Step& top = pipeline.steps().back();
   note_size(store, image, top.id, top.below);
@@ -99,22 +106,38 @@ bool is_usable(const store::Store& store, const std::string& id, const Options& 
 }
 
 Tree render(store::Store& store, const store::ImageRecord& image, const Options& options) {
-  return in_context([&] { return cat("render image ", quoted(image.name)); },
-                    [&] {
-                      // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
-                      // the top one tells for all.
-                      const std::string top = tree_id(store, image);
-                      if (is_ready(store.trees(), top)) {
-                        const auto below = ids_below_top(image);
-                        Tree tree = tree_of(store, top, below);
-                        if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below))) {
-                          // Made by an image with the same layers, or before this one was in the index.
-                          if (image.tree_size == 0) note_size(store, image, top, below);
-                          return tree;
-                        }
-                      }
-                      return render_steps(store, image, options);
-                    });
+  return in_context(
+      [&] { return cat("render image ", quoted(image.name)); },
+      [&] {
+        // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
+        // the top one tells for all.
+        const std::string top = tree_id(store, image);
+        if (is_ready(store.trees(), top)) {
+          const auto below = ids_below_top(image);
+          Tree tree = tree_of(store, top, below);
+          if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below, options.old_ones))) {
+            // Made by an image with the same layers, or before this one was in the index.
+            if (image.tree_size == 0) note_size(store, image, top, below);
+            return tree;
+          }
+        }
+        return render_steps(store, image, options);
+      });
+}
+
+bool may_render() { return ::geteuid() == 0; }
+
+void render_fetched(store::Store& store, const store::ImageRecord& image, const Options& options) {
+  if (!may_render()) return;
+  try {
+    render(store, image, options);
+  } catch (const Error& e) {
+    const auto damaged = [&](const std::string& blob) {
+      return image::blob_damage(store, blob, image::named_by(image.kind)).has_value();
+    };
+    if (e.code() == Errc::untrusted && std::ranges::none_of(image.blobs, damaged)) store.remove(image.key);
+    throw;
+  }
 }
 
 Tree tree_below(const store::Store& store, const Step& step) {
@@ -127,14 +150,14 @@ Tree open(const store::Store& store, const std::string& id, const Options& optio
   const DirFd& trees = store.trees();
   if (!is_ready(trees, id)) throw Error(Errc::not_found, cat("tree ", quoted(id), " is not rendered"));
   std::vector<std::string> below;
-  if (const auto text = find_file_text(trees, id + "/lower")) {
+  if (const auto text = find_note(trees, id + "/lower")) {
     for (const auto line : split(*text, '\n')) {
       if (line.empty()) continue;
       below.emplace_back(line);
       check_id(below.back());
     }
   }
-  if (options.check && !all_hold(store, id, below))
+  if (options.check && !all_hold(store, id, below, options.old_ones))
     throw Error(Errc::untrusted, cat("tree ", quoted(id), " was changed on disk"))
         .hint("rkt image verify makes it again");
   return tree_of(store, id, below);
@@ -146,8 +169,7 @@ void sync(const store::Store& store) {
   std::vector<std::string> fresh;
   for (const auto& id : trees.names()) {
     if (id.starts_with('.')) continue;
-    if (const auto marker = find_file_text(trees, id + "/rendered", 128); marker && *marker == boot)
-      fresh.push_back(id);
+    if (const auto marker = find_note(trees, id + "/rendered"); marker && *marker == boot) fresh.push_back(id);
   }
   if (fresh.empty()) return;
   if (::syncfs(trees.get()) < 0) throw Error::from_errno("write the trees to disk");

@@ -36,12 +36,19 @@ Backend parse_backend(std::string_view text);  ///< "auto", "erofs", "dir"; thro
 struct Options {
   Backend backend = Backend::automatic;
   bool check = true;  ///< a tree whose record no longer holds (record.h) is not used; false: --insecure-options=ondisk
+  /// A directory without a record is taken as it is: an older rkt made it, and a pod runs on it.
+  bool old_ones = false;
 };
 
-/// Renders what is missing (needs root) and returns the tree. Fast when rendered: one small file is read. Does not wait
-/// for the disk: a tree that a power cut may have cut short is rendered again, and so is one that was changed on disk,
-/// with a warning.
+/// Renders what is missing (needs root) and returns the tree. Fast when rendered: small files are read, and every entry
+/// of a directory tree is looked at. Does not wait for the disk: a tree that a power cut may have cut short is rendered
+/// again, and so is one that was changed on disk, with a warning.
 Tree render(store::Store& store, const store::ImageRecord& image, const Options& options = {});
+/// Whether this process can make trees as an image wants them: as root. For others the first run does it.
+bool may_render();
+/// Renders what was just stored, if that may be. An image whose configuration states another content for a layer than
+/// that has never runs, and is not kept.
+void render_fetched(store::Store& store, const store::ImageRecord& image, const Options& options);
 /// The id that render() would return, from the index alone.
 std::string tree_id(const store::Store& store, const store::ImageRecord& image);
 /// Only looks: throws Errc::not_found when it is not rendered, Errc::untrusted when it was changed on disk.

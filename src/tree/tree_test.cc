@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
+#include "tree/entries.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -23,6 +24,7 @@ class TreeTest : public testing::Test {
   void put(const std::string& id, const std::string& marker, const std::vector<std::string>& below = {}) {
     const DirFd dir = store_.trees().make_sub(id);
     dir.make_sub("rootfs");
+    write_entries(dir);
     std::string lower;
     for (const auto& l : below) lower += l + "\n";
     if (id.starts_with("chain")) write_file(dir, "lower", lower, 0644);

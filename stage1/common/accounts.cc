@@ -3,7 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -32,16 +34,64 @@ unsigned in_file(const DirFd& root, const char* file, const std::string& name, s
   return find_account(read_all(fd.get(), file, kFileLimit), name, fields);
 }
 
+// Nothing where there is no such file, or none that can be read: Docker, too, then goes by what the image's
+// configuration says alone. Lines that are none are passed over.
+template <class Take>
+void each_line(const DirFd& root, const char* file, std::size_t fields, Take&& take) {
+  std::string text;
+  try {
+    text = read_all(root.open_in_root(file, O_RDONLY | O_NONBLOCK).get(), file, kFileLimit);
+  } catch (const Error&) {
+    return;
+  }
+  for (const auto line : split(text, '\n')) {
+    const auto parts = split(line, ':');
+    if (parts.size() >= fields && !line.starts_with('#')) take(parts);
+  }
+}
+
+std::optional<gid_t> group_number(std::string_view text) {
+  const auto id = parse_int<unsigned>(text);
+  return id && *id != std::numeric_limits<unsigned>::max() ? id : std::nullopt;
+}
+
+// What passwd and group say of a user who is given by name or number.
+std::optional<AppGroups> groups_of_account(const DirFd& root, const std::string& user) {
+  std::optional<AppGroups> out;
+  std::string name;
+  each_line(root, "etc/passwd", 4, [&](const auto& parts) {
+    const auto gid = group_number(parts[3]);
+    if (out || !gid || parts[0].empty() || (parts[0] != user && parts[2] != user)) return;
+    out.emplace(AppGroups{.primary = *gid, .of_image = {}});
+    name = parts[0];
+  });
+  if (!out) return out;
+  each_line(root, "etc/group", 4, [&](const auto& parts) {
+    const auto gid = group_number(parts[2]);
+    const auto members = split(parts[3], ',');
+    if (gid && std::ranges::find(members, name) != members.end()) out->of_image.push_back(*gid);
+  });
+  return out;
+}
+
 }  // namespace
 
-gid_t resolve_app_group(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid) {
+AppGroups resolve_app_groups(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid) {
   const bool repeated =
       image.is_docker() && image.app && image.app->user == image.app->group && app.group == image.app->group;
+  const bool group_was_named = appc::find_annotation(image.annotations, appc::kDockerUser) != nullptr;
+  if (repeated && !group_was_named && app.user == image.app->user) {
+    const std::string user = app.user == "root" ? "0" : app.user;
+    if (auto found = groups_of_account(root, user)) {
+      if (!app.supplementary_gids.empty()) found->of_image.clear();
+      return *found;
+    }
+  }
   try {
-    return resolve_group(root, app.group);
+    return {.primary = resolve_group(root, app.group), .of_image = {}};
   } catch (const Error&) {
     if (!repeated) throw;
-    return uid;
+    return {.primary = uid, .of_image = {}};
   }
 }
 

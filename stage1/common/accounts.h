@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "schema/appc/image_manifest.h"
 #include "sys/dir.h"
@@ -18,9 +19,16 @@ namespace rkt::stage1 {
 uid_t resolve_user(const DirFd& root, const std::string& user);
 gid_t resolve_group(const DirFd& root, const std::string& group);
 
-/// The group that `app`, started from `image`, runs as. A Docker image that names a user names no group: the user is
-/// repeated, and where that is no group, the number `uid` is.
-gid_t resolve_app_group(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid);
+struct AppGroups {
+  gid_t primary = 0;
+  std::vector<gid_t> of_image;  ///< more that the image's group file puts the user in
+};
+
+/// The groups of `app`, started from `image`; its own supplementary ones are not among them, and leave no room for any
+/// of the image's. Where a Docker image names a user without a group, its manifest repeats the user as group: that
+/// stands for what the image's passwd and group say of him (reference: images §9.3). Where passwd has no such user it
+/// is the group of that name, else of the number `uid`.
+AppGroups resolve_app_groups(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid);
 
 /// The number in the third field of the line whose first is `name`. Every line needs at least `fields` fields, or the
 /// whole text is an error. Throws Errc::not_found.

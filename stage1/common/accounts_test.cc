@@ -67,18 +67,60 @@ TEST_F(Accounts, ThatAreMissingOrOutOfRangeFail) {
   EXPECT_THAT(failure(""), HasSubstr("not found"));
 }
 
-TEST_F(Accounts, ADockerImageThatNamesNoGroupGetsTheUsersNumber) {
-  appc::ImageManifest image;
-  image.app.emplace();
-  image.app->user = image.app->group = "web";
-  appc::App app = *image.app;
-  EXPECT_THROW(resolve_app_group(tmp_.dir(), app, image, 1234), Error);
-  image.annotations.push_back({.name = "appc.io/docker/repository", .value = "x"});
-  EXPECT_EQ(resolve_app_group(tmp_.dir(), app, image, 1234), 1234U);
-  app.group = "www";
-  EXPECT_EQ(resolve_app_group(tmp_.dir(), app, image, 1234), 4321U);
-  app.group = "nobody-here";
-  EXPECT_THROW(resolve_app_group(tmp_.dir(), app, image, 1234), Error);
+class DockerGroups : public Accounts {
+ protected:
+  DockerGroups() {
+    image_.app.emplace();
+    image_.app->user = image_.app->group = "web";
+    app_ = *image_.app;
+    image_.annotations.push_back({.name = "appc.io/docker/repository", .value = "x"});
+  }
+  std::vector<gid_t> groups(uid_t uid = 1234) const {
+    auto found = resolve_app_groups(tmp_.dir(), app_, image_, uid);
+    found.of_image.insert(found.of_image.begin(), found.primary);
+    return found.of_image;
+  }
+  void user_is(const char* user) { image_.app->user = image_.app->group = app_.user = app_.group = user; }
+  using Ids = std::vector<gid_t>;
+  appc::ImageManifest image_;
+  appc::App app_;
+};
+
+TEST_F(DockerGroups, AreThoseOfTheAccountWhereNoneIsNamed) {
+  write_file(tmp_.dir().sub("etc"), "group", "broken\n#c:x:7:web\nwww:x:4321:a,web\nb:x:9:webb,bweb\nlast:x:8:web\n",
+             0644);
+  EXPECT_EQ(groups(), (Ids{55, 4321, 8}));
+  user_is("1234");
+  EXPECT_EQ(groups(), (Ids{55, 4321, 8}));
+  app_.supplementary_gids = {1};
+  EXPECT_EQ(groups(), (Ids{55}));
+}
+
+TEST_F(DockerGroups, AreTheUsersNumberWhereItHasNoAccount) {
+  write_file(tmp_.dir().sub("etc"), "passwd", "root:x:0:0:root:/root:/bin/sh\nx:x:1:web\nweb:x:1234:-1:::\n", 0644);
+  EXPECT_EQ(groups(), (Ids{1234}));
+  user_is("77");
+  EXPECT_EQ(groups(77), (Ids{77}));
+  tmp_.dir().remove_tree("etc");
+  EXPECT_EQ(groups(77), (Ids{77}));
+}
+
+TEST_F(DockerGroups, AreTheNamedOneAloneWhereOneIsNamed) {
+  image_.annotations.push_back({.name = std::string(appc::kDockerUser), .value = "1234:1234"});
+  user_is("1234");
+  EXPECT_EQ(groups(), (Ids{1234}));
+  app_.group = "www";
+  EXPECT_EQ(groups(), (Ids{4321}));
+  app_.group = "nobody-here";
+  EXPECT_THROW(groups(), Error);
+}
+
+TEST_F(DockerGroups, AreNotThoseOfAnotherUserNorOfAnotherKindOfImage) {
+  app_.user = "root";
+  EXPECT_EQ(groups(0), (Ids{0}));
+  app_.user = "web";
+  image_.annotations.clear();
+  EXPECT_THROW(groups(), Error);
 }
 
 TEST(FindAccount, RefusesAFileWithAShortLine) {

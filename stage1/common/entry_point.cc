@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "sys/start.h"
 
 namespace rkt::stage1 {
 
@@ -10,6 +11,7 @@ int run_entry_point(const std::vector<std::string>& words, const EntryPoints& po
   const std::string_view path = words.empty() ? std::string_view() : std::string_view(words[0]);
   const std::string_view name = path.substr(path.rfind('/') + 1);
   try {
+    start_clean();
     return points.dispatch(name, {words.begin() + (words.empty() ? 0 : 1), words.end()});
   } catch (const Error& e) {
     log::note(points.shown(name), log::debug_on() ? e.tree() : e.brief());

@@ -15,6 +15,10 @@ std::string below(std::string_view dir, std::string_view name) {
   return out.append(name);
 }
 
+std::string search_path(const std::string* path, const std::string& working_directory) {
+  return path != nullptr ? *path : cat(working_directory, ":/bin:/usr/bin");
+}
+
 bool is_executable(const DirFd& root, const std::string& path) {
   try {
     const auto fd = root.find_in_root(path, O_PATH);
@@ -27,16 +31,25 @@ bool is_executable(const DirFd& root, const std::string& path) {
 
 }  // namespace
 
+std::vector<std::string> executable_places(const std::string& name, const std::string* path,
+                                           const std::string& working_directory) {
+  if (name.starts_with('/')) return {name};
+  if (name.find('/') != std::string::npos) return {below(working_directory, name)};
+  std::vector<std::string> out;
+  const std::string searched = search_path(path, working_directory);
+  for (const auto dir : split(searched, ':'))
+    out.push_back(below(dir.starts_with('/') ? std::string(dir) : below(working_directory, dir), name));
+  return out;
+}
+
 std::string find_executable(const DirFd& root, const std::string& name, const std::string* path,
                             const std::string& working_directory) {
-  if (name.starts_with('/')) return name;
-  if (name.find('/') != std::string::npos) return below(working_directory, name);
-  const std::string searched = path != nullptr ? *path : cat(working_directory, ":/bin:/usr/bin");
-  for (const auto dir : split(searched, ':')) {
-    const std::string place = dir.starts_with('/') ? std::string(dir) : below(working_directory, dir);
-    if (std::string file = below(place, name); is_executable(root, file)) return file;
-  }
-  throw Error(Errc::not_found, cat("unable to find ", quoted(name), " in ", quoted(searched)));
+  auto places = executable_places(name, path, working_directory);
+  if (name.find('/') != std::string::npos) return places.front();
+  for (auto& place : places)
+    if (is_executable(root, place)) return std::move(place);
+  throw Error(Errc::not_found,
+              cat("unable to find ", quoted(name), " in ", quoted(search_path(path, working_directory))));
 }
 
 }  // namespace rkt::stage1

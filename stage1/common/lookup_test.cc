@@ -54,6 +54,14 @@ TEST_F(Lookup, SearchesTheAppsPathAlone) {
   EXPECT_EQ(find("tool", "../bin", "/work"), "/work/../bin/tool");
 }
 
+TEST(ExecutablePlaces, AreAllThatIsSearchedInOrder) {
+  const std::string path = "/a:b::/c/";
+  EXPECT_EQ(executable_places("x", &path, "/w"), (std::vector<std::string>{"/a/x", "/w/b/x", "/w/x", "/c/x"}));
+  EXPECT_EQ(executable_places("x", nullptr, "/w"), (std::vector<std::string>{"/w/x", "/bin/x", "/usr/bin/x"}));
+  EXPECT_EQ(executable_places("/x", &path, "/w"), std::vector<std::string>{"/x"});
+  EXPECT_EQ(executable_places("s/x", &path, "/w"), std::vector<std::string>{"/w/s/x"});
+}
+
 TEST_F(Lookup, PassesDirectoriesAndFilesWithoutTheExecutableBitBy) {
   EXPECT_NE(failure("folder"), "no error");
   EXPECT_NE(failure("text"), "no error");

@@ -16,6 +16,7 @@
 #include "stage1/fly/process.h"
 #include "sys/exec.h"
 #include "sys/file.h"
+#include "sys/pty.h"
 
 namespace rkt::fly {
 namespace {
@@ -47,11 +48,12 @@ int enter(const std::vector<std::string>& args) {
     throw Error(Errc::not_found, cat("app ", quoted(options.app), " not found"));
   const Credentials who = credentials_of(pod);
   auto env_list = appc::as_strings(appc::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
-  env_list.push_back(cat("TERM=", env("TERM").value_or("vt100")));
+  std::erase_if(env_list, [](const std::string& v) { return v.starts_with("TERM="); });
+  env_list.push_back(cat("TERM=", terminal_type()));
   if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
     throw Error::from_errno("enter the app's root");
   take_credentials(who);
-  ::execve(options.command.front().c_str(), exec_array(options.command).data(), exec_array(env_list).data());
+  ::execve(options.command.front().c_str(), ExecStrings(options.command).get(), ExecStrings(env_list).get());
   throw Error::from_errno(cat("execute ", quoted(options.command.front())));
 }
 

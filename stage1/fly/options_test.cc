@@ -26,8 +26,8 @@ TEST(RunOptions, TakeEveryFlagOfTheInterface) {
   const auto o = parse_run({"--debug", "--net=default", "--interactive", "--local-config=/etc/rkt", "--disable-seccomp",
                             "--dns-conf-mode=resolv=host,hosts=stage0", kId});
   EXPECT_TRUE(o.debug);
-  EXPECT_EQ(o.resolv, ResolvMode::host);
-  EXPECT_EQ(o.hosts, HostsMode::stage0);
+  EXPECT_EQ(o.names.resolv, stage1::ResolvMode::host);
+  EXPECT_EQ(o.names.hosts, stage1::HostsMode::stage0);
   EXPECT_EQ(o.uuid.str(), kId);
   EXPECT_TRUE(o.ignored.empty());
 }
@@ -60,11 +60,6 @@ TEST(EnterOptions, NeedAProcessAndACommand) {
   EXPECT_THROW(parse_enter({"--", "/bin/sh"}), Error);
   EXPECT_THROW(parse_enter({"--pid=0", "--", "/bin/sh"}), Error);
   EXPECT_THROW(parse_enter({"--pid=1", "--"}), Error);
-}
-
-TEST(StopOptions, KnowForce) {
-  EXPECT_TRUE(parse_stop({"--force", kId}).force);
-  EXPECT_FALSE(parse_stop({kId}).force);
 }
 
 }  // namespace

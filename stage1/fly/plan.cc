@@ -71,10 +71,12 @@ std::vector<MountOp> plan_mounts(const appc::RuntimeApp& app, const std::vector<
     const appc::Volume& v = volume_of(w, volumes);
     check_place(w);
     const bool host = v.kind == appc::Volume::Kind::host;
+    const bool read_only = v.read_only.value_or(w.image_read_only);
     mounts.push_back({.source = host ? v.source : cat(pod_path, "/", empty_volume_path(v.name.str())),
                       .target = w.path,
                       .recursive = v.recursive.value_or(false),
-                      .read_only = v.read_only.value_or(w.image_read_only)});
+                      .read_only = read_only,
+                      .gives_back = host && !read_only});
   }
   std::ranges::sort(mounts, {}, [](const MountOp& m) { return std::pair(parts_of(m.target), m.source); });
   out.insert(out.end(), std::make_move_iterator(mounts.begin()), std::make_move_iterator(mounts.end()));

@@ -15,6 +15,7 @@ struct MountOp {
   std::string target;  ///< inside the app's root
   bool recursive = false;
   bool read_only = false;
+  bool gives_back = false;  ///< what the app mounts in it is to appear on the host where that shares the source's mount
   bool operator==(const MountOp&) const = default;
 };
 

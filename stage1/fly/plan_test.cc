@@ -42,7 +42,7 @@ std::string failure(const appc::RuntimeApp& app, const std::vector<appc::MountPo
 TEST(PlanMounts, AMountMayBringItsOwnVolume) {
   const auto app = app_with({{.volume = "v", .path = "/data", .app_volume = volume("v,kind=host,source=/own")}});
   const auto plan = plan_mounts(app, {}, {volume("v,kind=host,source=/pods")}, "/pod");
-  EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/own", .target = "/data"}));
+  EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/own", .target = "/data", .gives_back = true}));
 }
 
 TEST(FlyMounts, NothingIsMountedOnTheRootAndOnProc) {
@@ -62,8 +62,9 @@ TEST(FlyMounts, AreNotRecursiveUnlessTheVolumeSaysSo) {
   const auto plan =
       plan_mounts(app_with({}), {point("d", "/data"), point("r", "/rec")},
                   {volume("d,kind=host,source=/srv"), volume("r,kind=host,source=/x,recursive=true")}, "/pod");
-  EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/srv", .target = "/data"},
-                                            MountOp{.source = "/x", .target = "/rec", .recursive = true}));
+  EXPECT_THAT(volumes_of(plan),
+              ElementsAre(MountOp{.source = "/srv", .target = "/data", .gives_back = true},
+                          MountOp{.source = "/x", .target = "/rec", .recursive = true, .gives_back = true}));
 }
 
 TEST(FlyMounts, TakeReadOnlyFromTheMountPointUnlessTheVolumeSaysOtherwise) {
@@ -71,7 +72,9 @@ TEST(FlyMounts, TakeReadOnlyFromTheMountPointUnlessTheVolumeSaysOtherwise) {
       plan_mounts(app_with({}), {point("a", "/a", true), point("b", "/b", true)},
                   {volume("a,kind=host,source=/s"), volume("b,kind=host,source=/s,readOnly=false")}, "/pod");
   EXPECT_TRUE(volumes_of(plan)[0].read_only);
+  EXPECT_FALSE(volumes_of(plan)[0].gives_back);
   EXPECT_FALSE(volumes_of(plan)[1].read_only);
+  EXPECT_TRUE(volumes_of(plan)[1].gives_back);
 }
 
 TEST(FlyMounts, PutParentsFirst) {
@@ -88,6 +91,7 @@ TEST(FlyMounts, PutParentsFirst) {
 TEST(FlyMounts, BackAnEmptyVolumeInThePod) {
   const auto plan = plan_mounts(app_with({}), {point("d", "/data")}, {volume("d,kind=empty")}, "/pod");
   EXPECT_EQ(volumes_of(plan)[0].source, "/pod/sharedVolumes/d");
+  EXPECT_FALSE(volumes_of(plan)[0].gives_back);
 }
 
 TEST(FlyMounts, LeaveAnUnusedVolumeOut) {

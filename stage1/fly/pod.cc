@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/common/accounts.h"
+#include "stage1/fly/typing.h"
 #include "sys/file.h"
 #include "sys/rootless.h"
 
@@ -39,8 +40,10 @@ FlyPod load_pod() {
 Credentials credentials_of(const FlyPod& pod) {
   const appc::App& spec = pod.exec_spec();
   Credentials out{.uid = stage1::resolve_user(pod.root, spec.user), .gid = 0, .groups = {}};
-  out.gid = stage1::resolve_app_group(pod.root, spec, pod.image, out.uid);
+  const auto groups = stage1::resolve_app_groups(pod.root, spec, pod.image, out.uid);
+  out.gid = groups.primary;
   out.groups.push_back(out.gid);
+  out.groups.insert(out.groups.end(), groups.of_image.begin(), groups.of_image.end());
   for (const auto gid : spec.supplementary_gids) {
     if (gid < 0 || gid >= std::numeric_limits<gid_t>::max()) throw Error(Errc::invalid, "Invalid uid or gid");
     out.groups.push_back(static_cast<gid_t>(gid));
@@ -49,6 +52,7 @@ Credentials credentials_of(const FlyPod& pod) {
 }
 
 void take_credentials(const Credentials& who) {
+  if (who.uid != 0) forbid_typing();
   if (known_ids() != Ids::one && ::setgroups(who.groups.size(), who.groups.data()) < 0)
     throw Error::from_errno("set the supplementary groups");
   if (::setresgid(who.gid, who.gid, who.gid) < 0) throw Error::from_errno(cat("become group ", who.gid));

@@ -31,7 +31,7 @@ struct Credentials {
 };
 Credentials credentials_of(const FlyPod& pod);
 
-/// Becomes them. Drops the capabilities of root when that is not who the app is.
+/// Becomes them. Who is not root keeps none of its capabilities, and does not type on the caller's terminal (typing.h).
 void take_credentials(const Credentials& who);
 
 std::string env_file(const std::string& app);  ///< relative to stage1/rootfs

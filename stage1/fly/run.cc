@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "schema/appc/environment.h"
+#include "stage1/common/inherited.h"
 #include "stage1/common/lookup.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/mounts.h"
@@ -22,22 +23,18 @@
 #include "stage1/fly/process.h"
 #include "sys/exec.h"
 #include "sys/file.h"
+#include "sys/pty.h"
 
 namespace rkt::fly {
 namespace {
 
+constexpr int kMostSockets = 1024;
 constexpr const char* kHostsStub = "127.0.0.1 localhost localdomain\n";
 
-int lock_fd() {
-  const auto fd = parse_int<int>(env("RKT_LOCK_FD").value_or(""));
-  if (!fd || *fd < 3 || ::fcntl(*fd, F_GETFD) < 0) throw Error(Errc::usage, "RKT_LOCK_FD names no open descriptor");
-  return *fd;
-}
-
-// Sockets of the service manager start at 3, when they are meant for this process.
-unsigned listen_fds() {
-  if (parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return 0;
-  return std::min(parse_int<unsigned>(env("LISTEN_FDS").value_or("")).value_or(0), 1024U);
+// The mount namespace that rkt was called in, from a stage0 that tells.
+UniqueFd host_mounts() {
+  const auto fd = parse_int<int>(env("RKT_HOST_MOUNTS_FD").value_or(""));
+  return fd && *fd >= 3 ? UniqueFd(*fd) : UniqueFd();
 }
 
 // This process becomes the app, so that what names it stays true.
@@ -50,9 +47,16 @@ std::vector<std::string> with_sockets(std::vector<std::string> environment, unsi
   return environment;
 }
 
+// It has the caller's streams. Full-screen programs refuse to start without the name of their terminal.
+void name_terminal(std::vector<std::string>& environment) {
+  const auto named = [](const std::string& v) { return v.starts_with("TERM="); };
+  if (is_terminal(STDIN_FILENO) && std::ranges::none_of(environment, named))
+    environment.push_back(cat("TERM=", terminal_type()));
+}
+
 // Nothing of the caller's reaches the app but the standard streams, the pod's lock and those sockets.
 void close_strays(int lock, unsigned sockets) {
-  const unsigned first = 3 + sockets;
+  const unsigned first = stage1::kFirstPassed + sockets;
   const auto keep = static_cast<unsigned>(lock);
   const std::array<std::pair<unsigned, unsigned>, 2> ranges = {{{first, keep - 1}, {std::max(first, keep + 1), ~0U}}};
   for (const auto& [from, to] : ranges)
@@ -74,14 +78,14 @@ void make_empty_volumes(const FlyPod& pod) {
   }
 }
 
-void make_mounts(const FlyPod& pod) {
+void make_mounts(const FlyPod& pod, AppMounts& mounts) {
   make_empty_volumes(pod);
   std::array<char, 4096> cwd{};
   if (::getcwd(cwd.data(), cwd.size()) == nullptr) throw Error::from_errno("find the pod's directory");
   const auto plan = in_context(
       [] { return "can't evaluate mounts"; },
       [&] { return plan_mounts(pod.app(), pod.exec_spec().mount_points, pod.manifest.volumes, cwd.data()); });
-  apply_mounts(pod.root, plan);
+  mounts.apply(plan);
 }
 
 // fly starts what it is given on the host: whoever asked for more is told.
@@ -97,16 +101,17 @@ void say_what_is_missing(const FlyPod& pod) {
   for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 
-void make_name_files(const FlyPod& pod, const RunOptions& options) {
-  if (options.resolv == ResolvMode::host)
-    apply_bind(pod.root, {.source = "/etc/resolv.conf", .target = "/etc/resolv.conf", .read_only = true});
-  if (options.resolv == ResolvMode::stage0)
+void make_name_files(const FlyPod& pod, const RunOptions& options, AppMounts& mounts) {
+  using stage1::HostsMode, stage1::ResolvMode;
+  const auto [resolv, hosts] = options.names;
+  if (resolv == ResolvMode::host)
+    mounts.bind({.source = "/etc/resolv.conf", .target = "/etc/resolv.conf", .read_only = true});
+  if (resolv == ResolvMode::stage0)
     replace_file(pod.root, "/etc", "resolv.conf", read_file(pod.stage1, "etc/rkt-resolv.conf"));
-  if (options.hosts == HostsMode::host)
-    apply_bind(pod.root, {.source = "/etc/hosts", .target = "/etc/hosts", .read_only = true});
-  if (options.hosts == HostsMode::stage0)
-    apply_bind(pod.root, {.source = "stage1/rootfs/etc/rkt-hosts", .target = "/etc/hosts", .read_only = true});
-  if (options.hosts == HostsMode::from_image && !pod.root.find_in_root("/etc/hosts", O_PATH | O_NOFOLLOW))
+  if (hosts == HostsMode::host) mounts.bind({.source = "/etc/hosts", .target = "/etc/hosts", .read_only = true});
+  if (hosts == HostsMode::stage0)
+    mounts.bind({.source = "stage1/rootfs/etc/rkt-hosts", .target = "/etc/hosts", .read_only = true});
+  if (hosts == HostsMode::from_image && !pod.root.find_in_root("/etc/hosts", O_PATH | O_NOFOLLOW))
     replace_file(pod.root, "/etc", "hosts", kHostsStub);
 }
 
@@ -116,13 +121,13 @@ void write_state_file(const DirFd& dir, const char* name, std::string_view text)
   file.commit(AtomicFile::Sync::no);
 }
 
-[[noreturn]] void execute(const FlyPod& pod, const Credentials& who, std::vector<std::string> argv,
-                          std::vector<std::string> envp) {
+[[noreturn]] void execute(const FlyPod& pod, const Credentials& who, const std::vector<std::string>& argv,
+                          const std::vector<std::string>& envp) {
   const std::string cwd = pod.exec_spec().working_directory.empty() ? "/" : pod.exec_spec().working_directory;
   if (::fchdir(pod.root.get()) < 0 || ::chroot(".") < 0) throw Error::from_errno("enter the app's root");
   if (::chdir(cwd.c_str()) < 0) throw Error::from_errno(cat("change to the working directory ", quoted(cwd)));
   take_credentials(who);
-  ::execve(argv.front().c_str(), exec_array(argv).data(), exec_array(envp).data());
+  ::execve(argv.front().c_str(), ExecStrings(argv).get(), ExecStrings(envp).get());
   throw Error::from_errno(cat("execute ", quoted(argv.front())));
 }
 
@@ -132,15 +137,17 @@ int run(const std::vector<std::string>& args) {
   const RunOptions options = parse_run(args);
   log::set_debug(options.debug);
   for (const auto& name : options.ignored) log::note("run", cat("Warning: -", name, " not supported; ignoring"));
-  const int lock = lock_fd();
+  const int lock = stage1::inherited_lock();
   const FlyPod pod = load_pod();
   const appc::App& spec = pod.exec_spec();
   if (spec.exec.empty())
     throw Error(Errc::invalid,
                 cat("image ", quoted(pod.app().image_name), " has an empty \"exec\" (try --exec=BINARY)"));
   say_what_is_missing(pod);
-  make_mounts(pod);
-  make_name_files(pod, options);
+  const UniqueFd host = host_mounts();
+  AppMounts mounts(pod.root, host.get());
+  make_mounts(pod, mounts);
+  make_name_files(pod, options, mounts);
   const Credentials who = credentials_of(pod);
   const auto environment = appc::compose_environment(spec.environment);
   pod.stage1.make_path_in_root("rkt/env", 0755);
@@ -154,9 +161,11 @@ int run(const std::vector<std::string>& args) {
   save_process(pod.dir, own_process(pod.root));
   write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
-  const unsigned sockets = listen_fds();
+  const auto sockets = static_cast<unsigned>(std::min(stage1::passed_descriptors(), kMostSockets));
   close_strays(lock, sockets);
-  execute(pod, who, std::move(argv), with_sockets(appc::as_strings(environment), sockets));
+  auto variables = with_sockets(appc::as_strings(environment), sockets);
+  name_terminal(variables);
+  execute(pod, who, argv, variables);
 }
 
 }  // namespace rkt::fly

@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #include "base/error.h"
+#include "stage1/common/command_line.h"
 #include "stage1/fly/commands.h"
-#include "stage1/fly/options.h"
 #include "stage1/fly/process.h"
 
 namespace rkt::fly {
@@ -19,7 +19,7 @@ int signal_members(const AppProcess& app, int signal) {
 }  // namespace
 
 int stop(const std::vector<std::string>& args) {
-  const StopOptions options = parse_stop(args);
+  const auto options = stage1::parse_stop(args, false);
   const int signal = options.force ? SIGKILL : SIGTERM;
   const AppProcess app = load_process(DirFd::open("."));
   if (const auto process = open_app(app); process && send_signal(*process, signal)) return 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
@@ -34,6 +35,8 @@ constexpr const char* kAside = "/proc";  // a directory of S1
 [[noreturn]] void die(const AppChildPlan& p, AppStep step) noexcept {
   p.fault->err = errno;
   p.fault->step = step;
+  // Last: the app's filter may have the process killed for it.
+  if (step == AppStep::exec) find_exec_flaw(AT_FDCWD, RESOLVE_NO_MAGICLINKS, p.argv[0], p.fault->finding);
   ::_exit(status_of(step));
 }
 
@@ -76,6 +79,21 @@ void pass_gate(const AppChildPlan& p) noexcept {
   const int gate = gate_place(p);
   if (::read(gate, &nothing, 1) < 0) die(p, AppStep::capabilities);
   ::close(gate);
+}
+
+// From the host's namespaces into the pod's; nothing of what this process is comes with it.
+void leave_host(const AppChildPlan& p) noexcept {
+  if (p.mounts < 0) return;
+  for (std::size_t i = 0; i < p.arguments_size; ++i) p.arguments[i] = '\0';
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || ::prctl(PR_SET_DUMPABLE, 0) < 0) die(p, AppStep::process);
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) die(p, AppStep::session);
+  if (::setns(p.mounts, CLONE_NEWNS) < 0) die(p, AppStep::root);
+  if (p.namespaces != 0 && ::setns(p.pid_namespace, p.namespaces) < 0) die(p, AppStep::process);
+}
+
+// By the pod's root, if its users are private: then it belongs to them.
+void copy_mounts(const AppChildPlan& p) noexcept {
+  if (p.mounts >= 0 && ::unshare(CLONE_NEWNS) < 0) die(p, AppStep::root);
 }
 
 void find_pid_namespace(const AppChildPlan& p) noexcept {
@@ -237,8 +255,28 @@ void take_directory(const AppChildPlan& p) noexcept {
   if (fd < 0 || ::syscall(SYS_fchdir, fd) < 0) die(p, AppStep::directory);
 }
 
-void check_program(const AppChildPlan& p) noexcept {
-  if (open_plain(p.exe, 0) < 0) die(p, AppStep::exec);
+bool is_program(const char* path) noexcept {
+  const int fd = open_plain(path, 0);
+  struct stat st{};
+  if (fd < 0) return false;
+  const bool is = ::syscall(SYS_fstat, fd, &st) == 0 && !S_ISDIR(st.st_mode) && (st.st_mode & 0111) != 0;
+  ::close(fd);
+  return is;
+}
+
+// As stage1/common/lookup.h, with the app's volumes in place.
+void find_program(const AppChildPlan& p) noexcept {
+  if (p.places == nullptr) {
+    if (open_plain(p.argv[0], 0) < 0) die(p, AppStep::exec);
+    return;
+  }
+  for (char* const* place = p.places; *place != nullptr; ++place)
+    if (is_program(*place)) {
+      p.argv[0] = *place;
+      return;
+    }
+  errno = ENOENT;
+  die(p, AppStep::search);
 }
 
 // By raw system calls: libc's wrappers would signal threads that a clone does not have.
@@ -315,6 +353,7 @@ int status_of(AppStep step) noexcept {
       return 228;
     case AppStep::process:
       return 254;
+    case AppStep::search:
     case AppStep::exec:
       return 203;
   }
@@ -353,6 +392,8 @@ const char* describe(AppStep step) noexcept {
       return "install the seccomp filter";
     case AppStep::process:
       return "start a process in the pod";
+    case AppStep::search:
+      return "find the program";
     case AppStep::exec:
       return "execute";
   }
@@ -363,8 +404,10 @@ const char* describe(AppStep step) noexcept {
   const bool outside = p.pid_namespace >= 0 && !p.own_processes;
   if (p.gate[0] >= 0) ::close(p.gate[1]);
   reset_signals(p);
+  leave_host(p);
   find_pid_namespace(p);
   become_first(p);
+  copy_mounts(p);
   join_cgroups(p);
   take_root(p);
   take_descriptors(p);
@@ -372,7 +415,7 @@ const char* describe(AppStep step) noexcept {
   write_own(p, "self/oom_score_adj", p.oom_score, AppStep::oom_score);
   write_own(p, p.label_file, p.label, AppStep::label);
   take_directory(p);
-  check_program(p);
+  find_program(p);
   ::umask(0022);
   close_descriptors(p);
   take_ids(p);
@@ -381,7 +424,7 @@ const char* describe(AppStep step) noexcept {
   if (!outside) write_listen_pid(p);
   take_filter(p);
   if (outside) go_inside(p, sets);
-  ::execve(p.exe, p.argv, p.envp);
+  ::execve(p.argv[0], p.argv, p.envp);
   die(p, AppStep::exec);
 }
 

@@ -9,6 +9,7 @@
 // Into a pid namespace in which something runs already, one step more is needed: an image may ask for CAP_SYS_PTRACE,
 // and with it look into whoever appears there. So the clone stays outside of that namespace until it has nothing left
 // that the app does not get (capabilities, descriptors, root directory), and then clones the process that enters it.
+// It comes from the mount namespace of its parent, or from that of the host, and then joins the pod's (`mounts`).
 //
 // An app with processes of its own is process 1 of a new pid namespace from its clone on, for only there can its /proc
 // be made, which takes capabilities. Nobody is in there with it, and who sees it from the pod's has no CAP_SYS_PTRACE
@@ -23,6 +24,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+
+#include "stage1/native/diagnose_child.h"
 
 namespace rkt::native {
 
@@ -42,6 +45,7 @@ enum class AppStep : std::uint8_t {
   capabilities,
   seccomp,
   process,
+  search,
   exec
 };
 
@@ -51,6 +55,7 @@ struct AppFault {
   pid_t inside;   // with `pid_namespace`: the process that went in, a child of this one's parent. With `own_processes`
                   // this is its number in that namespace, ...
   pid_t between;  // ... and this was its maker, which the same parent has to reap
+  ExecFinding finding;  // at the step `exec`
 };
 
 constexpr int kLongestPid = 10;  ///< digits
@@ -92,6 +97,10 @@ struct AppChildPlan {
   const sock_fprog* filter;  // nullptr: none
   int pid_namespace;         // pidfd of a process in the one to go into; -1: this is the one
   bool user_namespace;       // with `pid_namespace`: into that process's user namespace too
+  int mounts;       // with `pid_namespace`: the mount namespace that has `root`, of which it makes a copy; -1: this one
+  int namespaces;   // with `mounts`: CLONE_NEW… that it joins besides, of the process of `pid_namespace`
+  char* arguments;  // this process's own, wiped: they are the engine's, and whoever sees the process may read them
+  std::size_t arguments_size;
   std::uint64_t permit;  // with `pid_namespace`: what `filter` takes for a permit as third argument; see sys/seccomp.h
   const int* sockets;    // become 3, 4, …; all of them above where the gate goes, which is behind those
   int socket_count;
@@ -99,8 +108,8 @@ struct AppChildPlan {
   int gate[2];  // a pipe. With its read end: nothing is executed before the write end is closed by all. With the write
                 // end alone: it is open until this one executes something. -1: no such end
   const rlimit* descriptors;  // nullptr: this process's own
-  const char* exe;
-  char* const* argv;
+  char** argv;                // argv[0] is executed
+  char* const* places;        // the first of these that could be; nullptr: argv[0] says where it is
   char* const* envp;
 };
 static_assert(std::is_trivially_copyable_v<AppChildPlan> && std::is_standard_layout_v<AppChildPlan>);

@@ -3,13 +3,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/append.h"
 #include "stage1/native/launch.h"
 
 namespace rkt::native {
@@ -33,22 +34,30 @@ class AppLog::Batch {
     text_ += rest;
     text_ += '\n';
     ++count_;
+    if (log_.kubernetes_) {
+      plain_ += std::string_view(prefix_).substr(0, cri::kTagOffset);
+      plain_ += begin;
+      plain_ += rest;
+      plain_ += '\n';
+    }
     if (text_.size() >= kBatch) flush();
   }
   void flush() {
     if (count_ > 0) log_.write(text_, count_);
+    if (!plain_.empty()) log_.kubernetes_->write(plain_);
     text_.clear();
+    plain_.clear();
     count_ = 0;
   }
 
  private:
   AppLog& log_;
-  std::string prefix_, text_;
+  std::string prefix_, text_, plain_;
   std::uint64_t count_ = 0;
 };
 
-AppLog::AppLog(const DirFd& pod, std::string app, LogLimits limits, Say say)
-    : pod_(pod), app_(std::move(app)), limits_(limits), say_(std::move(say)) {}
+AppLog::AppLog(const DirFd& pod, std::string app, LogLimits limits, Say say, std::unique_ptr<KubernetesLog> kubernetes)
+    : pod_(pod), app_(std::move(app)), limits_(limits), say_(std::move(say)), kubernetes_(std::move(kubernetes)) {}
 
 void AppLog::take(int stream, std::string_view bytes) {
   std::string& begin = unfinished_[stream - 1];
@@ -63,6 +72,7 @@ void AppLog::take(int stream, std::string_view bytes) {
     }
     const std::size_t size = whole ? newline : room;
     batch.add(begin, bytes.substr(0, size), whole ? cri::LogTag::full : cri::LogTag::partial);
+    within_line_[stream - 1] = !whole;
     begin.clear();
     bytes.remove_prefix(size + (whole ? 1 : 0));
   }
@@ -72,10 +82,25 @@ void AppLog::take(int stream, std::string_view bytes) {
 void AppLog::end(int stream) {
   Batch batch(*this, stream);
   std::string& begin = unfinished_[stream - 1];
-  if (!begin.empty()) batch.add(begin, "", cri::LogTag::partial);
+  if (!begin.empty()) {
+    batch.add(begin, "", cri::LogTag::partial);
+    within_line_[stream - 1] = true;
+  }
   begin = std::string();
   batch.flush();
   if (lost_.records > 0) write("", 0);
+}
+
+void AppLog::take_message(std::string_view text) {
+  const int stream = within_line_[1] && !within_line_[0] ? 1 : 2;
+  Batch batch(*this, stream);
+  if (std::exchange(within_line_[stream - 1], false)) batch.add("", "", cri::LogTag::full);
+  for (auto line : split(text, '\n')) {
+    for (; line.size() > kMaxText; line.remove_prefix(kMaxText))
+      batch.add(line.substr(0, kMaxText), "", cri::LogTag::partial);
+    batch.add(line, "", cri::LogTag::full);
+  }
+  batch.flush();
 }
 
 // Either all of it, or nothing and an error number.
@@ -85,23 +110,14 @@ int AppLog::try_write(std::string_view records) {
   } catch (const Error& e) {
     return e.sys_errno() != 0 ? e.sys_errno() : EIO;
   }
-  std::string_view left = records;
-  while (!left.empty()) {
-    const ssize_t n = ::write(file_.get(), left.data(), left.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      const int err = n < 0 ? errno : ENOSPC;
-      // A record that is cut would make the next one unreadable.
-      if (left.size() < records.size() && ::ftruncate(file_.get(), static_cast<off_t>(size_)) < 0) {
-        file_.reset();
-        ++number_;
-      }
-      return err;
-    }
-    left.remove_prefix(static_cast<std::size_t>(n));
+  const Appended done = append_whole(file_.get(), records);
+  // A record that is cut would make the next one unreadable.
+  if (done.broken) {
+    file_.reset();
+    ++number_;
   }
-  size_ += records.size();
-  return 0;
+  if (done.err == 0) size_ += records.size();
+  return done.err;
 }
 
 void AppLog::write(std::string_view records, std::uint64_t count) {

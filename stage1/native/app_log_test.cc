@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include "base/strings.h"
+#include "schema/appc/settings.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
@@ -73,12 +74,12 @@ TEST_F(AppLogTest, EveryByteIsKeptHoweverItComes) {
 }
 
 TEST_F(AppLogTest, FilesAreBoundedInSizeAndNumber) {
-  auto l = log({.size = LogLimits::kLeastSize, .files = 3});
+  auto l = log({.size = appc::kLeastLogSize, .files = 3});
   std::string last;
   for (int i = 0; i < 10'000; ++i) l.take(1, last = cat("line number ", i, "\n"));
   EXPECT_EQ(files().size(), 3U);
   for (const auto& name : files()) {
-    EXPECT_LE(text(name).size(), LogLimits::kLeastSize);
+    EXPECT_LE(text(name).size(), appc::kLeastLogSize);
     EXPECT_TRUE(text(name).ends_with("\n"));
   }
   EXPECT_TRUE(bytes(1).ends_with(last));
@@ -112,6 +113,24 @@ TEST_F(AppLogTest, AFullDiskLosesLinesAndSaysHowMany) {
   EXPECT_NE(all.find(cat(" stderr F rkt: ", 1000 - kept, " lines (")), std::string::npos);
   EXPECT_TRUE(all.ends_with(" stdout F after\n"));
   ::umount2(place.c_str(), MNT_DETACH);
+}
+
+TEST_F(AppLogTest, AMessageTearsNoLine) {
+  auto l = log();
+  const std::string most(AppLog::kMaxText, 'x');
+  l.take(2, "a ");
+  l.take_message("m1\nm2");
+  l.take(2, "line\n");
+  EXPECT_EQ(bytes(2), "m1\nm2\na line\n");
+  l.take(2, most + "y");
+  l.take_message("m3");
+  l.take(2, "z\n");
+  EXPECT_EQ(bytes(2), "m1\nm2\na line\n" + most + "yz\n");
+  EXPECT_EQ(bytes(1), "m3\n") << "the other stream while this one is within a line";
+  l.take(1, most);
+  l.take(2, most);
+  l.take_message(most + "m4");
+  EXPECT_EQ(bytes(2), "m1\nm2\na line\n" + most + "yz\n" + most + "\n" + most + "m4\n") << "both are";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/pod.h"
+#include "stage1/native/syslog.h"
 #include "stage1/native/target.h"
 #include "sys/rootless.h"
 #include "sys/selinux.h"
@@ -44,6 +45,15 @@ mode_t type_of(int fd, std::string_view what) {
   return st.st_mode & S_IFMT;
 }
 
+// In the /dev that was made for the app.
+void make_link(const DirFd& root, const MountOp& op) {
+  const std::string_view target = op.target;
+  const auto slash = target.rfind('/');
+  const DirFd dir = root.make_path_in_root(target.substr(0, slash));
+  if (::symlinkat(op.source.c_str(), dir.get(), op.target.c_str() + slash + 1) < 0)
+    throw Error::from_errno("make the link");
+}
+
 DirFd as_directory(const DetachedMount& mount) { return DirFd(dup_fd(mount.fd())); }
 
 void make_node(const DirFd& dir, const Node& node) {
@@ -76,12 +86,12 @@ std::vector<std::pair<std::string, DetachedMount>> nodes_of_host() {
 }
 
 // The nodes live in the same file system as the rest of /dev. Made by the host's root, since nobody else can.
-DetachedMount make_dev(uid_t root, const std::string& context) {
+DetachedMount make_dev(uid_t root, const AppMountPlan& app) {
   const FileOwner owner(root);
   const std::string id = cat(root);
   DetachedMount dev =
       DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", "4m"}, {"uid", id.c_str()}, {"gid", id.c_str()}},
-                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, context);
+                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, app.context);
   const DirFd dir = as_directory(dev);
   for (const Node& node : kNodes) make_node(dir, node);
   for (const auto& [target, name] : kDevLinks)
@@ -91,10 +101,22 @@ DetachedMount make_dev(uid_t root, const std::string& context) {
   make_directory(dir, "mqueue", 01777);
   make_directory(dir, "net", 0755);
   make_node(dir.sub("net"), kTun);
+  if (app.syslog >= 0) bind_syslog(app.syslog, dir);
   return dev;
 }
 
 }  // namespace
+
+std::string assembled_root(const AppMountPlan& app) { return cat("/", app_root_in_stage1(app.name)); }
+
+std::vector<ProcMask> proc_masks(const AppMountPlan& app) {
+  constexpr std::string_view kBelow = "/proc/";
+  std::vector<ProcMask> out;
+  for (const auto& op : app.ops)
+    if ((op.kind == Kind::hide || op.kind == Kind::read_only) && op.target.starts_with(kBelow))
+      out.push_back({.path = op.target.c_str() + kBelow.size(), .hide = op.kind == Kind::hide});
+  return out;
+}
 
 namespace {
 
@@ -200,7 +222,7 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
   for (const auto& plan : apps) {
     App app{.plan = &plan,
             .root = DetachedMount::copy(AT_FDCWD, app_root(plan.name)),
-            .dev = make_dev(owner.root, plan.context),
+            .dev = make_dev(owner.root, plan),
             .sources = {},
             .nodes = nodes_of_host()};
     app.root.isolate();
@@ -225,21 +247,10 @@ void PodMounts::let_go() noexcept {
   [[maybe_unused]] const SharedMounts gone = std::move(shared_);
   nothing_.reset();
   null_node_.reset();
-  for (auto& app : apps_) app.sources.clear();
+  apps_.clear();
 }
 
-std::string PodMounts::root_path(std::size_t app) const { return cat("/", app_root_in_stage1(apps_[app].plan->name)); }
-
-DirFd PodMounts::root_dir(std::size_t app) const { return as_directory(apps_[app].root); }
-
-std::vector<ProcMask> PodMounts::proc_masks(std::size_t app) const {
-  constexpr std::string_view kBelow = "/proc/";
-  std::vector<ProcMask> out;
-  for (const auto& op : apps_[app].plan->ops)
-    if ((op.kind == Kind::hide || op.kind == Kind::read_only) && op.target.starts_with(kBelow))
-      out.push_back({.path = op.target.c_str() + kBelow.size(), .hide = op.kind == Kind::hide});
-  return out;
-}
+std::string PodMounts::root_path(std::size_t app) const { return assembled_root(*apps_[app].plan); }
 
 void PodMounts::assemble(std::size_t index) {
   App& app = apps_[index];
@@ -255,6 +266,8 @@ void PodMounts::assemble(std::size_t index) {
                  else
                    perform(app, root, op);
                });
+  for (const auto& mount : app.unfinished) mount.restrict(MOUNT_ATTR_RDONLY);
+  app.unfinished.clear();
   if (app.plan->read_only_root) app.root.restrict(MOUNT_ATTR_RDONLY);
   null_node_.reset();
 }
@@ -304,7 +317,10 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
       }
       return;
     case Kind::hide:
-      hide(root, op, app.plan->context);
+      hide(app, root, op);
+      return;
+    case Kind::link:
+      make_link(root, op);
       return;
     case Kind::bind:
       return;
@@ -326,7 +342,7 @@ void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev,
   null_node_ = std::move(nodes.front().second);
 }
 
-void PodMounts::hide(const DirFd& root, const MountOp& op, const std::string& context) {
+void PodMounts::hide(App& app, const DirFd& root, const MountOp& op) {
   const auto there = root.find_in_root(op.target, O_PATH);
   if (!there) return;
   if (type_of(there->get(), op.target) != S_IFDIR) {
@@ -334,6 +350,12 @@ void PodMounts::hide(const DirFd& root, const MountOp& op, const std::string& co
     null.restrict(MOUNT_ATTR_RDONLY);
     null.attach(there->get());
     return;
+  }
+  const std::string& context = app.plan->context;
+  if (op.writable) {
+    auto& mount =
+        app.unfinished.emplace_back(DetachedMount::make("tmpfs", {{"mode", "0555"}, {"size", "64k"}}, kInert, context));
+    return mount.attach(there->get());
   }
   if (nothing_) return DetachedMount::copy(nothing_->fd(), "").attach(there->get());
   nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY, context);

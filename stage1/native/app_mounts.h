@@ -2,13 +2,13 @@
 // Performs the mounts of a pod. All of it happens in pid 1's mount namespace, before anything of the image runs:
 //
 //   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
-//   of it
+//                 of it
 //   take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
 //   share()       what all apps have in common is attached. From here on the root of the pod's users is enough
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
 //   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
-//   let_go()      the descriptors of what apps share go too: those file systems hide nothing of the kernel's
 //   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
+//   let_go()      every descriptor goes too: what apps share hides nothing of the kernel's
 //
 // In a mutable pod each app is assembled by a process of its own (starter.h), in a copy of the outer process's mount
 // namespace: there the file systems that all apps share stay attached below S1, out of the pod's sight.
@@ -31,7 +31,13 @@ struct AppMountPlan {
   std::vector<MountOp> ops;
   bool read_only_root = false;
   std::string context = {};  ///< SELinux's, of the file systems that are made for it
+  int syslog = -1;           ///< becomes /dev/log (syslog.h); borrowed; -1: there is none
 };
+
+/// Path of its assembled root, where it is.
+std::string assembled_root(const AppMountPlan& app);
+/// What of its /proc is masked. Borrows the plan.
+std::vector<ProcMask> proc_masks(const AppMountPlan& app);
 
 /// File systems of the kernel that the apps of a pod have in common.
 struct SharedMounts {
@@ -73,15 +79,12 @@ class PodMounts {
   /// Every app is: what they share is no longer to be seen by pid 1.
   void assembled() const noexcept;
   void drop(std::size_t app) noexcept;
-  /// Nothing is assembled any more: every descriptor is closed but those of root_dir().
+  /// Nothing is assembled any more: every descriptor is closed.
   void let_go() noexcept;
 
   /// Path of an app's assembled root, for pid 1.
   std::string root_path(std::size_t app) const;
-  /// The app's own files, without what is mounted on them. Usable after drop().
-  DirFd root_dir(std::size_t app) const;
-  /// What of the app's /proc is masked. Borrows its plan.
-  std::vector<ProcMask> proc_masks(std::size_t app) const;
+  std::vector<ProcMask> masks(std::size_t app) const { return proc_masks(*apps_[app].plan); }
   int proc() const noexcept { return shared_.proc.fd(); }
 
  private:
@@ -90,13 +93,14 @@ class PodMounts {
     DetachedMount root, dev;
     std::vector<DetachedMount> sources;                             // of the bind operations, in order
     std::vector<std::pair<std::string, DetachedMount>> nodes = {};  // of /dev, where they are the host's
+    std::vector<DetachedMount> unfinished = {};                     // read-only when volumes are mounted in them
   };
   DetachedMount copy_source(const MountOp& op, const MountOwner& owner);
   void perform(App& app, const DirFd& root, const MountOp& op);
   /// `given`: the nodes, where they are the host's.
   void attach_dev(const DirFd& root, const DetachedMount& dev,
                   std::vector<std::pair<std::string, DetachedMount>> given);
-  void hide(const DirFd& root, const MountOp& op, const std::string& context);
+  void hide(App& app, const DirFd& root, const MountOp& op);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 
   std::vector<App> apps_;

@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "stage1/native/backing.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/control.h"
 #include "stage1/native/options.h"
+#include "sys/file.h"
 
 namespace rkt::native {
 
@@ -14,10 +16,18 @@ int operate(const std::string& verb, const std::vector<std::string>& args) {
   log::set_debug(options.debug);
   if (verb != "stop" && (options.force || options.grace))
     throw Error(Errc::usage, "--force and --grace are for app_stop");
-  const ControlAnswer answer = ask(DirFd::open("."), {.verb = options.force ? "kill" : verb,
-                                                      .app = options.app,
-                                                      .argument = options.grace ? cat(options.grace->count()) : ""});
+  // Stage0's, of the apps of the pod: one that says late or never that it is ready holds nobody up.
+  UniqueFd lock(parse_int<int>(env("RKT_APPS_LOCK_FD").value_or("")).value_or(-1));
+  if (verb == "start") make_added_backing(options.app);
+  const ControlAnswer answer = ask(DirFd::open("."),
+                                   {.verb = options.force ? "kill" : verb,
+                                    .app = options.app,
+                                    .argument = options.grace ? cat(options.grace->count()) : ""},
+                                   std::move(lock));
   if (answer.status != 0) throw Error(Errc::system, answer.text).exit_with(answer.status);
+  if (verb == "add") make_added_backing(options.app);  // last: not for what cannot start
+  for (const auto warning : split(answer.text, '\n'))
+    if (!warning.empty()) log::note("stage1", warning);
   return 0;
 }
 

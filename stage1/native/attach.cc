@@ -17,7 +17,6 @@
 namespace rkt::native {
 namespace {
 
-constexpr std::size_t kMaxAsking = 32;
 constexpr std::size_t kMaxAttached = 256;
 constexpr unsigned kInputs = kStdin | kTtyIn;
 
@@ -160,7 +159,7 @@ void AttachPoint::pass_on(Client& c) {
 }
 
 void Attachments::listen(const DirFd& pod) {
-  if (!socket_) socket_.emplace(pod, kAttachSocket);
+  if (!socket_) socket_.emplace(pod, kAttachSocket, std::min(ControlSocket::kMost, most_clients()));
 }
 
 std::shared_ptr<AttachPoint> Attachments::make_point(const std::string& app, std::size_t index) {
@@ -192,8 +191,7 @@ AttachPoint* Attachments::find(std::string_view app) const {
 }
 
 void Attachments::watch(std::vector<pollfd>& events) const {
-  if (socket_) events.push_back({socket_->fd(), POLLIN, 0});
-  for (const auto& fd : asking_) events.push_back({fd.get(), POLLIN, 0});
+  if (socket_) socket_->watch(events);
   for (const auto& p : points_)
     for (const auto& c : p->clients_) {
       // While the app does not take what a client typed, the client waits; also for being noticed to have gone.
@@ -227,27 +225,19 @@ void Attachments::handle(std::span<const pollfd> events, Time now) {
     });
   }
   std::erase_if(points_, [](const auto& p) { return p->over(); });
-  std::vector<UniqueFd> ready;
-  for (auto& fd : asking_)
-    if (revents_of(events, fd.get()) != 0) ready.push_back(std::move(fd));
-  std::erase_if(asking_, [](const UniqueFd& fd) { return !fd; });
-  for (auto& fd : ready) serve(std::move(fd));
-  if (!socket_ || revents_of(events, socket_->fd()) == 0) return;
-  if (UniqueFd client = socket_->accept(); client && asking_.size() < std::min(kMaxAsking, most_clients()))
-    asking_.push_back(std::move(client));
+  if (!socket_) return;
+  for (auto& [request, client] : socket_->take(events)) serve(request, std::move(client));
 }
 
-void Attachments::serve(UniqueFd client) {
-  const auto text = receive_text(client.get(), 512);
-  const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
-  if (words.size() < 2) return;
-  AttachPoint* const point = find(words[1]);
+void Attachments::serve(const ControlRequest& request, UniqueFd client) {
+  AttachPoint* const point = find(request.app);
   const auto refuse = [&](std::string why) { send_answer(client.get(), {.status = 254, .text = std::move(why)}); };
-  if (point == nullptr) return refuse(cat("app ", quoted(words[1]), " has no streams to attach to, or does not run"));
-  if (words[0] == "list") return send_answer(client.get(), {.status = 0, .text = ends_text(point->offered_)});
-  const auto wanted = words[0] == "attach" && words.size() == 3 ? parse_ends(words[2]) : std::nullopt;
+  if (point == nullptr)
+    return refuse(cat("app ", quoted(request.app), " has no streams to attach to, or does not run"));
+  if (request.verb == "list") return send_answer(client.get(), {.status = 0, .text = ends_text(point->offered_)});
+  const auto wanted = request.verb == "attach" ? parse_ends(request.argument) : std::nullopt;
   if (!wanted) return refuse("the request makes no sense");
-  const unsigned ends = words[2] == "auto" ? point->offered_ : *wanted;
+  const unsigned ends = request.argument == "auto" ? point->offered_ : *wanted;
   if ((ends & ~point->offered_) != 0)
     return refuse(cat("app ", quoted(point->app_), " has no ", ends_text(ends & ~point->offered_), ", only ",
                       ends_text(point->offered_)));
@@ -269,7 +259,6 @@ std::optional<Attachments::Time> Attachments::deadline() const {
 
 void Attachments::give_up() noexcept {
   points_.clear();
-  asking_.clear();
   socket_.reset();
 }
 

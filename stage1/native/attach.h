@@ -102,13 +102,12 @@ class Attachments {
   void give_up() noexcept;               ///< closes everything: for the other half of a clone
 
  private:
-  void serve(UniqueFd client);
+  void serve(const ControlRequest& request, UniqueFd client);
   std::size_t clients() const;  // of all apps
   AttachPoint* find(std::string_view app) const;
   static bool out_of_patience(const AttachPoint::Client& client, Time now);
 
   std::optional<ControlSocket> socket_;
-  std::vector<UniqueFd> asking_;
   std::list<std::shared_ptr<AttachPoint>> points_;
 };
 

@@ -8,9 +8,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "stage1/native/copy_tree.h"
 #include "stage1/native/mount_plan.h"
+#include "stage1/native/state.h"
+#include "sys/lock.h"
 #include "sys/rootless.h"
 #include "sys/selinux.h"
 
@@ -32,13 +36,21 @@ void take_owner(const AppPlan& app, const VolumeMount& m, const DirFd& dir) {
     throw Error::from_errno(cat("set the owner and mode of volume ", quoted(name)));
 }
 
-// Of an image of Docker's, what lies where the volume is mounted is what the volume starts with.
+// Of an image of Docker's, what lies where the volume is mounted is what the volume starts with. Whoever has the pod's
+// lock, this process or outer, may be killed while it is copied, and then gc removes the pod.
 void fill(const Pod& pod, const AppPlan& app, const VolumeMount& m, const DirFd& dir) {
   const DirFd root = pod.stage1.sub(app_root_in_stage1(app.name));
   auto there = root.find_in_root(m.target, O_RDONLY | O_DIRECTORY);
   if (!there || !dir.names().empty()) return;
+  const auto go_on = [&] {
+    if (!is_locked(pod.dir)) throw Error(Errc::not_found, "the pod has ended meanwhile");
+  };
+  if (m.implicit)
+    log::note("stage1", cat("Docker converted image, initializing implicit volume with data contained at the mount "
+                            "point ",
+                            quoted(m.volume.name.str().substr(app.name.size() + 1)), "."));
   in_context([&] { return cat("fill volume ", quoted(m.volume.name.str())); },
-             [&] { copy_tree(DirFd(std::move(*there)), dir); });
+             [&] { copy_tree(DirFd(std::move(*there)), dir, go_on); });
   if (!m.implicit && !is_plain(m.volume)) take_owner(app, m, dir);
 }
 
@@ -47,12 +59,20 @@ void make_one(const Pod& pod, const AppPlan& app, const VolumeMount& m, bool oth
   const auto slash = path.rfind('/');
   const DirFd parent = pod.dir.make_path_in_root(path.substr(0, slash), 0700);  // of apps: for root alone
   const std::string name = path.substr(slash + 1);
-  const bool made = ::mkdirat(parent.get(), name.c_str(), 0770) == 0;
-  if (!made && errno != EEXIST) throw Error::from_errno(cat("make volume ", quoted(name)));
-  const DirFd dir = parent.sub(name);
-  if (made) take_owner(app, m, dir);
-  // What was there before may be mounted by an app that runs, which could get between the steps of a copy.
-  if (app.copy_up && (made || !others_run)) fill(pod, app, m, dir);
+  if (const auto there = parent.find_sub(name)) {
+    // It may be mounted by an app that runs, which could get between the steps of a copy.
+    if (app.copy_up && !others_run) fill(pod, app, m, *there);
+    return;
+  }
+  // A volume has its name once it is whole: a copy may take long, be killed and find no room.
+  const std::string aside = cat(name, ".new");  // no volume is called that
+  parent.remove_tree(aside);
+  ScopeExit undo([&] { parent.remove_tree(aside); });
+  const DirFd dir = parent.make_sub(aside, 0770);
+  take_owner(app, m, dir);
+  if (app.copy_up) fill(pod, app, m, dir);
+  parent.rename(aside, parent, name);
+  undo.release();
 }
 
 }  // namespace
@@ -61,6 +81,18 @@ void make_backing(const Pod& pod, const AppPlan& app, bool others_run) {
   const FileLabel label(app.file_context);
   for (const auto& m : app.volumes)
     if (m.volume.kind == appc::Volume::Kind::empty) make_one(pod, app, m, others_run);
+}
+
+void make_added_backing(const std::string& name) {
+  const Pod pod = load_pod_of(name);
+  const PodApp& app = pod.apps.front();
+  const auto state = load_state(pod.dir);
+  AppPlan plan;  // as far as volumes go
+  plan.name = name;
+  plan.volumes = plan_volumes(app.runtime, app.app().mount_points, pod.manifest, [](std::string_view) {});
+  plan.file_context = state ? state->restrictions.selinux.files : "";
+  plan.copy_up = app.image.is_docker();
+  make_backing(pod, plan, true);
 }
 
 }  // namespace rkt::native

@@ -11,4 +11,9 @@ namespace rkt::native {
 /// apps of the pod, so that only a directory made now is filled: nobody can have it open.
 void make_backing(const Pod& pod, const AppPlan& app, bool others_run = false);
 
+/// The same for an app of a mutable pod: by who adds or starts it, since a copy may take minutes and outer has others
+/// to look after. In the pod's mounts, POD is the working directory; the caller has the pod's pod.lck. Throws
+/// `nonexistent app "x"`.
+void make_added_backing(const std::string& app);
+
 }  // namespace rkt::native

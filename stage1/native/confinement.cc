@@ -23,7 +23,7 @@ CapMask mask_of(const std::vector<std::string>& names, std::vector<std::string>&
   for (const auto& name : names) {
     if (const auto cap = parse_cap(name))
       out |= cap_bit(*cap);
-    else
+    else if (!name.empty())  // which is how a flag without names is written
       warnings.push_back(cat("warning: unknown capability ", quoted(name), " ignored"));
   }
   return out;
@@ -57,6 +57,15 @@ void add_essentials(SeccompRules& rules) {
   for (const auto name : essential_calls()) rules.names.emplace_back(name);
 }
 
+// An image for i386 keeps its sockets, and with those of socketcall the ones to the hypervisor.
+std::optional<std::vector<sock_filter>> plan_filter(const std::optional<appc::SeccompSet>& set, bool i386) {
+  if (!set && !i386) return std::vector<sock_filter>(std::begin(kDefaultFilter), std::end(kDefaultFilter));
+  auto rules = set ? plan_seccomp(*set) : default_seccomp();
+  if (!rules) return std::nullopt;
+  rules->hidden_families = i386;
+  return make_seccomp_program(*rules);
+}
+
 // An app's own is all that counts for it.
 std::optional<ExecLabel> plan_label(const appc::Isolators& isolators, const std::string& of_pod) {
   if (isolators.selinux && !isolators.apparmor_profile.empty())
@@ -64,7 +73,7 @@ std::optional<ExecLabel> plan_label(const appc::Isolators& isolators, const std:
   if (!isolators.apparmor_profile.empty())
     return ExecLabel{.module = ExecLabel::Module::apparmor, .text = cat("exec ", isolators.apparmor_profile)};
   if (!isolators.selinux && of_pod.empty()) return std::nullopt;
-  if (!isolators.selinux) return ExecLabel{.text = of_pod};
+  if (!isolators.selinux) return ExecLabel{.text = of_pod, .of_pod = true};
   const appc::SelinuxContext& c = *isolators.selinux;
   return ExecLabel{.text = cat(c.user, ":", c.role, ":", c.type, ":", c.level)};
 }
@@ -81,7 +90,8 @@ void check_label_support(const ExecLabel& label) {
     if (!selinux_active()) throw Error(Errc::unsupported, cat(context, ": SELinux is not active on this host"));
     if (!selinux_knows(label.text))
       throw Error(Errc::invalid, cat(context, ": the policy that is loaded knows no such context"))
-          .hint("correct isolator os/linux/selinux-context of the app");
+          .hint(label.of_pod ? "load the policy under which the pod was started, or run the app in a new pod"
+                             : "correct isolator os/linux/selinux-context of the app");
     return;
   }
   const auto enabled = find_file_text(DirFd::open("/"), "sys/module/apparmor/parameters/enabled", 64);
@@ -131,16 +141,12 @@ std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set) {
   return rules;
 }
 
-Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions) {
+Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions,
+                             std::string_view arch) {
   Confinement out;
   out.caps = restrictions.capabilities ? plan_caps(isolators, out.warnings) : kAllCaps;
   if (restrictions.capabilities && restrictions.foreign_sockets) out.caps &= ~kNetworkCaps;
-  if (restrictions.seccomp) {
-    if (!isolators.seccomp)
-      out.filter.emplace(std::begin(kDefaultFilter), std::end(kDefaultFilter));
-    else if (const auto rules = plan_seccomp(*isolators.seccomp))
-      out.filter = make_seccomp_program(*rules);
-  }
+  if (restrictions.seccomp) out.filter = plan_filter(isolators.seccomp, arch == "i386");
   // A filter must not be handed to a set-user-ID program, unless root installed it.
   out.no_new_privs = isolators.no_new_privs || (uid != 0 && out.filter.has_value());
   out.label = plan_label(isolators, restrictions.selinux.process);

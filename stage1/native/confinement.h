@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/appc/isolators.h"
@@ -27,6 +28,7 @@ constexpr CapMask kNetworkCaps = cap_bit(CAP_NET_ADMIN) | cap_bit(CAP_NET_RAW);
 struct ExecLabel {
   enum class Module { selinux, apparmor } module = Module::selinux;
   std::string text;
+  bool of_pod = false;                ///< not the app's own
   const char* file() const noexcept;  ///< below /proc
 };
 
@@ -50,6 +52,8 @@ std::optional<SeccompRules> plan_seccomp(const appc::SeccompSet& set);
 /// out.
 void check_label_support(const ExecLabel& label);
 
-Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions);
+/// `arch` is the image's, as appc names it: "" as good as this machine's.
+Confinement plan_confinement(const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions,
+                             std::string_view arch = {});
 
 }  // namespace rkt::native

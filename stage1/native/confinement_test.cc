@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -80,6 +81,14 @@ TEST(PlanSeccomp, ARemovedCallReturnsTheNamedError) {
   EXPECT_TRUE(has(*rules, "socket"));
 }
 
+TEST(PlanSeccomp, ARemovedSetHasTheYoungerWaysToo) {
+  const auto rules = plan_seccomp(set(kRemove, {"@rkt/default-blacklist"}));
+  ASSERT_TRUE(rules);
+  for (const char* name : {"mount", "move_mount", "fsopen", "mount_setattr", "clock_settime64", "pidfd_getfd"})
+    EXPECT_TRUE(has(*rules, name)) << name;
+  EXPECT_TRUE(has(plan_seccomp(set(kRemove, {"@systemd/mount"})).value(), "move_mount"));
+}
+
 TEST(PlanSeccomp, UnknownSetsAndErrorsAreRefused) {
   EXPECT_THROW(plan_seccomp(set(kRetain, {"@systemd/nonsense"})), Error);
   EXPECT_THROW(plan_seccomp(set(kRemove, {"socket"}, "ENONSENSE")), Error);
@@ -90,6 +99,19 @@ TEST(PlanConfinement, AnOrdinaryUserWithAFilterNeverGainsPrivileges) {
   EXPECT_TRUE(plan_confinement({}, 1000, {}).no_new_privs);
   EXPECT_FALSE(plan_confinement({}, 1000, {.seccomp = false}).no_new_privs);
   EXPECT_TRUE(plan_confinement({.no_new_privs = true}, 0, {.seccomp = false}).no_new_privs);
+}
+
+TEST(PlanConfinement, AnImageForI386KeepsItsOnlyWayToSockets) {
+  const auto looks_for_vsock = [](std::string_view arch, const appc::Isolators& isolators = {}) {
+    const auto filter = plan_confinement(isolators, 0, {}, arch).filter;
+    return std::ranges::any_of(filter.value(), [](const sock_filter& i) {
+      return i.code == (BPF_JMP | BPF_JEQ | BPF_K) && i.jt == 0 && i.jf == 1 && i.k == AF_VSOCK;
+    });
+  };
+  EXPECT_TRUE(looks_for_vsock("") && looks_for_vsock("amd64") && looks_for_vsock("i386"));
+  EXPECT_TRUE(looks_for_vsock("i386", {.seccomp = set(kRemove, {"@appc.io/empty"})}));
+  const auto size = [](std::string_view arch) { return plan_confinement({}, 0, {}, arch).filter->size(); };
+  EXPECT_LT(size("i386"), size("amd64")) << "socketcall is not looked into";
 }
 
 TEST(PlanConfinement, AnAppHasThePodsSelinuxContextUnlessItHasItsOwn) {

@@ -9,9 +9,11 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/native/events.h"
 
 namespace rkt::native {
 namespace {
@@ -35,6 +37,15 @@ sockaddr_un address(const DirFd& pod, const char* name) {
 
 UniqueFd take_reserve(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 
+// nullopt: it is none.
+std::optional<ControlRequest> parse_request(const std::optional<std::string>& text) {
+  const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
+  if (words.size() < 2 || words.size() > 3 || words[1].empty()) return std::nullopt;
+  return ControlRequest{.verb = std::string(words[0]),
+                        .app = std::string(words[1]),
+                        .argument = words.size() == 3 ? std::string(words[2]) : ""};
+}
+
 }  // namespace
 
 std::optional<std::string> receive_text(int fd, std::size_t limit) {
@@ -47,8 +58,8 @@ std::optional<std::string> receive_text(int fd, std::size_t limit) {
   return buffer;
 }
 
-ControlSocket::ControlSocket(const DirFd& pod, const char* name)
-    : fd_(make_socket(SOCK_NONBLOCK)), reserve_(take_reserve(fd_.get())) {
+ControlSocket::ControlSocket(const DirFd& pod, const char* name, std::size_t most)
+    : fd_(make_socket(SOCK_NONBLOCK)), reserve_(take_reserve(fd_.get())), most_(most) {
   pod.unlink(name);
   const sockaddr_un where = address(pod, name);
   const mode_t before = ::umask(0177);
@@ -76,13 +87,23 @@ UniqueFd ControlSocket::accept() {
   return client;
 }
 
-std::optional<ControlRequest> receive_request(int client) {
-  const auto text = receive_text(client, kMaxRequest);
-  const auto words = text ? split(*text, ' ') : std::vector<std::string_view>();
-  if (words.size() < 2 || words.size() > 3 || words[1].empty()) return std::nullopt;
-  return ControlRequest{.verb = std::string(words[0]),
-                        .app = std::string(words[1]),
-                        .argument = words.size() == 3 ? std::string(words[2]) : ""};
+void ControlSocket::watch(std::vector<pollfd>& events) const {
+  events.push_back({fd_.get(), POLLIN, 0});
+  for (const auto& c : clients_) events.push_back({c.get(), POLLIN, 0});
+}
+
+std::vector<ControlSocket::Asked> ControlSocket::take(std::span<const pollfd> events) {
+  std::vector<Asked> out;
+  for (auto& c : clients_) {
+    if (revents_of(events, c.get()) == 0) continue;
+    UniqueFd client = std::exchange(c, UniqueFd());
+    if (auto request = parse_request(receive_text(client.get(), kMaxRequest)))
+      out.push_back({.request = std::move(*request), .client = std::move(client)});
+  }
+  std::erase_if(clients_, [](const UniqueFd& c) { return !c; });
+  if (revents_of(events, fd_.get()) == 0) return out;
+  if (UniqueFd client = accept(); client && clients_.size() < most_) clients_.push_back(std::move(client));
+  return out;
 }
 
 void send_answer(int client, const ControlAnswer& answer) {
@@ -98,8 +119,13 @@ UniqueFd connect_to(const DirFd& pod, const char* name) {
   return fd;
 }
 
-ControlAnswer ask(int server, std::string_view request) {
+namespace {
+
+void send_request(int server, std::string_view request) {
   if (::send(server, request.data(), request.size(), MSG_NOSIGNAL) < 0) throw Error::from_errno("ask the pod");
+}
+
+ControlAnswer receive_answer(int server) {
   const auto answer = receive_text(server, kMaxAnswer);
   if (!answer) throw Error(Errc::system, "the pod has ended before it could answer");
   const auto space = answer->find(' ');
@@ -108,9 +134,19 @@ ControlAnswer ask(int server, std::string_view request) {
   return {.status = *status, .text = answer->substr(space + 1)};
 }
 
-ControlAnswer ask(const DirFd& pod, const ControlRequest& request) {
-  return ask(connect_to(pod, kControlSocket).get(),
-             cat(request.verb, " ", request.app, request.argument.empty() ? "" : " ", request.argument));
+}  // namespace
+
+ControlAnswer ask(int server, std::string_view request) {
+  send_request(server, request);
+  return receive_answer(server);
+}
+
+ControlAnswer ask(const DirFd& pod, const ControlRequest& request, UniqueFd lock) {
+  const UniqueFd server = connect_to(pod, kControlSocket);
+  send_request(server.get(),
+               cat(request.verb, " ", request.app, request.argument.empty() ? "" : " ", request.argument));
+  lock.reset();
+  return receive_answer(server.get());
 }
 
 }  // namespace rkt::native

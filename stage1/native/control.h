@@ -8,12 +8,17 @@
 //   kill APP     SIGKILL; likewise
 //   rm APP       what the pod still has of an app that does not run is given back
 //
-// An answer is an exit status for the asking program (0: done; 5: the app does not run) and a line of text.
+// An answer is an exit status for the asking program (0: done; 5: the app does not run; 7: it was begun, and its end is
+// on record) and a line of text.
 #pragma once
 
+#include <poll.h>
+
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sys/dir.h"
 #include "sys/fd.h"
@@ -28,17 +33,28 @@ struct ControlAnswer {
   std::string text = {};
 };
 constexpr int kNotRunning = 5;  ///< reference: pods §2.6
+constexpr int kEndedEarly = 7;  ///< of start; any other failure: nothing of the app was begun
 
+/// The answering side, part of an event loop. Also of POD/attach, whose requests look the same.
 class ControlSocket {
  public:
-  /// Makes POD/NAME anew.
-  ControlSocket(const DirFd& pod, const char* name);
-  int fd() const noexcept { return fd_.get(); }
-  /// The next client, non-blocking; empty: none that may ask.
-  UniqueFd accept();
+  struct Asked {
+    ControlRequest request;
+    UniqueFd client;
+  };
+  static constexpr std::size_t kMost = 32;
+  /// Makes POD/NAME anew. `most`: so many clients may be there that have not asked yet.
+  ControlSocket(const DirFd& pod, const char* name, std::size_t most = kMost);
+  void watch(std::vector<pollfd>& events) const;
+  /// Polled: who has asked. What was no request is dropped.
+  std::vector<Asked> take(std::span<const pollfd> events);
 
  private:
+  UniqueFd accept();
+
   UniqueFd fd_, reserve_;  // the reserve makes room for turning somebody away
+  std::size_t most_;
+  std::vector<UniqueFd> clients_;
 };
 
 constexpr const char* kControlSocket = "control";
@@ -46,14 +62,13 @@ constexpr const char* kControlSocket = "control";
 /// One message; nullopt: the other side has gone, or sent nothing.
 std::optional<std::string> receive_text(int fd, std::size_t limit);
 
-/// nullopt: no request, but something else, or nothing at all.
-std::optional<ControlRequest> receive_request(int client);
 /// A client that has gone does not matter.
 void send_answer(int client, const ControlAnswer& answer);
 
 /// The asking side. These throw when the pod's outer process cannot be reached, or does not answer.
 UniqueFd connect_to(const DirFd& pod, const char* name);
 ControlAnswer ask(int server, std::string_view request);
-ControlAnswer ask(const DirFd& pod, const ControlRequest& request);
+/// `lock` is closed as soon as whoever asks from then on is answered later.
+ControlAnswer ask(const DirFd& pod, const ControlRequest& request, UniqueFd lock = {});
 
 }  // namespace rkt::native

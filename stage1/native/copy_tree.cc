@@ -94,7 +94,8 @@ struct stat status_of(const DirFd& dir, const std::string& name) {
 
 class Copy {
  public:
-  Copy(const DirFd& from, const DirFd& to) : top_(to.clone()), from_(from.clone()), to_(to.clone()) {
+  Copy(const DirFd& from, const DirFd& to, const std::function<void()>& go_on)
+      : top_(to.clone()), from_(from.clone()), to_(to.clone()), go_on_(go_on) {
     struct stat st{};
     if (::fstat(from.get(), &st) < 0) throw Error::from_errno("look at a directory to copy");
     device_ = st.st_dev;
@@ -103,6 +104,7 @@ class Copy {
   void run() {
     for (;;) {
       if (auto name = from_.next()) {
+        if (go_on_) go_on_();
         copy_entry(*name);
         continue;
       }
@@ -156,6 +158,7 @@ class Copy {
 
   DirFd top_;
   Descent from_, to_;
+  const std::function<void()>& go_on_;
   dev_t device_ = 0;
   std::string path_;  // of where it stands, below the top
   std::map<std::pair<dev_t, ino_t>, std::string> copied_;
@@ -163,6 +166,6 @@ class Copy {
 
 }  // namespace
 
-void copy_tree(const DirFd& from, const DirFd& to) { Copy(from, to).run(); }
+void copy_tree(const DirFd& from, const DirFd& to, const std::function<void()>& go_on) { Copy(from, to, go_on).run(); }
 
 }  // namespace rkt::native

@@ -1,80 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/diagnose.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <linux/openat2.h>
 
 #include <cstring>
-#include <optional>
 
-#include "base/error.h"
 #include "base/printable.h"
 #include "base/strings.h"
 #include "stage1/native/launch.h"
 
 namespace rkt::native {
-namespace {
 
-constexpr int kMaxInterpreters = 5;
-constexpr std::size_t kMaxPath = 4096;
-constexpr unsigned kMaxHeaders = 256;
-
-std::string_view read_at(int fd, char* buffer, std::size_t size, off_t offset) {
-  const ssize_t n = ::pread(fd, buffer, size, offset);
-  return {buffer, n > 0 ? static_cast<std::size_t>(n) : 0};
-}
-
-// The word behind "#!".
-std::optional<std::string> script_interpreter(std::string_view head) {
-  if (!head.starts_with("#!")) return std::nullopt;
-  const auto line = trim(head.substr(2, head.find('\n') - 2));
-  return std::string(line.substr(0, line.find_first_of(" \t")));
-}
-
-std::optional<std::string> elf_loader(int fd, std::string_view head) {
-  Elf64_Ehdr file{};
-  if (head.size() < sizeof file || !head.starts_with(ELFMAG) || head[EI_CLASS] != ELFCLASS64) return std::nullopt;
-  std::memcpy(&file, head.data(), sizeof file);
-  for (unsigned i = 0; i < file.e_phnum && i < kMaxHeaders; ++i) {
-    Elf64_Phdr part{};
-    char bytes[sizeof part];
-    if (read_at(fd, bytes, sizeof bytes, static_cast<off_t>(file.e_phoff + i * sizeof part)).size() != sizeof part)
+std::string exec_flaw_text(const ExecFinding& finding, const std::string& exe, int err) {
+  const std::string interpreter(finding.interpreter, ::strnlen(finding.interpreter, sizeof finding.interpreter));
+  const std::string shown = quoted(printable(interpreter.empty() ? exe : interpreter));
+  switch (finding.flaw) {
+    case ExecFlaw::cannot_open:
+      return cat("Unable to open ", shown, ": ", error_text(finding.err));
+    case ExecFlaw::no_file:
+      return cat(shown, " is not a regular file");
+    case ExecFlaw::not_executable:
+      return cat(shown, " is not executable");
+    case ExecFlaw::forbidden_there:
+      return cat(shown, " is on a file system that is mounted \"noexec\"");
+    case ExecFlaw::unknown:
       break;
-    std::memcpy(&part, bytes, sizeof part);
-    if (part.p_type != PT_INTERP) continue;
-    char path[kMaxPath];
-    const auto text =
-        read_at(fd, path, std::min<std::size_t>(part.p_filesz, sizeof path), static_cast<off_t>(part.p_offset));
-    return std::string(text.substr(0, text.find('\0')));
   }
-  return std::nullopt;
+  return cat("execute ", quoted(printable(exe)), ": ", error_text(err));
 }
-
-std::string shown(const std::string& path) { return quoted(printable(path)); }
-
-}  // namespace
 
 std::string diagnose_exec(const DirFd& root, const std::string& exe, int err) {
-  std::string path = exe;
-  for (int i = 0; i < kMaxInterpreters; ++i) {
-    try {
-      const UniqueFd fd = root.open_in_root(path, O_RDONLY | O_NONBLOCK);
-      struct stat st{};
-      if (::fstat(fd.get(), &st) < 0 || !S_ISREG(st.st_mode)) return cat(shown(path), " is not a regular file");
-      if ((st.st_mode & 0111) == 0) return cat(shown(path), " is not executable");
-      char bytes[256];
-      const auto head = read_at(fd.get(), bytes, sizeof bytes, 0);
-      auto next = script_interpreter(head);
-      if (!next) next = elf_loader(fd.get(), head);
-      if (!next || next->empty()) break;
-      path = *next;
-    } catch (const Error& e) {
-      return cat("Unable to open ", shown(path), ": ", error_text(e.sys_errno() != 0 ? e.sys_errno() : err));
-    }
-  }
-  return cat("execute ", shown(exe), ": ", error_text(err));
+  ExecFinding finding{};
+  find_exec_flaw(root.get(), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, exe.c_str(), finding);
+  return exec_flaw_text(finding, exe, err);
+}
+
+std::string start_fault_text(const AppFault& fault, const std::string& exe, const std::string& directory) {
+  if (fault.step == AppStep::exec)
+    return cat(quoted(exe), " could not be executed: ", exec_flaw_text(fault.finding, exe, fault.err));
+  if (fault.step == AppStep::search)
+    return cat("unable to find ", quoted(exe), " where the app's PATH leads, volumes included");
+  if (fault.step == AppStep::directory)
+    return cat(describe(fault.step), " ", quoted(directory), ": ", error_text(fault.err));
+  return fault_text(fault);
 }
 
 }  // namespace rkt::native

@@ -2,8 +2,8 @@
 // enter: a command beside a running app, confined by all that confines the app: its namespaces, cgroups, capability
 // bounding set, seccomp filter and no_new_privs.
 //
-//   sealed copy -> pod's processes found -> outer's mounts joined: there S1 is what `run` saw -> manifest, cgroups ->
-//   app's process found -> its namespaces joined -> streams -> command started -> copying until it ends
+//   program sealed -> pod's processes found -> outer's mounts joined: there S1 is what `run` saw -> manifest, cgroups
+//   -> app's process found -> its namespaces joined -> streams -> command started -> copying until it ends
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -56,7 +56,7 @@ Error not_running(const std::string& app) {
 // What is needed of the app before its namespaces are joined.
 struct Target {
   AppPlan plan;
-  UniqueFd process;
+  UniqueFd process, init;  // the app's, and process 1 of the pod
   cgroup::Group group;
   std::optional<IdRange> users;
   SelinuxContexts selinux;
@@ -85,7 +85,7 @@ Target find_target(const EnterOptions& options, const std::string& path) {
              .selinux = state->restrictions.selinux};
   out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
   if (const auto url = find_file_text(pod.dir, kMetadataUrl)) set_variable(out.plan.env, "AC_METADATA_URL", *url);
-  out.plan.env.push_back(cat("TERM=", env("TERM").value_or("vt100")));
+  set_variable(out.plan.env, "TERM", terminal_type());
   out.plan.directory = "/";
   return out;
 }
@@ -172,11 +172,23 @@ int end_like(int status) {
   return 128 + number;
 }
 
-Error failure(const AppFault& fault, const DirFd& root, const std::string& exe) {
+Error failure(const AppFault& fault, const std::string& exe) {
   if (fault.step != AppStep::exec) return Error(Errc::system, fault_text(fault)).exit_with(status_of(fault.step));
-  Error e(Errc::system, diagnose_exec(root, exe, fault.err));
+  Error e(Errc::system, exec_flaw_text(fault.finding, exe, fault.err));
   if (fault.err == ENOENT) e.hint("name a program that the app has, or bring one with --debug-image");
   return e.exit_with(status_of(fault.step));
+}
+
+// Who ends lets go of its namespaces before its pid namespace, if it is process 1 there, takes nobody in any more.
+bool is_ending(const UniqueFd& process) { return ::setns(process.get(), CLONE_NEWUTS) < 0 && errno == ESRCH; }
+
+// Of what launch() threw, why.
+Error launch_failure(Error e, const Target& target) {
+  if (e.sys_errno() == EAGAIN)
+    return e.hint("the app or the pod has as many processes as isolator resource/pids allows");
+  if (e.sys_errno() != ENOMEM) return e;
+  if (is_ending(target.process) || is_ending(target.init)) return not_running(target.plan.name);
+  return e.hint("there is no memory left, or none within the limits of the app");
 }
 
 int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std::string> argv) {
@@ -207,11 +219,9 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   pid_t pid = -1;
   try {
     pid = launch(request, faults.slot(0));
-  } catch (const Error&) {
-    // A pid namespace whose process 1 ends takes nobody in any more.
-    if (fault.step == AppStep::process && fault.err == ENOMEM) throw not_running(target.plan.name);
-    if (fault.step != AppStep::exec) throw;
-    throw failure(fault, root, argv.front());
+  } catch (const Error& e) {
+    if (fault.step == AppStep::exec) throw failure(fault, argv.front());
+    throw launch_failure(e, target);
   }
   const auto process = open_pidfd(pid);
   streams = {};
@@ -222,7 +232,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
     relay.check_written();
     return end_like(status);
   }
-  throw failure(fault, root, argv.front());
+  throw failure(fault, argv.front());
 }
 
 }  // namespace
@@ -231,17 +241,18 @@ int enter(const std::vector<std::string>& args) {
   const EnterOptions options = parse_enter(args);
   if (options.app.empty())
     throw Error(Errc::unsupported, "--appname is needed: this stage1 is nothing to enter by itself");
-  become_sealed_copy("enter", args);
+  seal_program(UniqueFd(options.own_root), "enter", args);
   (void)known_ids();  // while /proc is the host's
   become_unreadable();
   const std::string path = working_directory();
-  const RunningPod pod = RunningPod::find(DirFd::open("."), options.pid);
+  RunningPod pod = RunningPod::find(DirFd::open("."), options.pid);
   // Both need the host's /proc: in the app's mounts the image decides what is found there.
   Relay relay;
   const DirFd proc = DirFd::open("/proc");
   join_namespaces(pod.outer.get(), CLONE_NEWNS);
   if (::chdir(path.c_str()) < 0) throw Error::from_errno(cat("change to ", quoted(path)));
   Target target = find_target(options, path);
+  target.init = std::move(pod.init);
   label_new(NewObject::key, target.selinux.process);
   leave_session_keyring();
   join_namespaces(target.process.get(), kAppNamespaces);

@@ -53,7 +53,10 @@ std::string resolv_conf(const cni::Result::Dns& dns, std::string_view network) {
 std::vector<MountOp> plan_etc(const EtcChoice& c) {
   std::vector<MountOp> out;
   const auto add = [&](const char* target, std::string source, bool writable) {
-    out.push_back({.kind = MountOp::Kind::bind, .target = target, .source = std::move(source), .writable = writable});
+    out.push_back({.kind = MountOp::Kind::bind,
+                   .target = target,
+                   .source = std::move(source),
+                   .writable = writable && !c.read_only});
   };
   const auto in_stage1 = [](const char* name) { return cat("stage1/rootfs/etc/", name); };
   if (c.resolv == ResolvMode::host)
@@ -74,15 +77,15 @@ bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hos
   const DirFd etc = pod.stage1.make_sub("etc");
   write_file(etc, "hostname", hostname, 0644);
   write_file(etc, "machine-id", cat(options.uuid.plain(), "\n"), 0644);
-  const char* hosts = options.hosts == HostsMode::stage0                         ? kGeneratedHosts
-                      : options.hosts == HostsMode::from_image && fallback_hosts ? kFallbackHosts
-                                                                                 : nullptr;
+  const char* hosts = options.names.hosts == HostsMode::stage0                         ? kGeneratedHosts
+                      : options.names.hosts == HostsMode::from_image && fallback_hosts ? kFallbackHosts
+                                                                                       : nullptr;
   if (hosts != nullptr)
     replace_file(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
-  if (options.resolv == ResolvMode::from_network && dns)
+  if (options.names.resolv == ResolvMode::by_flavor && dns)
     replace_file(etc, kGeneratedResolv, resolv_conf(*dns, dns_network));
   if (options.users) give_files(etc, options.users->shift);
-  return options.resolv == ResolvMode::stage0 || (options.resolv == ResolvMode::from_network && dns);
+  return options.names.resolv == ResolvMode::stage0 || (options.names.resolv == ResolvMode::by_flavor && dns);
 }
 
 }  // namespace rkt::native

@@ -20,10 +20,11 @@ std::string resolv_conf(const cni::Result::Dns& dns, std::string_view network);
 
 /// What lies on /etc/hosts and /etc/resolv.conf of an app, on top of its volumes. `generated_resolv`: S1 has one.
 struct EtcChoice {
-  ResolvMode resolv = ResolvMode::from_network;
+  ResolvMode resolv = ResolvMode::by_flavor;
   HostsMode hosts = HostsMode::from_image;
   bool generated_resolv = false;
   bool app_has_hosts = false;  ///< in its image, or as a volume
+  bool read_only = false;      ///< as the app's root is
 };
 std::vector<MountOp> plan_etc(const EtcChoice& choice);
 

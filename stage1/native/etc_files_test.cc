@@ -36,6 +36,8 @@ TEST(ResolvConf, HasWhatTheNetworkSaid) {
 TEST(PlanEtc, AnImageWithItsOwnFilesKeepsThem) {
   EXPECT_TRUE(plan_etc({.app_has_hosts = true}).empty());
   EXPECT_EQ(source_of({.app_has_hosts = false}, "/etc/hosts"), "stage1/rootfs/etc/hosts-fallback");
+  EXPECT_TRUE(plan_etc({}).front().writable);
+  EXPECT_FALSE(plan_etc({.read_only = true}).front().writable);
 }
 
 TEST(PlanEtc, FlagsBeatTheImage) {

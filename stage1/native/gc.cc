@@ -16,17 +16,25 @@ int gc(const std::vector<std::string>& args) {
   const GcOptions options = parse_gc(args);
   log::set_debug(options.debug);
   const DirFd pod = DirFd::open(".");
-  std::optional<Error> failed;
-  if (const auto state = find_file_text(pod, "cgroups")) {
+  std::optional<Error> failed;  // what holds the one up is nothing to the other
+  const auto attempt = [&](auto&& step) {
     try {
-      auto cgroups = cgroup::PodCgroups::open(options.uuid, *state);
-      cgroups.kill_all();
-      cgroups.remove();
+      step();
     } catch (const Error& e) {
-      failed = e;  // the networks do not wait for it
+      if (failed)
+        failed->add(e);
+      else
+        failed = e;
     }
-  }
-  net::teardown(pod, options.uuid, options.local_config);
+  };
+  attempt([&] {
+    const auto state = find_file_text(pod, "cgroups");
+    if (!state) return;
+    auto cgroups = cgroup::PodCgroups::open(options.uuid, *state);
+    cgroups.kill_all();
+    cgroups.remove();
+  });
+  attempt([&] { net::teardown(pod, options.uuid, options.local_config); });
   if (failed) throw Error(*failed);
   return 0;
 }

@@ -69,15 +69,17 @@ std::optional<SharedMounts> take_over(int socket, DetachedMount devpts) {
 
 int reap_until_asked(int control) {
   const UniqueFd signals = child_signals();
-  drop_capabilities(cap_bit(CAP_KILL));
+  drop_capabilities_for_good(cap_bit(CAP_KILL));
   send_message(control, {.kind = Message::Kind::ready});
   for (;;) {
     pollfd events[] = {{signals.get(), POLLIN, 0}, {control, POLLIN, 0}};
-    if (poll_lean(events, -1) < 0 && errno != EINTR) throw Error::from_errno("wait for events");
+    if (poll_lean(events, std::nullopt) < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if ((events[1].revents & (POLLIN | POLLHUP)) != 0) {
-      (void)receive_message(control);
-      ::kill(-1, SIGKILL);
-      return 0;
+      const auto message = receive_message(control);
+      const bool asked = message && message->kind == Message::Kind::signal;
+      ::kill(-1, asked ? message->value : SIGKILL);
+      if (!asked) return message ? 0 : 128 + SIGKILL;
+      send_message(control, {.kind = Message::Kind::signal});
     }
     signalfd_siginfo drained[4];
     (void)!::read(signals.get(), drained, sizeof drained);

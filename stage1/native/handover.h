@@ -14,8 +14,8 @@ void hand_over(int socket, const SharedMounts& mounts);
 /// Waits for them; nullopt: the other side has ended. `devpts` completes them.
 std::optional<SharedMounts> take_over(int socket, DetachedMount devpts);
 
-/// Event loop of pid 1: drops its capabilities, says that it is ready, and reaps until it is asked to end or its parent
-/// dies. Then everything in the pod is killed. Returns the pod's status, 0.
+/// Event loop of a pid 1 that launches nothing: drops its capabilities, says that it is ready, reaps and passes signals
+/// on until it is asked to end (0) or nobody is left to ask. Then everything in the pod is killed.
 int reap_until_asked(int control);
 
 }  // namespace rkt::native

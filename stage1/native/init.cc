@@ -8,12 +8,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <span>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/handover.h"
 #include "stage1/native/message.h"
 #include "stage1/native/sysctl.h"
+#include "stage1/native/within.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 
@@ -37,13 +40,12 @@ void close_streams() {
     if (::dup2(null.get(), fd) < 0) throw Error::from_errno("close the standard streams");
 }
 
-// The command line is the one part of a process that everybody in the pod can read, and it names places on the host.
 void hide_arguments() {
-  const std::size_t size = read_file("/proc/self/cmdline").size();
+  const std::span<char> shown = own_arguments();
   constexpr std::string_view kShown = "init";
-  if (size <= kShown.size()) return;
-  std::memset(program_invocation_name, 0, size);
-  std::memcpy(program_invocation_name, kShown.data(), kShown.size());
+  if (shown.size() <= kShown.size()) return;
+  std::memset(shown.data(), 0, shown.size());
+  std::memcpy(shown.data(), kShown.data(), kShown.size());
 }
 
 // Made beforehand, since they have to belong to the user namespace that is joined last.
@@ -80,6 +82,19 @@ int serve_mutable_pod(InitInput& in) {
   return reap_until_asked(in.control);
 }
 
+// Somebody else launches the apps, later too (outside.h). He takes the mount namespace with their roots; what this
+// process is left with shows none of them.
+int serve_launches(InitInput& in, std::optional<PodMounts>& mounts) {
+  for (std::size_t i = 0; i < in.plan.apps.size(); ++i) mounts->assemble(i);
+  mounts->assembled();
+  send_message(in.control, {.kind = Message::Kind::assembled});
+  if (!receive_message(in.control)) throw Error(Errc::system, "nobody is left who launches the apps");
+  if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
+  for (std::size_t i = 0; i < in.plan.apps.size(); ++i) mounts->drop(i);
+  mounts.reset();
+  return reap_until_asked(in.control);
+}
+
 int supervise(InitInput& in) {
   become_unreadable();
   hide_arguments();
@@ -100,23 +115,25 @@ int supervise(InitInput& in) {
   SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size, in.plan.selinux.files);
   Sysctls of_users;
   apply_sysctls(shared.proc.fd(), in.plan.sysctls, in.users.user ? &of_users : nullptr);
-  UniqueFd oom_score = in.users.user ? open_oom_score(shared.proc.fd()) : UniqueFd();
-  PodMounts mounts(in.mounts, std::move(shared),
-                   {.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
-  for (const auto& note : mounts.notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
-  mounts.take_root();
+  UniqueFd oom_score = in.users.user && !in.plan.launches_later() ? open_oom_score(shared.proc.fd()) : UniqueFd();
+  std::optional<PodMounts> mounts(
+      std::in_place, in.mounts, std::move(shared),
+      MountOwner{.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
+  in.syslogs.clear();
+  for (const auto& note : mounts->notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
+  mounts->take_root();
   if (in.users.user) become_root_of_users(in);
-  apply_sysctls(mounts.proc(), of_users);
+  apply_sysctls(mounts->proc(), of_users);
   in.parent.reset();
-  mounts.share();
-  Supervisor supervisor({.plan = in.plan,
-                         .mounts = mounts,
-                         .groups = std::move(in.groups),
-                         .stdio = std::move(in.stdio),
-                         .sockets = std::move(in.sockets),
-                         .control = in.control,
-                         .oom_score = std::move(oom_score)});
-  return supervisor.run();
+  mounts->share();
+  if (in.plan.launches_later()) return serve_launches(in, mounts);
+  return supervise_within({.plan = in.plan,
+                           .mounts = *mounts,
+                           .groups = std::move(in.groups),
+                           .stdio = std::move(in.stdio),
+                           .sockets = std::move(in.sockets),
+                           .control = in.control,
+                           .oom_score = std::move(oom_score)});
 }
 
 }  // namespace

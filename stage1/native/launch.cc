@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/plan.h"
+#include "stage1/native/running.h"
+#include "sys/exec.h"
 #include "sys/file.h"
 #include "sys/ns.h"
 #include "sys/rootless.h"
@@ -32,6 +35,11 @@ std::uint64_t random_number() {
   std::uint64_t out = 0;
   std::memcpy(&out, bytes.data(), sizeof out);
   return out;
+}
+
+bool is_own_child(pid_t pid) {
+  siginfo_t info{};
+  return pid > 0 && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 // The process that went inside, once the one that let it has ended.
@@ -53,11 +61,6 @@ FaultPage::FaultPage(std::size_t slots) : size_(slots * sizeof(AppFault)) {
 
 FaultPage::~FaultPage() { ::munmap(slots_, size_); }
 
-ExecStrings::ExecStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {
-  for (auto& s : strings_) pointers_.push_back(s.data());
-  pointers_.push_back(nullptr);
-}
-
 std::string error_text(int err) {
   const char* text = ::strerrordesc_np(err);
   return text != nullptr ? std::string(text) : cat("error ", err);
@@ -65,9 +68,14 @@ std::string error_text(int err) {
 
 std::string fault_text(const AppFault& fault) { return cat(describe(fault.step), ": ", error_text(fault.err)); }
 
-bool is_own_child(pid_t pid) {
-  siginfo_t info{};
-  return pid > 0 && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+// The field of the record is read once.
+pid_t find_inside(pid_t init, const AppPlan& app, const AppFault& fault) {
+  pid_t pid = fault.inside;
+  if (app.own_processes) {
+    const auto process = find_in_pod(init, pid);
+    pid = process ? process->pid : 0;
+  }
+  return pid != init && is_own_child(pid) ? pid : 0;
 }
 
 UniqueFd open_oom_score(int proc) {
@@ -130,9 +138,10 @@ std::optional<rlimit>& callers_limit() {
 // The plan of a child and everything that it points to.
 class ChildPlan {
  public:
-  ChildPlan(const LaunchRequest& r, AppFault& fault) : argv_(r.argv), env_(environment_of(r)) {
+  ChildPlan(const LaunchRequest& r, AppFault& fault)
+      : argv_(r.argv), places_(r.places != nullptr ? *r.places : std::vector<std::string>{}), env_(environment_of(r)) {
     if (r.sockets != nullptr) take_sockets(*r.sockets);
-    fault = {.step = AppStep::none, .err = 0, .inside = 0, .between = 0};
+    fault = AppFault{};
     const bool own = r.own_processes != nullptr;
     const bool goes_inside = r.pid_namespace >= 0 && !own;
     const std::uint64_t permit = goes_inside ? random_number() : 0;
@@ -166,14 +175,18 @@ class ChildPlan {
              .filter = r.confinement.filter ? &filter_ : nullptr,
              .pid_namespace = r.pid_namespace,
              .user_namespace = r.user_namespace,
+             .mounts = r.mounts,
+             .namespaces = r.namespaces,
+             .arguments = r.mounts >= 0 ? own_arguments().data() : nullptr,
+             .arguments_size = r.mounts >= 0 ? own_arguments().size() : 0,
              .permit = permit,
              .sockets = sockets_.data(),
              .socket_count = static_cast<int>(sockets_.size()),
              .listen_pid = sockets_.empty() ? nullptr : env_.back() + kListenPid.size(),
              .gate = {r.gate[0], r.gate[1]},
              .descriptors = callers_limit() ? &*callers_limit() : nullptr,
-             .exe = argv_.front(),
              .argv = argv_.get(),
+             .places = r.places != nullptr && !r.places->empty() ? places_.get() : nullptr,
              .envp = env_.get()};
   }
   ChildPlan(ChildPlan&&) = delete;
@@ -189,7 +202,7 @@ class ChildPlan {
     }
   }
 
-  ExecStrings argv_, env_;
+  ExecStrings argv_, places_, env_;
   std::vector<UniqueFd> above_;
   std::vector<int> sockets_;
   std::vector<sock_filter> code_;
@@ -228,13 +241,39 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-pid_t launch(const LaunchRequest& r, AppFault& fault) {
+LaunchRequest request_for(const AppPlan& app, const std::vector<std::string>& argv, bool main) {
+  return {.argv = argv,
+          .places = main ? &app.places : nullptr,
+          .env = app.env,
+          .directory = app.directory,
+          .root = {},
+          .uid = main ? app.uid : 0,
+          .gid = main ? app.gid : 0,
+          .groups = main ? app.groups : std::vector<gid_t>{},
+          .confinement = app.confinement,
+          .oom_score = app.oom_score ? &*app.oom_score : nullptr,
+          .entry = {}};
+}
+
+std::span<char> own_arguments() {
+  static const std::size_t size = read_file("/proc/self/cmdline").size();
+  return {program_invocation_name, size};
+}
+
+pid_t begin_launch(const LaunchRequest& r, AppFault& fault) {
   const ChildPlan plan(r, fault);
   const OomScore score(r);
-  const std::uint64_t spaces = (r.root.empty() ? 0U : CLONE_NEWNS) | (r.own_processes != nullptr ? CLONE_NEWPID : 0U);
+  std::uint64_t spaces = 0;  // what goes into the pod's makes them there
+  if (r.pid_namespace < 0 && !r.root.empty()) spaces |= CLONE_NEWNS;
+  if (r.pid_namespace < 0 && r.own_processes != nullptr) spaces |= CLONE_NEWPID;
   const NewProcess child = clone_process(spaces, r.entry.into);
   if (child.pid == 0) app_child(plan.get());
-  return r.pid_namespace >= 0 ? wait_for_inside(child.pid, fault) : child.pid;
+  return child.pid;
+}
+
+pid_t launch(const LaunchRequest& r, AppFault& fault) {
+  const pid_t child = begin_launch(r, fault);
+  return r.pid_namespace >= 0 ? wait_for_inside(child, fault) : child;
 }
 
 void become(const LaunchRequest& r, AppFault& fault) {

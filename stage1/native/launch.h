@@ -2,6 +2,7 @@
 // The parent's half of app_child.h: makes the plan of one child from what is known about an app, and clones it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,21 +29,11 @@ class FaultPage {
   AppFault* slots_;
 };
 
-/// Strings as exec wants them.
-class ExecStrings {
- public:
-  explicit ExecStrings(std::vector<std::string> strings);
-  char* const* get() const noexcept { return pointers_.data(); }
-  const char* front() const noexcept { return pointers_.front(); }
-  char* back() const noexcept { return pointers_[strings_.size() - 1]; }
-
- private:
-  std::vector<std::string> strings_;
-  std::vector<char*> pointers_;
-};
+struct AppPlan;
 
 struct LaunchRequest {
-  const std::vector<std::string>& argv;  ///< argv[0] is executed
+  const std::vector<std::string>& argv;              ///< argv[0] is executed
+  const std::vector<std::string>* places = nullptr;  ///< the first of these that is a program is; empty: argv[0]
   const std::vector<std::string>& env;
   const std::string& directory;
   std::string root;  ///< for pid 1; "" when this process is in the app's root already
@@ -63,7 +54,22 @@ struct LaunchRequest {
   bool new_cgroup_namespace = true;     ///< false: this process is in the app's already
   bool user_namespace = false;          ///< with `pid_namespace`: into that process's user namespace too
   int pid_namespace = -1;  ///< pidfd of a process in the one to go into; -1: children of this one are there
+  int mounts = -1;         ///< the mount namespace that has `root`; -1: this process's
+  int namespaces = 0;      ///< with `mounts`: see app_child.h
+
+  void set_streams(const AppStdio& s) {
+    stdio[0] = s.in.get();
+    stdio[1] = s.out.get();
+    stdio[2] = s.err.get();
+  }
 };
+
+/// What is the same wherever an app, or one of its handlers (not `main`), is launched from. Borrows both.
+LaunchRequest request_for(const AppPlan& app, const std::vector<std::string>& argv, bool main);
+
+/// This process's command line: the one part of a process that everybody in the pod can read, and it names places on
+/// the host. Call while /proc is the host's.
+std::span<char> own_arguments();
 
 /// Raises this process's soft limit of descriptors to the hard one. What is launched has the one from before.
 void raise_descriptor_limit();
@@ -72,6 +78,9 @@ void raise_descriptor_limit();
 /// first. With `pid_namespace` this returns when it is inside, or throws what kept it from that.
 pid_t launch(const LaunchRequest& request, AppFault& fault);
 
+/// The same without waiting: with `pid_namespace` the child ends when it has made the one that is inside.
+pid_t begin_launch(const LaunchRequest& request, AppFault& fault);
+
 /// The same for this process itself, which is in a mount namespace of its own and in the app's v2 cgroup already.
 [[noreturn]] void become(const LaunchRequest& request, AppFault& fault);
 
@@ -79,9 +88,9 @@ pid_t launch(const LaunchRequest& request, AppFault& fault);
 std::string fault_text(const AppFault& fault);
 std::string error_text(int err);
 
-/// Whether `pid` is a child of this process that nobody has reaped: what a fault record says about `inside` is only
-/// believed then, since who may look into that process could have written it.
-bool is_own_child(pid_t pid);
+/// What a child with `pid_namespace`, which has ended, made in the pod of `init`; 0: nothing. The record is only
+/// believed when that is a child of this process that nobody has reaped: who may look into it could have written it.
+pid_t find_inside(pid_t init, const AppPlan& app, const AppFault& fault);
 
 /// Readable when a child has ended; SIGCHLD is blocked already.
 UniqueFd child_signals();

@@ -8,7 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <cstdint>
 
 namespace rkt::native {
@@ -46,7 +48,12 @@ std::array<Range, 4> program_ranges() {
 
 }  // namespace
 
-int poll_lean(std::span<pollfd> events, int timeout_ms) {
+int poll_lean(std::span<pollfd> events, const Deadline& until) {
+  int timeout_ms = -1;
+  if (until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - std::chrono::steady_clock::now());
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, INT_MAX));
+  }
   const bool first = timeout_ms < 0 || timeout_ms > kIdleMs;
   const int n = ::poll(events.data(), events.size(), first ? kIdleMs : timeout_ms);
   if (n != 0 || !first) return n;

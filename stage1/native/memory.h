@@ -7,10 +7,12 @@
 
 #include <span>
 
+#include "stage1/native/events.h"
+
 namespace rkt::native {
 
 /// poll(2) that gives memory back when nothing has happened for a moment: free heap, and the pages of the program,
-/// which the kernel maps again one by one as they are used. `timeout_ms` < 0: no limit.
-int poll_lean(std::span<pollfd> events, int timeout_ms);
+/// which the kernel maps again one by one as they are used.
+int poll_lean(std::span<pollfd> events, const Deadline& until);
 
 }  // namespace rkt::native

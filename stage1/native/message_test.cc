@@ -42,6 +42,16 @@ TEST_F(MessageTest, TheEndOfTheOtherSideIsSeen) {
   EXPECT_FALSE(receive_message(a_.get()));
 }
 
+TEST_F(MessageTest, WhoDoesNotWantToWaitDoesNot) {
+  EXPECT_FALSE(receive_message(a_.get(), Wait::no));
+  int sent = 0;
+  while (send_message(a_.get(), {}, Wait::no)) ++sent;
+  EXPECT_GT(sent, 0);
+  for (; receive_message(b_.get(), Wait::no); --sent) {
+  }
+  EXPECT_EQ(sent, 0);
+}
+
 TEST_F(MessageTest, APacketThatIsNoMessageIsAnError) {
   ASSERT_EQ(::send(a_.get(), "x", 1, 0), 1);
   EXPECT_THROW(receive_message(b_.get()), Error);

@@ -25,6 +25,15 @@ constexpr const char* kHidden[] = {"/proc/acpi",        "/proc/config.gz",
                                    "/sys/hypervisor",   "/sys/module",
                                    "/sys/power"};
 
+// Programs find a device by the name of its volume, wherever it is mounted. Of several places the first counts.
+void add_device_links(const std::vector<VolumeMount>& volumes, std::vector<MountOp>& out) {
+  for (const auto& m : volumes) {
+    if (!m.device) continue;
+    const MountOp link{.kind = Kind::link, .target = cat("/dev/.rkt/", m.volume.name.str()), .source = m.target};
+    if (std::ranges::find(out, link.target, &MountOp::target) == out.end()) out.push_back(link);
+  }
+}
+
 }  // namespace
 
 std::string volume_backing(const VolumeMount& mount, std::string_view app) {
@@ -38,6 +47,10 @@ std::vector<MountOp> plan_mounts(const MountInput& in) {
   const auto replaced = [&](std::string_view place) {
     return std::ranges::any_of(in.volumes, [&](const VolumeMount& m) { return !m.implicit && m.target == place; });
   };
+  const auto holds_volume = [&](std::string_view place) {
+    return std::ranges::any_of(in.volumes,
+                               [&](const VolumeMount& m) { return !m.implicit && is_at_or_below(m.target, place); });
+  };
   std::vector<MountOp> out = {{.kind = Kind::proc, .target = "/proc"},
                               {.kind = Kind::dev, .target = "/dev"},
                               {.kind = Kind::pts, .target = "/dev/pts"},
@@ -49,9 +62,12 @@ std::vector<MountOp> plan_mounts(const MountInput& in) {
   if (in.protect_paths) {
     for (const char* path : kReadOnly) out.push_back({.kind = Kind::read_only, .target = path});
     for (const std::string_view path : kHidden)
-      if (!path.starts_with("/sys") || (own_sys && !replaced(path)))
+      if (!path.starts_with("/sys"))
         out.push_back({.kind = Kind::hide, .target = std::string(path)});
+      else if (own_sys && !replaced(path))
+        out.push_back({.kind = Kind::hide, .target = std::string(path), .writable = holds_volume(path)});
   }
+  add_device_links(in.volumes, out);
   for (const auto& m : in.volumes) {
     if (is_at_or_below(m.target, "/proc") || (m.implicit && is_at_or_below(m.target, "/sys"))) continue;
     const bool host = m.volume.kind == appc::Volume::Kind::host;

@@ -19,9 +19,10 @@ struct MountOp {
     mqueue,     ///< the pod's message queues
     console,    ///< the pod's first terminal
     read_only,  ///< what is at `target`, once more, read-only; nothing there: nothing done
-    hide,       ///< something empty on `target`; nothing there: nothing done
+    hide,       ///< something empty on `target`; nothing there: nothing done. `writable`: until all is mounted
     bind,       ///< `source`: absolute on the host, else below POD
     hostname,   ///< the kernel's host name as a file
+    link,       ///< a symbolic link `target` in /dev, whose text is `source`
   } kind;
   std::string target;
   std::string source = {};

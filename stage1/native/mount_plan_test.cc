@@ -50,7 +50,9 @@ TEST(PlanMounts, TheOperatorsVolumeTakesTheHiddenPlacesPlace) {
   const std::vector<VolumeMount> volumes{host_volume("/sys/fs")};
   EXPECT_FALSE(find(plan_mounts({.volumes = volumes}), Kind::hide, "/sys/fs"));
   const std::vector<VolumeMount> below{host_volume("/sys/fs/cgroup")};
-  EXPECT_TRUE(find(plan_mounts({.volumes = below}), Kind::hide, "/sys/fs"));
+  const auto plan = plan_mounts({.volumes = below});
+  EXPECT_TRUE(find(plan, Kind::hide, "/sys/fs")->writable);
+  EXPECT_FALSE(find(plan, Kind::hide, "/sys/module")->writable);
 }
 
 TEST(PlanMounts, AnImageUncoversNothingByNamingIt) {
@@ -96,6 +98,15 @@ TEST(PlanMounts, NameFilesLieOnTopOfVolumes) {
   const auto plan = plan_mounts({.volumes = volumes, .files = files});
   EXPECT_GT(find(plan, Kind::bind, "/etc/hosts"), find(plan, Kind::bind, "/etc"));
   EXPECT_GT(find(plan, Kind::hostname, "/etc/hostname"), find(plan, Kind::bind, "/etc"));
+}
+
+TEST(PlanMounts, ADeviceHasALinkByItsName) {
+  std::vector<VolumeMount> volumes{host_volume("/a"), host_volume("/b"), host_volume("/c")};
+  volumes[1].device = volumes[2].device = true;
+  const auto plan = plan_mounts({.volumes = volumes});
+  ASSERT_TRUE(find(plan, Kind::link, "/dev/.rkt/v"));
+  EXPECT_EQ(find(plan, Kind::link, "/dev/.rkt/v")->source, "/b");
+  EXPECT_EQ(std::ranges::count(plan, Kind::link, &MountOp::kind), 1);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command lines of the entry points (reference: pods §2.2-2.5). Flags are "--name=value" or "--name value".
+// Command lines of the entry points, beyond what stage1/common/command_line.h has.
 #pragma once
 
 #include <chrono>
@@ -9,13 +9,14 @@
 
 #include "base/uuid.h"
 #include "schema/cni/network.h"
+#include "stage1/common/command_line.h"
 #include "sys/selinux.h"
 #include "sys/userns.h"
 
 namespace rkt::native {
 
-enum class ResolvMode { from_network, host, stage0, none };
-enum class HostsMode { from_image, host, stage0 };
+using stage1::HostsMode;
+using stage1::ResolvMode;
 
 /// What confines apps; --insecure-options turns the first three off.
 struct Restrictions {
@@ -30,8 +31,7 @@ struct RunOptions {
   cni::NetList net;
   std::string local_config, hostname;  ///< hostname "": rkt-UUID
   std::string mds_token;               ///< the metadata service knows the pod by it; "": it does not
-  ResolvMode resolv = ResolvMode::from_network;
-  HostsMode hosts = HostsMode::from_image;
+  stage1::NameModes names;
   Restrictions restrictions;
   bool host_ipc = false;
   bool external_plugins = false;  ///< of networks
@@ -44,17 +44,11 @@ struct EnterOptions {
   int pid = 0;      ///< of the pod's pid 1, on the host
   std::string app;  ///< "": stage1 itself, which this flavor does not have
   std::vector<std::string> command;
+  int own_root = -1;                           ///< the mount this program is executed from (sealed.h)
   int debug_root = -1;                         ///< a mount to have as root, see debug_root.h
   std::vector<std::string> debug_environment;  ///< then the command's, K=V
 };
 EnterOptions parse_enter(const std::vector<std::string>& args);
-
-struct StopOptions {
-  bool force = false;
-  std::optional<std::chrono::milliseconds> grace;  ///< between asking and killing
-  Uuid uuid;
-};
-StopOptions parse_stop(const std::vector<std::string>& args);
 
 /// app_add, app_start, app_stop and app_rm.
 struct AppOptions {

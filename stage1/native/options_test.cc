@@ -29,8 +29,8 @@ TEST(RunOptions, OfStage0AreUnderstood) {
   EXPECT_EQ(o.net.str(), "a:IP=1.2.3.4,b");
   EXPECT_EQ(o.local_config, "/lc");
   EXPECT_EQ(o.hostname, "h");
-  EXPECT_EQ(o.resolv, ResolvMode::stage0);
-  EXPECT_EQ(o.hosts, HostsMode::host);
+  EXPECT_EQ(o.names.resolv, ResolvMode::stage0);
+  EXPECT_EQ(o.names.hosts, HostsMode::host);
   EXPECT_FALSE(o.restrictions.capabilities || o.restrictions.paths || o.restrictions.seccomp);
   EXPECT_EQ(o.uuid.str(), kUuid);
 }
@@ -66,13 +66,12 @@ TEST(EnterOptions, EndWhereTheCommandBegins) {
 TEST(EnterOptions, NeedAPidAndACommand) {
   EXPECT_EQ(failure([] { parse_enter({"--pid=17", "--appname=a", "--"}); }), "--pid and a command are needed");
   EXPECT_EQ(failure([] { parse_enter({"--pid=-3", "--", "ls"}); }), "invalid value \"-3\" for flag --pid");
+  EXPECT_EQ(parse_enter({"--pid=1", "--own-root=5", "--", "ls"}).own_root, 5);
+  EXPECT_EQ(failure([] { parse_enter({"--pid=1", "--own-root=2", "--", "ls"}); }),
+            "invalid value \"2\" for flag --own-root");
 }
 
-TEST(StopAndGcOptions, TakeWhatStage0Passes) {
-  EXPECT_TRUE(parse_stop({"--force", kUuid}).force);
-  EXPECT_FALSE(parse_stop({kUuid}).force);
-  EXPECT_EQ(parse_stop({"--grace=1500", kUuid}).grace, std::chrono::milliseconds(1500));
-  EXPECT_EQ(failure([] { parse_stop({"--grace=-1", kUuid}); }), "invalid value \"-1\" for flag --grace");
+TEST(AppAndGcOptions, TakeWhatStage0Passes) {
   const AppOptions app = parse_app({"--debug=false", "--force", "--app=a"});
   EXPECT_TRUE(app.force && !app.grace);
   EXPECT_EQ(parse_gc({"--debug", "--local-config", "/lc", kUuid}).local_config, "/lc");

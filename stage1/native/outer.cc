@@ -13,17 +13,32 @@
 #include <optional>
 
 #include "base/error.h"
+#include "stage1/native/from_init.h"
 #include "stage1/native/memory.h"
+#include "stage1/native/supervisor.h"
 #include "sys/spawn.h"
 
 namespace rkt::native {
 namespace {
 
-constexpr int kLastOutputMs = 1000;  // of a pod that was killed: whoever does that does not want to wait
+constexpr auto kLastOutput =
+    std::chrono::seconds(1);  // of a pod that was killed: whoever does that does not want to wait
+
+constexpr int kLastMessages = 4096;  // more than fits into a socket
+
+// Where in the list that is polled whose descriptors are.
+struct Places {
+  std::size_t signals = 0, messages = 0, init = 0, children = 0;  // one each; the relay's are those before
+  std::size_t apps = 0, readiness = 0;                            // the first of several
+};
 
 class Outer {
  public:
-  explicit Outer(OuterInput input) : in_(std::move(input)) {}
+  explicit Outer(OuterInput input) : in_(std::move(input)), from_init_(in_.apps_of_init) {
+    if (in_.launcher == nullptr) return;
+    children_ = child_signals();
+    supervisor_.emplace(in_.launcher->plan(), *in_.launcher, [this](const Message& m) { handle(m); });
+  }
 
   int run() {
     while (!ended_ || apps_run() || (in_.relay.active() && !given_up_)) step();
@@ -34,40 +49,79 @@ class Outer {
   void step() {
     const auto now = std::chrono::steady_clock::now();
     std::vector<pollfd> events;
-    in_.relay.watch(events);
-    const std::size_t relayed = events.size();
-    events.push_back({in_.signals, POLLIN, 0});
-    events.push_back({open_ ? in_.control : -1, POLLIN, 0});
-    events.push_back({ended_ ? -1 : in_.init, POLLIN, 0});
-    const std::size_t app_events = events.size();
-    if (in_.apps != nullptr) in_.apps->watch(events, now);
-    const std::size_t notifications = events.size();
-    if (in_.readiness != nullptr) in_.readiness->watch(events, now);
-    const int n = poll_lean(events, timeout_ms(now));
+    const Places at = watch(events, now);
+    const int n = poll_lean(events, deadline(now));
     if (n < 0 && errno != EINTR) throw Error::from_errno("wait for events");
     if (n < 0) return;
-    given_up_ = n == 0 && ended_ && !over_;
+    given_up_ = given_up_ || (n == 0 && ended_ && !over_);
     const std::span<const pollfd> all(events);
-    // Messages first: a line of output wants to know its process.
-    if (all[relayed + 1].revents != 0) take_message();
-    in_.relay.handle(all.first(relayed));
+    const auto happened = [&](std::size_t place, int what) { return (all[place].revents & what) != 0; };
+    // The order matters. Messages and ends of children before output: a line wants to know its process, and how an
+    // app ended is on record before anybody sees the end of what it wrote. The end of pid 1 after what it said and its
+    // pod wrote, of which it takes the rest. Apps last: nothing is started once a signal has asked for the end.
+    if (happened(at.messages, ~0)) take_message();
+    if (happened(at.children, POLLIN)) reap();
+    in_.relay.handle(all.first(at.signals));
     if (in_.relay.escaped()) kill_init();
-    if ((all[relayed].revents & POLLIN) != 0) take_signal();
-    if (all[relayed + 2].revents != 0) {
-      ended_ = true;
-      in_.relay.attachments().all_ended();
-      while (open_ && !over_) take_message();
-    }
-    if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(notifications), std::chrono::steady_clock::now());
-    if (in_.apps != nullptr) look_after_apps(all.subspan(app_events));
-    start_again();
+    if (happened(at.signals, POLLIN)) take_signal();
+    if (happened(at.init, ~0)) init_ended();
+    if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(at.readiness), std::chrono::steady_clock::now());
+    if (in_.apps != nullptr) look_after_apps(all.subspan(at.apps, at.readiness - at.apps));
+    if (running_ && !ended_ && !told_) supervise();
   }
 
-  void start_again() {
-    const auto now = std::chrono::steady_clock::now();
-    for (const auto& [when, app] : to_start_)
-      if (when <= now) (void)send_message(in_.control, {.kind = Message::Kind::start, .app = app});
-    std::erase_if(to_start_, [now](const auto& s) { return s.first <= now; });
+  Places watch(std::vector<pollfd>& events, std::chrono::steady_clock::time_point now) const {
+    Places at;
+    const auto add = [&](int fd) {
+      events.push_back({fd, POLLIN, 0});
+      return events.size() - 1;
+    };
+    in_.relay.watch(events);
+    at.signals = add(in_.signals);
+    at.messages = add(open_ ? in_.control : -1);
+    at.init = add(ended_ ? -1 : in_.init);
+    at.children = add(running_ ? children_.get() : -1);
+    at.apps = events.size();
+    if (in_.apps != nullptr) in_.apps->watch(events, now);
+    at.readiness = events.size();
+    if (in_.readiness != nullptr) in_.readiness->watch(events, now);
+    return at;
+  }
+
+  void init_ended() {
+    ended_ = true;
+    in_.relay.all_ended();
+    take_last_messages();
+    if (supervisor_) in_.launcher->forget_all();
+  }
+
+  void reap() {
+    signalfd_siginfo drained[4];
+    (void)!::read(children_.get(), drained, sizeof drained);
+    supervisor_->reap();
+  }
+
+  // The apps of a pod whose pid 1 does not.
+  void supervise() {
+    supervisor_->time_passed();
+    if (!ready_ && supervisor_->launched()) {
+      ready_ = true;
+      in_.on_ready();
+    }
+    if (ready_ && !begun_ && supervisor_->begun()) {
+      begun_ = true;
+      in_.on_begun();
+    }
+    if (!supervisor_->over()) return;
+    over_ = supervisor_->status();
+    told_ = true;
+    tell_to_end({.kind = Message::Kind::stop});
+  }
+
+  void begin() {
+    running_ = true;
+    supervisor_->start();
+    for (const auto grace : early_) supervisor_->stop(grace);
   }
 
   bool apps_run() const { return in_.apps != nullptr && !in_.apps->idle(); }
@@ -77,50 +131,57 @@ class Outer {
     const auto now = std::chrono::steady_clock::now();
     in_.apps->handle(events, now);
     in_.apps->time_passed(now);
-    if (asked_ && !told_ && in_.apps->idle()) told_ = send_message(in_.control, {.kind = Message::Kind::stop});
+    if (asked_ && !told_ && in_.apps->idle())
+      told_ = send_message(in_.control, {.kind = Message::Kind::stop}, Wait::no);
   }
 
-  int timeout_ms(std::chrono::steady_clock::time_point now) const {
-    if (ended_ && !over_) return kLastOutputMs;
-    auto deadline = in_.relay.deadline();
-    const auto at = [&](std::chrono::steady_clock::time_point when) {
-      deadline = std::min(deadline.value_or(when), when);
-    };
-    if (const auto apps = in_.apps != nullptr ? in_.apps->deadline(now) : std::nullopt) at(*apps);
-    if (const auto ready = in_.readiness != nullptr ? in_.readiness->deadline(now) : std::nullopt) at(*ready);
-    for (const auto& [when, app] : to_start_) at(when);
-    if (!deadline) return -1;
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now()).count();
-    return static_cast<int>(std::max<std::int64_t>(left, 0));
+  Deadline deadline(std::chrono::steady_clock::time_point now) const {
+    if (ended_ && !over_) return now + kLastOutput;
+    Deadline out = in_.relay.deadline();
+    if (in_.apps != nullptr) out = earlier(out, in_.apps->deadline(now));
+    if (in_.readiness != nullptr) out = earlier(out, in_.readiness->deadline(now));
+    return running_ && !told_ ? earlier(out, supervisor_->deadline()) : out;
   }
 
   void take_message() {
-    const auto m = receive_message(in_.control);
+    const auto m = receive_message(in_.control, Wait::no);
     if (!m) {
       open_ = false;
       return;
     }
-    switch (m->kind) {
+    if (from_init_.takes(*m)) handle(*m);
+  }
+
+  // What it had said before it ended. Others may have its end of the socket, and go on.
+  void take_last_messages() {
+    for (int i = 0; i < kLastMessages && open_ && !over_; ++i) take_message();
+    open_ = false;
+  }
+
+  void handle(const Message& m) {
+    switch (m.kind) {
       case Message::Kind::started:
-        in_.relay.set_pid(m->app, m->value);
-        return in_.on_started(m->app, m->value);
+        in_.relay.set_pid(m.app, m.value);
+        return in_.on_started(m.app, m.value);
+      case Message::Kind::assembled:
+        return supervisor_ ? in_.launcher->take_mounts() : void();
       case Message::Kind::ready:
-        return in_.on_ready();
+        if (supervisor_) return begin();
+        in_.on_ready();
+        return in_.on_begun();
       case Message::Kind::ended:
-        if (!asked_ && failed_ == 0) failed_ = m->value;
-        return in_.on_ended(m->app, m->value);
+        if (!asked_ && failed_ == 0) failed_ = m.value;
+        return in_.on_ended(m.app, m.value, m.killed);
       case Message::Kind::restarts:
-        in_.on_restarts(m->app);
-        to_start_.emplace_back(std::chrono::steady_clock::now() + std::chrono::milliseconds(m->value), m->app);
-        return;
+        return in_.on_restarts(m.app, m.value);
       case Message::Kind::line:
-        return in_.relay.note(m->text);
+        return in_.relay.note(m.text);
       case Message::Kind::over:
-        over_ = m->value;
+        if (!over_) over_ = m.value;
         return;
       case Message::Kind::start:
       case Message::Kind::stop:
+      case Message::Kind::signal:
         return;
     }
   }
@@ -129,7 +190,8 @@ class Outer {
     signalfd_siginfo info{};
     if (::read(in_.signals, &info, sizeof info) != sizeof info) return;
     if (info.ssi_signo == SIGWINCH) return in_.relay.window_changed();
-    if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT && info.ssi_signo != SIGHUP) return;
+    if (info.ssi_signo == SIGHUP) return in_.relay.hang_up();
+    if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT) return;
     // stop.cc says how long.
     const bool tells = info.ssi_code == SI_QUEUE && info.ssi_int >= 0;
     if (ended_)
@@ -144,7 +206,17 @@ class Outer {
 
   void ask_to_end(std::chrono::milliseconds grace) {
     if (in_.apps != nullptr) return in_.apps->stop_all(std::chrono::steady_clock::now(), grace);
-    send_message(in_.control, {.kind = Message::Kind::stop, .value = static_cast<std::int32_t>(grace.count())});
+    if (!supervisor_)
+      tell_to_end({.kind = Message::Kind::stop, .value = static_cast<std::int32_t>(grace.count())});
+    else if (running_)
+      supervisor_->stop(grace);
+    else
+      early_.push_back(grace);
+  }
+
+  // Who does not read what he is told has been stopped, or is not what he was.
+  void tell_to_end(const Message& message) {
+    if (!send_message(in_.control, message, Wait::no)) kill_init();
   }
 
   void kill_init() { (void)::syscall(SYS_pidfd_send_signal, in_.init, SIGKILL, nullptr, 0); }
@@ -154,17 +226,19 @@ class Outer {
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(in_.init), &info, WEXITED | WNOWAIT) < 0)
       throw Error::from_errno("wait for the pod");
-    const bool exited = info.si_code == CLD_EXITED;
-    if (over_ && exited) return *over_;
-    if (failed_ != 0) return failed_;
-    return ExitStatus{.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status}.shell();
+    if (over_ && info.si_code == CLD_EXITED) return *over_;
+    return failed_ != 0 ? failed_ : ExitStatus::from_siginfo(info).shell();
   }
 
   OuterInput in_;
+  FromInit from_init_;
   bool open_ = true, ended_ = false, asked_ = false, told_ = false, given_up_ = false;
-  int failed_ = 0;  // the first app's that failed by itself
+  std::optional<Supervisor> supervisor_;                  // with `launcher`
+  UniqueFd children_;                                     // readable when one has ended
+  bool running_ = false, ready_ = false, begun_ = false;  // supervisor_ works; in_.on_ready and on_begun were told
+  std::vector<std::chrono::milliseconds> early_;          // asked to end before that
+  int failed_ = 0;                                        // the first app's that failed by itself
   std::optional<int> over_;
-  std::vector<std::pair<std::chrono::steady_clock::time_point, std::uint16_t>> to_start_;  // apps, and when
 };
 
 }  // namespace

@@ -2,11 +2,12 @@
 // The event loop of the process that was `rkt run`: copies output and input, passes signals on as a request to end,
 // takes init's messages, and learns how the pod ended.
 //
-//   SIGTERM, SIGHUP, SIGINT   the pod is asked to end (by SIGHUP not when it was ignored, as nohup does); asking again
-//   changes nothing, but a second SIGINT kills it, and
+//   SIGTERM, SIGINT           the pod is asked to end; asking again changes nothing, but a second SIGINT kills it, and
 //                             so does ^] three times on its terminal. A SIGTERM that was queued with a value (sigqueue)
 //                             says how long the grace is, in ms; again, too
+//   SIGHUP                    the app's terminal hangs up, too; a pod without one goes on
 //   SIGWINCH                  the terminal's size is passed on
+//   SIGQUIT, SIGTTOU, SIGXFSZ are blocked: a terminal, or a full quota, does not end who looks after the pod
 //
 // After the pod's end these signals give up on a reader of the output that does not read.
 #pragma once
@@ -15,6 +16,7 @@
 
 #include "stage1/native/message.h"
 #include "stage1/native/mutable_apps.h"
+#include "stage1/native/outside.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/relay.h"
@@ -27,14 +29,19 @@ UniqueFd take_signals();
 
 struct OuterInput {
   Relay& relay;
-  int signals;  ///< from take_signals()
-  int init;     ///< pidfd of the pod's pid 1
-  int control;  ///< message.h
+  int signals;               ///< from take_signals()
+  int init;                  ///< pidfd of the pod's pid 1
+  int control;               ///< message.h
+  std::size_t apps_of_init;  ///< that pid 1 launches itself
   std::function<void(std::size_t app, int pid)> on_started;
-  std::function<void()> on_ready;
-  std::function<void(std::size_t app, int status)> on_ended;  ///< has recorded it when it returns
-  std::function<void(std::size_t app)> on_restarts;           ///< has counted it, and killed what the app left
-  MutableApps* apps = nullptr;                                ///< of a mutable pod
+  std::function<void()> on_ready;  ///< every app's first process, which may be a handler, is in the pod
+  std::function<void()> on_begun;  ///< after that: every app has got through its pre-start handlers
+  /// Has recorded it when it returns. `killed`: message.h.
+  std::function<void(std::size_t app, int status, bool killed)> on_ended;
+  /// Has recorded it, and killed what the app left, when it returns.
+  std::function<void(std::size_t app, int count)> on_restarts;
+  MutableApps* apps = nullptr;  ///< of a mutable pod
+  Outside* launcher = nullptr;  ///< of a pod whose apps are launched from here
   Readiness* readiness = nullptr;
 };
 

@@ -7,24 +7,25 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "schema/appc/environment.h"
 #include "schema/appc/pid_mode.h"
+#include "schema/appc/settings.h"
 #include "stage1/common/accounts.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/target.h"
 #include "sys/file.h"
+#include "sys/pty.h"
 #include "sys/rootless.h"
 #include "sys/signal_name.h"
 
 namespace rkt::native {
 namespace {
-
-constexpr std::string_view kShmSize = "coreos.com/rkt/stage1/shm-size";
 
 void set(std::vector<appc::EnvVar>& env, std::string name, std::string value) {
   std::erase_if(env, [&](const appc::EnvVar& v) { return v.name == name; });
@@ -36,6 +37,12 @@ void plan_environment(const PodApp& app, AppPlan& out) {
   set(env, "AC_APP_NAME", app.name());
   set(env, "container", "rkt");
   out.env = appc::as_strings(env);
+}
+
+// Full-screen programs refuse to start without the name of their terminal.
+void plan_terminal(AppPlan& app) {
+  const auto named = [](const std::string& v) { return v.starts_with("TERM="); };
+  if (std::ranges::none_of(app.env, named)) app.env.push_back(cat("TERM=", terminal_type()));
 }
 
 struct AppIds {
@@ -53,12 +60,16 @@ uid_t as_the_pod_sees(uid_t id, const std::string& name, const std::optional<IdR
   return id - users->shift;
 }
 
+bool in_range(uid_t id, const std::optional<IdRange>& users) {
+  return users ? id < users->count : id == 0 || (has_user(id) && has_group(id));
+}
+
 void check_range(uid_t id, const std::optional<IdRange>& users) {
-  if (!users && id != 0 && !(has_user(id) && has_group(id)))
+  if (in_range(id, users)) return;
+  if (!users)
     throw Error(Errc::unsupported, cat("ID ", id, " is nobody in this user namespace"))
         .hint("install newuidmap (package uidmap) and give yourself ranges in /etc/subuid and /etc/subgid");
-  if (users && id >= users->count)
-    throw Error(Errc::unsupported, cat("ID ", id, " does not fit into ", users->count, " private users"));
+  throw Error(Errc::unsupported, cat("ID ", id, " does not fit into ", users->count, " private users"));
 }
 
 AppIds find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRange>& users) {
@@ -77,10 +88,13 @@ AppIds find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRang
   });
   if (!out.fault)
     attempt(AppStep::group, [&] {
-      out.gid = as_the_pod_sees(stage1::resolve_app_group(root, a, app.image, out.uid), a.group, users);
+      auto groups = stage1::resolve_app_groups(root, a, app.image, out.uid);
+      out.gid = as_the_pod_sees(groups.primary, a.group, users);
       check_range(out.gid, users);
+      std::erase_if(groups.of_image, [&](gid_t g) { return !in_range(g, users); });  // nobody asked for those
+      out.groups = std::move(groups.of_image);
     });
-  out.groups = {out.gid};
+  out.groups.insert(out.groups.begin(), out.gid);
   for (const auto g : app.app().supplementary_gids) {
     if (g < 0 || g >= UINT32_MAX) throw Error(Errc::invalid, "Invalid uid or gid");
     check_range(static_cast<gid_t>(g), users);
@@ -112,8 +126,8 @@ cgroup::Limits limits_of(const appc::Isolators& isolators) {
 void plan_limits(const appc::Isolators& isolators, const Restrictions& restrictions, AppPlan& out) {
   out.limits = limits_of(isolators);
   struct stat st{};
-  out.read_only_device =
-      std::ranges::any_of(out.volumes, [&](const VolumeMount& m) { return m.read_only && is_device(m, st); });
+  for (auto& m : out.volumes) m.device = is_device(m, st);
+  out.read_only_device = std::ranges::any_of(out.volumes, [](const VolumeMount& m) { return m.read_only && m.device; });
   // Every mount of an app but the standard nodes is "nodev", so device nodes are dead wherever they are made. The
   // device cgroup, which costs more than the whole rest of the start, is for who may mount, and for a device that is
   // to be read only: a read-only mount lets a node be written.
@@ -140,8 +154,7 @@ void plan_oom_score(const appc::Isolators& isolators, bool private_users, AppPla
 void plan_handlers(const PodApp& app, AppPlan& out) {
   for (const auto& h : app.app().event_handlers) {
     if (h.exec.empty() || !h.exec.front().starts_with('/'))
-      throw Error(Errc::invalid,
-                  cat("app ", quoted(out.name), ": event handler ", quoted(h.name), " needs an absolute path"));
+      throw Error(Errc::invalid, cat("event handler ", quoted(h.name), " needs an absolute path"));
     (h.name == "pre-start" ? out.pre_start : out.post_stop).push_back(h.exec);
   }
 }
@@ -177,8 +190,8 @@ std::vector<VolumeMount> order_volumes(const DirFd& root, std::vector<VolumeMoun
   for (auto& m : volumes) {
     if (is_at_or_below(m.target, "/proc"))
       warn(cat("warning: the volume for ", quoted(m.target), " is left out: \"/proc\" is the kernel's"));
-    const std::string place = resolve_links(root, m.target);
-    placed.emplace_back(std::ranges::count(place, '/'), std::move(m));
+    m.place = resolve_links(root, m.target);
+    placed.emplace_back(std::ranges::count(m.place, '/'), std::move(m));
   }
   std::ranges::stable_sort(placed, {}, &decltype(placed)::value_type::first);
   volumes.clear();
@@ -186,12 +199,34 @@ std::vector<VolumeMount> order_volumes(const DirFd& root, std::vector<VolumeMoun
   return volumes;
 }
 
+// A bare name is looked for where the volumes are, if one could have it: by the app's process, when it starts.
+void plan_program(const appc::App& a, const DirFd& root, AppPlan& out) {
+  out.argv = a.exec;
+  std::string& name = out.argv.front();
+  auto places = stage1::executable_places(name, a.find_env("PATH"), out.directory);
+  const auto in_volume = [&](const std::string& place) { return lies_in_volume(out.volumes, root, place); };
+  if (name.find('/') == std::string::npos && std::ranges::any_of(places, in_volume))
+    out.places = std::move(places);
+  else
+    name = stage1::find_executable(root, name, a.find_env("PATH"), out.directory);
+}
+
+// Users and groups are those of the image alone, as in the reference.
+void mention_volumes(const appc::App& a, const DirFd& root, AppPlan& out) {
+  for (const std::string& file : {a.user, a.group, std::string("/etc/passwd"), std::string("/etc/group")})
+    if (file.starts_with('/') && lies_in_volume(out.volumes, root, file)) {
+      out.fault->text += "; volumes are not looked at for users and groups: use a number";
+      return;
+    }
+}
+
 // What `run` and `enter` have in common.
 AppPlan plan_process(const PodApp& app, const appc::Isolators& isolators, uid_t uid, const Restrictions& restrictions,
                      bool private_users, const Warn& warn) {
   AppPlan out;
   out.name = app.name();
-  out.confinement = plan_confinement(isolators, uid, restrictions);
+  const std::string* arch = appc::find_label(app.image.labels, "arch");
+  out.confinement = plan_confinement(isolators, uid, restrictions, arch == nullptr ? std::string_view() : *arch);
   out.file_context = restrictions.selinux.files;
   plan_oom_score(isolators, private_users, out, warn);
   plan_environment(app, out);
@@ -205,14 +240,9 @@ PodNamespaces namespaces_of(const RunOptions& options) {
 // The pod's annotation; else what the app that wants most has been given.
 std::optional<std::int64_t> plan_shm_size(const Pod& pod) {
   const auto find = [](const std::vector<appc::Annotation>& all) -> std::optional<std::int64_t> {
-    const auto* text = appc::find_annotation(all, kShmSize);
+    const auto* text = appc::find_annotation(all, appc::kShmSize);
     if (text == nullptr) return std::nullopt;
-    return in_context([] { return cat("annotation ", kShmSize); },
-                      [&] {
-                        const auto size = appc::Quantity::parse(*text).value();
-                        if (size <= 0) throw Error(Errc::invalid, "the size must be positive");
-                        return size;
-                      });
+    return in_context([] { return cat("annotation ", appc::kShmSize); }, [&] { return appc::parse_shm_size(*text); });
   };
   auto out = find(pod.manifest.annotations);
   if (out) return out;
@@ -221,20 +251,10 @@ std::optional<std::int64_t> plan_shm_size(const Pod& pod) {
   return out;
 }
 
-// What confines a program belongs to an app: for a pod it would look as if it had an effect.
-void refuse_app_isolators(const appc::Isolators& isolators) {
-  const bool confines = isolators.caps_retain || isolators.caps_remove || isolators.seccomp || isolators.no_new_privs ||
-                        isolators.selinux || !isolators.apparmor_profile.empty() || isolators.oom_score_adj;
-  if (confines)
-    throw Error(Errc::unsupported, "isolators of the pod: only resources and os/unix/sysctl belong to a pod as a whole")
-        .hint("give the others to each app");
-}
-
 void plan_pod_isolators(const Pod& pod, const RunOptions& options, PodPlan& out, const Warn& warn) {
   const auto isolators = appc::interpret_pod_isolators(pod.manifest.isolators, "isolators");
   for (const auto& name : isolators.unknown)
     warn(cat("warning: unknown isolator ", quoted(name), " of the pod ignored"));
-  refuse_app_isolators(isolators);
   out.limits = limits_of(isolators);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
 }
@@ -281,6 +301,11 @@ void check_apart(const std::vector<const AppPlan*>& apps) {
     }
 }
 
+Error no_restarts() {
+  return Error(Errc::unsupported, "--restart needs cgroups here, to tell which processes an ended app has left")
+      .hint("run each such app in a pod of its own, or give this user a cgroup (systemd: Delegate=yes)");
+}
+
 void check_devices(const AppPlan& app, const cgroup::PodCgroups& cgroups) {
   if (!app.read_only_device || !app.limits.default_devices || cgroups.has("devices")) return;
   throw Error(Errc::unsupported,
@@ -310,15 +335,19 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   const AppIds ids = find_ids(app, root, options.users);
   AppPlan out = plan_process(app, isolators, ids.uid, options.restrictions, options.users.has_value(), warn);
   out.directory = a.working_directory.empty() ? "/" : a.working_directory;
-  out.argv = a.exec;
-  out.argv.front() = stage1::find_executable(root, a.exec.front(), a.find_env("PATH"), out.directory);
+  out.volumes = order_volumes(root, plan_volumes(app.runtime, a.mount_points, pod.manifest, warn), warn);
+  plan_program(a, root, out);
   out.uid = ids.uid;
   out.gid = ids.gid;
   out.groups = ids.groups;
   out.fault = ids.fault;
+  if (out.fault) mention_volumes(a, root, out);
   out.users = options.users;
   // Interactive, it has the caller's streams, whatever is said about those of its own.
   if (!options.interactive) out.streams = plan_streams(app.runtime.annotations);
+  if (out.streams.has_terminal()) plan_terminal(out);
+  if (auto directory = kubernetes_log_directory(pod.manifest.annotations))
+    out.streams.kubernetes = {std::move(*directory), kubernetes_log_name(app.runtime.annotations)};
   plan_notification(app, out);
   add_sysctls(isolators.sysctls, namespaces_of(options), out.sysctls);
   if (options.mutable_pod && !out.sysctls.empty())
@@ -326,7 +355,8 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
         .hint("give the isolator to the pod");
   if (out.confinement.label) check_label_support(*out.confinement.label);
   for (const auto& w : out.confinement.warnings) warn(cat(w, " (app ", quoted(out.name), ")"));
-  out.volumes = order_volumes(root, plan_volumes(app.runtime, a.mount_points, pod.manifest, warn), warn);
+  out.syslog = std::ranges::none_of(
+      out.volumes, [](const VolumeMount& m) { return m.place == "/dev" || is_at_or_below(m.place, "/dev/log"); });
   plan_limits(isolators, options.restrictions, out);
   plan_handlers(app, out);
   out.sockets = plan_sockets(app, pod.manifest.ports, warn);
@@ -362,6 +392,17 @@ std::vector<net::PortForward> plan_ports(const Pod& pod) {
   return out;
 }
 
+void check_kubernetes_logs(const Pod& pod) {
+  if (!kubernetes_log_directory(pod.manifest.annotations)) return;
+  std::map<std::string, std::string> owners;
+  for (const auto& app : pod.apps) {
+    const std::string file = kubernetes_log_name(app.runtime.annotations);
+    if (const auto [owner, alone] = owners.emplace(file, app.name()); !alone)
+      throw Error(Errc::invalid, cat("apps ", quoted(owner->second), " and ", quoted(app.name()),
+                                     " have the same kubernetes-log-path, ", quoted(file)));
+  }
+}
+
 PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_terminal, const Warn& warn) {
   if (options.interactive && options.mutable_pod)
     throw Error(Errc::usage, "interactive option does not go with mutable pods");
@@ -383,14 +424,12 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
     if (!options.mutable_pod)
       out.apps.push_back(in_context([&] { return cat("app ", quoted(app.name())); },
                                     [&] { return plan_app(pod, app, options, warn); }));
+  if (out.terminal) std::ranges::for_each(out.apps, plan_terminal);
   for (const auto& app : out.apps) merge_sysctls(app.sysctls, out.sysctls);
-  // Launching later takes pid 1 capabilities for as long as the pod lives; whoever may look into it would have them.
-  if (options.restrictions.capabilities && out.may_look_into_init() && out.launches_later())
-    throw Error(Errc::unsupported, cat("CAP_SYS_PTRACE and ", out.has_handlers() ? "event handlers" : "restarts",
-                                       " exclude each other in a pod"));
   std::vector<const AppPlan*> all;
   for (const auto& app : out.apps) all.push_back(&app);
   if (options.restrictions.capabilities) check_apart(all);
+  check_kubernetes_logs(pod);
   out.ports = plan_ports(pod);
   return out;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "cgroup/limits.h"
 #include "cgroup/manager.h"
 #include "net/network.h"
@@ -32,8 +33,9 @@ struct StartFault {
 
 struct AppPlan {
   std::string name;
-  std::vector<std::string> argv;  ///< argv[0]: the executable, absolute
-  std::vector<std::string> env;   ///< K=V
+  std::vector<std::string> argv;    ///< argv[0]: the executable, absolute; with `places` its name
+  std::vector<std::string> places;  ///< where it may be, once the volumes are in place; the first that is one is it
+  std::vector<std::string> env;     ///< K=V
   std::string directory;
   uid_t uid = 0;
   gid_t gid = 0;
@@ -48,6 +50,7 @@ struct AppPlan {
   Sysctls sysctls;               ///< path below /proc/sys, value
   bool notifies = false;         ///< speaks sd_notify: readiness.h
   AppStreams streams;
+  bool syslog = true;  ///< its /dev/log is ours; false: a volume brings one
   std::vector<SocketPort> sockets;
   bool own_processes = false;  ///< process 1 of a pid namespace of its own
   int stop_signal = SIGTERM;   ///< to its main process; SIGTERM goes to all of them
@@ -83,7 +86,8 @@ struct PodPlan {
   bool has_handlers() const;
   bool restarts_apps() const;
   bool restarts_need_cgroups() const;  ///< to find what an app left; when it is not the only one
-  /// pid 1 launches processes for as long as the pod lives, and so keeps what that takes.
+  bool has_terminal(const AppPlan& app) const { return terminal || app.streams.in == StreamMode::tty; }
+  /// Processes of apps are launched for as long as the pod lives: outside.h.
   bool launches_later() const { return has_handlers() || restarts_apps(); }
   /// An app has CAP_SYS_PTRACE.
   bool may_look_into_init() const;
@@ -92,6 +96,10 @@ struct PodPlan {
 /// Throws when one of them could look into another one, and one of the two is to be apart. Those of a pod, or of a
 /// mutable pod those that run.
 void check_apart(const std::vector<const AppPlan*>& apps);
+
+/// For several apps in a pod without cgroups: what an app leaves behind could not be told from the others, and would
+/// add up.
+Error no_restarts();
 
 /// Throws when the app could write a device that is to be read only. `cgroups`: the pod's.
 void check_devices(const AppPlan& app, const cgroup::PodCgroups& cgroups);
@@ -116,6 +124,9 @@ PodPlan plan_pod(const Pod& pod, const RunOptions& options, bool stdin_is_termin
 /// so none has kNetworkCaps. Throws for CAP_NET_ADMIN, which somebody asked for; warns where the set is not the
 /// default.
 void withhold_network(PodPlan& plan, const Warn& warn);
+
+/// Throws for an annotation about a log for Kubernetes that is wrong, and for two apps with one file.
+void check_kubernetes_logs(const Pod& pod);
 
 /// One app's part of it.
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "schema/appc/pod_manifest.h"
 #include "sys/dir.h"
 
@@ -28,6 +29,9 @@ struct Pod {
 enum class LoadPod { with_apps, may_be_empty /* mutable pods */ };
 /// Throws `pod must contain at least one application`, or what is wrong with a manifest.
 Pod load_pod(LoadPod how = LoadPod::with_apps);
+/// The same with that app alone. Throws no_such_app() or what is wrong with its manifest.
+Pod load_pod_of(const std::string& app);
+Error no_such_app(const std::string& app);
 
 /// Of an app, relative to POD.
 std::string app_root(const std::string& app);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "stage1/native/datagrams.h"
 #include "stage1/native/events.h"
 #include "sys/file.h"
 
@@ -51,7 +52,7 @@ void NotifySocket::watch(std::vector<pollfd>& events, Time now) const {
   if (fd_ && !rests(now)) events.push_back({fd_.get(), POLLIN, 0});
 }
 
-std::optional<NotifySocket::Time> NotifySocket::deadline(Time now) const {
+Deadline NotifySocket::deadline(Time now) const {
   return fd_ && rests(now) ? std::optional(since_ + kTime) : std::nullopt;
 }
 
@@ -62,15 +63,19 @@ bool NotifySocket::take(std::span<const pollfd> events, Time now) {
     taken_ = 0;
   }
   std::array<char, 4096> buffer;
-  for (; taken_ < kAtOnce; ++taken_) {
-    const ssize_t n = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (n < 0) return false;
-    const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(n)), '\n');
-    if (std::ranges::find(lines, "READY=1") == lines.end()) continue;
-    fd_.reset();
-    return true;
+  bool told = false;
+  for (; fd_ && taken_ < kAtOnce; ++taken_) {
+    const NextDatagram next = look_at_datagram(fd_.get(), buffer);
+    if (next.size < 0) break;
+    const auto lines = split(std::string_view(buffer.data(), static_cast<std::size_t>(next.size)), '\n');
+    const bool ready = next.descriptors || std::ranges::find(lines, "READY=1") != lines.end();
+    if (next.descriptors)
+      abandon_datagrams(fd_);
+    else
+      drop_datagram(fd_.get());
+    told = told || (ready && !std::exchange(ready_, true));
   }
-  return false;
+  return told;
 }
 
 void Readiness::expect(const DirFd& pod, const std::string& app, std::size_t index) {
@@ -91,10 +96,9 @@ void Readiness::watch(std::vector<pollfd>& events, Time now) const {
   for (const auto& a : apps_) a.socket.watch(events, now);
 }
 
-std::optional<Readiness::Time> Readiness::deadline(Time now) const {
-  std::optional<Time> out;
-  for (const auto& a : apps_)
-    if (const auto when = a.socket.deadline(now)) out = std::min(out.value_or(*when), *when);
+Deadline Readiness::deadline(Time now) const {
+  Deadline out;
+  for (const auto& a : apps_) out = earlier(out, a.socket.deadline(now));
   return out;
 }
 

@@ -3,7 +3,8 @@
 //
 // An app whose image says that it speaks sd_notify has POD/notify/APP on its /run/systemd/notify. The pod is ready when
 // everything is launched and each of these apps has said READY=1, or has ended. Nothing else of what they say is passed
-// on, descriptors that come with it are closed, and who has said it is not listened to any more.
+// on: it is taken and dropped, also later, since many programs log each message that nobody takes. Who sends
+// descriptors is not listened to any more, and its app counts as ready.
 #pragma once
 
 #include <poll.h>
@@ -14,8 +15,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "stage1/native/datagrams.h"
+#include "stage1/native/events.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
 
@@ -24,7 +28,7 @@ namespace rkt::native {
 constexpr const char* kAppNotifySocket = "/run/systemd/notify";
 std::string notify_source(const std::string& app);  ///< relative to POD
 
-/// POD/notify/APP, until the app is ready. An app may write as fast as it can, and outer is in no cgroup of the pod's:
+/// POD/notify/APP, as long as the app runs. An app may write as fast as it can, and outer is in no cgroup of the pod's:
 /// so few messages are taken in some time, and then the app waits in its socket.
 class NotifySocket {
  public:
@@ -33,15 +37,26 @@ class NotifySocket {
   static constexpr std::chrono::milliseconds kTime{20};  ///< ... in so long
 
   NotifySocket() = default;  ///< not listened to
+  NotifySocket(NotifySocket&&) = default;
+  NotifySocket& operator=(NotifySocket&& o) noexcept {
+    std::swap(fd_, o.fd_);
+    taken_ = o.taken_;
+    since_ = o.since_;
+    ready_ = o.ready_;
+    return *this;
+  }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+  ~NotifySocket() { reset(); }
   /// Made anew.
   static NotifySocket make(const DirFd& pod, const std::string& app);
   explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
-  void reset() noexcept { fd_.reset(); }
+  void reset() noexcept { (void)close_datagrams(fd_); }  ///< nobody can send from here on
+  void give_up() noexcept { fd_.reset(); }               ///< for the other half of a clone: the app goes on being heard
   /// One `now` for these two, before polling: what is not watched has a deadline.
   void watch(std::vector<pollfd>& events, Time now) const;
-  std::optional<Time> deadline(Time now) const;
-  /// After polling: takes what is there, and never more than may be taken now. True, once: it says READY=1; it is not
-  /// listened to any more.
+  Deadline deadline(Time now) const;
+  /// After polling: takes what is there, and never more than may be taken now. True, once: it says READY=1.
   bool take(std::span<const pollfd> events, Time now);
 
  private:
@@ -50,6 +65,7 @@ class NotifySocket {
   UniqueFd fd_;
   int taken_ = 0;  // since then
   Time since_{};
+  bool ready_ = false;
 };
 
 class Readiness {
@@ -62,9 +78,13 @@ class Readiness {
   void launched();
   void app_ended(std::size_t index);
   void watch(std::vector<pollfd>& events, Time now) const;
-  std::optional<Time> deadline(Time now) const;
+  Deadline deadline(Time now) const;
   void handle(std::span<const pollfd> events, Time now);
-  void give_up() noexcept { apps_.clear(); }  ///< for the other half of a clone
+  /// For the other half of a clone.
+  void give_up() noexcept {
+    for (auto& a : apps_) a.socket.give_up();
+    apps_.clear();
+  }
 
  private:
   struct App {

@@ -60,11 +60,15 @@ TEST_F(ReadinessTest, EveryAppThatSpeaksIsWaitedForOnce) {
   EXPECT_EQ(told_, 1);
 }
 
-TEST_F(ReadinessTest, WhoIsReadyIsNotListenedToAnyMore) {
+TEST_F(ReadinessTest, WhatComesLaterIsTakenToo) {
   readiness_.expect(tmp_.dir(), "a", 0);
-  readiness_.expect(tmp_.dir(), "b", 1);
-  say("a", "READY=1");
-  EXPECT_EQ(watched(kBegin), 1U);
+  readiness_.launched();
+  say("a", "READY=1\nSTATUS=up");
+  EXPECT_EQ(told_, 1);
+  for (int i = 0; i < NotifySocket::kAtOnce; ++i) say("a", "READY=1");
+  EXPECT_EQ(told_, 1);
+  EXPECT_EQ(watched(kBegin), 0U) << "no more in that time";
+  EXPECT_EQ(watched(kBegin + NotifySocket::kTime), 1U);
 }
 
 TEST_F(ReadinessTest, AFloodOfOneAppRestsTheOthersAreHeard) {
@@ -81,7 +85,7 @@ TEST_F(ReadinessTest, AFloodOfOneAppRestsTheOthersAreHeard) {
   EXPECT_EQ(told_, 0);
   const auto later = kBegin + NotifySocket::kTime;
   EXPECT_FALSE(readiness_.deadline(later));
-  EXPECT_EQ(watched(later), 1U);
+  EXPECT_EQ(watched(later), 2U);
   look(later);
   EXPECT_EQ(told_, 1) << "what waited is not lost";
 }
@@ -93,6 +97,40 @@ TEST_F(ReadinessTest, AnAppThatHasEndedIsNotWaitedFor) {
   EXPECT_EQ(told_, 0);
   readiness_.app_ended(7);
   EXPECT_EQ(told_, 1);
+}
+
+// Closing it could block whoever does it.
+TEST_F(ReadinessTest, ADescriptorThatIsSentIsNotClosed) {
+  for (const std::string before : {"", "READY=1"}) {
+    readiness_.expect(tmp_.dir(), "a", 0);
+    Pipe pipe = Pipe::make();
+    const UniqueFd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un where{.sun_family = AF_UNIX, .sun_path = {}};
+    std::strcpy(where.sun_path, cat(tmp_.path(), "/", notify_source("a")).c_str());
+    ASSERT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
+    if (!before.empty()) {
+      ASSERT_GT(::send(sender.get(), before.data(), before.size(), 0), 0);
+    }
+    std::string text = "FDSTORE=1";
+    iovec data{.iov_base = text.data(), .iov_len = text.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* const head = CMSG_FIRSTHDR(&message);
+    *head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    const int sent = pipe.write_end.get();
+    std::memcpy(CMSG_DATA(head), &sent, sizeof sent);
+    ASSERT_GT(::sendmsg(sender.get(), &message, 0), 0);
+    pipe.write_end.reset();
+    look(kBegin);
+    EXPECT_EQ(watched(kBegin), 0U);
+    readiness_.app_ended(0);
+    pollfd open{pipe.read_end.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&open, 1, 0), 0) << before;
+  }
 }
 
 }  // namespace

@@ -56,10 +56,10 @@ void Record::started(const AppPlan& app, int pid) {
   if (ready_) publish();
 }
 
-void Record::oom_killed(const std::string& app, std::uint64_t processes) {
-  if (processes == 0) return;
+void Record::oom_killed(const std::string& app, std::uint64_t before, std::uint64_t now) {
+  if (now <= before) return;
   attempt(cat("that app ", quoted(app), " had no memory"),
-          [&] { replace_file(stage1_.sub("rkt/status"), cat(app, ".oom-killed"), cat(processes, "\n")); });
+          [&] { replace_file(stage1_.sub("rkt/status"), cat(app, ".oom-killed"), cat(now - before, "\n")); });
 }
 
 void Record::restarts(const std::string& app, std::uint32_t count) {

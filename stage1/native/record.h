@@ -21,9 +21,9 @@ class Record {
   Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say);
   /// `pid`: in the pod.
   void started(const AppPlan& app, int pid);
-  /// rkt/status/APP.oom-killed: how many of its processes the kernel killed for want of memory, unless none. Before
-  /// ended().
-  void oom_killed(const std::string& app, std::uint64_t processes);
+  /// rkt/status/APP.oom-killed, of an app that was killed: how many of its processes the kernel has killed for want of
+  /// memory in this life, unless none. Before ended(). `before`, `now`: how many in the earlier ones, and in all.
+  void oom_killed(const std::string& app, std::uint64_t before, std::uint64_t now);
   /// rkt/status/APP.restarts: how often it was started again. It is not to be entered until it is.
   void restarts(const std::string& app, std::uint32_t count);
   /// rkt/status/APP; then the app is no longer to be entered.

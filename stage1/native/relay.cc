@@ -16,7 +16,8 @@
 namespace rkt::native {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{64} << 10;  // as much as a pipe holds
+constexpr std::size_t kChunk = std::size_t{64} << 10;     // as much as a pipe holds
+constexpr std::size_t kMostAtEnd = std::size_t{1} << 20;  // the largest pipe that an app can make of its own
 constexpr std::size_t kTyped = std::size_t{4} << 10;
 constexpr std::size_t kMaxNotes = std::size_t{64} << 10;
 constexpr std::size_t kMaxTyped = std::size_t{64} << 10;  // of a terminal whose app does not read
@@ -67,12 +68,45 @@ void Relay::window_changed() {
   if (terminal_ && input_) copy_window_size(0, input_.get());
 }
 
+void Relay::hang_up() {
+  if (!terminal_) return;
+  for (auto& o : outputs_) close_output(o);
+}
+
 void Relay::note(std::string_view text) {
   if (err_.waiting() < kMaxNotes) err_.write(cat(text, "\n"));
 }
 
+void Relay::app_ended(std::size_t index) {
+  attachments_.app_ended(index);
+  syslog_.app_ended(index);
+}
+
+void Relay::all_ended() {
+  attachments_.all_ended();
+  syslog_.all_ended();
+  for (auto& o : outputs_) drain(o);
+}
+
+void Relay::end_output(std::size_t index) {
+  for (auto& o : outputs_)
+    if (o.to.index == index) drain(o);
+}
+
+// Until a reader holds it up; then handle() goes on.
+void Relay::drain(Output& o) {
+  o.over = true;
+  while (o.may_read()) read_output(o);
+}
+
+std::optional<std::chrono::steady_clock::time_point> Relay::deadline() const {
+  const auto one = attachments_.deadline(), other = syslog_.deadline();
+  return one && other ? std::min(*one, *other) : one ? one : other;
+}
+
 void Relay::watch(std::vector<pollfd>& events) const {
   attachments_.watch(events);
+  syslog_.watch(events);
   for (const Sink* sink : {&out_, &err_})
     if (!sink->idle()) events.push_back({sink->fd(), POLLOUT, 0});
   for (const auto& o : outputs_)
@@ -86,11 +120,15 @@ void Relay::watch(std::vector<pollfd>& events) const {
 }
 
 void Relay::handle(std::span<const pollfd> events) {
-  attachments_.handle(events, std::chrono::steady_clock::now());
+  const auto now = std::chrono::steady_clock::now();
+  attachments_.handle(events, now);
+  syslog_.handle(events, now);
   for (Sink* sink : {&out_, &err_})
     if (!sink->idle() && happened(events, sink->fd(), POLLOUT | POLLERR | POLLHUP)) sink->flush();
-  for (auto& o : outputs_)
+  for (auto& o : outputs_) {
+    if (o.over) drain(o);
     if (o.may_read() && happened(events, o.source.get(), POLLIN | POLLERR | POLLHUP)) read_output(o);
+  }
   if (!input_) return;
   if (!pending_input_.empty() && happened(events, input_.get(), POLLOUT | POLLERR | POLLHUP)) write_input();
   if (!terminal_ && input_ && happened(events, input_.get(), POLLERR)) close_input();
@@ -100,14 +138,15 @@ void Relay::handle(std::span<const pollfd> events) {
 void Relay::read_output(Output& o) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);  // not on the stack, which never shrinks
   const ssize_t n = ::read(o.source.get(), buffer.get(), kChunk);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) return end_output(o);  // EIO: the last who had the terminal open has gone
+  if (n < 0 && (errno == EINTR || (errno == EAGAIN && !o.over))) return;
+  if (n <= 0 || o.taken > kMostAtEnd) return close_output(o);  // EIO: the last who had the terminal open has gone
+  if (o.over) o.taken += static_cast<std::size_t>(n);
   const std::string_view bytes(buffer.get(), static_cast<std::size_t>(n));
   if (o.to.log) o.to.log->take(o.to.stream, bytes);
   if (o.to.point) o.to.point->give(o.to.end, bytes, std::chrono::steady_clock::now());
   if (o.sink == nullptr) return;
   show(o, bytes);
-  if (o.sink->broken() || (strict_ && o.sink->failure() != 0)) end_output(o);
+  if (o.sink->broken() || (strict_ && o.sink->failure() != 0)) close_output(o);
 }
 
 void Relay::show(Output& o, std::string_view bytes) {
@@ -118,7 +157,7 @@ void Relay::show(Output& o, std::string_view bytes) {
   o.sink->write(text);
 }
 
-void Relay::end_output(Output& o) {
+void Relay::close_output(Output& o) {
   if (o.sink != nullptr)
     o.lines.end(
         [&](std::string_view line) { o.sink->write(cat(line_prefix(since_boot(), o.to.app, o.pid), line, "\n")); });
@@ -162,7 +201,9 @@ void Relay::close_input() noexcept {
 
 void Relay::give_up() noexcept {
   outputs_.clear();
+  for (Sink* sink : {&out_, &err_}) sink->give_up();
   attachments_.give_up();
+  syslog_.give_up();
   close_input();
   if (raw_) raw_->release();
   raw_.reset();

@@ -21,6 +21,7 @@
 #include "stage1/native/escape.h"
 #include "stage1/native/lines.h"
 #include "stage1/native/sink.h"
+#include "stage1/native/syslog.h"
 #include "sys/fd.h"
 #include "sys/pty.h"
 
@@ -51,6 +52,8 @@ class Relay {
   /// side has gone.
   void add_terminal(UniqueFd master);
   void window_changed();
+  /// The terminal has gone: the other one hangs up, too, which tells who has it open.
+  void hang_up();
 
   /// A line of rkt's own on stream 2, in order with the rest; dropped when a reader that does not read has too much
   /// before it.
@@ -58,11 +61,19 @@ class Relay {
 
   /// Who is attached to apps' streams: part of this loop.
   Attachments& attachments() noexcept { return attachments_; }
+  /// What they give to syslog(3): likewise.
+  Syslog& syslog() noexcept { return syslog_; }
+  /// Nobody attaches to that app any more, or to any, and nothing more comes from its syslog(3).
+  void app_ended(std::size_t index);
+  void all_ended();  ///< and end_output() of all
+  /// The app and all its processes are gone: what does not come at once does not come. An output may still be open: an
+  /// app can leave its descriptor in a message that nobody takes, or give it to another pod.
+  void end_output(std::size_t index);
 
   /// Appends what to wait for.
   void watch(std::vector<pollfd>& events) const;
   /// When handle() has something to do even if nothing happens.
-  std::optional<std::chrono::steady_clock::time_point> deadline() const { return attachments_.deadline(); }
+  std::optional<std::chrono::steady_clock::time_point> deadline() const;
   /// Copies what is there; `events` is what watch() appended, polled.
   void handle(std::span<const pollfd> events);
 
@@ -89,6 +100,8 @@ class Relay {
     Sink* sink = nullptr;  // nullptr: no console
     int pid = 0;
     LineSplitter lines = {};
+    bool over = false;      // see end_output()
+    std::size_t taken = 0;  // since then
 
     bool may_read() const noexcept {
       return source && (sink == nullptr || sink->idle()) && (!to.point || !to.point->holds_up(to.end));
@@ -96,7 +109,8 @@ class Relay {
   };
   void read_output(Output& output);
   void show(Output& output, std::string_view bytes);
-  void end_output(Output& output);
+  void close_output(Output& output);
+  void drain(Output& output);
   void read_input();
   void write_input();
   void close_input() noexcept;
@@ -104,6 +118,7 @@ class Relay {
   Sink out_{1}, err_{2};
   std::deque<Output> outputs_;
   Attachments attachments_;
+  Syslog syslog_;
   UniqueFd input_;  // where stream 0 goes
   std::string pending_input_;
   bool terminal_ = false, escaped_ = false, strict_ = false;

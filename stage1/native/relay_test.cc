@@ -87,6 +87,36 @@ TEST_F(RelayTest, AReaderThatHasGoneClosesTheAppsPipe) {
   EXPECT_EQ(errno, EPIPE);
 }
 
+TEST_F(RelayTest, AnOutputThatSomebodyKeepsOpenEndsWithItsApp) {
+  Pipe user = Pipe::make();
+  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
+  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
+  const Replaced stdout_is(1, user.write_end.get());
+  Relay relay;
+  relay.add_output(std::move(pipe_.read_end), {.index = 2});
+  const std::string sent(60'000, 'x');
+  write_all(pipe_.write_end.get(), sent, "pipe");
+  relay.end_output(1);
+  EXPECT_TRUE(relay.flushed());
+  relay.end_output(2);
+  std::string got;
+  const auto take = [&] {
+    std::array<char, 5000> buffer;
+    const ssize_t n = ::read(user.read_end.get(), buffer.data(), buffer.size());
+    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+  };
+  while (relay.active()) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    take();
+    ASSERT_GT(::poll(events.data(), events.size(), 10'000), 0);
+    relay.handle(events);
+  }
+  take();
+  EXPECT_EQ(got, sent);
+  EXPECT_EQ(::write(pipe_.write_end.get(), "y", 1), -1) << "nobody reads it any more";
+}
+
 TEST_F(RelayTest, TheEndOfTheInputIsPassedOn) {
   Pipe user = Pipe::make();
   write_all(user.write_end.get(), "typed", "pipe");

@@ -6,12 +6,8 @@
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
 // each written before what it names is made.
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,14 +22,17 @@
 #include "stage1/native/backing.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/etc_files.h"
+#include "stage1/native/from_caller.h"
 #include "stage1/native/handover.h"
 #include "stage1/native/init.h"
 #include "stage1/native/mutable_apps.h"
 #include "stage1/native/outer.h"
+#include "stage1/native/outside.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/sockets.h"
 #include "sys/file.h"
+#include "sys/netlink.h"
 #include "sys/ns.h"
 #include "sys/pty.h"
 #include "sys/rootless.h"
@@ -43,78 +42,41 @@ namespace rkt::native {
 namespace {
 
 constexpr int kMetadataPort = 18112;
+constexpr int kNotStarted = 254;
 
 void warn(std::string_view text) { log::note("stage1", text); }
 
-// What of the caller's crosses into stage1. The pod's lock stays open in this process and in init; everything else that
-// was left open is closed, since init never executes anything.
-struct Inherited {
-  UniqueFd lock;
-  std::vector<PassedSocket> sockets;
-};
-
-Inherited take_inherited() {
-  const auto fd = parse_int<unsigned>(env("RKT_LOCK_FD").value_or(""));
-  if (!fd || *fd < 3 || ::fcntl(static_cast<int>(*fd), F_GETFD) < 0)
-    throw Error(Errc::usage, "RKT_LOCK_FD names no open descriptor");
-  auto sockets = take_passed_sockets(static_cast<int>(*fd));
-  const unsigned first = 3 + static_cast<unsigned>(sockets.size());
-  if ((*fd > first && ::syscall(SYS_close_range, first, *fd - 1, 0U) < 0) ||
-      ::syscall(SYS_close_range, *fd + 1, ~0U, 0U) < 0 || ::fcntl(static_cast<int>(*fd), F_SETFD, FD_CLOEXEC) < 0)
-    throw Error::from_errno("close inherited descriptors");
-  return {.lock = UniqueFd(static_cast<int>(*fd)), .sockets = std::move(sockets)};
-}
-
-// A caller may have closed standard streams: their numbers must not come to name something of the pod's.
-void fill_streams() {
-  for (int fd = 0; fd < 3; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
-      throw Error::from_errno("open \"/dev/null\"");
-}
-
-// The kernel follows links like /proc/self/exe wherever it executes something, as the interpreter of a script, too, and
-// after every check. In a process on its way to be an app they lead to this program: from here on nobody executes it
-// where it was executed. S1 is no mount when stage0 made it none.
-void forbid_own_program(const DirFd& stage1) {
+// Of a pod that could not be set up: its apps were not started.
+void record_not_started() noexcept {
   try {
-    DetachedMount::adopt(dup_fd(stage1.get())).restrict(MOUNT_ATTR_NOEXEC);
-  } catch (const Error& e) {
-    if (e.sys_errno() != EINVAL) throw;
-    log::debug("stage1", "the root of stage1 is no mount");
+    const Pod pod = load_pod(LoadPod::may_be_empty);
+    Record record(pod.dir, pod.stage1, {}, warn);
+    const DirFd statuses = pod.stage1.sub("rkt/status");
+    for (const auto& app : pod.apps)
+      if (!statuses.exists(app.name()) && !statuses.exists(cat(app.name(), ".reserved")))
+        record.ended(app.name(), kNotStarted);
+  } catch (const std::exception& e) {
+    log::debug("stage1", cat("the statuses of the apps are not recorded: ", e.what()));
   }
-}
-
-// Whether this host has that IPv4 address: what is sent to it comes from it. Binding would not tell where the host may
-// bind any address.
-bool is_own_address(const std::string& text) {
-  sockaddr_in there{}, here{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(kMetadataPort);
-  if (::inet_pton(AF_INET, text.c_str(), &there.sin_addr) != 1) return false;
-  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  socklen_t size = sizeof here;
-  return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0 &&
-         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
-         here.sin_addr.s_addr == there.sin_addr.s_addr;
 }
 
 class PodRun {
  public:
-  PodRun(const RunOptions& options, Inherited inherited)
-      : options_(options),
-        restrictions_(options.restrictions),
+  PodRun(RunOptions options, Inherited inherited)
+      : options_(std::move(options)),
         lock_(std::move(inherited.lock)),
-        pod_(load_pod(options.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
-        plan_(plan_pod(pod_, options, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
+        pod_(load_pod(options_.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
+        plan_(plan_pod(pod_, options_, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
         users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
         devpts_(make_devpts(tty_group(plan_.users), plan_.selinux.files)) {
     std::vector<std::vector<SocketPort>> wanted;
     for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
-    sockets_ = give_sockets(std::move(inherited.sockets), wanted, socket_network(options), warn);
+    sockets_ = give_sockets(std::move(inherited.sockets), wanted, socket_network(options_), warn);
     drop_forwards(sockets_, plan_.ports);
-    restrictions_.foreign_sockets =
-        restrictions_.capabilities && !plan_.users && options.net.contained() && belong_to_ruled_network(sockets_);
-    if (restrictions_.foreign_sockets) withhold_network(plan_, warn);
+    auto& restrictions = options_.restrictions;
+    restrictions.foreign_sockets =
+        restrictions.capabilities && !plan_.users && options_.net.contained() && belong_to_ruled_network(sockets_);
+    if (restrictions.foreign_sockets) withhold_network(plan_, warn);
   }
 
   int run() {
@@ -133,7 +95,10 @@ class PodRun {
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
     make_streams();
-    return start();
+    make_syslogs();
+    const int status = start();
+    if (status == kNotStarted && !begun_ && !options_.mutable_pod) record_not_started();
+    return status;
   }
 
  private:
@@ -170,7 +135,7 @@ class PodRun {
   // Known only now: the host's address in the pod's network.
   void give_metadata_url() {
     const std::string host = options_.net.host() ? "127.0.0.1" : network_.gateway;
-    if (!is_own_address(host))  // another machine would be told the token
+    if (!net::is_own_address(host))  // another machine would be told the token
       throw Error(
           Errc::unsupported,
           "no network of the pod has this host as its gateway, so that the pod could reach the metadata service");
@@ -188,10 +153,11 @@ class PodRun {
   }
 
   AppMountPlan mounts_of(const AppPlan& app) const {
-    const EtcChoice etc{.resolv = options_.resolv,
-                        .hosts = options_.hosts,
+    const EtcChoice etc{.resolv = options_.names.resolv,
+                        .hosts = options_.names.hosts,
                         .generated_resolv = resolv_,
-                        .app_has_hosts = app.has_hosts};
+                        .app_has_hosts = app.has_hosts,
+                        .read_only = app.read_only_root};
     auto files = plan_etc(etc);
     if (app.notifies)
       files.push_back({.kind = MountOp::Kind::bind,
@@ -215,16 +181,26 @@ class PodRun {
         throw Error::from_errno("give the app its terminal");
       relay_.add_terminal(std::move(pty.master));
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
-      return;
     }
     const bool lines = plan_.apps.size() > 1 || is_terminal(STDOUT_FILENO);
     const DirFd devpts(dup_fd(devpts_.fd()));
-    for (const auto& app : plan_.apps)
-      stdio_.push_back(
-          options_.interactive
-              ? interactive_pipes(app)
-              : make_stdio(
-                    app, {.relay = relay_, .pod = pod_.dir, .index = stdio_.size(), .lines = lines, .devpts = devpts}));
+    for (std::size_t i = 0; i < plan_.apps.size(); ++i) {
+      const StreamContext context{.relay = relay_, .pod = pod_.dir, .index = i, .lines = lines, .devpts = devpts};
+      if (!options_.interactive) {
+        stdio_.push_back(make_stdio(plan_.apps[i], context));
+        continue;
+      }
+      make_log(plan_.apps[i], context);
+      if (!plan_.terminal) stdio_.push_back(interactive_pipes(plan_.apps[i]));
+    }
+  }
+
+  void make_syslogs() {
+    const FileLabel label(plan_.selinux.process, NewObject::socket);
+    for (std::size_t i = 0; i < mounts_.size(); ++i) {
+      syslogs_.push_back(relay_.syslog().open(i));
+      mounts_[i].syslog = syslogs_.back().get();
+    }
   }
 
   // Without a terminal they are as interactive as rkt's own.
@@ -252,18 +228,48 @@ class PodRun {
     cgroups_.reset();
     pod_.dir = DirFd();
     pod_.stage1 = DirFd();
+    if (!plan_.launches_later()) return;
+    groups_.clear();
+    stdio_.clear();
+    sockets_.clear();
+  }
+
+  void expect_notifications(Readiness& readiness) const {
+    const FileLabel label(plan_.selinux.files);
+    for (std::size_t i = 0; i < plan_.apps.size(); ++i)
+      if (plan_.apps[i].notifies) readiness.expect(pod_.dir, plan_.apps[i].name, i);
+  }
+
+  Record& keep_record() {
+    return record_.emplace(pod_.dir, pod_.stage1, options_.restrictions,
+                           [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
+  }
+
+  [[noreturn]] void become_init(UniqueFd parent, int control, int handover) {
+    give_up();
+    run_init({.plan = plan_,
+              .mounts = mounts_,
+              .devpts = std::move(devpts_),
+              .parent = std::move(parent),
+              .control = control,
+              .handover = handover,
+              .users = std::move(users_),
+              .netns = std::move(network_.netns),
+              .group = std::move(init_group_),
+              .groups = std::move(groups_),
+              .stdio = std::move(stdio_),
+              .sockets = std::move(sockets_),
+              .syslogs = std::move(syslogs_)});
   }
 
   // Clones init.
   int start() {
     Readiness readiness([this] { tell_ready(); });
-    std::optional<FileLabel> label(plan_.selinux.files);
-    for (std::size_t i = 0; i < plan_.apps.size(); ++i)
-      if (plan_.apps[i].notifies) readiness.expect(pod_.dir, plan_.apps[i].name, i);
-    label.reset();
+    expect_notifications(readiness);
     auto [ours, theirs] = socket_pair();
     auto [taker, giver] = options_.mutable_pod ? socket_pair() : std::pair<UniqueFd, UniqueFd>();
     const UniqueFd signals = take_signals();
+    if (plan_.launches_later()) make_sockets();
     auto self = open_pidfd(::getpid());
     const cgroup::Entry entry = init_group_.entry();
     const std::uint64_t spaces = CLONE_NEWPID | CLONE_NEWNS | (users_.user ? 0 : pod_namespaces(plan_));
@@ -272,60 +278,75 @@ class PodRun {
       ours.reset();
       taker.reset();
       readiness.give_up();
-      give_up();
-      run_init({.plan = plan_,
-                .mounts = mounts_,
-                .devpts = std::move(devpts_),
-                .parent = std::move(*self),
-                .control = theirs.get(),
-                .handover = giver ? giver.get() : -1,
-                .users = std::move(users_),
-                .netns = std::move(network_.netns),
-                .group = std::move(init_group_),
-                .groups = std::move(groups_),
-                .stdio = std::move(stdio_),
-                .sockets = std::move(sockets_)});
+      become_init(std::move(*self), theirs.get(), giver ? giver.get() : -1);
     }
+    syslogs_.clear();
     theirs.reset();
     giver.reset();
+    std::unique_ptr<Outside> launcher = launch_from_here(init, ours.get());
     stdio_.clear();
     sockets_.clear();
-    Record& record = record_.emplace(pod_.dir, pod_.stage1, restrictions_,
-                                     [this](std::string_view text) { relay_.note(cat("stage1: ", text)); });
+    Record& record = keep_record();
     std::unique_ptr<MutableApps> apps;
     if (options_.mutable_pod) apps = serve_apps(taker.get(), std::move(*self), init, record);
-    return supervise_from_outside(
-        {.relay = relay_,
-         .signals = signals.get(),
-         .init = init.pidfd.get(),
-         .control = ours.get(),
-         .on_started = [&](std::size_t app, int pid) { record.started(plan_.apps.at(app), pid); },
-         .on_ready =
-             [&] {
-               record.started_all(init.pid);
-               readiness.launched();
-             },
-         .on_ended =
-             [&](std::size_t app, int status) {
-               app_ended(app, status);
-               readiness.app_ended(app);
-             },
-         .on_restarts = [&](std::size_t app) { app_restarts(app); },
-         .apps = apps.get(),
-         .readiness = &readiness});
+    return supervise_from_outside({.relay = relay_,
+                                   .signals = signals.get(),
+                                   .init = init.pidfd.get(),
+                                   .control = ours.get(),
+                                   .apps_of_init = launcher || apps ? 0 : plan_.apps.size(),
+                                   .on_started =
+                                       [&](std::size_t app, int pid) {
+                                         begun_ = true;
+                                         record.started(plan_.apps.at(app), pid);
+                                       },
+                                   .on_ready = [&] { record.started_all(init.pid); },
+                                   .on_begun = [&] { readiness.launched(); },
+                                   .on_ended =
+                                       [&](std::size_t app, int status, bool killed) {
+                                         app_ended(app, status, killed);
+                                         readiness.app_ended(app);
+                                       },
+                                   .on_restarts = [&](std::size_t app, int count) { app_restarts(app, count); },
+                                   .apps = apps.get(),
+                                   .launcher = launcher.get(),
+                                   .readiness = &readiness});
   }
 
-  void app_ended(std::size_t app, int status) {
+  // What an app gets each time must be there as long as it may be started, and pid 1 makes nothing for it then.
+  void make_sockets() {
+    if (!network_.netns || std::ranges::all_of(sockets_, &AppSockets::empty)) return;
+    const FileLabel label(plan_.selinux.process, NewObject::socket);
+    const NetnsScope scope = NetnsScope::enter(network_.netns.get());
+    for (auto& sockets : sockets_) make_missing_sockets(sockets);
+  }
+
+  std::unique_ptr<Outside> launch_from_here(const NewProcess& init, int control) {
+    if (!plan_.launches_later()) return nullptr;
+    return std::make_unique<Outside>(
+        OutsideInput{.plan = plan_,
+                     .mounts = mounts_,
+                     .groups = groups_,
+                     .stdio = std::move(stdio_),
+                     .sockets = std::move(sockets_),
+                     .init = init.pidfd.get(),
+                     .init_pid = init.pid,
+                     .control = control,
+                     .namespaces = pod_namespaces(plan_) | (network_.netns ? CLONE_NEWNET : 0)});
+  }
+
+  void app_ended(std::size_t app, int status, bool killed) {
+    begun_ = true;
     const std::string& name = plan_.apps.at(app).name;
-    if (cgroups_) record_->oom_killed(name, cgroups_->oom_kills(name));
+    if (killed && cgroups_) record_->oom_killed(name, oom_kills_before_[app], cgroups_->oom_kills(name));
     record_->ended(name, status);
-    relay_.attachments().app_ended(app);
+    relay_.app_ended(app);
     end_leftovers(app);
   }
 
-  void app_restarts(std::size_t app) {
-    record_->restarts(plan_.apps.at(app).name, ++restarts_[app]);
+  void app_restarts(std::size_t app, int count) {
+    record_->restarts(plan_.apps.at(app).name, static_cast<std::uint32_t>(count));
     kill_leftovers(app, &cgroup::Group::empty);
+    if (cgroups_) oom_kills_before_[app] = cgroups_->oom_kills(plan_.apps[app].name);
   }
 
   void tell_ready() {
@@ -389,8 +410,7 @@ class PodRun {
     }
   }
 
-  const RunOptions& options_;
-  Restrictions restrictions_;  // those, and what the passed sockets ask for
+  RunOptions options_;  // their restrictions with what the passed sockets ask for
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;
@@ -399,8 +419,9 @@ class PodRun {
   std::optional<cgroup::PodCgroups> cgroups_;
   cgroup::Group init_group_;
   std::vector<cgroup::Group> groups_;
+  bool begun_ = false;  // an app is on record
   std::size_t ended_ = 0;
-  std::map<std::size_t, std::uint32_t> restarts_;  // by app
+  std::map<std::size_t, std::uint64_t> oom_kills_before_;  // in the earlier lives of an app
   net::Setup network_;
   bool resolv_ = false;  // S1 has a generated resolv.conf
   std::vector<AppMountPlan> mounts_;
@@ -408,18 +429,25 @@ class PodRun {
   std::optional<Record> record_;
   std::vector<AppStdio> stdio_;
   std::vector<AppSockets> sockets_;  // until init has them
+  std::vector<UniqueFd> syslogs_;    // as those
 };
 
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
   RunOptions options = parse_run(args);
+  if (const auto token = env("RKT_METADATA_TOKEN")) options.mds_token = *token;
   options.restrictions.selinux = {.process = env("RKT_SELINUX_CONTEXT").value_or(""),
                                   .files = env("RKT_SELINUX_MOUNT_CONTEXT").value_or("")};
   log::set_debug(options.debug);
-  fill_streams();
-  raise_descriptor_limit();  // of a pod with many apps, and many who attach
-  return PodRun(options, take_inherited()).run();
+  const bool apps_come_later = options.mutable_pod;  // and have records of their own
+  raise_descriptor_limit();                          // of a pod with many apps, and many who attach
+  try {
+    return PodRun(std::move(options), Inherited::take()).run();
+  } catch (const Error&) {
+    if (!apps_come_later) record_not_started();
+    throw;
+  }
 }
 
 }  // namespace rkt::native

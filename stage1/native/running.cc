@@ -76,26 +76,29 @@ std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid) {
   for (const pid_t parent : {init, parent_of(init)}) {
     const auto task = DirFd::find(cat("/proc/", parent, "/task/", parent));
     if (!task) continue;
-    const std::string children = read_file(*task, "children", std::size_t{1} << 20);
-    for (const auto word : split(trim(children), ' ')) {
-      const auto host = parse_int<pid_t>(word);
-      if (!host || !matches(*host)) continue;
-      auto fd = open_pidfd(*host);
+    for (const pid_t host : children_of(*task)) {
+      if (!matches(host)) continue;
+      auto fd = open_pidfd(host);
       // Looked at once more: the number may have changed hands before it was opened.
-      if (fd && matches(*host)) return HostProcess{.pid = *host, .fd = std::move(*fd)};
+      if (fd && matches(host)) return HostProcess{.pid = host, .fd = std::move(*fd)};
     }
   }
   return std::nullopt;
 }
 
-std::vector<pid_t> own_children() {
+// An app may have as many below pid 1 as there are numbers: 2^22, of eight bytes each with the blank.
+std::vector<pid_t> children_of(const DirFd& task) {
   std::vector<pid_t> out;
-  const auto proc = DirFd::find("/proc/thread-self");
-  const auto text = proc ? find_file_text(*proc, "children", std::size_t{1} << 20) : std::nullopt;
+  const auto text = find_file_text(task, "children", std::size_t{32} << 20);
   if (!text) return out;
   for (const auto word : split(*text, ' '))
     if (const auto pid = parse_int<pid_t>(word)) out.push_back(*pid);
   return out;
+}
+
+std::vector<pid_t> own_children() {
+  const auto task = DirFd::find("/proc/thread-self");
+  return task ? children_of(*task) : std::vector<pid_t>();
 }
 
 }  // namespace rkt::native

@@ -36,7 +36,10 @@ std::optional<HostProcess> find_in_pod(pid_t init, pid_t pid);
 /// The number that a process of the host has in the pid namespace of the pod's `init`; 0: none, or it is gone.
 pid_t pid_in_pod(pid_t init, pid_t host_pid);
 
-/// The children of this thread, also those that have ended; empty where the kernel does not say.
+/// The children of a thread, also those that have ended; empty where the kernel does not say. `task`: its directory in
+/// /proc.
+std::vector<pid_t> children_of(const DirFd& task);
+/// Of this thread.
 std::vector<pid_t> own_children();
 
 }  // namespace rkt::native

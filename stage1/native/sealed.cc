@@ -8,10 +8,13 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "base/error.h"
-#include "stage1/native/launch.h"
+#include "sys/exec.h"
 #include "sys/fd.h"
 #include "sys/mount.h"
 
@@ -66,9 +69,31 @@ bool is_such_a_copy(int program) {
   return st.st_nlink == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
+// Linux 5.8; nothing before.
+std::optional<std::uint64_t> mount_id(int fd, const char* path, int flags) {
+  struct statx st{};
+  if (::statx(fd, path, flags | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+    throw Error::from_errno("look at this program");
+  if ((st.stx_mask & STATX_MNT_ID) == 0) return std::nullopt;
+  return st.stx_mnt_id;
+}
+
+// Whether this program is executed from the mount `root`, and cannot be written to there: then nobody executes it any
+// more either.
+bool forbid_own_mount(UniqueFd root) {
+  const auto mount = mount_id(root.get(), "", AT_EMPTY_PATH);
+  struct statfs fs{};
+  if (::fstatfs(root.get(), &fs) < 0) throw Error::from_errno("look at this program's file system");
+  if (!mount || mount != mount_id(AT_FDCWD, "/proc/self/exe", 0) || fs.f_type != OVERLAYFS_SUPER_MAGIC ||
+      (fs.f_flags & ST_RDONLY) == 0)
+    return false;
+  DetachedMount::adopt(std::move(root)).restrict(MOUNT_ATTR_NOEXEC);
+  return true;
+}
+
 }  // namespace
 
-void become_sealed_copy(const std::string& name, const std::vector<std::string>& args) {
+void seal_program(UniqueFd root, const std::string& name, const std::vector<std::string>& args) {
   const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (!program) throw Error::from_errno("open this program");
   if (is_such_a_copy(program.get())) {
@@ -76,6 +101,7 @@ void become_sealed_copy(const std::string& name, const std::vector<std::string>&
     if (::fchmod(program.get(), 0) < 0) throw Error::from_errno("take this program's permissions");
     return;
   }
+  if (root && forbid_own_mount(std::move(root))) return;
   std::vector<std::string> words{name};
   words.insert(words.end(), args.begin(), args.end());
   const UniqueFd copy = sealed_copy(program.get());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which apps run, when the pod ends and with which status: a state machine without effects, driven by the supervisor.
 //
+//   running --an app ends by SIGHUP, SIGINT, SIGTERM or SIGPIPE--> running (but its status is the pod's)
 //   running --an app fails--> ending (its status is the pod's) --last app ended--> over
 //   running --stop asked----> ending (status 0)                --kGrace passed---> the rest is killed
 //   running --last app ended--> over
@@ -23,9 +24,9 @@ class Shutdown {
 
   explicit Shutdown(std::size_t apps) : left_(apps) {}
 
-  /// An app has ended for good. `status`: its code, or 128+n. The first failure decides about the pod; what ends while
-  /// the pod is ending never does.
-  Do app_ended(int status, Time now);
+  /// An app has ended for good. `status`: its code, or 128+n. `signal`: what ended its main process, or 0. The first
+  /// failure decides about the pod; what ends while the pod is ending never does.
+  Do app_ended(int status, Time now, int signal = 0);
   /// Asking again can only make the rest of the grace shorter.
   Do stop_asked(Time now, std::chrono::milliseconds grace = kGrace);
   Do time_passed(Time now);

@@ -2,6 +2,7 @@
 #include "stage1/native/shutdown.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 namespace rkt::native {
 namespace {
@@ -26,6 +27,20 @@ TEST(Shutdown, TheFirstFailureTerminatesTheOthersAndDecides) {
   EXPECT_EQ(s.app_ended(7, kNow), Do::nothing);
   EXPECT_TRUE(s.over());
   EXPECT_EQ(s.pod_status(), 9);
+}
+
+TEST(Shutdown, ASignalThatAsksToEndEndsNoOtherApp) {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) {
+    Shutdown s(3);
+    EXPECT_EQ(s.app_ended(128 + signal, kNow, signal), Do::nothing);
+    EXPECT_FALSE(s.ending());
+    EXPECT_EQ(s.app_ended(143, kNow), Do::terminate) << "an exit status is none";
+    EXPECT_EQ(s.app_ended(0, kNow), Do::nothing);
+    EXPECT_TRUE(s.over());
+    EXPECT_EQ(s.pod_status(), 128 + signal) << "the first failure";
+  }
+  Shutdown killed(2);
+  EXPECT_EQ(killed.app_ended(137, kNow, SIGKILL), Do::terminate);
 }
 
 TEST(Shutdown, AnAppThatTheStopItselfEndedDoesNotFailThePod) {

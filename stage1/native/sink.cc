@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "base/strings.h"
+#include "sys/pty.h"
 
 namespace rkt::native {
 
@@ -21,6 +22,7 @@ Sink::Sink(int stream) : stream_(stream) {
   socket_ = S_ISSOCK(st.st_mode);
   if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) return;
   own_.reset(::open(cat("/proc/self/fd/", stream).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  terminal_ = is_terminal(stream);
   careful_ = !own_;  // another user's terminal, say
 }
 
@@ -37,6 +39,7 @@ std::size_t Sink::try_write(std::string_view bytes) {
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return 0;
+    if (terminal_ && errno == EIO) return bytes.size();
     // A full disk: nobody to tell, and the app must be neither held up nor ended for it.
     if (failure_ == 0) failure_ = errno;
     broken_ = errno == EPIPE || errno == ECONNRESET;

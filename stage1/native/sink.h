@@ -20,11 +20,14 @@ class Sink {
   void flush();
   bool idle() const noexcept { return pending_.empty(); }
   std::size_t waiting() const noexcept { return pending_.size(); }
+  /// For the other half of a clone, which writes no more.
+  void give_up() noexcept { own_.reset(); }
   /// For poll, while not idle.
   int fd() const noexcept { return own_ ? own_.get() : stream_; }
   /// The reader is gone: what comes is dropped.
   bool broken() const noexcept { return broken_; }
-  /// errno of the first write that failed, whose bytes are lost; 0: none has.
+  /// errno of the first write that failed, whose bytes are lost; 0: none has. A terminal that hung up is no failure:
+  /// what comes is dropped, and the writer goes on.
   int failure() const noexcept { return failure_; }
 
  private:
@@ -32,7 +35,7 @@ class Sink {
   std::size_t try_write(std::string_view bytes);
   int stream_;
   UniqueFd own_;
-  bool socket_ = false, careful_ = false, broken_ = false;
+  bool socket_ = false, careful_ = false, terminal_ = false, broken_ = false;
   int failure_ = 0;
   std::string pending_;
 };

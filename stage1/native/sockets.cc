@@ -14,12 +14,13 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/common/inherited.h"
 #include "sys/file.h"
 
 namespace rkt::native {
 namespace {
 
-constexpr int kFirst = 3, kBacklog = 4096;
+constexpr int kFirst = stage1::kFirstPassed, kBacklog = 4096;
 
 struct Address {
   int type = 0;
@@ -114,14 +115,14 @@ std::vector<SocketPort> plan_sockets(const PodApp& app, const std::vector<appc::
 
 std::vector<PassedSocket> take_passed_sockets(int lock) {
   std::vector<PassedSocket> out;
-  const auto count = parse_int<int>(env("LISTEN_FDS").value_or(""));
-  if (!count || *count <= 0 || parse_int<pid_t>(env("LISTEN_PID").value_or("")) != ::getpid()) return out;
-  if (*count > static_cast<int>(kMostSockets))
-    throw Error(Errc::usage, cat("LISTEN_FDS=", *count, ": a pod takes at most ", kMostSockets, " sockets"));
-  if (lock >= kFirst && lock < kFirst + *count) throw Error(Errc::usage, cat("LISTEN_FDS=", *count, " cannot be true"));
+  const int count = stage1::passed_descriptors();
+  if (count == 0) return out;
+  if (count > static_cast<int>(kMostSockets))
+    throw Error(Errc::usage, cat("LISTEN_FDS=", count, ": a pod takes at most ", kMostSockets, " sockets"));
+  if (lock >= kFirst && lock < kFirst + count) throw Error(Errc::usage, cat("LISTEN_FDS=", count, " cannot be true"));
   const std::string names = env("LISTEN_FDNAMES").value_or("");
-  const auto parts = names_of(names, static_cast<std::size_t>(*count));
-  for (int fd = kFirst; fd < kFirst + *count; ++fd) {
+  const auto parts = names_of(names, static_cast<std::size_t>(count));
+  for (int fd = kFirst; fd < kFirst + count; ++fd) {
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
       throw Error::from_errno(cat("take descriptor ", fd, " that LISTEN_FDS names"));
     out.push_back({.fd = UniqueFd(fd), .name = std::string(parts[static_cast<std::size_t>(fd - kFirst)])});

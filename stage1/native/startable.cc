@@ -27,9 +27,7 @@ bool is_covered(const AppPlan& app, const DirFd& root, const std::string& path) 
   const auto covers = [&](std::string_view target) {
     return is_at_or_below(place, target) || is_at_or_below(path, target);
   };
-  if (covers("/proc") || covers("/sys") || covers("/dev")) return true;
-  return std::ranges::any_of(
-      app.volumes, [&](const VolumeMount& m) { return covers(m.target) || covers(resolve_links(root, m.target)); });
+  return covers("/proc") || covers("/sys") || covers("/dev") || lies_in_volume(app.volumes, root, path);
 }
 
 void check_program_file(const DirFd& root, const std::string& path) {
@@ -46,7 +44,7 @@ void check_startable(const AppPlan& app, const DirFd& root) {
   const std::string directory = clean_path(app.directory), program = clean_path(app.argv.front());
   if (!is_covered(app, root, directory) && !root.find_in_root(directory, O_PATH | O_DIRECTORY))
     throw Error::from_errno(describe(AppStep::directory), ENOENT);
-  if (!is_covered(app, root, program)) check_program_file(root, program);
+  if (app.places.empty() && !is_covered(app, root, program)) check_program_file(root, program);
 }
 
 }  // namespace rkt::native

@@ -13,15 +13,17 @@ namespace {
 
 constexpr int kFailed = 254;
 
-void start(const StartInput& in, AppFault& fault) {
+void start(StartInput& in, AppFault& fault) {
   become_unreadable();
   die_with_parent(in.parent);
   label_new_objects({.process = in.process_context, .files = in.mounts.context});
   leave_session_keyring();
   ::umask(0);                               // modes are meant as they are written; apps get 0022
   const DirFd proc = DirFd::open("/proc");  // the host's, where this process is somebody
-  const std::vector<AppMountPlan> plans{in.mounts};
+  std::vector<AppMountPlan> plans{in.mounts};
+  plans.front().syslog = in.syslog.get();
   PodMounts mounts(plans, SharedMounts::copy_of("stage1/rootfs"));
+  in.syslog.reset();
   mounts.take_root();
   mounts.share();
   mounts.assemble(0);
@@ -30,29 +32,22 @@ void start(const StartInput& in, AppFault& fault) {
   join_namespaces(in.init, CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET);
   if (in.main) make_missing_sockets(in.sockets);
   std::vector<ProcMask> masks;
-  if (in.plan.own_processes) masks = mounts.proc_masks(0);
-  become({.argv = in.argv,
-          .env = in.plan.env,
-          .directory = in.plan.directory,
-          .root = root,
-          .own_processes = in.plan.own_processes ? &masks : nullptr,
-          .uid = in.main ? in.plan.uid : 0,
-          .gid = in.main ? in.plan.gid : 0,
-          .groups = in.main ? in.plan.groups : std::vector<gid_t>{},
-          .confinement = in.plan.confinement,
-          .oom_score = in.plan.oom_score ? &*in.plan.oom_score : nullptr,
-          .proc = proc.get(),
-          .entry = in.entry,
-          .stdio = {in.stdio.in.get(), in.stdio.out.get(), in.stdio.err.get()},
-          .controlling_terminal = in.plan.streams.in == StreamMode::tty,
-          .sockets = in.main ? &in.sockets : nullptr,
-          .pid_namespace = in.init},
-         fault);
+  if (in.plan.own_processes) masks = mounts.masks(0);
+  LaunchRequest request = request_for(in.plan, in.argv, in.main);
+  request.root = root;
+  request.own_processes = in.plan.own_processes ? &masks : nullptr;
+  request.proc = proc.get();
+  request.entry = in.entry;
+  request.set_streams(in.stdio);
+  request.controlling_terminal = in.plan.streams.in == StreamMode::tty;
+  request.sockets = in.main ? &in.sockets : nullptr;
+  request.pid_namespace = in.init;
+  become(request, fault);
 }
 
 }  // namespace
 
-void run_starter(const StartInput& in, AppFault& fault) noexcept {
+void run_starter(StartInput in, AppFault& fault) noexcept {
   std::string text;
   try {
     start(in, fault);

@@ -25,11 +25,12 @@ struct StartInput {
   int parent;           ///< pidfd of the outer process
   int init;             ///< of the pod's pid 1
   AppStdio& stdio;      ///< what is empty becomes its /dev/null
+  UniqueFd syslog;      ///< becomes its /dev/log; empty: it gets none
   int errors;           ///< takes a line when something fails before the app's own steps
   cgroup::Entry entry;
 };
 
 /// In the clone, whose working directory is POD and where S1 carries the shared mounts.
-[[noreturn]] void run_starter(const StartInput& input, AppFault& fault) noexcept;
+[[noreturn]] void run_starter(StartInput input, AppFault& fault) noexcept;
 
 }  // namespace rkt::native

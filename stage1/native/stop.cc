@@ -32,7 +32,7 @@ void ask(const UniqueFd& outer, std::chrono::milliseconds grace, const Uuid& pod
 }  // namespace
 
 int stop(const std::vector<std::string>& args) {
-  const StopOptions options = parse_stop(args);
+  const auto options = stage1::parse_stop(args, true);
   const DirFd dir = DirFd::open(".");
   const RunningPod pod = RunningPod::find(dir, read_init_pid(dir));
   if (options.force)

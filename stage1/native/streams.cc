@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "schema/appc/settings.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/relay.h"
 #include "sys/pty.h"
@@ -21,24 +22,14 @@ StreamMode parse_mode(const std::vector<appc::Annotation>& annotations, std::str
   if (*text == "null") return StreamMode::null;
   if (*text == "log" && stream != "stdin") return StreamMode::log;
   if (*text == "stream") return StreamMode::stream;
-  if (*text == "tty") return StreamMode::tty;
-  throw Error(Errc::invalid, cat("invalid ", stream, " mode ", quoted(*text)));
+  appc::check_stream_mode(stream, *text);
+  return StreamMode::tty;
 }
 
 LogLimits parse_limits(const std::vector<appc::Annotation>& annotations) {
   LogLimits out;
-  if (const auto* text = appc::find_app_flag(annotations, "log-size")) {
-    const auto size = in_context([] { return std::string("invalid log size"); },
-                                 [&] { return appc::Quantity::parse(*text).value(); });
-    if (size < 0 || static_cast<std::uint64_t>(size) < LogLimits::kLeastSize)
-      throw Error(Errc::invalid, cat("invalid log size ", quoted(*text), ": the least is 64Ki"));
-    out.size = static_cast<std::uint64_t>(size);
-  }
-  if (const auto* text = appc::find_app_flag(annotations, "log-files")) {
-    const auto files = parse_int<std::uint32_t>(*text);
-    if (!files || *files == 0) throw Error(Errc::invalid, cat("invalid number of log files ", quoted(*text)));
-    out.files = *files;
-  }
+  if (const auto* text = appc::find_app_flag(annotations, "log-size")) out.size = appc::parse_log_size(*text);
+  if (const auto* text = appc::find_app_flag(annotations, "log-files")) out.files = appc::parse_log_files(*text);
   return out;
 }
 
@@ -72,10 +63,6 @@ class Maker {
   }
 
   void add(UniqueFd source, int stream, StreamMode mode) {
-    if (!log_)
-      log_ =
-          std::make_shared<AppLog>(context_.pod, app_.name, app_.streams.log,
-                                   [&relay = context_.relay](std::string_view s) { relay.note(cat("stage1: ", s)); });
     const AttachEnd end = mode == StreamMode::tty ? kTtyOut : stream == 1 ? kStdout : kStderr;
     if (mode != StreamMode::log) point_->offer_output(end);
     context_.relay.add_output(std::move(source), {.stream = stream,
@@ -108,7 +95,7 @@ class Maker {
 
   const AppPlan& app_;
   const StreamContext& context_;
-  std::shared_ptr<AppLog> log_;
+  const std::shared_ptr<AppLog> log_ = make_log(app_, context_);
   std::shared_ptr<AttachPoint> point_;
   UniqueFd slave_;
 };
@@ -123,6 +110,16 @@ AppStreams plan_streams(const std::vector<appc::Annotation>& annotations) {
 }
 
 AppStdio make_stdio(const AppPlan& app, const StreamContext& context) { return Maker(app, context).make(); }
+
+std::shared_ptr<AppLog> make_log(const AppPlan& app, const StreamContext& context) {
+  const auto say = [&relay = context.relay](std::string_view s) { relay.note(cat("stage1: ", s)); };
+  std::unique_ptr<KubernetesLog> kubernetes;
+  if (const auto& place = app.streams.kubernetes)
+    kubernetes = std::make_unique<KubernetesLog>(*place, app.streams.log.total(), say);
+  auto log = std::make_shared<AppLog>(context.pod, app.name, app.streams.log, say, std::move(kubernetes));
+  if (app.syslog) context.relay.syslog().keep(context.index, log);
+  return log;
+}
 
 gid_t tty_group(const std::optional<IdRange>& users) {
   constexpr gid_t kTtyGroup = 5;

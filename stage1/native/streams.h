@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ enum class StreamMode : std::uint8_t { null, log, stream, tty };
 struct AppStreams {
   StreamMode in = StreamMode::null, out = StreamMode::log, err = StreamMode::log;
   LogLimits log;
+  std::optional<KubernetesLogPlace> kubernetes = std::nullopt;
   bool attachable() const { return in != StreamMode::null || out > StreamMode::log || err > StreamMode::log; }
   bool has_terminal() const { return in == StreamMode::tty || out == StreamMode::tty || err == StreamMode::tty; }
 };
@@ -47,6 +49,8 @@ struct StreamContext {
 };
 /// Makes them: the app's side is given back, the other one is the relay's.
 AppStdio make_stdio(const AppPlan& app, const StreamContext& context);
+/// Makes the app's log, and has what it gives to syslog(3) kept there, whatever its streams are.
+std::shared_ptr<AppLog> make_log(const AppPlan& app, const StreamContext& context);
 
 /// Whose terminals are, seen from the host.
 gid_t tty_group(const std::optional<IdRange>& users);

@@ -1,181 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/native/supervisor.h"
 
-#include <linux/capability.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "stage1/native/diagnose.h"
-#include "stage1/native/memory.h"
-#include "stage1/native/message.h"
-#include "sys/caps.h"
 
 namespace rkt::native {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int timeout_ms(std::optional<Shutdown::Time> deadline) {
-  if (!deadline) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
-  return static_cast<int>(std::max<std::int64_t>(left, 0));
+bool is_zombie(pid_t pid) {
+  siginfo_t info{};
+  return pid != 0 && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid != 0;
 }
 
 }  // namespace
 
-Supervisor::Supervisor(SupervisorInput input)
-    : in_(std::move(input)),
-      faults_(in_.plan.apps.size()),
-      shutdown_(in_.plan.apps.size()),
-      apps_(in_.plan.apps.size()) {
-  for (std::size_t i = 0; i < apps_.size(); ++i) apps_[i].restarts = Restarts(in_.plan.apps[i].restart);
+Supervisor::Supervisor(const PodPlan& plan, Launcher& launcher, std::function<void(const Message&)> tell)
+    : plan_(plan), launcher_(launcher), tell_(std::move(tell)), faults_(plan.apps.size()), shutdown_(plan.apps.size()) {
+  for (const auto& app : plan_.apps) apps_.push_back({.life = AppLife(app)});
 }
 
-int Supervisor::run() {
-  const UniqueFd signals = child_signals();
-  start_all();
-  pollfd events[] = {{signals.get(), POLLIN, 0}, {in_.control, POLLIN, 0}};
-  while (!shutdown_.over()) {
-    if (poll_lean(events, timeout_ms(shutdown_.deadline())) < 0) {
-      if (errno != EINTR) throw Error::from_errno("wait for events");
-      continue;
-    }
-    if ((events[1].revents & POLLIN) != 0) take_message();
-    if ((events[0].revents & POLLIN) != 0) {
-      signalfd_siginfo drained[4];
-      (void)!::read(signals.get(), drained, sizeof drained);
-      reap();
-    }
-    act(shutdown_.time_passed(Clock::now()));
+void Supervisor::start() {
+  for (std::size_t i = 0; i < apps_.size(); ++i) drive(i, apps_[i].life.begin(Clock::now()));
+}
+
+void Supervisor::stop(std::chrono::milliseconds grace) { act(shutdown_.stop_asked(Clock::now(), grace)); }
+
+Deadline Supervisor::deadline() const {
+  Deadline out = shutdown_.deadline();
+  for (const App& app : apps_) out = earlier(out, app.life.start_at());
+  return out;
+}
+
+void Supervisor::time_passed() {
+  for (std::size_t i = 0; i < apps_.size(); ++i) drive(i, apps_[i].life.time_passed(Clock::now()));
+  act(shutdown_.time_passed(Clock::now()));
+}
+
+void Supervisor::drive(std::size_t i, AppLife::Do what) {
+  const auto app = static_cast<std::uint16_t>(i);
+  const AppLife& life = apps_[i].life;
+  while (what == AppLife::Do::launch) what = launch(i);
+  if (what == AppLife::Do::restart) {
+    // The pod's only app: everything else here is its, also where no cgroup tells that.
+    if (apps_.size() == 1) launcher_.signal_all(SIGKILL);
+    apps_[i].signal = 0;
+    apps_[i].killed = false;
+    tell_({.kind = Message::Kind::restarts, .app = app, .value = static_cast<std::int32_t>(life.restarts())});
+  } else if (what == AppLife::Do::end) {
+    launcher_.forget(i);
+    tell_({.kind = Message::Kind::ended, .killed = apps_[i].killed, .app = app, .value = life.status()});
+    act(shutdown_.app_ended(life.status(), Clock::now(), apps_[i].signal));
   }
-  return shutdown_.pod_status();
 }
 
-void Supervisor::take_message() {
-  const auto message = receive_message(in_.control);
-  if (!message) return;
-  if (message->kind == Message::Kind::stop)
-    act(shutdown_.stop_asked(Clock::now(), std::chrono::milliseconds(message->value)));
-  if (message->kind != Message::Kind::start || message->app >= apps_.size()) return;
-  App& app = apps_[message->app];
-  if (app.phase != Phase::waiting) return;
-  app.phase = Phase::pre_start;
-  app.handler = 0;
-  app.status = 0;
-  app.restarts.started(Clock::now());
-  advance(message->app);
-}
-
-void Supervisor::start_all() {
-  for (std::size_t i = 0; i < apps_.size(); ++i) {
-    in_.mounts.assemble(i);
-    fill_with_null(in_.stdio[i], in_.mounts.root_path(i));
-  }
-  in_.mounts.assembled();
-  if (in_.plan.may_look_into_init() && !in_.plan.launches_later()) gate_ = Pipe::make();
-  for (std::size_t i = 0; i < apps_.size(); ++i) {
-    if (!shutdown_.ending()) {
-      apps_[i].restarts.started(Clock::now());
-      advance(i);
-      continue;
-    }
-    apps_[i].status = 128 + SIGTERM;  // another app has failed before this one could begin
-    finish(i);
-  }
-  if (!in_.plan.launches_later()) become_harmless();
-  send_message(in_.control, {.kind = Message::Kind::ready});
-}
-
-void Supervisor::become_harmless() {
-  for (std::size_t i = 0; i < apps_.size(); ++i) in_.mounts.drop(i);
-  in_.mounts.let_go();
-  in_.groups.clear();
-  in_.oom_score.reset();
-  drop_capabilities(cap_bit(CAP_KILL));
-  gate_.reset();
-}
-
-const std::vector<std::string>& Supervisor::current_argv(std::size_t i) const {
-  const AppPlan& plan = in_.plan.apps[i];
-  switch (apps_[i].phase) {
-    case Phase::pre_start:
-      return plan.pre_start[apps_[i].handler];
-    case Phase::post_stop:
-      return plan.post_stop[apps_[i].handler];
-    case Phase::main:
-    case Phase::waiting:
-    case Phase::over:
-      break;
-  }
-  return plan.argv;
-}
-
-// Starts what comes next in the app's life; what cannot be started counts as ended, and the next thing is tried.
-void Supervisor::advance(std::size_t i) {
+AppLife::Do Supervisor::launch(std::size_t i) {
   App& app = apps_[i];
-  const AppPlan& plan = in_.plan.apps[i];
-  for (;;) {
-    if (app.phase == Phase::pre_start && app.handler == plan.pre_start.size()) app.phase = Phase::main;
-    const bool out_of_time = shutdown_.ending() && !shutdown_.deadline();
-    if (app.phase == Phase::post_stop && (app.handler == plan.post_stop.size() || out_of_time)) break;
-    if (plan.fault && app.phase == Phase::main) {
-      say(cat("app ", quoted(plan.name), ": ", plan.fault->text));
-      app.status = plan.fault->status;
-      app.hopeless = true;
-    } else if (try_launch(i, current_argv(i), app.phase == Phase::main)) {
-      return;
-    } else if (app.phase != Phase::post_stop) {
-      app.status = kLaunchFailed;
-    }
-    app.handler = app.phase == Phase::post_stop ? app.handler + 1 : 0;
-    app.phase = Phase::post_stop;
+  const auto& fault = plan_.apps[i].fault;
+  if (fault && app.life.in_main()) {
+    say(i, fault->text);
+    return app.life.failed(fault->status, 0, Clock::now());
   }
-  finish(i);
+  try {
+    const Launcher::Child child = launcher_.launch(i, app.life.program(), app.life.in_main(), faults_.slot(i));
+    app.pid = child.pid;
+    app.arrived = child.arrived;
+  } catch (const Error& e) {
+    say(i, e.brief());
+    return app.life.failed(kLaunchFailed, e.sys_errno(), Clock::now());
+  }
+  if (app.arrived) tell_started(i);
+  return AppLife::Do::nothing;
 }
 
-bool Supervisor::try_launch(std::size_t i, const std::vector<std::string>& argv, bool main) {
-  const AppPlan& plan = in_.plan.apps[i];
-  const AppStdio& stdio = in_.stdio[i];
-  std::vector<ProcMask> masks;
-  if (plan.own_processes) masks = in_.mounts.proc_masks(i);
-  try {
-    apps_[i].pid = launch(
-        {.argv = argv,
-         .env = plan.env,
-         .directory = plan.directory,
-         .root = in_.mounts.root_path(i),
-         .own_processes = plan.own_processes ? &masks : nullptr,
-         .uid = main ? plan.uid : 0,
-         .gid = main ? plan.gid : 0,
-         .groups = main ? plan.groups : std::vector<gid_t>{},
-         .confinement = plan.confinement,
-         .oom_score = plan.oom_score ? &*plan.oom_score : nullptr,
-         .proc = in_.mounts.proc(),
-         .own_oom_score = in_.oom_score.get(),
-         .entry = in_.groups[i].entry(),
-         .stdio = {stdio.in.get(), stdio.out.get(), stdio.err.get()},
-         .controlling_terminal = in_.plan.terminal || plan.streams.in == StreamMode::tty,
-         .sockets = main ? &in_.sockets[i] : nullptr,
-         .gate = {gate_ && plan.looks_at_pod() ? gate_->read_end.get() : -1, gate_ ? gate_->write_end.get() : -1}},
-        faults_.slot(i));
-  } catch (const Error& e) {
-    say(cat("app ", quoted(plan.name), ": ", e.brief()));
-    set_hopeless(apps_[i], e.sys_errno());
-    return false;
-  }
-  if (!main) return true;
-  if (!plan.restarts()) in_.sockets[i].clear();
-  send_message(in_.control,
-               {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = apps_[i].pid});
+void Supervisor::tell_started(std::size_t i) {
+  if (!apps_[i].life.in_main()) return;
+  tell_(
+      {.kind = Message::Kind::started, .app = static_cast<std::uint16_t>(i), .value = launcher_.number(apps_[i].pid)});
+}
+
+// Its way into the pod is over. Whoever asked all to end has not reached a process that has its own signal.
+bool Supervisor::arrive(std::size_t i) {
+  App& app = apps_[i];
+  if (std::exchange(app.arrived, true)) return false;
+  const pid_t pid = launcher_.arrived(i, faults_.slot(i));
+  if (pid == 0 || std::ranges::find(apps_, pid, &App::pid) != apps_.end()) return false;
+  app.pid = pid;
+  tell_started(i);
+  if (shutdown_.ending() && wants_other_signal()) ::kill(pid, stop_signal(i));
   return true;
+}
+
+bool Supervisor::launched() const noexcept { return std::ranges::all_of(apps_, &App::arrived); }
+
+bool Supervisor::begun() const noexcept {
+  return launched() &&
+         std::ranges::none_of(apps_, [](const App& a) { return a.life.phase() == AppLife::Phase::pre_start; });
 }
 
 // Zombies are looked at before they are reaped: until then their pids name nobody else.
@@ -183,108 +112,77 @@ void Supervisor::reap() {
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
-    const auto it = std::ranges::find(apps_, info.si_pid, &App::pid);
-    if (it == apps_.end()) {
-      ::waitid(P_PID, static_cast<id_t>(info.si_pid), nullptr, WEXITED | WNOHANG);
-      continue;
+    if (launcher_.is_pid_1(info.si_pid)) return;
+    const bool gone = launcher_.pod_is_gone();
+    auto app = std::ranges::find(apps_, info.si_pid, &App::pid);
+    // Whom nobody knows may be what one that is on the way has made, and ended before that one has.
+    if (!gone && app == apps_.end() && !launched()) {
+      app = std::ranges::find_if(apps_, is_zombie, &App::pid);
+      if (app == apps_.end()) return;
     }
-    const bool exited = info.si_code == CLD_EXITED;
-    process_ended(static_cast<std::size_t>(it - apps_.begin()),
-                  {.code = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status});
+    if (gone || app == apps_.end())
+      ::waitid(P_PID, static_cast<id_t>(info.si_pid), nullptr, WEXITED | WNOHANG);
+    else
+      process_ended(static_cast<std::size_t>(app - apps_.begin()));
   }
 }
 
-void Supervisor::process_ended(std::size_t i, ExitStatus how) {
+void Supervisor::process_ended(std::size_t i) {
   App& app = apps_[i];
   const pid_t pid = app.pid;
-  const bool never_ran = faults_.slot(i).step != AppStep::none;
-  const int status = never_ran ? fault_status(i, current_argv(i)) : how.shell();
-  app.pid = 0;
-  if (never_ran) set_hopeless(app, faults_.slot(i).err);
-  ::waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG);
-  switch (app.phase) {
-    case Phase::pre_start:
-      ++app.handler;
-      if (status != 0 || shutdown_.ending()) {
-        app.status = status;
-        app.handler = 0;
-        app.phase = Phase::post_stop;
-      }
-      break;
-    case Phase::main:
-      app.status = status;
-      app.handler = 0;
-      app.phase = Phase::post_stop;
-      break;
-    case Phase::post_stop:
-      ++app.handler;
-      break;
-    case Phase::waiting:
-    case Phase::over:
-      return;
-  }
-  advance(i);
+  const bool arrived = app.arrived;
+  const bool arrives = arrive(i);
+  if (!arrives) app.pid = 0;
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+  if (!arrives) drive(i, after(i, ExitStatus::from_siginfo(info), arrived));
 }
 
-// A start has failed with that error. What an app does when it has ended decides nothing.
-void Supervisor::set_hopeless(App& app, int err) {
-  if (app.phase != Phase::post_stop && fails_again(err)) app.hopeless = true;
-}
-
-// Says why a program never ran.
-int Supervisor::fault_status(std::size_t i, const std::vector<std::string>& argv) {
-  const AppPlan& plan = in_.plan.apps[i];
+// `arrived`: it was in the pod.
+AppLife::Do Supervisor::after(std::size_t i, ExitStatus how, bool arrived) {
+  AppLife& life = apps_[i].life;
   const AppFault& fault = faults_.slot(i);
-  std::string why;
-  if (fault.step == AppStep::exec)
-    why = diagnose_exec(in_.mounts.root_dir(i), argv.front(), fault.err);
-  else if (fault.step == AppStep::directory)
-    why = cat(describe(fault.step), " ", quoted(plan.directory), ": ", error_text(fault.err));
-  else
-    why = fault_text(fault);
-  say(cat("app ", quoted(plan.name), ": ",
-          fault.step == AppStep::exec ? cat(quoted(argv.front()), " could not be executed: ") : "", why));
-  return status_of(fault.step);
+  if (fault.step != AppStep::none) {
+    say(i, start_fault_text(fault, life.program().front(), plan_.apps[i].directory));
+    return life.failed(status_of(fault.step), fault.err, Clock::now());
+  }
+  if (arrived && life.in_main()) {
+    apps_[i].signal = how.signal;
+    apps_[i].killed = how.signal == SIGKILL && !life.killed();
+  }
+  if (arrived) return life.ended(how.shell(), Clock::now());
+  say(i, "it was killed while it started");
+  return life.ended(how.ok() ? kLaunchFailed : how.shell(), Clock::now());
 }
 
-void Supervisor::finish(std::size_t i) {
-  App& app = apps_[i];
-  if (restart_later(i)) return;
-  app.phase = Phase::over;
-  in_.stdio[i] = {};
-  in_.sockets[i].clear();
-  send_message(in_.control, {.kind = Message::Kind::ended, .app = static_cast<std::uint16_t>(i), .value = app.status});
-  act(shutdown_.app_ended(app.status, Clock::now()));
+bool Supervisor::wants_other_signal() const {
+  return std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return a.stop_signal != SIGTERM; });
 }
 
-// Outer counts it, kills what the app left, and says when the time has come.
-bool Supervisor::restart_later(std::size_t i) {
-  App& app = apps_[i];
-  if (app.hopeless || shutdown_.ending()) return false;
-  const auto delay = app.restarts.ended(app.status, Clock::now());
-  if (!delay) return false;
-  app.phase = Phase::waiting;
-  // The pod's only app: everything else here is its, also where no cgroup tells that.
-  if (apps_.size() == 1) ::kill(-1, SIGKILL);
-  send_message(in_.control, {.kind = Message::Kind::restarts,
-                             .app = static_cast<std::uint16_t>(i),
-                             .value = static_cast<std::int32_t>(delay->count())});
-  return true;
+int Supervisor::stop_signal(std::size_t i) const {
+  return apps_[i].life.in_main() ? plan_.apps[i].stop_signal : SIGTERM;
+}
+
+// Before all in the pod get it: who is on the way has then made a process there, which gets it, or never will.
+void Supervisor::signal_arriving(int number) const {
+  for (const App& app : apps_)
+    if (app.pid != 0 && !app.arrived) ::kill(app.pid, number);
 }
 
 // Everybody in the pod gets SIGTERM. An app with another signal in mind gets that, in its main process alone, as its
 // image's author expects; then the others get theirs by process group, which their main process leads.
 void Supervisor::terminate() {
-  const auto wants_other = [](const AppPlan& a) { return a.stop_signal != SIGTERM; };
-  if (std::ranges::none_of(in_.plan.apps, wants_other)) {
-    ::kill(-1, SIGTERM);
-    ::kill(-1, SIGCONT);
+  const bool each_its_own = wants_other_signal();
+  if (!each_its_own) {
+    signal_arriving(SIGTERM);
+    launcher_.signal_all(SIGTERM);
+    launcher_.signal_all(SIGCONT);
   }
   for (std::size_t i = 0; i < apps_.size(); ++i) {
     const App& app = apps_[i];
-    const int signal = app.phase == Phase::main ? in_.plan.apps[i].stop_signal : SIGTERM;
-    if (app.phase == Phase::waiting) finish(i);
-    if (app.pid == 0 || std::ranges::none_of(in_.plan.apps, wants_other)) continue;
+    const int signal = stop_signal(i);
+    drive(i, apps_[i].life.stop());
+    if (app.pid == 0 || !each_its_own) continue;
     // A process that was cloned a moment ago leads no group yet.
     if (signal != SIGTERM || ::kill(-app.pid, signal) < 0) ::kill(app.pid, signal);
     ::kill(-app.pid, SIGCONT);
@@ -299,13 +197,14 @@ void Supervisor::act(Shutdown::Do what) {
     case Shutdown::Do::terminate:
       return terminate();
     case Shutdown::Do::kill:
-      ::kill(-1, SIGKILL);
-      return;
+      signal_arriving(SIGKILL);
+      for (std::size_t i = 0; i < apps_.size(); ++i) drive(i, apps_[i].life.kill());
+      return launcher_.signal_all(SIGKILL);
   }
 }
 
-void Supervisor::say(std::string text) const {
-  send_message(in_.control, {.kind = Message::Kind::line, .text = std::move(text)});
+void Supervisor::say(std::size_t i, std::string_view text) const {
+  tell_({.kind = Message::Kind::line, .text = cat("app ", quoted(plan_.apps[i].name), ": ", text)});
 }
 
 }  // namespace rkt::native

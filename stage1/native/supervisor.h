@@ -1,80 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event loop of the pod's pid 1: launches apps and their event handlers, reaps everything, kills what an app leaves
-// behind, records how each ended, and ends the pod. Decisions are in shutdown.h.
-//
-// An app: pre-start handlers, one after the other -> its main process -> post-stop handlers -> over, or waiting to be
-// started again (restarts.h). A handler runs as root with the app's confinement and cgroup. What ends for good is told
-// to outer, which records it before anybody else is.
-//
-// An image may ask for CAP_SYS_PTRACE, with which it could look into this process. So once everything is launched there
-// is nothing to find: no descriptor of a directory of the host, and no capability but CAP_KILL. No such app executes
-// anything before that, nor before every other app does, which has capabilities until then. Handlers and restarts are
-// launched later, so a pod that has both is refused (plan.cc).
+// What becomes of the apps of a pod that is not mutable: launches them and their event handlers, reaps, has what an app
+// leaves behind killed, tells how each ended, and ends the pod. Decisions are in app_life.h and shutdown.h; what it is
+// driven by and launches with is in within.h and outside.h. What ends for good is told to outer, which records it
+// before anybody else is.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cgroup/manager.h"
-#include "stage1/native/app_mounts.h"
-#include "stage1/native/launch.h"
+#include "stage1/native/app_life.h"
+#include "stage1/native/events.h"
+#include "stage1/native/launcher.h"
+#include "stage1/native/message.h"
 #include "stage1/native/plan.h"
-#include "stage1/native/restarts.h"
 #include "stage1/native/shutdown.h"
 #include "sys/spawn.h"
 
 namespace rkt::native {
 
-struct SupervisorInput {
-  const PodPlan& plan;
-  PodMounts& mounts;
-  std::vector<cgroup::Group> groups;
-  std::vector<AppStdio> stdio;
-  std::vector<AppSockets> sockets;
-  int control;              ///< message.h
-  UniqueFd oom_score = {};  ///< this process's own: launch.h
-};
-
 class Supervisor {
  public:
-  explicit Supervisor(SupervisorInput input);
-  /// To the end of the pod; its status.
-  int run();
+  /// `tell`: what init tells outer, message.h. Borrows the others.
+  Supervisor(const PodPlan& plan, Launcher& launcher, std::function<void(const Message&)> tell);
+  /// Every app, in the pod's order.
+  void start();
+  /// Children have ended.
+  void reap();
+  /// The pod is asked to end; again, too.
+  void stop(std::chrono::milliseconds grace);
+  void time_passed();
+  Deadline deadline() const;
+  /// Nothing is on its way into the pod.
+  bool launched() const noexcept;
+  /// No app is in its pre-start handlers.
+  bool begun() const noexcept;
+  bool over() const noexcept { return shutdown_.over(); }
+  int status() const noexcept { return shutdown_.pod_status(); }
 
  private:
-  enum class Phase { pre_start, main, post_stop, waiting, over };
   struct App {
-    Phase phase = Phase::pre_start;
-    std::size_t handler = 0;
+    AppLife life;
     pid_t pid = 0;
-    int status = 0;
-    bool hopeless = false;  // it would fail to start again as well
-    Restarts restarts;
+    bool arrived = true;  // false: `pid` is on its way into the pod
+    int signal = 0;       // what ended its main process
+    bool killed = false;  // that was SIGKILL, and nobody here had sent it
   };
 
-  void start_all();
-  void advance(std::size_t i);
-  bool try_launch(std::size_t i, const std::vector<std::string>& argv, bool main);
-  void process_ended(std::size_t i, ExitStatus how);
-  static void set_hopeless(App& app, int err);
-  void finish(std::size_t i);
-  bool restart_later(std::size_t i);
-  void take_message();
+  void drive(std::size_t i, AppLife::Do what);
+  AppLife::Do launch(std::size_t i);
+  void tell_started(std::size_t i);
+  bool arrive(std::size_t i);
+  void process_ended(std::size_t i);
+  AppLife::Do after(std::size_t i, ExitStatus how, bool arrived);
+  bool wants_other_signal() const;
+  int stop_signal(std::size_t i) const;
+  void signal_arriving(int number) const;
   void terminate();
-  int fault_status(std::size_t i, const std::vector<std::string>& argv);
-  const std::vector<std::string>& current_argv(std::size_t i) const;
-  void become_harmless();
-  void reap();
   void act(Shutdown::Do what);
-  void say(std::string text) const;
+  void say(std::size_t i, std::string_view text) const;
 
-  SupervisorInput in_;
+  const PodPlan& plan_;
+  Launcher& launcher_;
+  std::function<void(const Message&)> tell_;
   FaultPage faults_;
   Shutdown shutdown_;
   std::vector<App> apps_;
-  std::optional<Pipe> gate_;
 };
 
 }  // namespace rkt::native

@@ -63,25 +63,29 @@ constexpr std::string_view kBlacklist =
     "lookup_dcookie mbind mount move_pages name_to_handle_at nfsservctl open_by_handle_at perf_event_open "
     "pivot_root process_vm_readv process_vm_writev ptrace query_module quotactl reboot request_key "
     "set_mempolicy setns settimeofday stime swapoff swapon sysfs umount umount2 unshare uselib userfaultfd "
-    "ustat vm86 vm86old";
+    "ustat vm86 vm86old "
+    // Younger ways to the same.
+    "clock_adjtime64 clock_settime64 fsconfig fsmount fsopen fspick mount_setattr move_mount open_tree "
+    "pidfd_getfd quotactl_fd set_mempolicy_home_node";
 
 struct Group {
   std::string_view name, members;
 };
-// As of systemd 231 to 233.
+// As of systemd 231 to 233, with younger ways to the same where refusing the group would mean nothing without them.
 constexpr Group kGroups[] = {
     {"@systemd/basic-io", "close dup dup2 dup3 lseek pread64 preadv pwrite64 pwritev read readv write writev"},
-    {"@systemd/clock", "adjtimex clock_adjtime clock_settime settimeofday stime"},
+    {"@systemd/clock", "adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64 settimeofday stime"},
     {"@systemd/default-whitelist",
      "clock_getres clock_gettime clock_nanosleep execve exit exit_group getrlimit gettimeofday nanosleep pause "
      "rt_sigreturn sigreturn time"},
     {"@systemd/io-event",
      "_newselect epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_wait epoll_wait_old "
      "eventfd eventfd2 poll ppoll pselect6 select"},
-    {"@systemd/mount", "chroot mount pivot_root umount umount2"},
+    {"@systemd/mount",
+     "chroot fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root umount umount2"},
     {"@systemd/network-io",
-     "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg "
-     "send sendmmsg sendmsg sendto setsockopt shutdown socket socketcall socketpair"},
+     "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg "
+     "recvmmsg_time64 recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketcall socketpair"},
     {"@systemd/obsolete",
      "_sysctl afs_syscall break create_module ftime get_kernel_syms getpmsg gtty lock mpx prof profil putpmsg "
      "query_module security sgetmask ssetmask stty sysfs tuxcall ulimit uselib ustat vserver"},
@@ -120,7 +124,7 @@ std::vector<std::string> default_whitelist() {
 }
 
 SeccompRules default_seccomp() {
-  SeccompRules rules{.names = default_whitelist(), .refuse_new_namespaces = true};
+  SeccompRules rules{.names = default_whitelist(), .refuse_new_namespaces = true, .refuse_vsock = true};
   for (const auto name : kEssential) rules.names.emplace_back(name);
   return rules;
 }

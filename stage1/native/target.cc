@@ -7,12 +7,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <deque>
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "stage1/native/volumes.h"
 #include "sys/mount_place.h"
 
 namespace rkt::native {
@@ -100,6 +100,14 @@ std::string resolve_links(const DirFd& root, std::string_view path) {
     push_front(todo, *link);
   }
   return done.empty() ? "/" : done;
+}
+
+bool lies_in_volume(const std::vector<VolumeMount>& volumes, const DirFd& root, const std::string& path) {
+  const std::string clean = clean_path(path), place = resolve_links(root, path);
+  return std::ranges::any_of(volumes, [&](const VolumeMount& m) {
+    const std::string target = m.place.empty() ? resolve_links(root, m.target) : m.place;
+    return is_at_or_below(clean, m.target) || is_at_or_below(place, m.target) || is_at_or_below(place, target);
+  });
 }
 
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {

@@ -60,7 +60,7 @@ std::vector<VolumeMount> plan_volumes(const appc::RuntimeApp& runtime,
       out.push_back({.target = target, .volume = *volume, .read_only = read_only(*volume, &point)});
       continue;
     }
-    warn(cat("no volume specified for mount point ", quoted(point.name.str()),
+    warn(cat("warning: no volume specified for mount point ", quoted(point.name.str()),
              ", implicitly creating an \"empty\" volume. This volume will be removed when the pod is "
              "garbage-collected."));
     appc::Volume made{.name = appc::AcName::parse(cat(runtime.name.str(), "-", point.name.str()))};

@@ -14,6 +14,8 @@ namespace rkt::native {
 struct VolumeMount {
   std::string target;  ///< inside the app's root, cleaned: absolute, no "." or "..", no double slashes
   appc::Volume volume;
+  std::string place = {};  ///< the target with the links of the image followed, once it is known
+  bool device = false;     ///< its source is a device node
   bool read_only = false;
   bool implicit = false;  ///< nobody asked for it: made for a mount point without volume
   bool recursive() const { return volume.recursive.value_or(true); }

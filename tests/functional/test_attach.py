@@ -81,9 +81,10 @@ def test_bad_modes_are_refused(rkt, echo):
 
 
 def test_a_terminal_is_attached_with_its_size_and_left_with_keys(rkt):
-    rkt.image(exec=sh("trap 'stty size' WINCH; tty; while :; do read line && echo got $line; done"))
-    p, uuid = rkt.start_pod("example.com/busybox", "--stdin=tty", "--stdout=tty", "--stderr=tty")
+    rkt.image(exec=sh("trap 'stty size' WINCH; tty; while :; do read line && echo got $line on $TERM; done"))
+    p, uuid = rkt.start_pod("example.com/busybox", "--stdin=tty", "--stdout=tty", "--stderr=tty", env={**rkt.env, "TERM": "screen"})
     assert rkt("attach", "--mode=list", uuid, code=0).out == "tty\n"
+    wait_until(lambda: "/dev/" in rkt("logs", uuid, code=0).out, "the trap, which stands before what is printed")
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
     a = subprocess.Popen(rkt.argv("attach", uuid), stdin=slave, stdout=slave, stderr=slave, env=rkt.env, start_new_session=True)
@@ -92,14 +93,15 @@ def test_a_terminal_is_attached_with_its_size_and_left_with_keys(rkt):
     def sees(text):
         nonlocal seen
         while text not in seen:
+            assert select.select([master], [], [], 20)[0], seen
             seen += os.read(master, 4096)
     try:
-        wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "the raw terminal", 3)
+        wait_until(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO, "the raw terminal")
     except AssertionError:
         raise AssertionError(os.read(master, 4096), a.poll())
     os.write(master, b"words\n")
     sees(b"33 77\r\n")
-    sees(b"got words\r\n")
+    sees(b"got words on screen\r\n")
     os.write(master, b"\x1d\x1d\x1d")
     assert a.wait(20) == 0
     assert termios.tcgetattr(slave)[3] & termios.ECHO
@@ -201,12 +203,13 @@ def test_who_attaches_leaves_the_pod_its_descriptors(rkt):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, 64))
     p, uuid = rkt.start_pod("example.com/busybox", "--stdin=stream", "--stdout=stream", preexec_fn=few)
+    wait_until(lambda: rkt("logs", uuid, code=0).out == "40\n", "the limit, which no client is to get")
     import socket
     directory = os.open(rkt.data / "pods/run" / uuid, os.O_PATH)
     clients = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(80)]
     answers = []
     for s in clients:
-        s.settimeout(10)
+        s.settimeout(20)
         s.connect(f"/proc/self/fd/{directory}/attach")
         s.send(b"attach busybox stdout")
         answers.append(s.recv(512))
@@ -215,7 +218,7 @@ def test_who_attaches_leaves_the_pod_its_descriptors(rkt):
     assert len(served) == 16 and all(b"too many are attached" in a for a in answers[16:])
     for s in clients[1:]:
         s.close()
-    assert rkt("attach", "--mode=stdin", uuid, input="end\n", code=0).out == ""
+    wait_until(lambda: rkt("attach", "--mode=stdin", uuid, input="end\n").code == 0, "the pod to notice who has gone")
     assert b"got end" in clients[0].recv(512) and p.wait(20) == 4
     clients[0].close()
     assert rkt("logs", uuid, code=0).out == "40\ngot end\n", "the app has the caller's limit"

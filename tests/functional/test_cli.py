@@ -132,8 +132,9 @@ def test_completion(rkt):
         assert reason in rkt("completion", *args, code=254).err
     assert completed(rkt, "rkt", "li") == ["list"]
     assert {"cat-manifest", "list", "rm"} <= set(completed(rkt, "rkt", "image", ""))
-    assert completed(rkt, "rkt", "--dir", "=", "/x", "image", "l") == ["list"]
+    assert completed(rkt, "rkt", "--dir", "=", "/", "image", "l") == ["list"]
     assert completed(rkt, "rkt", "image", "list", "--no-") == ["--no-legend"]
+    assert completed(rkt, "rkt", "hel") == ["help"] and completed(rkt, "rkt", "help", "image", "l") == ["list"]
     assert completed(rkt, "rkt", "gc", "--grace") == ["--grace-period="]
     assert "--net" in completed(rkt, "rkt", "run", "--volume", "=", "data,kind", "=", "empty", "--ne")
 
@@ -143,7 +144,12 @@ def test_completion_offers_ids_and_never_names(rkt):
     uuid = rkt("prepare", "example.com/busybox", code=0).out.strip()
     offered = completed(rkt, "rkt", "image", "rm", "")
     assert image.id[:len("sha512-") + 12] in offered and all(re.fullmatch("sha512-[0-9a-f]+", i) for i in offered)
-    assert completed(rkt, "rkt", "rm", "") == [uuid]
+    for command in (["rm"], ["enter"], ["enter", "--app", "=", "x"], ["app", "add"], ["app", "exec"], ["--dir", str(rkt.data), "status"], ["--dir", "=", str(rkt.data), "status"]):
+        assert completed(rkt, "rkt", *command, "") == [uuid], command
+    (rkt.tmp / "other").mkdir()
+    for place in (rkt.tmp / "other", rkt.tmp / "none"):
+        assert completed(rkt, "rkt", "--dir", str(place), "rm", "") == []
+    assert not (rkt.tmp / "none").exists()
 
 
 def test_a_directory_that_root_may_not_open_is_a_place_to_work_in(rkt):
@@ -161,3 +167,50 @@ def test_a_directory_that_root_may_not_open_is_a_place_to_work_in(rkt):
     p = there(*rkt.argv("gc", "--grace-period=0s"))
     assert p.returncode == 0 and "Garbage collecting pod" in p.stdout, p
     assert list(rkt.data.glob("pods/*/*")) == []
+
+
+def test_root_uses_no_directory_that_others_can_write_to(rkt):
+    rkt("list", code=0)
+    for place, mode, owner in ((rkt.data, 0o777, 0), (rkt.data / "pods", 0o777, 0), (rkt.data / "pods", 0o755, 4242)):
+        before = place.stat()
+        place.chmod(mode)
+        os.chown(place, owner, -1)
+        r = rkt("list", code=254)
+        assert f'other users can write to the data directory: "{place}"' in r.err and len(r.complaints) == 1, r
+        os.chown(place, before.st_uid, -1)
+        place.chmod(before.st_mode & 0o7777)
+    rkt.data.chmod(0o1777)  # as a tmpfs is
+    rkt("list", code=0)
+    assert "not a directory" in rkt("--dir=/etc/passwd", "list", code=254).err
+    os.chown(rkt.data / "cas", 4242, -1)
+    assert "other users can write" in rkt("list", code=254).err
+    os.chown(rkt.data / "cas", 0, -1)
+    (rkt.data / "pods").rename(rkt.data / "else")
+    (rkt.data / "pods").symlink_to("else")
+    assert "other users can write" in rkt("list", code=254).err
+    (rkt.data / "pods").unlink()
+    (rkt.data / "else").rename(rkt.data / "pods")
+
+
+def test_root_uses_no_directory_that_others_can_replace(rkt, tmp_path):
+    """A directory of root's is not safe where its name is somebody else's."""
+    home = tmp_path / "home"
+    data = home / "deep" / "data"
+    data.mkdir(parents=True)
+    data.chmod(0o750)
+
+    def refusals():
+        for args in (f"--dir={data}", f"--dir={home}/new", f"--dir={tmp_path}/link/data"):
+            r = rkt(args, "list", code=254)
+            assert f'is in "{home}"' in r.err and len(r.complaints) == 1, r
+            yield r.err.split(", which ")[1].split(";")[0].strip()
+    (tmp_path / "link").symlink_to("home/deep")
+    os.chown(home, 4242, 4242)
+    assert set(refusals()) == {"belongs to another user"}
+    os.chown(home, 0, 0)
+    home.chmod(0o777)
+    assert set(refusals()) == {"other users can write to"}
+    home.chmod(0o1777)
+    for place in (data, home / "new", tmp_path / "link" / "data"):
+        rkt(f"--dir={place}", "list", code=0)
+    assert (home / "new" / "pods").is_dir()

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from rktlib import Machine, entry
+from machine import Machine
+from rktlib import entry
 
 
 def test_32_processes_fetch_one_image_with_one_download(rkt, web):
@@ -69,13 +70,6 @@ def test_pods_of_one_image_start_at_once(rkt):
     outs = [p.communicate(timeout=60) for p in procs]
     assert [p.returncode for p in procs] == [3] * 12, outs
     assert len(rkt.pods()) == 12
-
-
-def kill_group(p):
-    try:
-        os.killpg(p.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import tempfile
 
 import pytest
@@ -76,6 +77,13 @@ def test_what_is_wrong_names_the_file(rkt, name, document, text):
         r = rkt(*command, code=254)
         assert f"{command[0]}: cannot get configuration: " in r.err and text.format(path=path) in r.err
     rkt("image", "list", code=0)  # needs none of it
+
+
+@pytest.mark.parametrize("command", [["fetch", "x"], ["list"]])
+def test_where_the_data_is_cannot_be_found_out(rkt, command):
+    path = put(rkt.etc, "auth.d/a.json", "auth")
+    r = subprocess.run([rkt.bin, f"--local-config={rkt.etc}", f"--system-config={rkt.sys}", *command], capture_output=True, text=True, env=rkt.env)
+    assert r.returncode == 254 and r.stderr == f'{command[0]}: cannot get configuration: no domains specified; in "{path}"\n', r
 
 
 def test_a_file_that_may_not_be_read_is_named(rkt):

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from rktlib import Machine, entry, wait_until
+from machine import Machine
+from rktlib import entry, wait_until
 
 STATUS = "grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status"
 

@@ -56,6 +56,8 @@ def test_an_image_that_is_reached_twice_is_fine_and_a_cycle_is_not(rkt, image):
     rkt(IMAGE, "fetch", "--pull-policy=new", image.make("y", ["y"], on("x")).path, code=0)
     r = rkt(IMAGE, "fetch", "--pull-policy=new", image.make("x", ["x"], on("y")).path, code=254)
     assert "depends on itself" in r.err
+    r = rkt("store", "check", code=0)  # of such an image nothing was rendered
+    assert r.out == "", r
 
 
 def test_whitelists_of_the_image_and_of_those_above(rkt, image):

@@ -109,6 +109,16 @@ def test_what_was_asked_for_must_come(rkt, internet):
     rkt("--insecure-options=image", "fetch", "example.com/app:2.0.0", code=0)
 
 
+def test_a_page_does_not_choose_files_of_this_machine_as_keys(rkt, internet, tmp_path):
+    os.mkfifo(tmp_path / "fifo")  # would hold up for ever who opens it
+    for where in (tmp_path / "fifo", rkt.keys("builder").public):
+        internet.page("/app", ("ac-discovery-pubkeys", f"example.com/app {where}"))
+        said = f'the discovery page for "example.com/app" names the key "{where}", which is no http or https URL'
+        assert said in rkt("trust", "--prefix=example.com/app", "--skip-fingerprint-review", code=254).err
+        assert said in rkt("--trust-keys-from-https", "fetch", "example.com/app", code=254).err
+    assert not (rkt.etc / "trustedkeys").exists()
+
+
 def test_discovery_sends_credentials_over_https_only(rkt, internet):
     aci = rkt.aci("example.com/app", key="builder")
     for server in (internet.tls, internet.plain):
@@ -122,6 +132,37 @@ def test_discovery_sends_credentials_over_https_only(rkt, internet):
     assert internet.plain.log and not any("Authorization" in r[2] for r in internet.plain.log)
     assert not any("Authorization" in headers for _, _, headers in internet.proxy.log)
     assert [r[2].get("Authorization") for r in internet.tls.log][0] == "Bearer s3cret"
+
+
+def test_a_password_in_a_url_is_for_the_server_alone_and_only_over_tls(rkt, internet):
+    aci = rkt.aci("example.com/app", key="builder")
+    internet.tls.put(aci.path, "x.aci")
+    internet.plain.hooks["/y.aci"] = lambda h: h.reply(401, b"") or True
+    rkt.trust("builder", "example.com")
+    url = "https://user:s3cret@example.com/x.aci"
+    said = rkt("--debug", "fetch", url, code=0).err + rkt("--debug", "fetch", "--pull-policy=never", url, code=0).err
+    assert 'remote fetching from URL "https://example.com/x.aci"' in said
+    assert "using image from local store for url https://example.com/x.aci" in said
+    for bad, text in (("http://user:s3cret@example.com/y.aci", "passwords are not sent over http"), ("https://user:s3cret@example.com/x.tar", "invalid image"),
+                      ("https://user:s3cret@example.com/a b.aci", "malformed URL")):
+        r = rkt("--insecure-options=image", "fetch", bad, code=254)
+        assert text in r.err, r
+        said += r.err + rkt("fetch", "--pull-policy=never", bad, code=254).err
+    assert "s3cret" not in said
+    assert not any(b"s3cret" in f.read_bytes() for f in rkt.data.rglob("*") if f.is_file())
+    assert {r[2]["Authorization"] for r in internet.tls.log} == {"Basic dXNlcjpzM2NyZXQ="}
+    assert internet.plain.log and not any("Authorization" in r[2] for r in internet.plain.log)
+
+
+def test_a_redirect_to_http_needs_the_option(rkt, internet):
+    aci = rkt.aci("example.com/app", key="builder")
+    internet.plain.put(aci.path, "x.aci")
+    for path in ("/x.aci", "/x.aci.asc"):
+        internet.tls.hooks[path] = lambda h, path=path: h.reply(302, b"", {"Location": "http://example.com" + path}) or True
+    rkt.trust("builder", "example.com")
+    r = rkt("fetch", "https://example.com/x.aci", code=254)
+    assert "redirect from https to http://example.com/x.aci.asc" in r.err and internet.plain.log == [], r
+    rkt("--insecure-options=http", "fetch", "https://example.com/x.aci", code=0)
 
 
 def test_no_proxy(rkt, internet, web):
@@ -344,10 +385,10 @@ def test_signatures_may_be_deferred_once(rkt, web, published):
 # ------------------------------------------------------------------------------------------------------------------- warnings
 
 @pytest.mark.parametrize("options, lines", [
-    ("none", []), ("image", ["image signature verification"]), ("tls,http", ["TLS verification", "plain http"]), ("pubkey,ondisk", []),
-    ("all-fetch", ["image signature verification", "TLS verification", "plain http"]),
+    ("none", []), ("image", ["image signature verification"]), ("tls,http", ["TLS verification", "plain http"]), ("pubkey,ondisk", ["trees of images"]),
+    ("all-fetch", ["image signature verification", "TLS verification", "plain http", "signing keys"]),
     ("all-run", ["capabilities", "/proc and /sys", "system calls"]),
-    ("all", ["image signature verification", "TLS verification", "plain http", "capabilities", "/proc and /sys", "system calls"])])
+    ("all", ["image signature verification", "TLS verification", "plain http", "signing keys", "trees of images", "capabilities", "/proc and /sys", "system calls"])])
 def test_each_check_that_is_off_is_warned_about_once(rkt, options, lines):
     aci = rkt.image(exec=["/bin/true"])
     r = rkt(f"--insecure-options={options}", "run", "--net=none", aci.path, code=0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full disk at any point: one clear error, and a store that is whole and usable once there is room again."""
 import os
+import signal
 import subprocess
 
 import pytest
@@ -151,6 +152,12 @@ def test_a_pod_is_collected_where_no_file_can_be_made(rkt, small):
     assert "stage1" not in r.err and not list((rkt.data / "pods").glob("*/*-*")), r
 
 
+def test_a_disk_without_room_for_the_index(rkt, small):
+    small("64k")
+    is_one_clear_error(rkt("--insecure-options=image", "fetch", rkt.aci().path), rkt)
+    small("256m")
+
+
 def test_output_that_cannot_be_written_is_no_matter_of_the_data_directory(rkt):
     rkt.image(exec=["/bin/true"])
     for args in (["image", "list"], ["prepare", "example.com/busybox"]):
@@ -158,6 +165,39 @@ def test_output_that_cannot_be_written_is_no_matter_of_the_data_directory(rkt):
             p = subprocess.run(rkt.argv(*args), stdout=full, stderr=subprocess.PIPE, text=True, env=rkt.env)
         assert p.returncode == 254 and "standard output" in p.stderr and str(rkt.data) not in p.stderr, p
     assert rkt.pods() == [], "a pod that nobody knows of"
+
+
+def test_a_limit_on_the_size_of_files_is_an_error_like_any_other(rkt, web):
+    aci = rkt.aci(key="builder", extra=[entry("rootfs/f", os.urandom(2 * MiB))])
+    rkt.trust("builder", aci.name)
+    for place in (aci.path, web.put(aci.path, "x.aci")):
+        p = subprocess.run(["bash", "-c", 'ulimit -f 1000; exec "$@"', "sh", *rkt.argv("fetch", place)], capture_output=True, text=True, env=rkt.env)
+        assert p.returncode == 254 and "file too large" in p.stderr.lower(), p
+
+
+def test_a_reader_that_goes_away_ends_what_prints_in_silence(rkt):
+    rkt.image(exec=["/bin/true"])
+    for args in (["image", "list"], ["prepare", "example.com/busybox"], ["help"]):
+        read, write = os.pipe()
+        os.close(read)
+        p = subprocess.run(rkt.argv(*args), stdout=write, stderr=subprocess.PIPE, text=True, env=rkt.env)
+        os.close(write)
+        assert (p.returncode, p.stderr) == (-signal.SIGPIPE, ""), p
+    assert rkt.pods() == []
+
+
+def test_what_is_removed_goes_also_when_nobody_can_be_told(rkt):
+    rkt.image(exec=["/bin/true"])
+    for args in (["gc", "--grace-period=0s"], ["rm"], ["image", "rm", "example.com/busybox"]):
+        if args[0] != "image":
+            rkt.run("example.com/busybox", code=0)
+            rkt.run("example.com/busybox", code=0)
+        uuids = [pod["name"] for pod in rkt.pods()] if args == ["rm"] else []
+        with open("/dev/full", "w") as full:
+            p = subprocess.run(rkt.argv(*args, *uuids), stdout=full, stderr=subprocess.PIPE, text=True, env=rkt.env)
+        assert p.returncode == 0 and p.stderr.count("write \"standard output\"") == 1, p
+        assert rkt.pods() == []
+    assert rkt("image", "list", "--no-legend", "--fields=name", code=0).out.count("busybox") == 0
 
 
 def test_a_stopped_download_goes_on_when_there_is_room(rkt, small, web):

@@ -38,6 +38,14 @@ def test_a_registry_image_runs_with_its_config(rkt, registry, tmp_path):
     assert any(a["name"] == "appc.io/docker/repository" for a in m["annotations"])
 
 
+def test_a_user_without_a_group_has_the_groups_of_the_images_account(rkt, tmp_path):
+    accounts = [entry("etc/passwd", "worker:x:1000:50::/:/bin/sh\n"), entry("etc/group", "staff:x:50:worker\nworker:x:1000:\nextra:x:2000:a,worker\n")]
+    for user, flags, ids in (("worker", [], "50 50 2000"), ("1000", ["--stage1-name=coreos.com/rkt/stage1-fly"], "50 50 2000"), ("1000:1000", [], "1000 1000")):
+        oci = oci_layout(tmp_path / f"oci-{ids[:2]}-{user[:2]}", [base_layer(), accounts],
+                         {"Cmd": ["/bin/sh", "-c", "echo $(id -g) $(id -G)"], "Env": ["PATH=/bin"], "User": user})
+        assert rkt(INSECURE, "run", *flags, "--net=" + ("host" if flags else "none"), f"oci:{oci}", code=0).out == ids + "\n"
+
+
 @pytest.mark.parametrize("how", ["gzip", "zstd", "tar"])
 def test_layer_compressions(rkt, tmp_path, how):
     oci = oci_layout(tmp_path / "oci", [base_layer()], {"Cmd": ["/bin/echo", "ok"], "Env": ["PATH=/bin"]}, how=how)
@@ -83,6 +91,18 @@ def test_other_spellings_of_a_reference_are_the_same_image(rkt, registry, tmp_pa
         assert rkt(INSECURE, "fetch", "--pull-policy=never", same, code=0).out == stored
     for other in (f"{ref}:1", f"{ref}2", ref.replace("127.0.0.1:", "127.0.0.1_"), f"{ref}@sha256:{'a' * 64}"):
         rkt(INSECURE, "fetch", "--pull-policy=never", other, code=254)
+
+
+def test_a_reference_that_was_removed_brings_none_of_its_older_images_back(rkt, registry, tmp_path):
+    def push(n):
+        return registry.push(f"oci:{oci_layout(tmp_path / str(n), [base_layer()], {'Cmd': [f'/{n}']})}:latest", "t/moves")
+    stored = [rkt(INSECURE, "fetch", push(n), code=0).out for n in (1, 2)]
+    ref = push(3)
+    assert rkt(INSECURE, "fetch", "--pull-policy=new", ref, code=0).out == stored[1]
+    rkt("image", "rm", ref, code=0)
+    rkt(INSECURE, "fetch", "--pull-policy=never", ref, code=254)
+    assert "is not in the store" in rkt("image", "cat-manifest", ref, code=254).err
+    assert rkt(INSECURE, "fetch", "--pull-policy=new", ref, code=0).out not in stored
 
 
 def test_shared_layers_are_downloaded_once(rkt, registry, tmp_path):
@@ -190,4 +210,5 @@ def test_docker_volumes_are_seeded_from_the_image(rkt, tmp_path):
                                                   "Volumes": {"/data": {}}, "Env": ["PATH=/bin"]})
     r = rkt(INSECURE, "run", "--net=none", f"oci:{oci}", code=0)
     assert r.out == "from image 750 1000\n"
-    assert 'no volume specified for mount point "volume-data"' in r.err
+    assert 'warning: no volume specified for mount point "volume-data"' in r.err
+    assert 'Docker converted image, initializing implicit volume with data contained at the mount point "volume-data".\n' in r.err

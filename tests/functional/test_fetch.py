@@ -40,6 +40,18 @@ def test_an_unchanged_image_is_not_downloaded_again(rkt, web):
     assert len(web.gets("/x.aci")) == 2  # run uses the store
 
 
+def test_a_server_without_etags_is_asked_for_what_is_newer(rkt, web):
+    aci = rkt.aci(key="builder")
+    url, date = web.put(aci.path, "x.aci"), "Fri, 31 Dec 1999 23:59:59 GMT"
+    rkt.trust("builder", aci.name)
+    with open(aci.path, "rb") as f:
+        data = f.read()
+    web.hooks["/x.aci"] = lambda h: (h.reply(304, b"") if h.headers.get("If-Modified-Since") == date else h.reply(200, data, {"Last-Modified": date})) or True
+    for _ in range(3):
+        assert rkt("fetch", url, code=0).out.strip() == aci.id[:39]
+    assert [r[2].get("If-Modified-Since") for r in web.gets("/x.aci")] == [None, date, date]
+
+
 def test_never_asks_nobody(rkt, web):
     aci = rkt.aci(key="builder")
     url = web.put(aci.path, "x.aci")
@@ -265,6 +277,24 @@ def test_image_gc_keeps_what_a_pod_uses(rkt):
     assert any(i["id"] == aci.key for i in json.loads(rkt("image", "list", "--format=json", code=0).out))
 
 
+def test_image_gc_spares_what_a_pod_is_about_to_be_made_of(rkt, web):
+    first, last = rkt.image("example.com/first", exec=["/bin/echo", "first"]), rkt.aci("example.com/last", key="builder", exec=["/bin/true"])
+    rkt.trust("builder", last.name)
+    url, asked, go = web.put(last.path, "last.aci"), threading.Event(), threading.Event()
+
+    def slow(_):
+        asked.set()
+        assert go.wait(20)
+        return False
+    web.hooks["/last.aci"] = slow
+    p = rkt.start("run", "--net=none", first.name, url)
+    assert asked.wait(20)
+    rkt("image", "gc", "--unused", code=0)
+    assert any(i["id"] == first.key for i in json.loads(rkt("image", "list", "--format=json", code=0).out))
+    go.set()
+    assert p.wait(20) == 0 and p.stdout.read().endswith(b"first\n"), p.stderr.read()
+
+
 def test_image_cat_manifest_and_export(rkt):
     aci = rkt.image()
     m = json.loads(rkt("image", "cat-manifest", aci.name, code=0).out)
@@ -292,3 +322,8 @@ def test_a_bad_manifest_names_the_place(rkt):
     m["app"]["exec"] = ["/bin/sh", 3]
     write_aci(path, m, busybox_rootfs())
     assert "app.exec[1]: expected string, got number" in rkt("--insecure-options=image", "fetch", path, code=254).err
+    write_aci(path, '{\n  "acKind": "Image\\u001b]0;x\\u0007",\n}', busybox_rootfs())
+    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == ["fetch: image manifest: JSON syntax error at line 3, column 1"]
+    m["acKind"] = "Image\x1b]0;x\x07"
+    write_aci(path, m, busybox_rootfs())
+    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == ["fetch: bad ACKind: Image\\x1b]0;x\\x07"]

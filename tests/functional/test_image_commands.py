@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `image` commands: list with filters and sorting, cat-manifest, export, extract, render, verify, rm, import; texts and exit statuses
 as the reference's."""
+import fcntl
 import hashlib
 import io
 import json
@@ -62,6 +63,15 @@ def test_list_sorts_by_several_fields_in_either_order(rkt, three):
     assert names(rkt, "--sort=size") == ["a", "c", "b"]
     assert names(rkt, "--sort=size,name", "--order=desc") == ["b", "c", "a"]
     assert names(rkt, "--sort=importtime", "--order=DESC") == ["c", "a", "b"]
+
+
+def test_list_shows_only_what_the_filters_mean(rkt, three):
+    assert names(rkt, "--filter=name=example.com/[ab]", "--sort=name") == ["a", "b"]
+    assert names(rkt, "--filter=name=*/c:1.0.0", f"--filter=id={three['c'].key[:14]}") == ["c"]
+    assert names(rkt, "--filter=label=os=linux", "--filter=name=example.com/a") == ["a"]
+    assert names(rkt, "--filter=label=os=plan9") == []
+    assert rkt("image", "list", "--filter=name=nothing", "--format=json", code=0).out == "null\n"
+    assert "a filter is id=BEGINNING, name=PATTERN or label=NAME=VALUE" in rkt("image", "list", "--filter=size=1", code=254).err
 
 
 def test_list_shows_the_fields_asked_for(rkt, three):
@@ -160,7 +170,8 @@ def test_what_is_no_regular_file_is_written_into_and_stays(rkt, three):
     digests = [hashlib.sha512(b).hexdigest() for b in (got, rkt(*export, link, code=0).raw)]
     rkt(*export, to, code=0)
     assert {"sha512-" + d for d in [*digests, hashlib.sha512((rkt.tmp / "old").read_bytes()).hexdigest()]} == {three["a"].id}
-    assert "follow the link" in rkt(*export, dangling, code=254).err
+    rkt(*export, dangling, code=0)
+    assert "sha512-" + hashlib.sha512((rkt.tmp / "nowhere").read_bytes()).hexdigest() == three["a"].id and os.path.islink(dangling)
     for command in ("extract", "render"):
         for path in (node, pipe, link, rkt.tmp / "old"):
             assert "is not a directory" in rkt("image", command, "--overwrite", "example.com/a", path, code=254).err
@@ -171,8 +182,16 @@ def test_what_is_no_regular_file_is_written_into_and_stays(rkt, three):
 @pytest.mark.parametrize("command", ["extract", "render"])
 def test_extract_and_render_write_manifest_and_rootfs(rkt, command):
     aci = rkt.image(extra=[entry("rootfs/marked", "here", mode=0o640, uid=5, gid=6)])
-    out = rkt.tmp / "out"
+    out, young, old, held = (rkt.tmp / n for n in ("out", ".rkt-image-young", ".rkt-image-old", ".rkt-image-held"))
+    for abandoned in (young, old, held):
+        (abandoned / "rootfs").mkdir(parents=True)
+    os.utime(old, (1, 1))
+    os.utime(held, (1, 1))
+    lock = os.open(held, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     rkt("image", command, aci.name, out, code=0)
+    os.close(lock)
+    assert (young.exists(), old.exists(), held.exists()) == (True, False, True), "what a killed one left goes, not what is being made"
     st = (out / "rootfs" / "marked").stat()
     assert sorted(f.name for f in out.iterdir()) == ["manifest", "rootfs"]
     assert (oct(st.st_mode & 0o7777), st.st_uid, st.st_gid, (out / "rootfs" / "marked").read_text()) == ("0o640", 5, 6, "here")
@@ -215,6 +234,8 @@ def docker_archive(path, layers, config, tags, style="docker"):
             entries.append(entry(where, tar))
         elif style == "docker":
             entries.append(entry(where, link="../" + seen[digest]))
+        elif style == "hard links":
+            entries.append(entry(where, link=seen[digest], type=tarfile.LNKTYPE))
         seen.setdefault(digest, where)
         paths.append(where)
     entries += [entry(f"{name}.json", document), entry("repositories", "{}"),
@@ -223,14 +244,16 @@ def docker_archive(path, layers, config, tags, style="docker"):
     return path
 
 
-@pytest.mark.parametrize("style", ["docker", "podman"])
+@pytest.mark.parametrize("style", ["docker", "podman", "hard links"])
 def test_import_of_a_docker_archive(rkt, style):
     twice = [entry("again", "again")]
     saved = docker_archive(rkt.tmp / "saved.tar", [base_layer(), twice, [entry("top", "top")], twice],
-                           {"Cmd": ["/bin/cat", "/top", "/again"], "Env": ["PATH=/bin"], "Volumes": {"/data": {}}}, ["tools/thing:3.1"], style)
+                           {"Cmd": ["/bin/cat", "/top", "/again"], "Env": ["PATH=/bin"], "Volumes": {"/data": {}}}, ["tools/thing:3.1", "x:2"], style)
     assert "--insecure-options=image" in rkt("image", "import", saved, code=254).err
-    id = rkt(IMAGE, "image", "import", "--full", saved, code=0).out.strip()
+    r = rkt(IMAGE, "image", "import", "--full", saved, code=0)
+    id = r.out.strip()
     assert [(i["id"], i["name"]) for i in listed(rkt)] == [(id, "tools/thing:3.1")]
+    assert 'the archive also names the image "x:2"' in r.err
     assert rkt(IMAGE, "run", "--net=none", "tools/thing", code=0).out == "topagain"
     m = json.loads(rkt("image", "cat-manifest", "tools/thing", code=0).out)
     assert {"name": "appc.io/docker/repository", "value": "tools/thing"} in m["annotations"]  # volumes are seeded for such images
@@ -278,7 +301,7 @@ def test_import_refuses_what_is_no_image(rkt):
     empty.mkdir()
     note = rkt.tmp / "note.tar"
     note.write_bytes(tar_bytes([entry("note", "x")]))
-    for source, text in ((empty, "not an OCI layout"), (note, "no docker archive"), (rkt.tmp / "missing", "no file or directory \"")):
+    for source, text in ((empty, f"\"{empty}\" is no OCI layout"), (note, "no docker archive"), (rkt.tmp / "missing", "no file or directory \"")):
         r = rkt(IMAGE, "image", "import", source, code=254)
         assert text in r.err and len(r.err.strip().splitlines()) <= 2, r
     evil = rkt.tmp / "evil.tar"
@@ -286,6 +309,11 @@ def test_import_refuses_what_is_no_image(rkt):
         evil.write_bytes(tar_bytes(([entry("a/layer.tar", link=link)] if link else []) +
                                    [entry("c.json", "{}"), entry("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": layers}]))]))
         r = rkt(IMAGE, "image", "import", evil, code=254)
-        assert "open " in r.err and listed(rkt) == [], r
+        assert f'"{evil}": open ' in r.err and listed(rkt) == [], r
+    for source, text in (("-", "not read from standard input"), (rkt.aci().path, "an ACI is taken by: rkt fetch"),
+                         (empty, f'"{empty}": open "rootfs"')):
+        (empty / "manifest").write_text(json.dumps(manifest("example.com/x")))
+        r = rkt(IMAGE, "image", "import", source, code=254)
+        assert text in r.err and len(r.complaints) == 1, r
     assert rkt("image", "import", code=254).out.startswith("NAME:\n\timage import")
     assert "bad image name" in rkt(IMAGE, "image", "import", "--name=x:", evil, code=254).err

@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from rktlib import entry, oci_layout
 
 IMAGE = "--insecure-options=image"
@@ -23,13 +25,38 @@ def test_an_image_in_an_archive_has_all_the_spellings_of_its_name(rkt, tmp_path)
     assert "holds no image named" in rkt(IMAGE, "image", "import", f"docker-archive:{tmp_path}/d.tar:foo:1", code=254).err
 
 
+def test_what_docker_save_writes_has_no_signature(rkt, tmp_path):
+    skopeo(oci_layout(tmp_path / "oci", [[entry("a", "x")]]), f"docker-archive:{tmp_path}/d.tar:docker.io/library/foo:1.2")
+    for command in (["fetch", f"docker-archive:{tmp_path}/d.tar"], ["image", "import", tmp_path / "d.tar"]):
+        assert rkt(*command, code=254).err == (
+            f'{command[-2]}: image "docker-archive:{tmp_path}/d.tar": such archives carry no signature; '
+            'fetch the image from its registry, or use --insecure-options=image\n')
+
+
 def test_a_directory_of_blobs(rkt, tmp_path):
     skopeo(oci_layout(tmp_path / "oci", [[entry("a", "x")]]), f"dir:{tmp_path}/made")
     assert IMAGE in rkt("image", "import", f"dir:{tmp_path}/made", code=254).err
     rkt(IMAGE, "image", "import", f"dir:{tmp_path}/made", code=0)
     rkt(IMAGE, "image", "import", "--name=example.com/x:1", tmp_path / "made", code=0)
     assert names(rkt) == {"made", "example.com/x:1"}
+    for bad in ("BAD", "a b", "a,os=linux", "a:b:c", "a:x,y", "a:"):
+        rkt(IMAGE, "image", "import", f"--name={bad}", tmp_path / "made", code=254)
+        assert names(rkt) == {"made", "example.com/x:1"}, bad
     rkt("image", "extract", "--rootfs-only", "example.com/x", tmp_path / "out", code=0)
     assert (tmp_path / "out" / "a").read_text() == "x"
     (tmp_path / "made" / "manifest.json").write_text("{}")
     rkt(IMAGE, "image", "import", f"dir:{tmp_path}/made", code=254)
+
+
+@pytest.mark.parametrize("annotations, name", [
+    ({"org.opencontainers.image.ref.name": "localhost/foo:1"}, "localhost/foo:1"),
+    ({"org.opencontainers.image.ref.name": "1", "io.containerd.image.name": "docker.io/library/foo:1"}, "docker.io/library/foo:1"),
+    ({"org.opencontainers.image.ref.name": "no/Reference"}, "oci"), ({"org.opencontainers.image.ref.name": "latest"}, "oci")])
+def test_the_name_that_a_layout_has_for_its_image_is_kept(rkt, tmp_path, annotations, name):
+    """podman writes the whole of it, docker beside a mere tag."""
+    layout = oci_layout(tmp_path / "oci", [[entry("a", "x")]])
+    index = json.load(open(f"{layout}/index.json"))
+    index["manifests"][0]["annotations"] = annotations
+    json.dump(index, open(f"{layout}/index.json", "w"))
+    ids = [rkt(IMAGE, *command, code=0).out for command in (["image", "import", layout], ["fetch", f"oci:{layout}"])]
+    assert names(rkt) == {name} and ids[0] == ids[1]

@@ -13,6 +13,7 @@ from signlib import COSIGN_LAYER, HTTP, INSECURE, PemKey, cosign, cosign_with, i
 def test_what_image_sign_makes_is_what_fetch_demands(rkt, pushed, tmp_path, kind):
     key = PemKey(tmp_path, kind)
     r = rkt(HTTP, "image", "sign", f"--key={key.private}", pushed.ref, code=0)
+    assert r.err == "image: warning: discovery and registries may use plain http\n"
     assert r.out == f"signed {pushed.digest()} with key {key.fingerprint}\n"
     trust(rkt, key, f"{pushed.host}/team")
     rkt(HTTP, "fetch", pushed.ref, code=0)
@@ -54,6 +55,15 @@ def test_an_aci_is_signed_by_gpg(rkt):
     rkt("image", "sign", f"--key={signer.fingerprint}", aci.path, code=0, env={"GNUPGHOME": signer.home})
     rkt.trust("builder", aci.name)
     rkt("fetch", aci.path, code=0)
+
+
+def test_a_file_is_no_key_for_an_aci(rkt, key, tmp_path):
+    aci = rkt.aci()
+    (tmp_path / "gnupg").mkdir(mode=0o700)
+    for bad in (key.private, f"{tmp_path}/none.pem"):
+        r = rkt("image", "sign", f"--key={bad}", aci.path, code=254, env={"GNUPGHOME": str(tmp_path / "gnupg")})
+        assert r.err.startswith("sign: gpg ended with status 2: ") and f'"{bad}"' in r.err and "--list-secret-keys" in r.err, r
+        assert r.err.count("\n") == 1 and r.out == "", r
 
 
 def test_keys_that_cannot_sign_are_refused(rkt, pushed, key, tmp_path):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from rktlib import manifest
+from rktlib import manifest, wait_until
 
 CONTEXT = {"user": "u", "role": "r", "type": "t", "level": "s0"}
 POD_ERRORS = [
@@ -99,10 +99,14 @@ def test_limits_of_the_pod_hold_for_everything_in_it(rkt):
     assert open(group_file(rkt, uuid, "memory", "memory.limit_in_bytes", app=None)).read().strip() == str(64 << 20)
     assert open(group_file(rkt, uuid, "pids", "pids.max", app=None)).read().strip() == "20"
     for controller in ("memory", "pids"):
-        inside = open(group_file(rkt, uuid, controller, "cgroup.procs", app=None)).read().split()
-        assert sorted(os.readlink(f"/proc/{pid}/exe").split("/")[-1] for pid in inside) == ["busybox", "init"], controller
+        members = group_file(rkt, uuid, controller, "cgroup.procs", app=None)
+        programs = lambda: sorted(os.readlink(f"/proc/{pid}/exe").split("/")[-1] for pid in open(members).read().split())
+        wait_until(lambda: programs() == ["busybox", "init"], controller)
     shown = rkt("enter", uuid, "/bin/cat", "/proc/self/cgroup", code=0).out
     assert [line.split(":")[2] for line in shown.splitlines() if line.split(":")[1] in ("memory", "pids")] == ["/", "/"]
+    with open(group_file(rkt, uuid, "pids", "pids.max", app=None), "w") as limit:
+        limit.write("2")
+    assert "has as many processes as isolator resource/pids allows" in rkt("enter", uuid, "/bin/true", code=254).err
     rkt("stop", "--force", uuid, code=0)
     p.wait()
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import tarfile
+import threading
 
 import pytest
 
@@ -102,6 +103,8 @@ def test_of_two_layers_that_fail_the_lower_one_is_named_and_nothing_stays(rkt, t
     oci = lie(oci_layout(tmp_path / "oci", layers(), {"Cmd": ["/x"]}), [2, 3])
     r = rkt(INSECURE, "fetch", f"oci:{oci}", code=254)
     assert "layer diff_id does not match: expected sha256:" + "2" * 64 in r.err and len(r.complaints) == 1, r.err
+    assert "is not what the configuration of the image states" in r.err
+    assert rkt("image", "list", "--format=json", code=0).out == "null\n" and not list((rkt.data / "cas/blobs").rglob("sha256-*"))
     assert len(trees(rkt)) == 2 and asides(rkt) == [] and unpack_workers() == []
 
 
@@ -178,3 +181,22 @@ def test_a_place_that_fails_leaves_no_work_and_no_lock_while_the_next_is_asked(r
     process = rkt.start(INSECURE, "fetch", f"docker://{web.address}/second/x")
     assert process.wait(timeout=20) == 254 and unpack_workers() == []
     assert left and not any(left)
+
+
+def test_the_bottom_of_an_image_is_asked_for_first(rkt, web, tmp_path):
+    """Three at a time: what is unpacked first must not be what comes last."""
+    oci = oci_layout(tmp_path / "image", [[entry(f"f{i}", str(i))] for i in range(9)], {"Cmd": ["/f0"]})
+    served, asked, three = Served(oci, lambda data: data), [], threading.Event()
+    layers = [layer["digest"] for layer in json.loads(served.read(served.top))["layers"]]
+
+    def answered_when_three_are_on_their_way(handler):
+        digest = handler.path.split("/")[-1]
+        if digest in layers:
+            asked.append(digest)
+            if len(asked) == 3:
+                three.set()
+            assert three.wait(timeout=20)
+        return served.answer(handler)
+    web.hooks = type("Held", (), {"get": lambda self, path, default=None: answered_when_three_are_on_their_way if path.startswith("/v2/") else default})()
+    rkt(INSECURE, "fetch", f"docker://{web.address}/team/ordered:1", code=0)
+    assert set(asked) == set(layers) and set(asked[:3]) == set(layers[:3]), asked

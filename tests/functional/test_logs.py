@@ -91,6 +91,17 @@ def test_following_ends_with_the_pod(rkt):
     assert p.wait(20) == 0
 
 
+def test_what_is_there_is_printed_while_more_is_written(rkt):
+    rkt.image(exec=["/bin/yes", ""])
+    p, uuid = rkt.start_pod("example.com/busybox", stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(list(pod_dir(rkt, uuid).glob("logs/busybox/*"))) > 1, "the second file")
+    assert rkt("logs", "--tail=3", uuid, code=0, timeout=20).out == "\n" * 3
+    with open(os.devnull, "wb") as null:
+        subprocess.run(rkt.argv("logs", uuid), stdout=null, env=rkt.env, check=True, timeout=20)
+    rkt("stop", "--force", uuid, code=0)
+    p.wait(20)
+
+
 def test_lines_are_chosen_by_number_and_time(rkt):
     rkt.image(exec=sh("for i in 1 2 3 4 5; do echo $i; done"))
     uuid, _ = finished(rkt, "example.com/busybox")

@@ -75,7 +75,7 @@ def test_environment_weakest_first(rkt, image):
     args = ["--inherit-env", f"--set-env-file={rkt.tmp}/env", "--set-env=SET=flag", "--set-env=APP=flag", "example.com/busybox", "--environment=APP=app"]
     uuid = rkt("prepare", *args, code=0, env={"OUTSIDE": "yes", "WHO": "caller"}).out.strip()
     env = {v["name"]: v["value"] for v in only(json.loads(rkt("cat-manifest", uuid, code=0).out))["app"]["environment"]}
-    assert (env["WHO"], env["FILE"], env["SET"], env["APP"], env["OUTSIDE"], env["PATH"]) == ("file", "file", "flag", "app", "yes", "/bin")
+    assert (env["WHO"], env["FILE"], env["SET"], env["APP"], env["OUTSIDE"], env["PATH"]) == ("file", "file", "flag", "flag", "yes", "/bin")
 
 
 def test_mounts_of_an_app_win_over_those_of_the_pod(rkt, image):
@@ -108,6 +108,7 @@ def test_an_image_without_an_app_needs_exec(rkt):
     (["I", "--seccomp=mode=remove,color=red,reboot"], "invalid seccomp command-line override"),
     (["I", "--seccomp=mode=remove,errno=perm,reboot"], "errno must start with an 'E' character"),
     (["I", "--memory=1k"], "memory limit of 1000 bytes too low. Try a reasonable value, such as --memory=16M"),
+    (["I", "--cpu=-1"], "cpu limit must not be negative"),
     (["I", "--cpu-shares=1"], "os/linux/cpu-shares must be between 2 and 262144, got 1"),
     (["I", "--oom-score-adj=1001"], "os/linux/oom-score-adj must be between -1000 and 1000, got 1001"),
     (["I", "--supplementary-gids=a"], "--supplementary-gids must be integers"),
@@ -186,18 +187,22 @@ def test_flags_that_contradict_a_manifest(rkt, flag, command):
 WRONG = [
     ({"acKind": "ImageManifest"}, 'missing or bad ACKind (must be "PodManifest")'),
     ({"acKind": None}, "ACKind must be set"),
-    ({"acVersion": "1"}, "SemVer is bad"),
+    ({"acVersion": "1"}, "acVersion: SemVer is bad"),
     ({"apps[0]": {"name": "Bad"}}, "apps[0].name: ACName must contain only lower case alphanumeric characters"),
     ({"apps[0]": {"image": {}}}, 'apps[0]: no image ID for app "one"'),
     ({"apps[0]": {"image": {"id": "md5-0"}}}, "apps[0].image: unrecognized hash type: md5"),
     ({"apps[0]": {"image": {"id": "sha512-" + "0" * 128}}}, "apps[0].image.id: no image IDs found"),
-    ({"apps[0]": {"mounts": [{"volume": "v", "path": "/x"}]}}, 'apps[0]: mounts[0]: dangling mount point "/x": volume "v" not found'),
+    ({"apps[0]": {"mounts": [{"volume": "v", "path": "/x"}]}}, 'apps[0].mounts[0]: dangling mount point "/x": volume "v" not found'),
+    ({"apps[0]": {"mounts": [{"volume": "v"}]}}, "apps[0].mounts[0]: path must be set"),
+    ({"apps[0]": {"app": spec(isolators=[{"name": "resource/cpu", "value": {"limit": "-1"}}])}}, "apps[0].app.isolators[0].value.limit: must not be negative"),
+    ({"isolators": [{"name": "resource/memory", "value": {"limit": "x"}}]}, "isolators[0].value.limit: "),
+    ({"isolators": [{"name": "os/linux/no-new-privileges", "value": True}]}, "isolators: only resources and os/unix/sysctl belong to a pod"),
     ({"apps[0]": {"app": {"exec": "x", "user": "0", "group": "0"}}}, "apps[0].app.exec: expected array, got string"),
     ({"apps[0]": {"app": {"exec": ["x", 1], "user": "0", "group": "0"}}}, "apps[0].app.exec[1]: expected string, got number"),
     ({"apps[0]": {"app": {"exec": ["x"], "user": "", "group": "0"}}}, "apps[0].app"),
     ({"apps[0]": {"app": spec(workingDirectory="x")}}, "apps[0].app"),
-    ({"apps[0]": {"app": spec(environment=[{"name": "1", "value": ""}])}}, "apps[0].app: environment variable"),
-    ({"apps[0]": {"app": spec(environment=[{"name": "A", "value": ""}] * 2)}}, "apps[0].app: duplicate environment"),
+    ({"apps[0]": {"app": spec(environment=[{"name": "1", "value": ""}])}}, "apps[0].app.environment[0].name: environment variable"),
+    ({"apps[0]": {"app": spec(environment=[{"name": "A", "value": ""}] * 2)}}, "apps[0].app.environment[1].name: duplicate environment"),
     ({"apps[0]": {"app": spec(eventHandlers=[{"name": "mid-life", "exec": ["/x"]}])}}, "apps[0].app.eventHandlers[0]"),
     ({"apps[0]": {"app": spec(ports=[{"name": "p", "protocol": "tcp", "port": 0}])}}, "apps[0].app.ports[0]"),
     ({"apps[0]": {"app": spec(supplementaryGIDs=["a"])}}, "apps[0].app.supplementaryGIDs[0]"),
@@ -205,6 +210,16 @@ WRONG = [
     ({"volumes": [{"name": "v", "kind": "empty"}] * 2}, 'volumes[1]: duplicate volume name "v"'),
     ({"volumes": [{"name": "v", "kind": "host"}]}, "volumes[0]: source for host volume cannot be empty"),
     ({"volumes": [{"name": "v", "kind": "disk"}]}, 'volumes[0]: unrecognized volume kind: should be one of "empty", "host"'),
+    ({"apps[0]": {"app": spec(isolators=[{"name": "os/linux/cpu-shares", "value": 9}] * 2)}}, "apps[0].app.isolators[1]: isolators set contains too many"),
+    ({"apps[0]": {"app": {"exec": [], "user": "0", "group": "0"}}}, "apps[0].app.exec: a program must be named"),
+    ({"apps[0]": {"app": spec(eventHandlers=[{"name": "pre-start", "exec": ["x"]}])}}, 'apps[0].app.eventHandlers[0].exec: event handler "pre-start" needs an absolute path'),
+    ({"apps[0]": {"app": spec(eventHandlers=[{"name": "post-stop", "exec": []}])}}, 'apps[0].app.eventHandlers[0].exec: event handler "post-stop" needs an absolute path'),
+    ({"apps[0]": {"app": spec(mountPoints=[{"name": "m"}])}}, "apps[0].app.mountPoints[0]: path must be set"),
+    ({"apps[0]": {"app": spec(mountPoints=[{"name": "m", "path": "/a"}, {"name": "m", "path": "/b"}])}}, 'apps[0].app.mountPoints[1].name: duplicate mount point "m"'),
+    ({"apps[0]": {"annotations": [{"name": "coreos.com/rkt/stage2/stdin", "value": "log"}]}}, 'apps[0].annotations[0].value: invalid stdin mode "log"'),
+    ({"apps[0]": {"annotations": [{"name": "coreos.com/rkt/stage2/stop-signal", "value": "x"}]}}, 'apps[0].annotations[0].value: "x" is no signal'),
+    ({"annotations": [{"name": "coreos.com/rkt/stage1/shm-size", "value": "abc"}]}, "annotations[0].value: shm-size: error parsing request"),
+    ({"ports": [{"name": "zz", "hostPort": 5}]}, 'ports[0]: port name "zz" could not be found in any apps'),
     ({"ports": [{"name": "p", "hostPort": 70000}]}, "ports[0].hostPort"),
     ({"annotations": [{"name": "a.b", "value": "1"}] * 2}, "annotations[1]: duplicate annotations"),
 ]

@@ -108,6 +108,12 @@ def test_the_token_is_the_apps_alone(rkt, service):
             assert token.encode() not in f.read(), path
 
 
+def test_no_command_line_ever_has_the_token(rkt, service):
+    rkt.image(exec=["/bin/true"])
+    r = rkt("--debug", "run", "--net=host", "--mds-register", "example.com/busybox", code=0)
+    assert "Execing [" in r.err and "mds-token" not in r.err
+
+
 def test_gc_unregisters(rkt, service):
     p, uuid, url = registered(rkt)
     rkt("stop", "--force", uuid, code=0)
@@ -141,7 +147,7 @@ def test_two_services_do_not_share_a_socket(rkt, service):
     assert "another metadata service is running" in r.err and os.path.exists(SOCKET)
     r = rkt("metadata-service", code=254)
     assert "error listening on port 18112" in r.err
-    assert "invalid port" in rkt("metadata-service", "--listen-port=x", code=254).err
+    assert "a port is 1 to 65535" in rkt("metadata-service", "--listen-port=0", code=254).err
 
 
 def test_what_a_killed_service_left_is_taken_over(rkt):

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from rktlib import Machine, entry, wait_until
+from machine import Machine
+from rktlib import entry, wait_until
 
 
 @pytest.fixture
@@ -16,9 +17,9 @@ def sandbox(rkt):
     return start_sandbox(rkt)
 
 
-def start_sandbox(rkt, *flags):
+def start_sandbox(rkt, *flags, **popen):
     uuid_file = rkt.tmp / "sandbox"
-    p = rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}", *flags)
+    p = rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={uuid_file}", *flags, **popen)
     wait_until(lambda: uuid_file.exists() and uuid_file.stat().st_size == 36 or p.poll() is not None, "the sandbox")
     assert p.poll() is None, p.stderr.read()
     uuid = uuid_file.read_text()
@@ -87,9 +88,11 @@ def test_the_pod_outlives_its_apps_and_their_failures(rkt, sandbox):
     p, uuid = sandbox
     rkt("app", "add", uuid, "example.com/busybox", "--name=fails", "--", "-c", "exit 3", code=0)
     rkt("app", "add", uuid, "example.com/busybox", "--name=stays", code=0)
+    rkt("app", "add", uuid, "--name=never", "--exec=/bin/sleep", "example.com/busybox", "--", "1", code=0)
     for name in ("stays", "fails"):
         rkt("app", "start", uuid, f"--app={name}", code=0)
     assert ended(rkt, uuid, "fails")["exit_code"] == 3
+    assert app(rkt, uuid, "never")["state"] == "created"
     assert app(rkt, uuid, "stays")["state"] == "running" and p.poll() is None
     rkt("app", "start", uuid, "--app=fails", code=0)
     assert ended(rkt, uuid, "fails")["exit_code"] == 3
@@ -97,6 +100,7 @@ def test_the_pod_outlives_its_apps_and_their_failures(rkt, sandbox):
     assert p.wait(20) == 0
     s = app(rkt, uuid, "stays")
     assert (s["state"], s["exit_code"]) == ("exited", 143)
+    assert app(rkt, uuid, "never")["state"] == "exited"
 
 
 def test_apps_share_network_ipc_host_name_and_processes_but_not_files(rkt, sandbox):
@@ -180,7 +184,7 @@ def test_what_is_wrong_is_said(rkt, sandbox):
     assert 'unable to find "nothing"' in bad.err
     assert rkt("app", "list", "--no-legend", uuid, code=0).out.split() == ["x", "created"]
     rkt("app", "add", uuid, "example.com/busybox", "--name=late", "--exec=/dev/nothing", code=0)
-    rkt("app", "start", uuid, "--app=late")
+    rkt("app", "start", uuid, "--app=late", code=254)
     assert ended(rkt, uuid, "late")["exit_code"] == 203
     rkt("app", "start", uuid, "--app=x", code=0)
     assert "already running" in rkt("app", "start", uuid, "--app=x", code=254).err

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import subprocess
+import sys
 import urllib.request
 
-from rktlib import Machine, wait_until
+from machine import Machine
+from rktlib import wait_until
 
 
 def test_none_has_only_loopback(rkt):
@@ -109,3 +111,31 @@ def test_nginx_in_a_debian_pod_answers_the_host(rkt, cache, tmp_path):
         except OSError:
             return None
     assert b"nginx" in wait_until(answer, "nginx to answer")
+
+
+HELD = """
+import fcntl, os, signal, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "run", "/run"], check=True)
+os.mkdir("/run/netns")
+held, tell = os.pipe()
+child = os.fork()
+if child == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+    fcntl.flock(os.open("/run/netns", os.O_RDONLY), fcntl.LOCK_EX)
+    os.write(tell, b"x")
+    signal.pause()
+os.read(held, 1)
+try:
+    status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, timeout=20).returncode
+finally:
+    os.kill(child, signal.SIGKILL)
+sys.exit(status)
+"""
+
+
+def test_nobody_keeps_a_pod_from_starting_by_a_lock(rkt):
+    """On a host just booted /run/netns is a plain directory, which everybody may open."""
+    rkt.image(exec=["/bin/echo", "started"])
+    r = subprocess.run(["unshare", "-m", "--propagation=private", sys.executable, "-c", HELD, *rkt.argv("run", "--net=none", "example.com/busybox")],
+                       env=rkt.env, capture_output=True, text=True, timeout=60)
+    assert (r.returncode, r.stdout) == (0, "started\n"), r

@@ -5,12 +5,13 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 
 import pytest
 
 from netlib import (LEASES, SLEEP, addresses, forget_network, host_local, lan, leases, netns_of, network, pod_dir, port_image,  # noqa: F401
-                    reaches, seen_from, servers, start, state_of)
+                    reaches, seen_from, servers, socket_in, start, state_of)
 from rktlib import wait_until
 
 DUAL = {"type": "host-local", "ranges": [[{"subnet": "10.98.1.0/24"}], [{"subnet": "fd98:1::/64"}]],
@@ -59,7 +60,7 @@ def test_the_default_network_is_masqueraded(rkt, lan, servers):
     assert seen_from(lan.host.path, ip, 7002) == "172.16.28.1"
     _, other, [other_ip] = start(rkt)
     assert seen_from(other, ip, 7002) == other_ip
-    assert not reaches(lan.far.path, ip, 7002)
+    assert not reaches(lan.far.path, ip, 7002, timeout=0.3)
 
 
 def test_restricted_and_none_reach_nothing_outside(rkt, lan, servers):
@@ -67,7 +68,7 @@ def test_restricted_and_none_reach_nothing_outside(rkt, lan, servers):
     servers(lan.far.path, 7000)
     servers(lan.host.path, 7001)
     _, pod, _ = start(rkt, "default-restricted")
-    assert not reaches(pod, "10.77.0.2", 7000)
+    assert not reaches(pod, "10.77.0.2", 7000, timeout=0.3)
     assert reaches(pod, "172.31.0.1", 7001)
     lan.far("ip route add 172.31.0.0/16 via 10.77.0.1")
     lan.host("ip addr show")
@@ -87,16 +88,16 @@ def test_ports_from_everywhere(rkt, lan, servers):
     assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
     assert seen_from(lan.far.path, "10.77.0.3", 80) == "10.77.0.2"
     assert seen_from(lan.far.path, "10.77.0.1", 81) == "10.77.0.2"
-    assert not reaches(lan.far.path, "10.77.0.3", 81)
+    assert not reaches(lan.far.path, "10.77.0.3", 81, timeout=0.3)
     assert seen_from(lan.host.path, "10.77.0.1", 80) == "10.77.0.1"
     assert seen_from(lan.host.path, "127.0.0.1", 80) == gateway
-    assert not reaches(lan.host.path, "127.0.0.1", 81)
+    assert not reaches(lan.host.path, "127.0.0.1", 81, timeout=0.3)
     assert seen_from(pod, "10.77.0.1", 80) == gateway  # hairpin
     assert seen_from(other, "10.77.0.1", 80) in (gateway, other_ip)
     assert seen_from(lan.far.path, "10.77.0.1", 5353, socket.SOCK_DGRAM) == "10.77.0.2"
     assert seen_from(pod, "10.77.0.1", 5353, socket.SOCK_DGRAM) == gateway
     rkt("stop", "--force", uuid)
-    wait_until(lambda: not reaches(lan.far.path, "10.77.0.1", 80), "the port to be closed")
+    wait_until(lambda: not reaches(lan.far.path, "10.77.0.1", 80, timeout=0.3), "the port to be closed")
     assert [e for e in lan.elements() if uuid in e] == []
 
 
@@ -148,13 +149,39 @@ def test_a_port_that_is_taken_is_refused_and_stays_with_its_owner(rkt, lan, serv
 def test_loopback_addresses_are_closed_to_pods(rkt, lan, servers):
     """Forwarding from 127.0.0.1 switches route_localnet on: a pod must not use that to reach what listens there."""
     port_image(rkt)
-    _, pod, _ = start(rkt, "default", "--port=www:80")
+    _, pod, (own, *_) = start(rkt, "default", "--port=www:80")
     servers(lan.host.path, 9000, address="127.0.0.1")
     inside = ["nsenter", f"--net={pod}", "sh", "-c"]
     subprocess.run(inside + ["sysctl -qw net.ipv4.conf.eth0.route_localnet=1 net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; "
                              "ip route flush table local 127.0.0.0/8; ip route add 127.0.0.1/32 via 172.16.28.1 dev eth0"], check=True)
-    assert not reaches(pod, "127.0.0.1", 9000)
+    assert not reaches(pod, "127.0.0.1", 9000, timeout=0.3)
     assert reaches(lan.host.path, "127.0.0.1", 9000)
+    # Nor that what trusts senders on 127.0.0.0/8 takes it for one: the second arrives, the first does not.
+    with socket_in(lan.host.path, socket.AF_INET, socket.SOCK_DGRAM) as service, \
+            socket_in(pod, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        service.bind(("0.0.0.0", 9001))
+        service.settimeout(20)
+        for source in ("127.0.0.2", own):
+            udp = struct.pack("!HHHH", 9002, 9001, 12, 0) + source[:4].encode()
+            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
+                                 socket.inet_aton(source), socket.inet_aton("172.16.28.1"))
+            raw.sendto(header + udp, ("172.16.28.1", 0))
+        assert service.recvfrom(100)[1][0] == own
+
+
+def test_the_rules_of_an_older_table_are_brought_up_to_date(rkt, lan, servers):
+    port_image(rkt)
+    uuid, pod, _ = start(rkt, "default", "--port=www:80")
+    servers(pod, 8080)
+    rules = lambda: sorted(line for line in lan.host("nft list table inet rkt").splitlines() if "elements" not in line and "comment" not in line)
+    elements = lambda: "".join(lan.elements()).count(uuid)
+    before = rules(), elements()
+    lan.host("nft delete chain inet rkt rules_2; nft flush chain inet rkt guard; nft add rule inet rkt guard iifname @localnet ip daddr 127.0.0.0/8 drop; "
+             "nft flush chain inet rkt postrouting")
+    assert (rules(), elements()) != before
+    start(rkt, "default", "--port=www:81")
+    assert (rules(), elements()) == before
+    assert seen_from(lan.far.path, "10.77.0.1", 80) == "10.77.0.2"
 
 
 def test_a_host_without_plugins(rkt, lan):

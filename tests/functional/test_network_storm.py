@@ -12,6 +12,7 @@ from netlib import forget_network, host_local, lan, leases, network  # noqa: F40
 from rktlib import wait_until
 
 ROUNDS = int(os.environ.get("RKT_STORM", 3))
+STAY = 4  # pods of a round that have their addresses at the same time
 
 
 class Storm:
@@ -19,16 +20,18 @@ class Storm:
 
     def __init__(self, rkt, seed):
         self.rkt, self.chance, self.lock, self.held, self.twice = rkt, random.Random(seed), threading.Lock(), set(), []
+        self.all_are_there = threading.Barrier(STAY)
 
     def pod(self, port, ends):
         """A pod that says its address, and ends by itself or is killed."""
         p = self.rkt.start("run", "--net=many", f"--port=www:{port}", "example.com/busybox", "--", "0" if ends else "1", text=True, stderr=subprocess.DEVNULL)
         ip = p.stdout.readline().strip()
-        if ip and not ends:
+        if not ends:
             with self.lock:
                 if ip in self.held:
                     self.twice.append(ip)
                 self.held.add(ip)
+            self.all_are_there.wait(60)
             with self.lock:
                 self.held.discard(ip)  # from here on somebody may collect it
             p.kill()
@@ -45,7 +48,7 @@ class Storm:
     def round(self):
         run = ("run", "--net=many", "example.com/busybox", "--", "1")
         jobs = [(self.cut_short, (self.chance.uniform(0.005, 0.2), *run)) for _ in range(4)]
-        jobs += [(self.pod, (1000 + i, ends)) for i, ends in enumerate((False, True, False, True, False, False))]
+        jobs += [(self.pod, (1000 + i, ends)) for i, ends in enumerate([False] * STAY + [True] * 2)]
         jobs.append((self.cut_short, (self.chance.uniform(0.005, 0.1), "gc", "--grace-period=0s")))
         threads = [threading.Thread(target=job, args=args) for job, args in jobs]
         for t in threads:

@@ -150,6 +150,8 @@ def test_a_bundle_that_does_not_fit_is_refused(rkt, repo, key, what):
     if what == "certificate":
         refused(rkt, repo.ref, "signed with a certificate (keyless), which cannot be checked; a signature by a key pair is needed: cosign sign --key, "
                 f"then rkt trust --prefix={repo.host}/team/x KEY.pub")
+    elif what in ("type", "junk"):
+        refused(rkt, repo.ref, "it has a signature that cannot be read: ")
     else:
         refused(rkt, repo.ref, f"rkt trust --prefix={repo.host}/team/x KEY.pub")
 

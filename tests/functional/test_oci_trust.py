@@ -100,7 +100,18 @@ def test_a_tampered_payload_is_refused(rkt, pushed, key):
 def test_a_signed_payload_that_is_none_is_refused(rkt, pushed, key, body):
     cosign(pushed, pushed.digest(), (body, key.sign(body)))
     trust(rkt, key)
-    refused(rkt, pushed.ref, f"rkt trust --prefix={pushed.host}/{pushed.name}")
+    refused(rkt, pushed.ref, "it has a signature that cannot be read: ", "have its publisher sign it again")
+
+
+def test_what_lies_in_the_place_of_a_signature_is_not_called_none(rkt, pushed, key):
+    trust(rkt, key)
+    digest = pushed.digest()
+    tag = digest.replace(":", "-") + ".sig"
+    body = payload(digest, f"{pushed.host}/{pushed.name}")
+    manifest = signature_manifest(pushed, [(body, key.sign(body))])
+    for layers in ([], [{**manifest["layers"][0], "mediaType": "application/octet-stream"}], [{**manifest["layers"][0], "size": 5}]):
+        pushed.put(tag, {**manifest, "layers": layers})
+        refused(rkt, pushed.ref, "it has a signature that cannot be read: ")
 
 
 def test_an_image_that_was_swapped_after_signing_is_refused(rkt, pushed, key, registry, tmp_path):
@@ -211,6 +222,28 @@ def test_a_signature_as_a_referrer_counts(rkt, web, layout, key, api):
     assert ("referrers", digest) in repo.asked
 
 
+def test_pages_of_referrers_are_followed_within_their_repository(rkt, web, layout, key, tmp_path):
+    repo = ReferrersRegistry(web, "team/x").load(layout)
+    trust(rkt, key, f"{repo.host}/team")
+    digest, (data, media_type) = repo.digest(), repo.get("latest")
+    subject, body = {"mediaType": media_type, "digest": digest, "size": len(data)}, payload(repo.digest(), f"{repo.host}/team/x")
+    for n, made in enumerate((PemKey(tmp_path, "ed25519", "stranger"), key)):
+        repo.put(f"tmp{n}", signature_manifest(repo, [(body, made.sign(body))], artifactType=COSIGN_ARTIFACT, subject=subject))
+        del repo.tags[f"tmp{n}"]
+    path = f"/v2/team/x/referrers/{digest}"
+    for elsewhere in (f"//{repo.host}{path}?page=1", f"http://elsewhere.invalid{path}?page=1", f"/v2/team/y/referrers/{digest}?page=1",
+                      f"/v2/team/x/referrers/../../x/referrers/{digest}?page=1"):
+        repo.link = lambda _, elsewhere=elsewhere: elsewhere
+        refused(rkt, repo.ref, "by no key that is trusted")
+    repo.link = lambda _: f"{path}?page=0"
+    refused(rkt, repo.ref, "by no key that is trusted")
+    assert 20 < repo.asked.count(("referrers", digest)) < 60, "a circle ends"
+    for form in (lambda n: f"{path}?page={n}", lambda n: f"http://{repo.host}{path}?page={n}", lambda n: f"?page={n}"):
+        repo.link = form
+        rkt("image", "gc", "--unused")
+        rkt(HTTP, "fetch", repo.ref, code=0)
+
+
 def test_a_referrer_with_other_bytes_than_its_digest_is_not_looked_at(rkt, web, layout, key):
     repo = ReferrersRegistry(web, "team/x", api=False).load(layout)
     trust(rkt, key)
@@ -219,7 +252,7 @@ def test_a_referrer_with_other_bytes_than_its_digest_is_not_looked_at(rkt, web, 
     data, media_type = repo.blobs[found["digest"]]
     repo.put(repo.digest().replace(":", "-"), {"schemaVersion": 2, "mediaType": INDEX, "manifests": [found]}, INDEX)
     repo.blobs[found["digest"]] = (data + b" ", media_type)
-    refused(rkt, repo.ref, "no signature")
+    refused(rkt, repo.ref, f"it has a signature that cannot be read: {found['digest']}: ")
 
 
 # ---------------------------------------------------------------------------------------------------------------- layouts

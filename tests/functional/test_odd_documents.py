@@ -38,3 +38,21 @@ def test_an_image_without_layers_is_not_stored(rkt, tmp_path):
     assert "the image has no layers: not creating ACI" in r.err, r
     assert not json.loads(rkt("image", "list", "--format=json", code=0).out or "[]")
     assert rkt("store", "check", code=0).out == ""
+
+
+def test_a_value_that_no_manifest_may_hold_is_refused_before_anything_is_stored(rkt, tmp_path):
+    layout = tmp_path / "oci"
+    oci_layout(layout, [[entry("a", "1")]], {"Cmd": ["/bin/sh", "a\0b"]})
+    r = rkt(INSECURE, "fetch", f"oci:{layout}", code=254)
+    assert "error converting docker image to ACI: app.exec[1]: an argument holds a NUL character" in r.err, r
+    assert not json.loads(rkt("image", "list", "--format=json", code=0).out or "[]")
+    assert rkt("store", "check", code=0).out == ""
+
+
+def test_a_name_is_no_layout_of_the_current_directory(rkt, tmp_path):
+    aci = rkt.aci("example.com/bb", entries=[entry("rootfs"), entry("rootfs/a", "1")])
+    rkt(INSECURE, "fetch", aci.path, code=0)
+    oci_layout(tmp_path / "here" / "example.com" / "bb", [[entry("a", "2")]])
+    r = rkt(INSECURE, "prepare", "example.com/bb", "--exec=/a", code=0, cwd=tmp_path / "here")
+    assert json.loads(rkt("cat-manifest", r.out.strip(), code=0).out)["apps"][0]["image"]["id"].startswith(aci.key)
+    rkt(INSECURE, "fetch", "./example.com/bb", code=0, cwd=tmp_path / "here")

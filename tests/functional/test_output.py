@@ -6,6 +6,8 @@ import re
 import select
 import subprocess
 
+import pytest
+
 PREFIX = re.compile(r"^\[ *\d+\.\d{6}\] ([a-z0-9-]+)\[(\d+)\]: (.*)$")
 
 
@@ -57,19 +59,21 @@ def test_a_terminal_gets_prefixed_lines(rkt):
     assert p.returncode == 0 and PREFIX.match(out.strip()).group(3) == "hello"
 
 
-def test_interactive_is_a_terminal_for_the_app(rkt):
-    rkt.image(exec=["/bin/sh", "-c", "tty; stty size; read line; echo got $line; exit 3"])
+@pytest.mark.parametrize("flavor, term, flags, seen", [("native", "screen", [], "screen"), ("native", "screen", ["--environment=TERM=dumb"], "dumb"),
+                                                       ("fly", "screen", [], "screen"), ("fly", "../no name", [], "vt100")])
+def test_interactive_is_a_terminal_for_the_app(rkt, flavor, term, flags, seen):
+    rkt.image(exec=["/bin/sh", "-c", "tty; stty size; read line; echo got $line on $TERM; exit 3"])
     master, slave = pty.openpty()
     import fcntl, struct, termios
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-    p = subprocess.Popen(rkt.argv("run", "--net=none", "--interactive", "example.com/busybox"), stdin=slave, stdout=slave, stderr=slave,
-                         env=rkt.env, start_new_session=True)
+    p = subprocess.Popen(rkt.argv("run", f"--stage1-name=coreos.com/rkt/stage1-{flavor}", f"--net={'none' if flavor == 'native' else 'host'}", "--interactive",
+                                  "example.com/busybox", *flags), stdin=slave, stdout=slave, stderr=slave, env={**rkt.env, "TERM": term}, start_new_session=True)
     os.close(slave)
     os.write(master, b"words\n")
     out = read_pty(master, p).decode()
     os.close(master)
     assert p.returncode == 3
-    assert "/dev/" in out and "33 77" in out and "got words" in out and not PREFIX.search(out)
+    assert "/dev/" in out and "33 77" in out and f"got words on {seen}" in out and not PREFIX.search(out)
 
 
 def test_interactive_without_a_terminal_passes_bytes(rkt):

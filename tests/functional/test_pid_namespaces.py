@@ -91,7 +91,7 @@ def test_apps_of_mutable_pods_have_their_own(rkt, image):
     left = rkt.start("enter", "--app=own", uuid, "/bin/sh", "-c", "trap '' TERM; echo in; sleep 1000")
     assert left.stdout.readline() == b"in\n"
     rkt("app", "stop", uuid, "--app=own", code=0)
-    assert left.wait(5) == -9
+    assert left.wait(20) == -9
     assert app(rkt, uuid, "own")["exit_code"] == 7 and rkt("logs", uuid, "own", code=0).out.splitlines()[-1] == "after 1"
     assert "is not running" in rkt("enter", "--app=own", uuid, "/bin/true").err
     rkt("app", "start", uuid, "--app=own", code=0)
@@ -132,7 +132,7 @@ def test_a_debug_image_shows_the_apps_own_processes(rkt):
     assert rkt("enter", "--debug-image=example.com/tools", uuid, "/bin/sh", "-c", look).out.split() == ["sleep", "0", "0"]
     # Process 1 gets only signals that it has handlers for: sleep has none.
     rkt("stop", "--force", uuid, code=0)
-    assert p.wait(5) == 137
+    assert p.wait(20) == 137
 
 
 def test_an_end_that_a_stopped_enter_holds_back_lets_nobody_in(rkt, image):
@@ -145,20 +145,17 @@ def test_an_end_that_a_stopped_enter_holds_back_lets_nobody_in(rkt, image):
     wait_until(lambda: 'app "busybox" is not running' in rkt("enter", uuid, "/bin/true", code=254).err, "the app to take nobody in")
     assert p.poll() is None
     held.send_signal(signal.SIGCONT)
-    assert held.wait(5) == -9 and p.wait(5) == 0
+    assert held.wait(20) == -9 and p.wait(20) == 0
 
 
 def test_who_could_look_into_it_is_refused(rkt):
     spy = [{"name": "os/linux/capabilities-retain-set", "value": {"set": ["CAP_SYS_PTRACE"]}}]
     rkt.image("example.com/spy", exec=["/bin/sh", "-c", "ls /proc | grep -c '^[0-9]'; exec sleep 1000"], isolators=spy)
-    rkt.image("example.com/handled", exec=["/bin/sh", "-c", STAYS], isolators=spy, eventHandlers=handlers(pre_start="true"))
     rkt.image(exec=["/bin/sh", "-c", STAYS])
     own = ("example.com/busybox", "--pid=private")
     for pod in (("example.com/spy", *own), ("example.com/spy", "--pid=private", "example.com/busybox"), ("example.com/spy", "--pid=private", *own)):
         r = rkt.run(*pod, code=254)
         assert 'app "spy" has CAP_SYS_PTRACE' in r.err and 'into app "busybox"' in r.err and "--caps-remove=CAP_SYS_PTRACE" in r.err
-    assert "CAP_SYS_PTRACE and event handlers exclude" in rkt.run("example.com/handled", "--pid=private", code=254).err
-    assert "CAP_SYS_PTRACE and restarts exclude" in rkt.run("example.com/spy", "--pid=private", "--restart=always", code=254).err
     _, uuid = start_sandbox(rkt)
     rkt("app", "add", uuid, *own, code=0)
     rkt("app", "add", uuid, "example.com/spy", code=0)

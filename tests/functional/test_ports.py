@@ -58,7 +58,8 @@ def test_sandbox_ports(rkt, lan, servers):
     assert forwarded(rkt, uuid) == [["tcp", "10.77.0.1", "8080", "80"], ["tcp", "10.77.0.1", "8081", "81"], ["tcp", "*", "8082", "82"]]
     servers(netns_of(rkt, uuid), 81)
     assert seen_from(lan.far.path, "10.77.0.1", 8081) == "10.77.0.2"
-    for flag, why in (("a:tcp:80:[fd00::1]:x", "must be in 1-65535 range"), ("a:tcp:80-82::90-91", "differ in length"), ("a:tcp:80:ten:80", "not a valid IP")):
+    for flag, why in (("a:tcp:80:[fd00::1]:x", "must be in 1-65535 range"), ("a:tcp:80-82::90-91", "differ in length"), ("a:tcp:80:ten:80", "not a valid IP"),
+                      ("a:tcp:80:80", "--port invalid format"), ("a:dccp:80::80", 'invalid protocol "dccp"')):
         assert why in rkt("app", "sandbox", f"--port={flag}").err
 
 
@@ -148,3 +149,34 @@ def test_net_status_shows_pods_addresses_and_ports(rkt, lan):
     assert "pod is exited" in rkt("net", "status", "default", code=0).out  # and still has its address
     rkt("gc", "--grace-period=0s", code=0)
     assert uuid[:8] not in rkt("net", "status", "default", code=0).out
+
+
+SLOW = r"""#!/bin/sh
+cat >/dev/null
+while [ "$CNI_COMMAND" = DEL -a -e "$0.hold" ]; do echo >"$0.asked"; sleep 0.02; done
+case $CNI_COMMAND in
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}';;
+ADD) echo '{"cniVersion":"1.0.0","interfaces":[],"ips":[{"address":"10.97.0.2/24"}]}';;
+esac
+"""
+
+
+def test_a_pod_that_is_collected_for_its_port_holds_up_no_other_port(rkt, lan):
+    """Its plugin may take its time. Who wants the same pod's other port waits, and gets it."""
+    network(rkt, {"cniVersion": "1.0.0", "name": "slow", "plugins": [{"type": "slow", "capabilities": {"portMappings": True}}]})
+    plugin, hold = rkt.etc / "net.d/slow", rkt.etc / "net.d/slow.hold"
+    plugin.write_text(SLOW)
+    plugin.chmod(0o755)
+    port_image(rkt)
+    p, uuid = rkt.start_pod("--port=www:80", "--port=www:81", "example.com/busybox", net="slow")
+    kill(rkt, p, uuid)
+    hold.touch()
+    quick = ("example.com/busybox", "--exec=/bin/true")
+    one = rkt.start("run", "--net=default", "--port=www:80", *quick)
+    wait_until((rkt.etc / "net.d/slow.asked").exists, "the plugin to be asked")
+    other = rkt.start("run", "--net=default", "--port=www:81", *quick)
+    rkt.run("--port=www:82", *quick, net="default", code=0, timeout=20)
+    assert f"waiting until another rkt has collected pod {uuid}" in other.stderr.readline().decode()
+    assert one.poll() is None and other.poll() is None
+    hold.unlink()
+    assert [one.wait(20), other.wait(20)] == [0, 0], (one.stderr.read(), other.stderr.read())

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """--private-users: root of a pod is nobody on the host; files of the image and of volumes keep their owners on disk."""
 import os
+import shlex
+import subprocess
 
 import pytest
 
@@ -168,3 +170,14 @@ def test_a_score_for_the_oom_killer(rkt):
     assert open(f"/proc/{init}/oom_score_adj").read() == open("/proc/self/oom_score_adj").read()
     rkt("stop", "--force", uuid, code=0)
     p.wait()
+
+
+def test_ranges_of_users_of_the_host_are_left_to_them(rkt):
+    rkt.image(exec=["/bin/true"])
+    last = 0x7f00 << 16  # one in 128 is free
+    (rkt.tmp / "subuid").write_text(f"someone:65536:{last - 65536}\n")
+    command = " ".join(map(shlex.quote, rkt.argv("prepare", "--private-users", "--quiet", "example.com/busybox")))
+    uuid = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {rkt.tmp}/subuid /etc/subuid && exec {command}"],
+                          capture_output=True, text=True, env=rkt.env, check=True).stdout.strip()
+    shift, count = map(int, (rkt.data / "pods/prepared" / uuid / "private-users-prepared").read_text().split(":"))
+    assert shift >= last and count == 65536

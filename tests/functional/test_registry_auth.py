@@ -3,11 +3,14 @@
 import base64
 import json
 import os
+import subprocess
 
 import pytest
 
 from registrylib import Authority, GuardedRegistry, TokenServer, auth_entry, credential_helper, htpasswd
 from rktlib import WebServer, entry, oci_layout
+from signlib import Everything
+from test_registry_answers import manifest_of, serve
 
 IMAGE = "--insecure-options=image"
 
@@ -111,6 +114,20 @@ def test_a_broken_file_is_named_with_its_place(rkt, guarded):
 
 def helper_path(rkt, tmp_path, script, name="test"):
     return {"PATH": credential_helper(tmp_path / "helpers", name, script) + ":" + rkt.env["PATH"]}
+
+
+KNOWS = 'read s; echo \'{"ServerURL":"x","Username":"alice","Secret":"s3cret"}\'\n'
+NOBODY = 'echo "credentials not found in native keychain"; exit 1\n'
+
+
+@pytest.mark.parametrize("helpers, files, script, code", [
+    (["test", "containers-auth.json"], "wrong", KNOWS, 0), (["containers-auth.json", "test"], "wrong", KNOWS, 254),
+    (["test"], "s3cret", NOBODY, 254), (["test", "containers-auth.json"], "s3cret", NOBODY, 0), (["missing", "test"], "wrong", KNOWS, 0),
+    ([], "s3cret", NOBODY, 0)])
+def test_helpers_of_registries_conf_are_asked_in_their_order(rkt, guarded, tmp_path, helpers, files, script, code):
+    config_json(rkt, {"auths": {guarded.host: auth_entry("alice", files)}})
+    (tmp_path / "registries.conf").write_text(f"credential-helpers = {json.dumps(helpers)}\n")
+    fetch(rkt, guarded, code=code, env={**helper_path(rkt, tmp_path, script), "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "registries.conf")})
 
 
 def test_a_helper_is_asked_for_its_registry(rkt, guarded, tmp_path):
@@ -222,3 +239,96 @@ def test_ssl_cert_dir(rkt, authority, pushed):
         fetch(rkt, server, env={"SSL_CERT_DIR": f"{rkt.tmp / 'none'}:{rkt.tmp / 'certs'}"})
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("place, code", [("ca-certificates.crt", 0), ("mine.pem", 0), ("", 254)], ids=["file", "hashed", "none"])
+def test_the_systems_authorities(rkt, authority, pushed, place, code):
+    server = GuardedRegistry(pushed, tls=authority.issue("server"))
+    certs = rkt.tmp / "certs"
+    certs.mkdir()
+    try:
+        if place:
+            (certs / place).write_text(open(authority.cert).read())
+        if place == "mine.pem":
+            subprocess.run(["openssl", "rehash", certs], check=True)
+        command = rkt.argv(IMAGE, "fetch", f"docker://{server.host}/team/app:1")
+        r = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', certs, *command], env=rkt.env, capture_output=True, text=True)
+        assert r.returncode == code and ("certificate" in r.stderr) == (code != 0), r
+    finally:
+        server.close()
+
+
+def test_the_authority_of_a_registry_vouches_for_no_other_host(rkt, authority, pushed, tmp_path):
+    tokens = TokenServer(tmp_path / "tokens", authority, {"alice": "s3cret"})
+    server = GuardedRegistry(pushed, tls=authority.issue("server"), auth=tokens.auth())
+    try:
+        certs = rkt.tmp / ".config" / "containers" / "certs.d" / server.host
+        certs.mkdir(parents=True)
+        (certs / "ca.crt").write_text(open(authority.cert).read())
+        r = fetch(rkt, server, code=254)
+        assert "certificate" in r.err and tokens.web.address in r.complaints[-1], r
+        assert tokens.seen == []
+    finally:
+        server.close()
+        tokens.close()
+
+
+def test_what_one_host_is_checked_against_does_not_count_for_the_next(rkt, authority, tmp_path):
+    """All are asked over one handle of the library, which by itself keeps what the first one is checked against."""
+    other = Authority(tmp_path / "other")
+    rkt.env["SSL_CERT_FILE"] = other.cert
+    oci = oci_layout(tmp_path / "oci", [[entry("a", "x")]])
+    mirror, registry, elsewhere = (WebServer(tmp_path / name, tls=signer.server_context()) for name, signer in (("m", other), ("r", authority), ("e", authority)))
+    config = rkt.tmp / ".config" / "containers"
+    certs = config / "certs.d" / registry.address
+    certs.mkdir(parents=True)
+    (certs / "ca.crt").write_text(open(authority.cert).read())
+    reference = serve(registry, oci, "application/vnd.oci.image.layer.v1.tar")
+    layer = registry.hooks.pop("/elsewhere/0")
+    place = "/v2/t/x/blobs/" + manifest_of(oci)["layers"][0]["digest"]
+    try:
+        registry.hooks[place] = lambda h: h.reply(307, b"", {"Location": elsewhere.url + "/layer"}) or True
+        elsewhere.hooks["/layer"] = layer
+        r = rkt(IMAGE, "fetch", reference, code=254)
+        assert "certificate" in r.err and elsewhere.address in r.complaints[-1] and elsewhere.log == [], r
+        registry.hooks[place] = layer
+        (config / "registries.conf").write_text(f'[[registry]]\nlocation = "{registry.address}"\n[[registry.mirror]]\nlocation = "{mirror.address}"\n')
+        rkt(IMAGE, "fetch", reference, code=0)
+        assert mirror.gets("/v2/t/x/manifests/1")
+    finally:
+        for web in (mirror, registry, elsewhere):
+            web.close()
+
+
+def test_where_an_upload_is_to_go_is_not_told_who_one_is(rkt, trusted, tmp_path):
+    """The registry sends uploads to another host, which asks for an account, by itself or for a token of its own."""
+    registry, elsewhere = (WebServer(tmp_path / name, tls=trusted.server_context()) for name in ("r", "e"))
+    docker_auth(rkt, registry.address, "alice", "s3cret")
+    rkt(IMAGE, "fetch", f"oci:{oci_layout(tmp_path / 'oci', [[entry('a', 'x')]])}", code=0)
+
+    def at_registry(h):
+        h.rfile.read(int(h.headers.get("Content-Length", 0)))
+        if demand and "Authorization" not in h.headers:
+            return h.reply(401, b"", {"WWW-Authenticate": f'{demand} realm="r"'}) or True
+        reply = {"HEAD": 404, "POST": 202}.get(h.command, 201)
+        return h.reply(reply, b"", {"Location": elsewhere.url + "/v2/upload"}) or True
+
+    def at_elsewhere(h):
+        h.rfile.read(int(h.headers.get("Content-Length", 0)))
+        return h.reply(status, b"", {"WWW-Authenticate": f'{answer} realm="{elsewhere.url}/v2/token"'}) or True
+
+    for web, hook in ((registry, at_registry), (elsewhere, at_elsewhere)):
+        web.hooks = Everything(hook)
+        handler = web.server.RequestHandlerClass
+        handler.do_POST = handler.do_PUT = handler.answer
+    try:
+        for demand, answer, status in (("Basic", "Basic", 401), ("", "Basic", 401), ("", "Bearer", 401), ("Basic", "", 201)):
+            del registry.log[:]
+            r = rkt("image", "push", "oci", f"docker://{registry.address}/t/x:1", code=0 if status == 201 else 254)
+            assert status == 201 or f"Unexpected HTTP code: 401, URL: {elsewhere.url}/v2/upload" in r.err, r
+            assert bool(demand) == any("Authorization" in headers for _, _, headers in registry.log)
+        assert {method for method, _, _ in elsewhere.log} == {"PUT"}, elsewhere.log
+        assert not [headers for _, _, headers in elsewhere.log if "Authorization" in headers], elsewhere.log
+    finally:
+        registry.close()
+        elsewhere.close()

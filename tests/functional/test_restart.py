@@ -44,7 +44,7 @@ def test_more_processes_than_rkt_may_have_descriptors_are_cleared_away(rkt):
     less = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))}
     r = rkt.run("example.com/busybox", "--restart=on-failure:1", "example.com/busybox", "--name=other", "--exec=/bin/sh", "--", "-c", "exec sleep 1000", code=3, **less)
     seen = [line.split("]: ")[-1] for line in r.out.splitlines()]
-    assert len(seen) == 2 and abs(int(seen[0]) - int(seen[1])) <= 1 and "processes" not in r.err, r
+    assert len(seen) == 2 and max(map(int, seen)) <= 5 and "processes" not in r.err, r
 
 
 def test_always_is_also_after_success_but_not_after_a_stop(rkt):
@@ -72,8 +72,14 @@ def test_a_pod_whose_app_waits_ends_at_once(rkt):
     p, uuid = rkt.start_pod("example.com/busybox", "--restart=always")
     wait_until(lambda: int(rkt.status(uuid).get("restarts-busybox", "0")) >= 3, "restarts")
     rkt("stop", uuid, code=0)
-    assert p.wait(5) == 0
+    assert p.wait(8) == 0
     assert rkt.status(uuid)["app-busybox"] == "1"
+
+
+def test_an_app_that_ends_before_its_start_does_has_started(rkt):
+    rkt.image(exec=["/bin/true"])
+    apps = [arg for i in range(16) for arg in ("example.com/busybox", f"--name=a{i}", "--restart=on-failure", f"--pid={['pod', 'private'][i % 2]}")]
+    assert "killed" not in rkt.run(*apps, code=0).err
 
 
 def test_what_cannot_be_executed_is_not_tried_again(rkt):
@@ -86,10 +92,11 @@ def test_what_cannot_be_executed_is_not_tried_again(rkt):
 WAITS = "echo up; read code </d/end; exit $code"
 
 
-def fails_to_start_for_a_while(rkt, p, volume, uuid, limited, room):
-    """Its first life ends when there is no room for another process of its user: the restart after that fails, and one more succeeds."""
+def fails_to_start_for_a_while(rkt, p, volume, uuid):
+    """Its first life ends when there is no room for the two processes of its user that a start takes for a moment: the restart after that fails,
+    and one more succeeds."""
     assert p.stdout.readline().endswith(b"up\n")
-    resource.prlimit(limited, resource.RLIMIT_NPROC, (room, room))
+    resource.prlimit(p.pid, resource.RLIMIT_NPROC, (2, 2))
     other = subprocess.Popen(["sleep", "1000"], user=4242, stdin=subprocess.DEVNULL)
     (volume / "end").write_text("3\n")
     wait_until(lambda: app_json(rkt, uuid).get("restarts", 0) >= 2, "a start that failed")
@@ -110,7 +117,7 @@ def volume(tmp_path):
 def test_what_keeps_an_app_from_starting_may_pass(rkt, volume):
     rkt.image(exec=["/bin/sh", "-c", WAITS], user="4242", group="4242")
     p, uuid = rkt.start_pod(f"--volume=d,kind=host,source={volume}", MOUNT, "example.com/busybox", "--restart=on-failure")
-    fails_to_start_for_a_while(rkt, p, volume, uuid, int(rkt.status(uuid)["pid"]), 0)
+    fails_to_start_for_a_while(rkt, p, volume, uuid)
 
 
 def test_so_it_may_in_a_mutable_pod(rkt, volume):
@@ -122,7 +129,7 @@ def test_so_it_may_in_a_mutable_pod(rkt, volume):
     rkt("status", "--wait-ready=20s", uuid, code=0)
     rkt("app", "add", uuid, "example.com/busybox", "--restart=on-failure", f"--mnt-volume=name=d,kind=host,source={volume},target=/d", code=0)
     rkt("app", "start", uuid, "--app=busybox", code=0)
-    fails_to_start_for_a_while(rkt, p, volume, uuid, p.pid, 2)  # of the two that a start takes for a moment
+    fails_to_start_for_a_while(rkt, p, volume, uuid)
 
 
 def test_a_policy_that_is_none_is_refused(rkt):
@@ -160,7 +167,7 @@ def test_each_app_is_asked_to_end_by_its_own_signal(rkt):
     p, uuid = rkt.start_pod("--insecure-options=image", quit, "--name=quit", "example.com/odd", quit, "--name=own", "--stop-signal=USR1", text=True)
     assert all(p.stdout.readline().endswith(": up\n") for _ in range(3))
     rkt("stop", uuid, code=0)
-    assert p.wait(5) == 0
+    assert p.wait(20) == 0
     status = rkt.status(uuid)
     assert [status[f"app-{name}"] for name in ("quit", "odd", "own")] == ["7", "8", "9"]
     assert 'stop signal "SIGODD" of the image of app "odd" ignored' in p.stderr.read()
@@ -174,10 +181,22 @@ def test_a_post_stop_handler_that_hangs_holds_the_pod_until_it_is_killed(rkt):
     rkt("stop", uuid, code=0)  # is asked, and takes no notice
     assert rkt.status(uuid)["state"] == "running"
     rkt("stop", "--force", uuid, code=0)
-    assert p.wait(5) == 128 + signal.SIGKILL
+    assert p.wait(20) == 128 + signal.SIGKILL
 
 
 def test_fly_says_what_it_does_not_do(rkt):
     rkt.image(exec=["/bin/true"])
     err = rkt("run", "--stage1-name=coreos.com/rkt/stage1-fly", "example.com/busybox", "--restart=always", "--stop-signal=SIGUSR1", code=0).err
     assert "Warning: --restart not supported by fly" in err and "Warning: --stop-signal not supported by fly" in err
+
+
+def test_a_pod_is_ready_when_its_apps_have_got_through_their_pre_start_handlers(rkt):
+    go = rkt.tmp / "v"
+    go.mkdir()
+    rkt.image(exec=["/bin/sleep", "1000"], eventHandlers=[{"name": "pre-start", "exec": ["/bin/sh", "-c", "until [ -e /v/go ]; do sleep 0.02; done"]}])
+    _, uuid = rkt.start_pod(f"--volume=v,kind=host,source={go}", "example.com/busybox", "--mount=volume=v,target=/v")
+    rkt("status", "--wait-ready=200ms", uuid, code=254)
+    (go / "go").touch()
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+    rkt("enter", uuid, "/bin/true", code=0)
+    rkt("stop", "--force", uuid, code=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rktlib import Machine, Rkt, WebServer
+from rktlib import Rkt, WebServer
 
 GROUP, MEMBER, OTHER = 54999, 54321, 54322
 
@@ -34,14 +34,12 @@ class Site:
 
 @pytest.fixture
 def site(keys):
-    before = Machine.look()
     top = Path(tempfile.mkdtemp(prefix="rkt-group-"))
     os.chmod(top, 0o755)
     rkt = Rkt(top, keys)
     yield Site(rkt, top)
     rkt.close()
     shutil.rmtree(top)
-    assert not Machine.look().since(before)
 
 
 @pytest.fixture
@@ -76,6 +74,13 @@ def test_without_the_group_all_stays_with_root(rkt):
     assert mode(rkt.data) == ("0o750", 0, 0) and mode(rkt.data / "cas") == ("0o770", 0, 0)
 
 
+def test_a_member_sees_no_pods_before_there_were_any(site):
+    site("image", "list", code=0)
+    assert site.member("list", "--no-legend", code=0).stdout.strip() == ""
+    assert "no matches found" in site.member("status", "x", code=254).stderr
+    assert not (site.rkt.data / "pods").exists()
+
+
 def test_a_member_fetches_lists_and_removes_and_root_runs_it(site, served):
     site("list", code=0)
     site.member("fetch", served.url, code=0)
@@ -91,6 +96,24 @@ def test_a_member_fetches_lists_and_removes_and_root_runs_it(site, served):
     assert site("store", "check", code=0).stdout == ""
     site.member("image", "rm", served.name, code=0)
     assert served.name not in site.member("image", "list", "--format=json", code=0).stdout
+
+
+def test_what_is_rendered_is_never_a_members(site, served):
+    """A member can make and rename in cas/; what root executes is rendered in cas/tree."""
+    site.member("fetch", served.url, code=0)
+    tree = site.rkt.data / "cas" / "tree"
+    r = site.member("image", "verify", served.name, code=254)
+    assert "belongs to the owner of the image store alone" in r.stderr and not tree.exists(), r
+    site("run", "--net=none", served.name, code=0)
+    drop = ["setpriv", f"--reuid={MEMBER}", f"--regid={MEMBER}", f"--groups={GROUP}"]
+    for mine in (["mkdir", tree], ["cp", "-r", site.rkt.data / "cas" / "blobs", tree], ["mv", site.rkt.data / "cas" / "locks", tree]):
+        subprocess.run([*drop, "mv", tree, site.rkt.data / "cas" / "was"], check=True)
+        subprocess.run([*drop, *mine], check=True)
+        r = site("run", "--net=none", served.name, code=254)
+        assert 'others can write to "cas/tree"' in r.stderr, r
+        subprocess.run(["mv", tree, site.rkt.data / "cas" / "locks"] if mine[0] == "mv" else ["rm", "-r", tree], check=True)
+        subprocess.run(["mv", site.rkt.data / "cas" / "was", tree], check=True)
+    site("run", "--net=none", served.name, code=0)
 
 
 def test_a_strict_umask_shuts_no_member_out(site, served):
@@ -130,8 +153,9 @@ def test_others_are_told_who_may(site, served):
         r = site(*args, uid=OTHER, code=254)
         assert "permission denied" in r.stderr and 'members of group "rkt"' in r.stderr, r.stderr
         assert len(r.stderr.strip().splitlines()) == 1
-    r = site.member("run", "--net=none", served.name, code=254)
-    assert "cannot run as unprivileged user" in r.stderr
+    for args in (["run", "--net=none", served.name], ["image", "gc"], ["image", "render", served.name, "/tmp/never"]):
+        r = site.member(*args, code=254)
+        assert f'cannot run as unprivileged user; the data directory "{site.rkt.data}" is not yours: use --dir, or root' in r.stderr, r
 
 
 @pytest.mark.parametrize("flags", [(), ("--no-overlay",)])

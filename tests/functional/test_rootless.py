@@ -43,8 +43,9 @@ def test_a_pod_runs_is_seen_entered_stopped_and_removed(user):
     assert (data / "cas/index.db").stat().st_uid == USER and not user.rkt.data.exists()
     open_to_others = [p for p in (data, data / "cas", *(data / "cas").iterdir()) if p.lstat().st_mode & 0o022]
     assert not open_to_others
-    refusal = subprocess.run([user.rkt.bin, f"--dir={data}", "gc"], capture_output=True, text=True)
-    assert refusal.returncode == 254 and "belongs to another user" in refusal.stderr
+    for words in (["gc"], ["stop", uuid], ["list"], ["status", uuid], ["image", "list"], ["fetch", aci.path]):
+        refusal = subprocess.run([user.rkt.bin, f"--dir={data}", *words], capture_output=True, text=True)
+        assert refusal.returncode == 254 and "belongs to another user" in refusal.stderr, words
 
 
 def test_an_app_that_is_started_again_finds_nothing_of_its_last_life(mapped):

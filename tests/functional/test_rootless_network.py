@@ -78,9 +78,7 @@ def says(p, lines):
 def test_the_default_network_of_a_user_leads_out_and_ends_with_the_pod(mapped, program):
     aci = image(mapped, exec=["/bin/sh", "-c", "trap 'nc -w 20 192.0.2.254 81 </dev/null &' TERM; nc -w 20 192.0.2.254 80 </dev/null & "
                               "grep name /etc/resolv.conf; busybox nslookup -type=a there.test | grep 198; sleep 1000 & wait; wait"])
-    mapped.unshare, mapped.before = ["unshare", "--mount", "--net"], only(program) + way_out(mapped)
-    p, uuid = mapped.start_pod(aci.path)
-    mapped.unshare, mapped.before = ["unshare", "--mount"], []
+    p, uuid = mapped.start_pod(aci.path, unshare=["--mount", "--net"], before=only(program) + way_out(mapped))
     assert says(p, {"hello\n", "nameserver 10.0.2.3\n", "Address: 198.51.100.9\n"}), "outbound, and name servers"
     assert "networks=default:ip4=10.0.2.130\n" in mapped("status", uuid, code=0).stdout
     assert [c[0] for c in carriers()] == [PROGRAMS[program]]

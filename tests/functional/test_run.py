@@ -86,7 +86,7 @@ def test_environment_flags_and_their_precedence(rkt):
     env_file = rkt.tmp / "env"
     env_file.write_text("# comment\n\nB=file\nC=file\n")
     out = rkt.run("--set-env=A=flag", f"--set-env-file={env_file}", "example.com/busybox", "--environment=C=app", code=0).out
-    assert out == "img-flag-file-app-busybox-/root-root\n"
+    assert out == "img-flag-file-file-busybox-/root-root\n"  # what is for all apps wins
 
 
 def test_inherit_env_never_beats_the_image(rkt):
@@ -105,6 +105,11 @@ def test_the_environment_of_rkt_does_not_reach_the_app(rkt):
 def test_prepare_then_run_prepared(rkt):
     rkt.image(exec=["/bin/sh", "-c", "exit 5"])
     uuid = rkt("prepare", "example.com/busybox", code=0).out.splitlines()[-1]
+    assert rkt.status(uuid)["state"] == "prepared"
+    (rkt.etc / "net.d").mkdir(parents=True)
+    (rkt.etc / "net.d/10-x.conf").write_text("{")
+    r = rkt("run-prepared", uuid, code=254)
+    assert f'run-prepared: error loading network definitions: "{rkt.etc}/net.d/10-x.conf": JSON' in r.err
     assert rkt.status(uuid)["state"] == "prepared"
     rkt("run-prepared", "--net=none", uuid[:8], code=5)
     assert rkt.status(uuid)["app-busybox"] == "5"
@@ -151,6 +156,18 @@ def test_a_missing_working_directory_is_explained(rkt):
     assert "/no/such/dir" in r.err
 
 
+def test_apps_of_a_pod_that_cannot_be_set_up_have_a_status(rkt):
+    rkt.image(exec=["/bin/true"])
+    (rkt.tmp / "folder").mkdir()
+    volume = [f"--volume=v,kind=host,source={rkt.tmp}/folder", "example.com/busybox", "--name=a", "example.com/busybox", "--name=b"]
+    uuid = rkt.tmp / "uuid"
+    rkt.run(f"--uuid-file-save={uuid}", *volume, "--mount=volume=v,target=/etc/passwd", code=254)
+    status = rkt.status(uuid.read_text())
+    assert (status["app-a"], status["app-b"]) == ("254", "254")
+    full = rkt.run("--uuid-file-save=/dev/full", "example.com/busybox", code=254).err
+    assert full.strip().endswith('there is no room for "/dev/full"'), full
+
+
 def test_two_apps_of_one_name_are_refused_before_anything_runs(rkt):
     rkt.image(exec=["/bin/true"])
     r = rkt.run("example.com/busybox", "example.com/busybox", code=254)
@@ -187,7 +204,7 @@ def test_status_wait_returns_when_the_pod_ends(rkt):
     r = rkt("status", "--wait=100ms", uuid, code=254)
     assert "deadline exceeded" in r.err
     assert "state=exited" in rkt("status", "--wait", uuid, code=0).out
-    assert p.wait(5) == 0
+    assert p.wait(20) == 0
 
 
 def test_left_over_children_die_with_their_app(rkt):

@@ -65,6 +65,21 @@ def test_the_image_beside_the_binary_is_found(rkt, run_with):
         shutil.copy(os.path.join(IMAGES, name), place)
     rkt.bin = str(place / "rkt")
     assert run_with() == "coreos.com/rkt/stage1-native"
+    (rkt.etc / "stage1.d").mkdir()
+    configured = {"rktKind": "stage1", "rktVersion": "v1", "location": "/nonexistent/stage1-native.aci"}
+    (rkt.etc / "stage1.d" / "s.json").write_text(json.dumps(configured))
+    assert run_with() == "coreos.com/rkt/stage1-native"
+    os.unlink(place / "stage1-native.aci")
+    assert ("failed to fetch stage1 image and failed to fall back to stage1 image in the rkt directory: open /nonexistent/stage1-native.aci"
+            in run_with(code=254).err)
+
+
+@pytest.mark.parametrize("version", ["1", "2.0.0-dirty"])
+def test_a_configured_name_is_looked_up_in_the_store_only(rkt, run_with, version):
+    (rkt.etc / "stage1.d").mkdir()
+    (rkt.etc / "stage1.d" / "s.json").write_text(json.dumps({"rktKind": "stage1", "rktVersion": "v1", "name": "example.com/stage1", "version": version}))
+    rkt.image("example.com/stage1", version="2.0.0-dirty")
+    assert run_with() == "coreos.com/rkt/stage1-native"
 
 
 def test_an_unsigned_copy_of_ours_is_refused(rkt, run_with):

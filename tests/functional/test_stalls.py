@@ -15,7 +15,7 @@ import json, os, socket, sys
 channel = socket.socket(fileno=os.dup(3))
 _, [(_, _, passed)], _, _ = channel.recvmsg(65536, socket.CMSG_LEN(4), socket.MSG_PEEK)
 options = int.from_bytes(passed, sys.byteorder)
-text = {**json.loads(os.pread(options, 65536, 0)), "stall_ms": 100}
+text = {**json.loads(os.pread(options, 65536, 0)), "stall_ms": 500}
 os.pwrite(options, json.dumps(text).encode(), 0)
 os.execv("%s", ["fetch"])
 """

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from rktlib import entry, oci_layout
+from test_docker import INSECURE, base_layer
 
 MARK = "x" * 100
 
@@ -36,6 +37,19 @@ def test_links_among_the_directories_of_the_store_are_not_followed(rkt):
     path.parent.parent.symlink_to(rkt.tmp / "all")
     r = rkt("--insecure-options=image", "fetch", aci.path, code=254)
     assert len(r.complaints) == 1
+
+
+def test_a_blob_whose_source_cannot_be_asked_stays_and_so_does_its_image(rkt, registry):
+    ref = registry.push(f"oci:{oci_layout(rkt.tmp / 'oci', [base_layer()], {'Cmd': ['/bin/echo', 'ran'], 'Env': ['PATH=/bin']})}:latest", "t/x")
+    rkt(INSECURE, "fetch", ref, code=0)
+    path = max((f for f in (rkt.data / "cas" / "blobs").rglob("sha*-*") if f.is_file()), key=os.path.getsize)
+    path.write_bytes(path.read_bytes()[:-1])
+    found = rkt("store", "check", code=254).out
+    r = rkt("store", "check", "--repair", code=254)  # http is off
+    assert r.out.startswith(found.strip() + "; not repaired: cannot be fetched again now (") and "nothing was removed" in r.out, r
+    assert rkt("store", "check", code=254).out == found and os.listdir(rkt.data / "cas" / "partial") == []
+    assert rkt(INSECURE, "run", "--net=none", ref, code=0).out == "ran\n"
+    assert "fetched again from" in rkt(INSECURE, "store", "check", "--repair", code=0).out
 
 
 def layout_with(rkt, change):
@@ -73,7 +87,7 @@ def test_a_layer_may_be_named_as_acis_are(rkt):
     (layer,) = (rkt.data / "cas" / "blobs").rglob("sha512-*")
     assert rkt("store", "check", code=0).out == ""
     layer.write_bytes(layer.read_bytes()[:-1])
-    assert rkt("store", "check", code=254).out.startswith(f"blob {layer.name}: ")
+    assert rkt("store", "check", code=254).out.startswith(f"blob {layer.name}: has digest sha512-")
 
 
 def test_a_lost_blob_is_fetched_again_and_of_a_damaged_one_the_remedy_is_named(rkt, web):
@@ -111,3 +125,31 @@ def test_what_is_no_file_in_the_place_of_a_blob_is_found_and_mended(rkt, web, pu
     assert rkt("store", "check", code=254).out.splitlines() == [problem]
     assert rkt("store", "check", "--repair", code=0).out.splitlines() == [f"{problem}; fetched again from {url}"]
     assert rkt("store", "check", code=0).out == "" and path.is_file() and not path.is_symlink()
+
+
+def test_a_store_with_a_file_in_a_directorys_place_is_an_error(rkt):
+    aci = rkt.aci(key="images")
+    rkt("image", "list", code=0)
+    shutil.rmtree(rkt.data / "cas/partial", ignore_errors=True)
+    (rkt.data / "cas/partial").write_text("")
+    r = rkt("--insecure-options=image", "fetch", aci.path, code=254)
+    assert "partial" in r.err and "not a directory" in r.err, r
+
+
+def test_a_blob_that_somebody_else_fetches_meanwhile_stays_with_its_image(rkt, web):
+    aci = rkt.aci(key="builder")
+    url = web.put(aci.path, "x.aci")
+    rkt.trust("builder", aci.name)
+    rkt("fetch", url, code=0)
+    path = blob_of(rkt)
+    whole = path.read_bytes()
+
+    def refuse_late(h):
+        rkt("fetch", aci.path, code=0)
+        h.send_error(404)
+        return True
+    path.write_bytes(whole[:-1])
+    web.hooks["/x.aci"] = refuse_late
+    r = rkt("store", "check", "--repair", code=0)
+    assert r.out.splitlines()[0].endswith("; fetched again by another rkt") and path.read_bytes() == whole, r
+    assert aci.key in rkt("image", "list", "--fields=id", "--full", code=0).out

@@ -76,6 +76,18 @@ def test_the_failure_that_ended_a_killed_pod_is_its_status(rkt):
     assert p.returncode == 3
 
 
+def test_a_signal_that_asks_an_app_to_end_ends_no_other(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "kill -$SIGNAL $$"])
+    rkt.image("example.com/stays", exec=["/bin/sh", "-c", "until [ -e /go ]; do sleep 0.02; done; echo survived"])
+    signals = {"HUP": 129, "TERM": 143, "PIPE": 141}
+    apps = [f"example.com/busybox --name={s.lower()} --environment=SIGNAL={s}".split() for s in signals]
+    p, uuid = rkt.start_pod("example.com/stays", *sum(apps, []))
+    pod = rkt.data / "pods/run" / uuid
+    wait_until(lambda: all(list(pod.glob(f"overlay/*/upper/rkt/status/{s.lower()}")) for s in signals), "three apps to end")
+    rkt("enter", "--app=stays", uuid, "/bin/touch", "/go", code=0)
+    assert p.stdout.read().endswith(b"survived\n") and p.wait(20) in signals.values()
+
+
 def test_a_reader_that_does_not_read_holds_no_pod_up(rkt):
     rkt.image(exec=["/bin/yes"])
     for how in ("stop", "enter"):
@@ -95,7 +107,7 @@ def test_the_end_of_pid_1_is_the_end_of_the_pod(rkt):
     rkt.image(exec=["/bin/sleep", "1000"])
     p, uuid = rkt.start_pod("example.com/busybox", net="default")
     os.kill(int(rkt.status(uuid)["pid"]), signal.SIGKILL)
-    assert p.wait(10) == 137
+    assert p.wait(20) == 137
     status = rkt("status", uuid, code=0).out
     assert "state=exited" in status and "app-busybox" not in status
     assert not os.path.exists((rkt.data / "pods/run" / uuid / "netns").read_text())
@@ -107,6 +119,22 @@ def test_closed_standard_streams_are_no_trouble(rkt):
     argv = rkt.argv("run", "--net=none", f"--volume=v,kind=host,source={rkt.tmp}/volume", "--mount=volume=v,target=/data", "example.com/busybox")
     assert subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv], env=rkt.env).returncode == 6
     assert (rkt.tmp / "volume/out").read_text() == "0 1 2 3 "
+
+
+def test_what_a_caller_left_odd_is_put_right(rkt):
+    """Closed streams, whose numbers descriptors of ours would take; children that nobody may wait for."""
+    rkt.image(exec=["/bin/sh", "-c", "sleep 0.1; exit 6"])
+
+    def odd(*args, stdin=subprocess.DEVNULL, **more):
+        return subprocess.run(["bash", "-c", 'trap "" CHLD; exec "$@"', "sh", *rkt.argv(*args)], env=rkt.env, timeout=20, stdin=stdin, **more).returncode
+    assert odd("run", "--net=none", "example.com/busybox") == 6
+    p, uuid = rkt.start_pod("example.com/busybox", "--exec=/bin/sleep", "--", "1000")
+    for streams in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        argv = ["sh", "-c", f'exec "$@" {streams}', "sh", *rkt.argv("enter", uuid, "/bin/sh", "-c", "read x; echo out; echo err >&2; exit 3")]
+        assert subprocess.run(argv, env=rkt.env, timeout=20, stdin=subprocess.DEVNULL, capture_output=True).returncode == 3, streams
+    assert odd("enter", uuid, "/bin/sh", "-c", "exit 4") == 4
+    assert odd("stop", uuid, stdout=subprocess.DEVNULL) == 0 and p.wait(20) == 0
+    assert odd("gc", "--grace-period=0s", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0 and rkt.pods() == []
 
 
 def test_the_way_out_of_a_terminal(rkt):

@@ -2,13 +2,15 @@
 """The process that supervises a pod is stopped, starved, or has no disk: what is said of apps stays true, and nothing is left. Killed, and
 with garbage on its sockets: test_supervision.py, test_mutable.py, test_attach.py."""
 import os
+import resource
 import signal
 import subprocess
 import time
 
 import pytest
 
-from rktlib import Machine, wait_until
+from machine import Machine
+from rktlib import wait_until
 
 WAITS = ["/bin/sh", "-c", "trap 'exit 6' USR1; echo up; while :; do sleep 0.02; done"]
 
@@ -38,7 +40,7 @@ def test_a_stopped_supervisor_tells_the_truth_when_it_goes_on(rkt):
     began = time.monotonic()
     status = rkt.status(uuid)
     assert status["state"] == "running" and "app-busybox" not in status and rkt.pods()[0]["state"] == "running"
-    assert time.monotonic() - began < 5, "who looks does not wait for it"
+    assert time.monotonic() - began < 20, "who looks does not wait for it"
     os.kill(p.pid, signal.SIGCONT)
     assert p.wait(20) == 6 and rkt.status(uuid)["app-busybox"] == "6"
 
@@ -55,7 +57,7 @@ def test_a_stopped_supervisor_can_be_ended(rkt, how):
     rkt("status", "--wait=20s", uuid, code=0)
     assert rkt.status(uuid)["state"] == "exited"
     rkt("rm", uuid, code=0)
-    wait_until(lambda: not Machine.look().since(before), "the machine to settle", 5)
+    wait_until(lambda: not Machine.look().since(before), "the machine to settle")
 
 
 def test_a_full_disk_does_not_change_how_an_app_ended(rkt):
@@ -100,3 +102,23 @@ def test_without_memory_the_app_goes_and_the_supervisor_says_so(rkt):
         wait_until(lambda: not open(group + "/cgroup.procs").read(), "the pod's processes to be gone")
     finally:
         os.rmdir(group)
+
+
+def test_cgroups_that_an_app_nests_are_gone_with_it(rkt):
+    """Deeper than descriptors go."""
+    rkt.image(exec=["/bin/sh", "-c", "echo up; sleep 1000"])
+    p, uuid = rkt.start_pod("example.com/busybox", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
+    assert p.stdout.readline() == b"up\n"
+    init = rkt.status(uuid)["pid"]
+    app = open(f"/proc/{init}/task/{init}/children").read().split()[0]
+    groups = []
+    for line in open(f"/proc/{app}/cgroup"):
+        _, controllers, path = line.strip().split(":", 2)
+        places = [f"/sys/fs/cgroup/{name}{path}" for name in (controllers.removeprefix("name=") or "unified", ".")]
+        groups += [place for place in places if uuid[:8] in place and os.path.isdir(place)][:1]
+    assert groups, open(f"/proc/{app}/cgroup").read()
+    for group in groups:
+        os.makedirs(group + "/d" * 150)
+    rkt("stop", "--force", uuid, code=0)
+    p.wait(20)
+    assert [g for g in groups if os.path.exists(g)] == [] and b"left to gc" not in p.stderr.read()

@@ -119,11 +119,22 @@ def test_aci_chains(rkt, tmp_path, form):
     check_files(rkt, 3 if form == "erofs" else 0)  # base, top, stage1
 
 
-def test_more_links_than_a_directory_could_hold(rkt, tmp_path):
+def test_a_layer_that_no_directory_could_hold_becomes_a_file_and_is_copied_with_fewer_links(rkt, tmp_path):
     links = [entry(f"l/{i}", type=tarfile.LNKTYPE, link="f") for i in range(66_000)]
     oci = oci_layout(tmp_path / "oci", [base_layer() + [entry("f", "x"), entry("l"), *links]],
                      {"Cmd": ["/bin/sh", "-c", "stat -c %h /f /l/65999; ls /l | wc -l"], "Env": ["PATH=/bin"]})
-    assert rkt(INSECURE, "--tree-backend=erofs", "run", "--net=none", f"oci:{oci}", code=0).out == "66001\n66001\n66000\n"
+    assert rkt(INSECURE, "run", "--net=none", f"oci:{oci}", code=0).out == "66001\n66001\n66000\n"
+    assert len([f for f in tree_files(rkt) if "/chain-" in f]) == 1, "small layers are directories otherwise"
+    (key,) = (i["id"] for i in json.loads(rkt("image", "list", "--format=json").out) if "stage1" not in i["name"])
+    rkt("image", "render", "--rootfs-only", key, tmp_path / "out", code=0)
+    copies = {e.inode(): e.path for e in os.scandir(tmp_path / "out" / "l")}
+    assert [open(path).read() for path in copies.values()] == ["x", "x"]
+
+
+def test_extended_attributes_that_no_directory_could_hold_make_a_file(rkt, tmp_path):
+    oci = oci_layout(tmp_path / "oci", [base_layer() + [entry("f", "x", xattrs={"user.long": "x" * 30_000})]], {"Cmd": ["/bin/cat", "/f"], "Env": ["PATH=/bin"]})
+    assert rkt(INSECURE, "run", "--net=none", f"oci:{oci}", code=0).out == "x"
+    assert len([f for f in tree_files(rkt) if "/chain-" in f]) == 1
 
 
 def test_trees_of_the_other_form_are_used_as_they_are(rkt, image):

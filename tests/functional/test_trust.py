@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from rktlib import WebServer, signing_key
+from signlib import PemKey
 from test_output import read_pty
 
 
@@ -149,8 +150,37 @@ def test_trust_refuses_an_implicit_root_key(rkt):
     assert "aborting due to implicit unbounded trust (root domain)" in r.err
     assert 'the prefix is "example.com/*"' in rkt("trust", "--prefix=example.com/*", rkt.keys("builder").public, code=254).err
     (rkt.tmp / "junk").write_text("x")
-    assert f'no armored data found; the key is "{rkt.tmp}/junk"' in rkt("trust", "--root", rkt.tmp / "junk", code=254).err
+    r = rkt("trust", "--root", rkt.tmp / "junk", code=254)
+    assert f'"{rkt.tmp}/junk": openpgp: invalid argument: no armored data found; accepted are OpenPGP keys' in r.err
+    r = rkt("trust", "--prefix=example.com//a", "--skip-fingerprint-review", rkt.keys("builder").public, code=254)
+    assert r.err == 'trust: error adding keys: invalid prefix "example.com//a"\n' and r.out == "", r
+    assert "has no slash at its end and no wildcards" in rkt("trust", "--prefix=127.0.0.1:5000/team/*", rkt.keys("builder").public, code=254).err
     assert "mutually exclusive" in rkt("trust", "--root", "--prefix=example.com/x", rkt.keys("builder").public, code=254).err
+
+
+def test_a_private_key_is_never_taken_for_one_to_trust(rkt, tmp_path):
+    key, pem = rkt.keys("builder"), PemKey(tmp_path, "ed25519")
+    def export(*armor):
+        return subprocess.run(["gpg", "--batch", "--homedir", key.home, *armor, "--export-secret-keys"], check=True, stdout=subprocess.PIPE).stdout
+    public, private = open(key.public, "rb").read(), open(pem.private, "rb").read()
+    for content in (private, export("--armor"), export(), public + export("--armor"), private + open(pem.public, "rb").read()):
+        (tmp_path / "given").write_bytes(content)
+        r = rkt("trust", "--root", "--skip-fingerprint-review", tmp_path / "given", code=254)
+        assert f'trust: error adding keys: "{tmp_path}/given": a private key is in it; what is trusted is the public one alone: gpg' in r.err, r
+        assert len(r.complaints) == 1 and not (rkt.etc / "trustedkeys").exists()
+
+
+def test_a_damaged_stored_key_is_mended_by_trusting_it_again(rkt):
+    aci = rkt.aci(key="builder", exec=["/bin/true"])
+    rkt.trust("builder", aci.name)
+    (stored,) = (rkt.etc / "trustedkeys" / "prefix.d" / aci.name).iterdir()
+    good = stored.read_bytes()
+    for bad in (good[:100], good.replace(b"=", b"!"), b"junk"):
+        stored.write_bytes(bad)
+        rkt("fetch", aci.path, code=254)
+        r = rkt("trust", f"--prefix={aci.name}", "--skip-fingerprint-review", rkt.keys("builder").public, code=0)
+        assert f'"{stored}" is damaged and replaced: ' in r.err and stored.read_bytes() == good, r
+    rkt("fetch", aci.path, code=0)
 
 
 # One test a value of --insecure-options: what it turns off, and nothing else.

@@ -47,7 +47,7 @@ def test_an_implicit_volume_is_announced(rkt):
     rkt.image(exec=["/bin/sh", "-c", "echo x > /var/data/x; stat -c %a /var/data"], mountPoints=[{"name": "data", "path": "/var/data"}])
     r = rkt.run("example.com/busybox", code=0)
     assert r.out == "755\n"
-    assert ('no volume specified for mount point "data", implicitly creating an "empty" volume. '
+    assert ('warning: no volume specified for mount point "data", implicitly creating an "empty" volume. '
             "This volume will be removed when the pod is garbage-collected.") in r.err
 
 
@@ -212,11 +212,19 @@ def test_devices_fifos_and_sockets_are_volumes(rkt, tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(str(tmp_path / "sock"))
-        rkt.image(exec=["/bin/sh", "-c", "for f in /d/zero /d/fifo /d/sock; do stat -c %F $f; done; head -c2 /d/zero | wc -c; (echo x > /d/ro) 2>&1"])
+        rkt.image(exec=["/bin/sh", "-c", "for f in /d/zero /d/fifo /d/sock; do stat -c %F $f; done; head -c2 /d/zero | wc -c; "
+                                            "cd /dev/.rkt; for l in *; do readlink $l; done; (echo x > /d/ro) 2>&1"])
         flags = [x for n, src, ro in (("zero", "/dev/zero", ""), ("fifo", tmp_path / "fifo", ""), ("sock", tmp_path / "sock", ""), ("ro", tmp_path / "fifo", ",readOnly=true"))
                  for x in (f"--volume={n},kind=host,source={src}{ro}", f"--mount=volume={n},target=/d/{n}")]
-        out = rkt.run(*flags[:6], "example.com/busybox").out
-    assert out.splitlines()[:4] == ["character special file", "fifo", "socket", "2"], out
+        for users in ([], ["--private-users"]):
+            out = rkt.run(*users, *flags[:6], "example.com/busybox", "--readonly-rootfs=true").out
+            assert out.splitlines()[:5] == ["character special file", "fifo", "socket", "2", "/d/zero"], "/dev/.rkt leads to devices alone"
+
+
+def test_nothing_of_a_read_only_root_can_be_written(rkt):
+    rkt.image(exec=["/bin/sh", "-c", "for f in /f /etc/hosts /etc/resolv.conf; do (echo x >>$f) 2>/dev/null && echo wrote $f; done; cat /etc/resolv.conf"])
+    r = rkt.run("--dns=10.9.8.7", "example.com/busybox", "--readonly-rootfs=true", code=0)
+    assert "wrote" not in r.out and "10.9.8.7" in r.out
 
 
 def test_a_device_is_as_writable_as_its_volume(rkt):
@@ -227,3 +235,15 @@ def test_a_device_is_as_writable_as_its_volume(rkt):
         r = rkt.run(f"--volume=d,kind=host,source={node}{flags}", "example.com/busybox", "--mount=volume=d,target=/d", "--",
                     "-c", "(: > /d) 2>/dev/null && echo opened || echo refused", code=0)
         assert r.out == told
+
+
+@pytest.mark.parametrize("flags", [[], ["--private-users"]], ids=["root", "private-users"])
+def test_a_volume_below_a_hidden_directory_is_all_there_is(rkt, tmp_path, flags):
+    """As programs that look at the host want it: its cgroups, and nothing else of /sys/fs."""
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/seen").write_text("yes\n")
+    rkt.image(exec=["/bin/sh", "-c", "cat /sys/fs/cgroup/a/seen /sys/module/one; ls /sys/fs /sys/fs/cgroup /sys/module | tr '\\n' ' '; mkdir /sys/fs/x 2>&1; grep -c ' /sys/module .* ro,' /proc/mounts"])
+    mounts = ["--mount=volume=v,target=/sys/fs/cgroup/a", "--mount=volume=f,target=/sys/module/one"]
+    r = rkt.run(*flags, f"--volume=v,kind=host,source={tmp_path}/v", f"--volume=f,kind=host,source={tmp_path}/v/seen", "example.com/busybox", *mounts)
+    assert r.out.splitlines()[:2] == ["yes", "yes"] and "/sys/fs: cgroup  /sys/fs/cgroup: a  /sys/module: one" in r.out and "Read-only file system" in r.out, r
+    assert r.out.endswith("\n1\n"), r

@@ -23,10 +23,10 @@ void fuzz_one(std::string_view bytes) {
     if (range) require(range->first <= range->last && (!range->total || range->last < *range->total));
   });
   rkt::fuzz::tolerate([&] {
-    const auto after = parse_retry_after(bytes, std::chrono::seconds(60));
+    const auto after = parse_retry_after(bytes, std::chrono::seconds(60), 946684800);
     if (after) require(after->count() >= 0 && after->count() <= 60);
   });
-  rkt::fuzz::tolerate([&] { shown_url(bytes); });
+  rkt::fuzz::tolerate([&] { rkt::shown_url(bytes); });
   rkt::fuzz::tolerate([&] {
     const auto url = parse_url(bytes);
     require(url.scheme == "http" || url.scheme == "https");

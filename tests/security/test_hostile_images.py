@@ -15,10 +15,12 @@ INSECURE = "--insecure-options=image"
 def fetch_hostile(rkt, entries, code=254):
     path = str(rkt.tmp / "hostile.aci")
     write_aci(path, manifest("example.com/hostile", exec=["/bin/true"]), entries)
-    r = rkt(INSECURE, "run", "--net=none", path)
-    if code is not None:
-        assert r.code == code, r
-        assert len(r.complaints) == 1, r
+    return judged(rkt(INSECURE, "run", "--net=none", path), code)
+
+
+def judged(r, code=254):
+    """A clean error is one line; a harmless pod ends with 0 and nothing to complain of."""
+    assert r.code == code and len(r.complaints) == (1 if code else 0), r
     return r
 
 
@@ -42,20 +44,20 @@ def test_path_traversal_is_refused(rkt, tmp_path, name):
 
 def test_writing_through_a_symlink_of_the_image_stays_inside(rkt, tmp_path):
     victim, check = untouched(tmp_path)
-    fetch_hostile(rkt, busybox_rootfs([entry("rootfs/out", link=str(victim)), entry("rootfs/out/file", "evil")]), code=None)
+    fetch_hostile(rkt, busybox_rootfs([entry("rootfs/out", link=str(victim)), entry("rootfs/out/file", "evil")]), code=0)
     check()
     oci = oci_layout(tmp_path / "oci", [[entry("out", link=str(victim)), entry("out/file", "evil")]], {"Cmd": ["/x"]})
-    rkt("--insecure-options=image", "fetch", f"oci:{oci}")
+    judged(rkt(INSECURE, "fetch", f"oci:{oci}"), code=0)
     check()
 
 
 def test_hard_links_to_the_outside_are_refused(rkt, tmp_path):
     victim, check = untouched(tmp_path)
     for link in (str(victim / "file"), "../" * 12 + str(victim / "file")[1:]):
-        fetch_hostile(rkt, busybox_rootfs([entry("rootfs/hard", type=tarfile.LNKTYPE, link=link), entry("rootfs/hard", "evil")]), code=None)
+        fetch_hostile(rkt, busybox_rootfs([entry("rootfs/hard", type=tarfile.LNKTYPE, link=link), entry("rootfs/hard", "evil")]))
         check()
         oci = oci_layout(tmp_path / f"oci{len(link)}", [[entry("hard", type=tarfile.LNKTYPE, link=link)]], {"Cmd": ["/x"]})
-        assert rkt(INSECURE, "fetch", f"oci:{oci}").code == 254
+        judged(rkt(INSECURE, "fetch", f"oci:{oci}"))
         check()
 
 
@@ -64,11 +66,13 @@ def test_a_symlinked_directory_of_the_image_does_not_lead_out(rkt, tmp_path, pla
     """The CVE-2026-41579 class: what the engine makes in /etc, /dev … of an image must not appear where a link of it points."""
     victim, check = untouched(tmp_path)
     entries = [(i, b) for i, b in busybox_rootfs() if not i.name.startswith("rootfs/" + place)]
-    fetch_hostile(rkt, entries + [entry("rootfs/" + place, link=str(victim))], code=None)
+    code = 254 if place in ("dev", "proc", "sys") else 0
+    r = fetch_hostile(rkt, entries + [entry("rootfs/" + place, link=str(victim))], code)
+    assert not code or f'"/{place}" of the image is not a directory' in r.err, r
     check()
-    rkt(INSECURE, "run", "--net=none", "--hosts-entry=1.2.3.4=x", "--dns=1.1.1.1", str(rkt.tmp / "hostile.aci"))
+    judged(rkt(INSECURE, "run", "--net=none", "--hosts-entry=1.2.3.4=x", "--dns=1.1.1.1", str(rkt.tmp / "hostile.aci")), code)
     check()
-    rkt(INSECURE, "run", "--net=none", "--no-overlay", "--dns=1.1.1.1", str(rkt.tmp / "hostile.aci"))
+    judged(rkt(INSECURE, "run", "--net=none", "--no-overlay", "--dns=1.1.1.1", str(rkt.tmp / "hostile.aci")), code)
     check()
 
 
@@ -78,7 +82,7 @@ def test_symlinked_files_of_the_image_do_not_lead_out(rkt, tmp_path, file):
     entries = [(i, b) for i, b in busybox_rootfs() if i.name != "rootfs/" + file]
     if not any(i.name == "rootfs/" + os.path.dirname(file) for i, _ in entries):
         entries.append(entry("rootfs/" + os.path.dirname(file)))
-    fetch_hostile(rkt, entries + [entry("rootfs/" + file, link=str(victim / "file"))], code=None)
+    fetch_hostile(rkt, entries + [entry("rootfs/" + file, link=str(victim / "file"))], code=0)
     check()
 
 
@@ -87,11 +91,12 @@ def test_magic_links_are_not_followed(rkt, tmp_path):
     entries.append(entry("rootfs/etc/passwd", link="/proc/self/root/etc/passwd"))
     path = str(rkt.tmp / "hostile.aci")
     write_aci(path, manifest("example.com/hostile", exec=["/bin/true"], user="daemon", group="daemon"), entries)
-    assert rkt(INSECURE, "run", "--net=none", path).code != 0
+    r = judged(rkt(INSECURE, "run", "--net=none", path), 217)
+    assert 'configure user "daemon": open "etc/passwd": no such file' in r.err, r
 
 
 def test_a_bomb_is_stopped_early(rkt):
-    """8 GiB of zeros in 8 MB: refused before the disk fills."""
+    """8 GiB of zeros in 8 MB: refused before the disk fills. The first GiB may be a file of zeros."""
     path = str(rkt.tmp / "bomb.aci")
     info = tarfile.TarInfo("rootfs/zeros")
     info.size = 8 << 30

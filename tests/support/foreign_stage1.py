@@ -47,6 +47,8 @@ def run(args):
     record_call("run", args)
     write(f"{HELD}/{args[-1]}", "")
     lock = int(os.environ["RKT_LOCK_FD"])
+    if "--mutable" in args:
+        serve()
     if "@PPID@" == "yes":  # the other way to say where the pod is: its only child
         write("ppid", f"{os.getpid()}\n")
         child = os.fork()
@@ -69,6 +71,29 @@ def run(args):
     sys.exit(result)
 
 
+def serve():
+    """A pod whose apps come later: here nothing more than what is on record of them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    write("pid", f"{os.getpid()}\n")
+    os.symlink("ready", "stage1/rootfs/rkt/supervisor-status")
+    while True:
+        signal.pause()
+
+
+def crossing(name, args):
+    record_call(name, args)
+    enter_command = os.environ["RKT_STAGE1_ENTERCMD"]
+    app = next(a for a in args if a.startswith("--app=")).removeprefix("--app=")
+    if not os.access(enter_command, os.X_OK):
+        sys.exit(f"{name}: {enter_command} is not there")
+    if os.path.exists(f"{HELD}/{name}-{app}"):
+        with open(f"{HELD}/{name}-{app}") as f:
+            print(f"{name}: as it was told")
+            sys.exit(int(f.read()))
+    if name == "app_stop":
+        write(f"stage1/rootfs/rkt/status/{app}", "0\n")
+
+
 def enter(args):
     record_call("enter", args)
     flags = dict(a[2:].split("=", 1) for a in args[:args.index("--")])
@@ -87,4 +112,5 @@ def gc(args):
     os.path.exists(f"{HELD}/{args[-1]}") and os.unlink(f"{HELD}/{args[-1]}")
 
 
-globals()[os.path.basename(sys.argv[0])](sys.argv[1:])
+CALLED = os.path.basename(sys.argv[0])
+crossing(CALLED, sys.argv[1:]) if CALLED == "attach" or CALLED.startswith("app_") else globals()[CALLED](sys.argv[1:])

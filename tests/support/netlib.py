@@ -11,13 +11,14 @@ import threading
 import uuid
 
 import pytest
+from machine import firewall_elements
 from rktlib import Rkt
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def socket_in(path, family, kind):
+def socket_in(path, family, kind, protocol=0):
     """A socket of another network namespace; it stays there, this thread comes back."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(path, os.O_RDONLY)
@@ -25,7 +26,7 @@ def socket_in(path, family, kind):
         if LIBC.setns(there, CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns", path)
         try:
-            return socket.socket(family, kind)
+            return socket.socket(family, kind, protocol)
         finally:
             assert LIBC.setns(home, CLONE_NEWNET) == 0
     finally:
@@ -79,7 +80,7 @@ class Server:
         self.socket.close()
 
 
-def seen_from(netns, address, port, kind=socket.SOCK_STREAM, timeout=3.0):
+def seen_from(netns, address, port, kind=socket.SOCK_STREAM, timeout=20.0):
     """What a Server at the address says of a client in `netns`; raises OSError when it is not reached."""
     with socket_in(netns, family_of(address), kind) as s:
         s.settimeout(timeout)
@@ -89,7 +90,8 @@ def seen_from(netns, address, port, kind=socket.SOCK_STREAM, timeout=3.0):
         return s.recv(100).decode()
 
 
-def reaches(netns, address, port, kind=socket.SOCK_STREAM, timeout=0.7):
+def reaches(netns, address, port, kind=socket.SOCK_STREAM, timeout=20.0):
+    """Who expects that it does not says how long that takes: packets may be dropped without a word."""
     try:
         seen_from(netns, address, port, kind, timeout)
         return True
@@ -129,7 +131,7 @@ class Lan:
 
     def elements(self):
         """Of the sets and maps of our table on `host`, as nft shows them."""
-        return [line.strip() for line in self.host("nft list table inet rkt 2>/dev/null", check=False).splitlines() if "comment" in line]
+        return firewall_elements("nsenter", f"--net={self.host.path}")
 
     def close(self):
         self.far.close()

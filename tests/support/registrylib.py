@@ -11,7 +11,7 @@ import time
 import urllib.parse
 import uuid
 
-from rktlib import WebServer, free_port, wait_until
+from rktlib import WebServer, free_port, keep_failure, wait_until
 
 
 class Authority:
@@ -262,12 +262,14 @@ class Proxy:
             daemon_threads = True
 
             def handle_error(self, request, client_address):
-                pass
+                keep_failure(outer.failures)
 
+        outer, self.failures = self, []
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+        assert not self.failures, self.failures

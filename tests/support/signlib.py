@@ -82,7 +82,7 @@ class Repo:
 
 def payload(digest, reference, type="cosign container image signature"):
     return json.dumps({"critical": {"identity": {"docker-reference": reference}, "image": {"docker-manifest-digest": digest}, "type": type},
-                       "optional": None}, separators=(",", ":")).encode()
+                       "optional": {} if type.startswith("atomic") else None}, separators=(",", ":")).encode()
 
 
 def signature_manifest(repo, signed, **more):
@@ -136,6 +136,7 @@ class ReferrersRegistry(Repo):
     def __init__(self, web, name, api=True):
         super().__init__(web.address, name)
         self.blobs, self.tags, self.api, self.asked = {}, {}, api, []
+        self.link = None  # where a page with one referrer says that the next one is: a function of its number
         self.ref = f"docker://{web.address}/{name}:latest"
         web.hooks = Everything(self.answer)
 
@@ -170,7 +171,13 @@ class ReferrersRegistry(Repo):
                         found.append({"mediaType": media_type, "digest": sha256(data), "size": len(data), "artifactType": m.get("artifactType")})
                 except (ValueError, KeyError, TypeError):
                     pass
-            h.reply(200, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": found}).encode(), {"Content-Type": INDEX})
+            fields = {"Content-Type": INDEX}
+            if self.link:
+                page = int((h.path.split("page=") + ["0"])[1])
+                found, more = found[page:page + 1], len(found) > page + 1
+                if more:
+                    fields["Link"] = f'<{self.link(page + 1)}>; rel="next"'
+            h.reply(200, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": found}).encode(), fields)
         elif what == "manifests" and which in self.tags or what in ("manifests", "blobs") and which in self.blobs:
             data, media_type = self.tags.get(which) or self.blobs[which]
             h.reply(200, data, {"Content-Type": media_type})

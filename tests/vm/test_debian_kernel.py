@@ -25,6 +25,12 @@ for f in memory.max memory.swap.max cpu.max cpu.weight; do echo $f $(cat $f); do
 rkt enter $uuid /bin/sh -c 'cat /proc/self/cgroup; exit 9'; echo entered $?
 rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^app-
 """,
+    "unit": """cd /sys/fs/cgroup; mkdir -p lean/unit; echo "+memory +cpu" >cgroup.subtree_control; echo +memory >lean/cgroup.subtree_control; cd /
+in_unit() { sh -c 'echo $$ >/sys/fs/cgroup/lean/unit/cgroup.procs; exec "$@"' x "$@"; }""" +
+            BACKGROUND.replace("rkt run", "in_unit rkt run") % "example.com/busybox --memory=64M --cpu=500m --exec=/bin/sleep -- 1000" + """
+for f in memory.max cpu.max; do echo $f $(cat $dir/system.slice/busybox.service/$f); done
+find /sys/fs/cgroup -name 'machine-rkt*' | wc -l; rkt stop $uuid >/tmp/null; wait $pod; cat /tmp/pod.err
+""",
     "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
     "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "
               "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
@@ -40,6 +46,13 @@ rkt stop $uuid >/tmp/null; wait $pod; echo ended $?; rkt status $uuid | grep ^ap
     "files": "ls /var/lib/rkt/cas/tree/*/rootfs.erofs | wc -l; ls -d /var/lib/rkt/cas/tree/[cd]* | wc -l; "
              "ls -d /sys/block/loop*/loop | wc -l; rkt gc --grace-period=0s >/tmp/null 2>&1; "
              "until ! ls -d /sys/block/loop*/loop 2>/dev/null; do :; done; grep -c erofs /proc/mounts",
+    "verity": """truncate -s 256M /var/disk; /bin/mke2fs -q -t ext4 -b 4096 -O verity /var/disk; mkdir /var/disk.d; mount -t ext4 -o loop /var/disk /var/disk.d
+r="rkt --insecure-options=image --dir=/var/disk.d/rkt --tree-backend=erofs"
+$r fetch oci:/rkt/marked:latest && $r run --net=none oci:/rkt/marked:latest && sed 1d /var/disk.d/rkt/cas/tree/chain-*/digest
+rm -rf /var/disk.d/rkt/pods; umount /run/rkt/trees/*; umount /var/disk.d; sync
+for at in $(/bin/grep -abo MARKED-CONTENT /var/disk | cut -d: -f1); do printf X | dd of=/var/disk bs=1 seek=$at conv=notrunc 2>/tmp/null; echo changed; done
+mount -t ext4 -o loop /var/disk /var/disk.d; $r run --net=none oci:/rkt/marked:latest; echo then $?
+$r store check; $r store check --repair; $r run --net=none oci:/rkt/marked:latest; echo last $?; rm -rf /var/disk.d/rkt/pods; umount /run/rkt/trees/*; umount /var/disk.d""",
     "sctp": "rkt fetch /rkt/signal.aci" + BACKGROUND.replace("--net=none", "--net=default --port=sig:5000") % "example.com/signal --exec=/bin/sleep -- 1000" + """
 nsenter --net=$(cat /var/lib/rkt/pods/run/$uuid/netns) socat SCTP-LISTEN:6000,fork 'SYSTEM:echo pod sees $SOCAT_PEERADDR' & server=$!
 mkfifo /tmp/stay; unshare -n sh -c 'ip link set lo up; echo there >/tmp/far; read x </tmp/stay' & far=$!
@@ -76,8 +89,9 @@ def guest(tmp_path_factory, cache, keys):
         images.update({one.path: f"rkt/{name}.aci", keys("builder").sign(one.path): f"rkt/{name}.aci.asc"})
     above = [[entry(f"layer{i}", str(i)), *([entry(f".wh.layer{i - 1}", "")] if i % 2 else [])] for i in range(LAYERS - 1)]
     oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
-    files = {**images, aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
-    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS)
+    marked = oci_layout(tmp / "marked", [base_layer() + [entry("marked", "MARKED-CONTENT")]], {"Cmd": ["/bin/cat", "/marked"], "Env": ["PATH=/bin"]})
+    files = {**images, marked: "rkt/marked", aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
+    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep"])
 
 
 def test_the_guest_has_an_old_kernel_and_one_hierarchy(guest):
@@ -107,6 +121,15 @@ def test_trees_are_files_behind_loop_devices_that_gc_lets_go(guest):
     assert LAYERS <= int(devices) <= int(files) <= int(trees) and mounts == "0", guest["files"]
 
 
+def test_files_of_trees_have_digests_that_the_kernel_enforces(guest):
+    """fs-verity: a bit that changes below the file system is found by whoever reads it, and mended."""
+    lines = guest["verity"].out.splitlines()
+    assert lines[1] == "MARKED-CONTENTverity" and lines[2] == "changed", guest["verity"]
+    assert "then 1" in lines and "cat: read error: Input/output error" in guest["verity"].err
+    assert [line.split(": ", 1)[1] for line in lines if line.startswith("tree ")] == ["read: input/output error", "read: input/output error; rendered again"]
+    assert lines[-1] == "MARKED-CONTENTlast 0"
+
+
 def test_apps_are_confined(guest):
     r = guest["confined"]
     assert r.code == 128 + signal.SIGSYS
@@ -120,6 +143,10 @@ def test_read_only_volumes_are_so_all_the_way_down(guest):
 def test_limits_are_in_the_cgroup_of_the_app(guest):
     r = guest["limits"]
     assert r.out.splitlines()[:4] == ["memory.max 64000000", "memory.swap.max 0", "cpu.max 50000 100000", "cpu.weight 20"], r
+
+
+def test_a_unit_without_all_controllers_has_its_pods_in_one_place_with_all(guest):
+    assert guest["unit"].out.splitlines() == ["memory.max 64000000", "cpu.max 50000 100000", "1"], guest["unit"]
 
 
 def test_private_users_fall_back_to_copies(guest):

@@ -31,7 +31,7 @@ rkt trust --root --skip-fingerprint-review /rkt/key && rkt fetch /rkt/*.aci >/tm
 """,
     "first": BACKGROUND % "example.com/handlers --volume=data,kind=empty --mount=volume=data,target=/data" + f"""
 pid=$pod; pod=/var/lib/rkt/pods/run/$uuid; echo $uuid >/tmp/first; cat $pod/selinux-contexts
-until [ -s $pod/sharedVolumes/data/secret ] || ! kill -0 $pid; do :; done
+until [ -x $pod/sharedVolumes/data/secret ] || ! kill -0 $pid; do :; done
 cat $pod/sharedVolumes/data/secret
 rkt enter $uuid /bin/sh -c '{SHOW}'
 rkt enter --debug-image=example.com/busybox $uuid /bin/sh -c '{SHOW}; echo x >/tmp/x && cat /rkt/app/data/secret >/tmp/null && echo worked'
@@ -59,6 +59,7 @@ done
 """,
     "prepared": f"""
 uuid=$(rkt prepare --quiet example.com/busybox --exec=/bin/sh -- -c '{SHOW}; ls /sys/fs/selinux; grep -c selinuxfs /proc/mounts; grep -c _ses /proc/keys')
+printf 'u:r:gone:s0:c1,c2\\nu:object_r:gone:s0:c1,c2\\n' >/var/lib/rkt/pods/prepared/$uuid/selinux-contexts  # of a start that failed under another policy
 rkt --insecure-options=paths run-prepared --net=none $uuid
 """,
     "mutable": f"""
@@ -193,6 +194,7 @@ def test_contexts_that_cannot_be_had_are_said(guest):
     r = guest["bad"]
     assert words(r.out) == ["254", "u:r:host:s0-s0:c0.c1023"], r
     assert re.search('error initialising SELinux: .*"u:r:nobody:s0:c[0-9,c]*" of lxc_contexts is none of the policy', r.err)
+    assert '; correct "/etc/selinux/tests/contexts/lxc_contexts" or load its policy' in r.err
     assert 'warning: SELinux does not keep pods apart: "/etc/selinux/tests/contexts/lxc_contexts"' in r.err
 
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 
 namespace rkt::net::builtin {
@@ -25,6 +26,11 @@ using nft::Element;
 using nft::Rule;
 
 const std::string kTable = "rkt";
+
+// An empty chain that tells which rules the table has: to be counted up with every change of them, so that a table of
+// before is brought up to date. A network's own chains are only written with a pod of it: if they change they need
+// other names.
+const std::string kRules = "rules_2";
 
 // Before the chains of iptables (-100 and 100): a port that a pod publishes is the pod's, and what is not ours goes on
 // to them. The guard is before connection tracking.
@@ -220,13 +226,14 @@ Chain forwarded_chain(Snat snat, const Cidr& network) {
 
 Chain guard_chain() {
   Chain out{.name = "guard", .rules = {}};
-  out.rules.push_back(rule(out.name)
-                          .meta(NFT_META_IIFNAME, 0)
-                          .lookup("localnet", 0)
-                          .family(NFPROTO_IPV4)
-                          .network(kFamilies[0].destination, 1, 0)
-                          .is(0, byte(127))
-                          .drop());
+  for (const unsigned end : {kFamilies[0].destination, kFamilies[0].source})
+    out.rules.push_back(rule(out.name)
+                            .meta(NFT_META_IIFNAME, 0)
+                            .lookup("localnet", 0)
+                            .family(NFPROTO_IPV4)
+                            .network(end, 1, 0)
+                            .is(0, byte(127))
+                            .drop());
   return out;
 }
 
@@ -381,6 +388,7 @@ std::vector<Message> plan_table(const Translation& t) {
   std::vector<Chain> chains = network_chains(t);
   chains.push_back(ports_chain());
   for (const auto& c : chains) out.push_back(nft::add_chain(kTable, c.name));
+  out.push_back(nft::add_chain(kTable, kRules));
   out.push_back(nft::add_base_chain(kTable, "guard", "filter", NF_INET_PRE_ROUTING, kGuard));
   out.push_back(nft::add_base_chain(kTable, "prerouting", "nat", NF_INET_PRE_ROUTING, kDnat));
   out.push_back(nft::add_base_chain(kTable, "output", "nat", NF_INET_LOCAL_OUT, kDnat));
@@ -408,17 +416,26 @@ void add_translation(const Translation& t) {
   const auto elements = plan_elements(t);
   if (elements.empty()) return;
   const netlink::Socket socket(NETLINK_NETFILTER);
-  const auto additions = grouped(elements, [](auto list) { return nft::add_elements(kTable, list); });
+  auto additions = grouped(elements, [](auto list) { return nft::add_elements(kTable, list); });
+  additions.push_back(nft::flush_chain(kTable, kRules));  // does nothing, where there is one
   int err = first_error(socket, additions);
-  if (err == ENOENT) {  // the table, or the chain of this network
+  if (err == ENOENT) {  // the table, the chain of this network, or the rules of this version
     auto all = plan_table(t);
     all.insert(all.end(), additions.begin(), additions.end());
     err = first_error(socket, std::move(all));
   }
   if (err == EEXIST || err == EBUSY) throw port_taken(socket, t);
   if (err != 0) throw no_nftables(err);
+  ScopeExit undo([&t] {
+    try {
+      remove_translation(t);
+    } catch (const std::exception& e) {
+      log::note("networking", cat("warning: ports stay forwarded until the pod is removed: ", e.what()));
+    }
+  });
   for (const auto& target : port_targets(t))
     if (!t.ports.empty()) refuse_overlaps(socket, t, target.ip);
+  undo.release();
 }
 
 bool has_translation(const Translation& t) {

@@ -3,8 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
+#include <thread>
+
+#include "base/error.h"
 #include "base/strings.h"
+#include "sys/digest.h"
 
 namespace rkt::net::builtin {
 namespace {
@@ -68,6 +74,46 @@ TEST(PlanElements, ForwardedConnectionsFromTheHostAndTheNetworkAreTheHosts) {
                           "ports4 0600000000500000 -> 0a00000200500000", "snat4 0a000002 -> snat_0a000000_24"));
   t.snat = Snat::all;
   EXPECT_EQ(plan_elements(t).back().chain, "snat_all");
+}
+
+TEST(AddTranslation, APortThatAnotherPodHasOnAllAddressesLeavesNothingOfTheSecond) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::thread([] {  // in a network namespace of its own
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+    if (!can_translate()) return;
+    Translation first{
+        .owner = "first eth0", .addresses = {*Cidr::parse("10.0.0.2/24")}, .ports = {mapping("tcp", 80, 80)}};
+    Translation second{.owner = "second eth0",
+                       .addresses = {*Cidr::parse("10.0.0.3/24")},
+                       .ports = {mapping("tcp", 81, 81), mapping("tcp", 80, 80, Ip::parse("192.0.2.1"))}};
+    add_translation(first);
+    EXPECT_THROW(add_translation(second), Error);
+    EXPECT_TRUE(has_translation(first));
+    for (const auto& port : second.ports) {
+      Translation one = second;
+      one.ports = {port};
+      EXPECT_FALSE(has_translation(one)) << port.host_port;
+    }
+  })
+      .join();
+}
+
+std::string rules_of(const Translation& t) {
+  std::string all;
+  for (const auto& message : plan_table(t)) all += message.bytes(0);
+  return all;
+}
+
+// What it makes of rules is to be counted in kRules of firewall.cc: a table of before is found by that.
+TEST(PlanTable, HasTheRulesOfItsNumber) {
+  EXPECT_TRUE(rules_of({}).contains("rules_2"));
+  EXPECT_EQ(sha256_hex(rules_of({})), "db5e682523f03d4ae87d4abb12fed320e8d3c344b734a7109c62813862f7e7f9")
+      << "rules changed: another number in kRules, and this digest here";
+  Translation t = dual();
+  t.masquerade = true;
+  t.snat = Snat::own_network;
+  EXPECT_EQ(sha256_hex(rules_of(t)), "643fc32aefe7010a1fa3f8a836832a78807431fcf8a394d16a28b6c9f6531358")
+      << "chains of networks changed: other names for them, and this digest here";
 }
 
 TEST(PlanTable, DependsOnTheNetworkNotOnTheNumberOfPorts) {

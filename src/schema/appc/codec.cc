@@ -25,16 +25,6 @@ bool is_semver(std::string_view s) {
   return parts.size() == 3 && std::all_of(parts.begin(), parts.end(), digits);
 }
 
-bool is_rfc3339(std::string_view s) {
-  static constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  if (s.size() < kShape.size() + 1) return false;
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    const bool digit = s[i] >= '0' && s[i] <= '9';
-    if (kShape[i] == '0' ? !digit : s[i] != kShape[i]) return false;
-  }
-  return s.ends_with('Z') || s.find_last_of("+-") >= kShape.size();
-}
-
 template <class Read>
 auto with_path(const json::Reader& in, Read&& read) {
   try {
@@ -74,8 +64,9 @@ void check_kind(const json::Reader& in, std::string_view kind) {
 std::string read_version(const json::Reader& in) {
   const std::string v = in.text_or("acVersion", "");
   if (v.empty()) in.fail("acVersion must be set");
-  if (!is_semver(v)) in.fail("SemVer is bad");
-  if (v == "0.0.0") in.fail("SemVer cannot be zero");
+  const json::Reader version = in.at("acVersion");
+  if (!is_semver(v)) version.fail("SemVer is bad");
+  if (v == "0.0.0") version.fail("SemVer cannot be zero");
   return v;
 }
 
@@ -106,11 +97,11 @@ std::vector<Annotation> read_annotations(const json::Reader& in) {
   for (const auto& a : in.items("annotations")) {
     Annotation annotation{read_identifier(a.at("name")), a.text_or("value", "")};
     if (!seen.insert(annotation.name).second) a.fail(cat("duplicate annotations of name ", quoted(annotation.name)));
-    const bool url = annotation.name == "homepage" || annotation.name == "documentation";
-    if (url && !annotation.value.starts_with("http://") && !annotation.value.starts_with("https://"))
-      a.fail("bad URL scheme, must be http/https");
-    if (annotation.name == "created" && !is_rfc3339(annotation.value))
-      a.fail(cat("bad date ", quoted(annotation.value), ", must be RFC 3339"));
+    try {
+      check_annotation(annotation);
+    } catch (const Error& e) {
+      a.fail(e.cause());
+    }
     out.push_back(std::move(annotation));
   }
   return out;

@@ -13,8 +13,16 @@ namespace {
 
 constexpr json::Limits kManifestLimits{.bytes = std::size_t{4} << 20, .depth = 32};
 
+std::vector<std::string> read_command(const json::Reader& in) {
+  std::vector<std::string> out;
+  for (const auto& word : in.items("exec"))
+    if (out.push_back(word.text()); out.back().find('\0') != std::string::npos)
+      word.fail("an argument holds a NUL character");
+  return out;
+}
+
 EventHandler read_handler(const json::Reader& in) {
-  EventHandler h{.name = in.at("name").text(), .exec = in.texts("exec")};
+  EventHandler h{.name = in.at("name").text(), .exec = read_command(in)};
   if (h.name != "pre-start" && h.name != "post-stop") in.fail(cat("bad eventHandler \"name\": ", quoted(h.name)));
   return h;
 }
@@ -24,26 +32,29 @@ MountPoint read_mount_point(const json::Reader& in) {
       .name = read_name(in.at("name")), .path = in.text_or("path", ""), .read_only = in.boolean_or("readOnly", false)};
 }
 
-void check_environment(const json::Reader& in, const std::vector<EnvVar>& environment) {
-  std::set<std::string_view> seen;
-  for (const auto& v : environment) {
-    if (!valid_env_name(v.name)) in.fail(cat("environment variable does not have valid identifier ", quoted(v.name)));
+std::vector<EnvVar> read_environment(const json::Reader& app) {
+  std::vector<EnvVar> out;
+  std::set<std::string> seen;
+  for (const auto& in : app.items("environment")) {
+    const EnvVar& v = out.emplace_back(EnvVar{in.at("name").text(), in.text_or("value", "")});
+    if (!valid_env_name(v.name))
+      in.at("name").fail(cat("environment variable does not have valid identifier ", quoted(v.name)));
     if (v.value.find('\0') != std::string::npos)
-      in.fail(cat("environment variable ", quoted(v.name), " holds a NUL character"));
-    if (!seen.insert(v.name).second) in.fail(cat("duplicate environment variable of name ", quoted(v.name)));
+      in.at("value").fail(cat("environment variable ", quoted(v.name), " holds a NUL character"));
+    if (!seen.insert(v.name).second) in.at("name").fail(cat("duplicate environment variable of name ", quoted(v.name)));
   }
+  return out;
 }
 
-void check_handlers(const json::Reader& in, const std::vector<EventHandler>& handlers) {
-  for (std::size_t i = 1; i < handlers.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (handlers[i].name == handlers[j].name)
-        in.fail(cat("Only one eventHandler of name ", quoted(handlers[i].name), " allowed"));
-}
-
-void check_no_nul(const json::Reader& in, const std::vector<std::string>& words) {
-  for (const auto& w : words)
-    if (w.find('\0') != std::string::npos) in.fail("an argument holds a NUL character");
+std::vector<EventHandler> read_handlers(const json::Reader& app) {
+  std::vector<EventHandler> out;
+  for (const auto& in : app.items("eventHandlers")) {
+    EventHandler h = read_handler(in);
+    if (std::ranges::find(out, h.name, &EventHandler::name) != out.end())
+      in.at("name").fail(cat("Only one eventHandler of name ", quoted(h.name), " allowed"));
+    out.push_back(std::move(h));
+  }
+  return out;
 }
 
 Dependency read_dependency(const json::Reader& in) {
@@ -105,10 +116,8 @@ Port parse_port(const json::Reader& in) {
 
 App parse_app(const json::Reader& in) {
   App app;
-  app.exec = in.texts("exec");
-  check_no_nul(in, app.exec);
-  for (const auto& h : in.items("eventHandlers")) app.event_handlers.push_back(read_handler(h));
-  check_handlers(in, app.event_handlers);
+  app.exec = read_command(in);
+  app.event_handlers = read_handlers(in);
   app.user = in.text_or("user", "");
   app.group = in.text_or("group", "");
   if (app.user.empty()) in.fail("user is required");
@@ -117,20 +126,19 @@ App parse_app(const json::Reader& in) {
   app.working_directory = in.text_or("workingDirectory", "");
   if (!app.working_directory.empty() && app.working_directory[0] != '/')
     in.fail("workingDirectory must be an absolute path");
-  for (const auto& v : in.items("environment"))
-    app.environment.push_back({v.at("name").text(), v.text_or("value", "")});
-  check_environment(in, app.environment);
+  app.environment = read_environment(in);
   for (const auto& m : in.items("mountPoints")) app.mount_points.push_back(read_mount_point(m));
   for (const auto& p : in.items("ports")) app.ports.push_back(parse_port(p));
   app.isolators = read_isolators(in);
-  interpret_isolators(app.isolators, in.path());
+  interpret_isolators(app.isolators, cat(in.path(), ".isolators"));
   app.user_annotations = read_string_pairs(in, "userAnnotations");
   app.user_labels = read_string_pairs(in, "userLabels");
   return app;
 }
 
 ImageManifest parse_image_manifest(std::string_view json_text) {
-  const json::Value value = json::parse(json_text, kManifestLimits);
+  const json::Value value =
+      in_context([] { return std::string("image manifest"); }, [&] { return json::parse(json_text, kManifestLimits); });
   const json::Reader in(value, "", json::Reader::Case::any);
   ImageManifest m;
   check_kind(in, "ImageManifest");

@@ -71,9 +71,9 @@ TEST(ImageManifest, NeedsKindVersionAndName) {
   EXPECT_EQ(why(R"({"acKind":"Image"})"), "bad ACKind: Image");
   EXPECT_EQ(why(R"({"acKind":"PodManifest"})"), "missing or bad ACKind (must be \"ImageManifest\")");
   EXPECT_EQ(why(R"({"acKind":"ImageManifest"})"), "acVersion must be set");
-  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"1.0"})"), "SemVer is bad");
-  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"01.0.0"})"), "SemVer is bad");
-  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"0.0.0"})"), "SemVer cannot be zero");
+  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"1.0"})"), "acVersion: SemVer is bad");
+  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"01.0.0"})"), "acVersion: SemVer is bad");
+  EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"0.0.0"})"), "acVersion: SemVer cannot be zero");
   EXPECT_EQ(why(R"({"acKind":"ImageManifest","acVersion":"99.0.0-rc+x"})"), "name must be set");
   EXPECT_EQ(why("[]"), "expected object, got array");
 }
@@ -117,22 +117,26 @@ TEST(ImageManifest, AnAppHasAUserAGroupAndAnAbsoluteDirectory) {
 
 TEST(ImageManifest, EnvironmentNamesAreValidAndUnique) {
   EXPECT_EQ(why(with_app(R"("environment":[{"name":"1A","value":""}])")),
-            "app: environment variable does not have valid identifier \"1A\"");
+            "app.environment[0].name: environment variable does not have valid identifier \"1A\"");
   EXPECT_EQ(why(with_app(R"("environment":[{"name":"A","value":""},{"name":"A","value":""}])")),
-            "app: duplicate environment variable of name \"A\"");
+            "app.environment[1].name: duplicate environment variable of name \"A\"");
+  EXPECT_EQ(why(with_app(R"("environment":[{"name":"A"},{"name":"B"},{"name":"C"},{"name":"D"},{"name":"A"}])")),
+            "app.environment[4].name: duplicate environment variable of name \"A\"");
 }
 
 TEST(ImageManifest, ANulCannotHideInArgumentsOrEnvironment) {
-  EXPECT_EQ(why(with_app(R"("exec":["/a\u0000b"])")), "app: an argument holds a NUL character");
+  EXPECT_EQ(why(with_app(R"("exec":["/a\u0000b"])")), "app.exec[0]: an argument holds a NUL character");
+  EXPECT_EQ(why(with_app(R"("eventHandlers":[{"name":"pre-start","exec":["/a","\u0000"]}])")),
+            "app.eventHandlers[0].exec[1]: an argument holds a NUL character");
   EXPECT_EQ(why(with_app(R"("environment":[{"name":"A","value":"\u0000"}])")),
-            "app: environment variable \"A\" holds a NUL character");
+            "app.environment[0].value: environment variable \"A\" holds a NUL character");
 }
 
 TEST(ImageManifest, EventHandlersAreTwoAndEachOnce) {
   EXPECT_EQ(why(with_app(R"("eventHandlers":[{"name":"pre-stop","exec":[]}])")),
             "app.eventHandlers[0]: bad eventHandler \"name\": \"pre-stop\"");
   EXPECT_EQ(why(with_app(R"("eventHandlers":[{"name":"pre-start"},{"name":"pre-start"}])")),
-            "app: Only one eventHandler of name \"pre-start\" allowed");
+            "app.eventHandlers[1].name: Only one eventHandler of name \"pre-start\" allowed");
 }
 
 TEST(ImageManifest, PortsAndTheirRangesFit) {
@@ -144,7 +148,8 @@ TEST(ImageManifest, PortsAndTheirRangesFit) {
 }
 
 TEST(ImageManifest, AnUnknownIsolatorIsRefusedWithItsPlace) {
-  EXPECT_EQ(why(with_app(R"("isolators":[{"name":"os/linux/x","value":{}}])")), "app.os/linux/x: invalid isolator");
+  EXPECT_EQ(why(with_app(R"("isolators":[{"name":"os/linux/x","value":{}}])")),
+            "app.isolators[0].name: invalid isolator \"os/linux/x\"");
 }
 
 TEST(ImageManifest, DependenciesNeedANameAndAWellFormedId) {

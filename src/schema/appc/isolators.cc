@@ -46,11 +46,11 @@ std::optional<long double> suffix_factor(std::string_view s) {
 // What an isolator's value may say and how often it may stand there (reference: images §1.5.1).
 class Interpreter {
  public:
-  explicit Interpreter(std::string_view path) : path_(path) {}
-
-  /// False: there is no isolator of that name.
-  bool add(const Isolator& isolator) {
-    const json::Reader in(isolator.value, cat(path_, path_.empty() ? "" : ".", isolator.name), json::Reader::Case::any);
+  /// `place`: the isolator's in its document; "": it is of none. False: there is none of that name.
+  bool add(const Isolator& isolator, std::string place) {
+    place_ = std::move(place);
+    const json::Reader in(isolator.value, place_.empty() ? isolator.name : cat(place_, ".value"),
+                          json::Reader::Case::any);
     const std::string& n = isolator.name;
     if (n == "resource/memory") {
       if (const auto limit = resource(in)) out_.memory_limit = limit->value();
@@ -97,7 +97,7 @@ class Interpreter {
  private:
   void once(const std::string& name) {
     if (!seen_.insert(name).second)
-      throw Error(Errc::invalid, cat(path_, ": isolators set contains too many instances of type ", name));
+      throw Error(Errc::invalid, cat(place_, ": isolators set contains too many instances of type ", name));
   }
 
   static std::int64_t ranged(const json::Reader& in, std::string_view name, std::int64_t min, std::int64_t max) {
@@ -121,7 +121,9 @@ class Interpreter {
   static std::optional<Quantity> resource(const json::Reader& in) {
     if (in.boolean_or("default", false)) in.fail("default must be false");
     quantity(in, "request");
-    return quantity(in, "limit");
+    const auto limit = quantity(in, "limit");
+    if (limit && limit->milli < 0) in.at("limit").fail("must not be negative");
+    return limit;
   }
 
   static std::optional<std::int64_t> shared_resource(const json::Reader& in) {
@@ -153,8 +155,8 @@ class Interpreter {
   void seccomp(const json::Reader& in, const std::string& name) {
     if (out_.seccomp) {
       const bool same = seen_.contains(name);
-      throw Error(Errc::invalid, cat(path_, same ? cat(": isolators set contains too many instances of type ", name)
-                                                 : std::string(": isolators set contains incompatible types")));
+      throw Error(Errc::invalid, cat(place_, same ? cat(": isolators set contains too many instances of type ", name)
+                                                  : std::string(": isolators set contains incompatible types")));
     }
     once(name);
     SeccompSet set{.mode = name.ends_with("retain-set") ? SeccompSet::Mode::retain : SeccompSet::Mode::remove,
@@ -177,7 +179,7 @@ class Interpreter {
     out_.selinux = std::move(c);
   }
 
-  std::string path_;
+  std::string place_;
   Isolators out_;
   std::set<std::string> seen_;
 };
@@ -211,19 +213,27 @@ Quantity Quantity::parse(std::string_view text) {
 }
 
 Isolators interpret_isolators(const std::vector<Isolator>& isolators, std::string_view path) {
-  Interpreter i(path);
-  for (const auto& one : isolators)
-    if (!i.add(one)) throw Error(Errc::invalid, cat(path, path.empty() ? "" : ".", one.name, ": invalid isolator"));
-  return i.take();
+  Interpreter interpreter;
+  for (std::size_t i = 0; i < isolators.size(); ++i) {
+    const std::string place = path.empty() ? "" : cat(path, "[", i, "]");
+    if (!interpreter.add(isolators[i], place))
+      throw Error(Errc::invalid, cat(place, ".name: invalid isolator ", quoted(isolators[i].name)));
+  }
+  return interpreter.take();
 }
 
 Isolators interpret_pod_isolators(const std::vector<Isolator>& isolators, std::string_view path) {
-  Interpreter i(path);
+  Interpreter interpreter;
   std::vector<std::string> unknown;
-  for (const auto& one : isolators)
-    if (!i.add(one)) unknown.push_back(one.name);
-  Isolators out = i.take();
+  for (std::size_t i = 0; i < isolators.size(); ++i)
+    if (!interpreter.add(isolators[i], cat(path, "[", i, "]"))) unknown.push_back(isolators[i].name);
+  Isolators out = interpreter.take();
   out.unknown = std::move(unknown);
+  const bool confines = out.caps_retain || out.caps_remove || out.seccomp || out.no_new_privs || out.selinux ||
+                        !out.apparmor_profile.empty() || out.oom_score_adj;
+  if (confines)
+    throw Error(Errc::unsupported, cat(path, ": only resources and os/unix/sysctl belong to a pod as a whole"))
+        .hint("give the others to each app");
   return out;
 }
 

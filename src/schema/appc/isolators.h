@@ -59,7 +59,8 @@ struct Isolators {
   std::vector<std::string> unknown;                          ///< of a pod
 };
 
-/// Throws Errc::invalid with the reference's texts; `path` begins every message.
+/// Throws Errc::invalid with the reference's texts behind the place: `path` is that of the list in its document, "" for
+/// one that is of none.
 Isolators interpret_isolators(const std::vector<Isolator>& isolators, std::string_view path);
 /// Those of a pod: unknown ones are named in `unknown`.
 Isolators interpret_pod_isolators(const std::vector<Isolator>& isolators, std::string_view path);

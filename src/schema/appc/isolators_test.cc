@@ -16,7 +16,7 @@ using Strings = std::vector<std::string>;
 Isolator one(std::string name, const char* value) { return {std::move(name), json::parse(value)}; }
 
 std::string isolators_error(std::vector<Isolator> isolators) {
-  return error_text([&] { interpret_isolators(isolators, "app"); });
+  return error_text([&] { interpret_isolators(isolators, "list"); });
 }
 
 TEST(Quantity, KnowsDecimalBinaryAndExponentSuffixes) {
@@ -76,7 +76,7 @@ TEST(Isolators, CapabilitySetsAddUp) {
   EXPECT_EQ(*i.caps_retain, (Strings{"CAP_KILL", "CAP_CHOWN"}));
   EXPECT_EQ(*i.caps_remove, (Strings{"CAP_MKNOD"}));
   EXPECT_EQ(isolators_error({one("os/linux/capabilities-retain-set", R"({"set":[]})")}),
-            "app.os/linux/capabilities-retain-set: set must be non-empty");
+            "list[0].value: set must be non-empty");
 }
 
 TEST(Isolators, SeccompHasAModeNamesAndAnErrno) {
@@ -90,13 +90,13 @@ TEST(Isolators, SeccompHasAModeNamesAndAnErrno) {
 TEST(Isolators, SeccompIsGivenOnceAndOneWay) {
   const auto retain = one("os/linux/seccomp-retain-set", R"({"set":["read"]})");
   EXPECT_EQ(isolators_error({retain, one("os/linux/seccomp-remove-set", R"({"set":["mount"]})")}),
-            "app: isolators set contains incompatible types");
+            "list[1]: isolators set contains incompatible types");
   EXPECT_EQ(isolators_error({retain, retain}),
-            "app: isolators set contains too many instances of type os/linux/seccomp-retain-set");
+            "list[1]: isolators set contains too many instances of type os/linux/seccomp-retain-set");
   EXPECT_EQ(isolators_error({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"PERM"})")}),
-            "app.os/linux/seccomp-retain-set: errno must start with an 'E' character, got PERM");
+            "list[0].value: errno must start with an 'E' character, got PERM");
   EXPECT_EQ(isolators_error({one("os/linux/seccomp-retain-set", R"({"set":["read"],"errno":"Eperm"})")}),
-            "app.os/linux/seccomp-retain-set: errno can only contain upper case or numeric characters, got Eperm");
+            "list[0].value: errno can only contain upper case or numeric characters, got Eperm");
 }
 
 TEST(Isolators, NumbersHaveARangeAndStandOnce) {
@@ -104,37 +104,35 @@ TEST(Isolators, NumbersHaveARangeAndStandOnce) {
   EXPECT_EQ(i.oom_score_adj, -1000);
   EXPECT_EQ(i.cpu_shares, 2);
   EXPECT_EQ(isolators_error({one("os/linux/oom-score-adj", "1001")}),
-            "app.os/linux/oom-score-adj: os/linux/oom-score-adj must be between -1000 and 1000, got 1001");
+            "list[0].value: os/linux/oom-score-adj must be between -1000 and 1000, got 1001");
   EXPECT_EQ(isolators_error({one("os/linux/cpu-shares", "1")}),
-            "app.os/linux/cpu-shares: os/linux/cpu-shares must be between 2 and 262144, got 1");
+            "list[0].value: os/linux/cpu-shares must be between 2 and 262144, got 1");
   EXPECT_EQ(isolators_error({one("os/linux/cpu-shares", "3"), one("os/linux/cpu-shares", "3")}),
-            "app: isolators set contains too many instances of type os/linux/cpu-shares");
+            "list[1]: isolators set contains too many instances of type os/linux/cpu-shares");
 }
 
 TEST(Isolators, NoNewPrivilegesIsNeverTakenBack) {
   const auto i = interpret_isolators(
       {one("os/linux/no-new-privileges", "true"), one("os/linux/no-new-privileges", "false")}, "app");
   EXPECT_TRUE(i.no_new_privs);
-  EXPECT_EQ(isolators_error({one("os/linux/no-new-privileges", "1")}),
-            "app.os/linux/no-new-privileges: expected bool, got number");
+  EXPECT_EQ(isolators_error({one("os/linux/no-new-privileges", "1")}), "list[0].value: expected bool, got number");
 }
 
 TEST(Isolators, AnSelinuxContextIsComplete) {
   const char* good = R"({"user":"u","role":"r","type":"t","level":"s0:c1"})";
   EXPECT_EQ(interpret_isolators({one("os/linux/selinux-context", good)}, "").selinux->level, "s0:c1");
   EXPECT_EQ(isolators_error({one("os/linux/selinux-context", R"({"user":"u","role":"r","type":"t"})")}),
-            "app.os/linux/selinux-context: user, role, type and level must not be empty");
+            "list[0].value: user, role, type and level must not be empty");
   EXPECT_EQ(isolators_error({one("os/linux/selinux-context", R"({"user":"u:","role":"r","type":"t","level":"l"})")}),
-            "app.os/linux/selinux-context: user, role and type must not contain ':'");
+            "list[0].value: user, role and type must not contain ':'");
 }
 
 TEST(Isolators, DefaultIsWhereItBelongs) {
   EXPECT_EQ(isolators_error({one("resource/cpu", R"({"default":true,"limit":"1"})")}),
-            "app.resource/cpu: default must be false");
-  EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"limit":"1"})")}),
-            "app.resource/block-iops: default must be true");
+            "list[0].value: default must be false");
+  EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"limit":"1"})")}), "list[0].value: default must be true");
   EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"default":true,"request":"1"})")}),
-            "app.resource/block-iops: request not supported");
+            "list[0].value: request not supported");
 }
 
 TEST(Isolators, SharedResourcesAreALimitOfEachKind) {
@@ -148,26 +146,26 @@ TEST(Isolators, SharedResourcesAreALimitOfEachKind) {
   EXPECT_EQ(i.network_bandwidth, 1000);
   EXPECT_EQ(i.pids, 32);
   EXPECT_EQ(isolators_error({one("resource/block-iops", R"({"default":true,"limit":"0"})")}),
-            "app.resource/block-iops: limit must be positive");
+            "list[0].value: limit must be positive");
 }
 
 TEST(Isolators, SysctlsAreNamesWithTexts) {
   const auto i = interpret_isolators({one("os/unix/sysctl", R"({"net.a":"1","net.b":"2 3"})")}, "");
   EXPECT_EQ(i.sysctls, (std::vector<std::pair<std::string, std::string>>{{"net.a", "1"}, {"net.b", "2 3"}}));
   EXPECT_EQ(isolators_error({one("os/unix/sysctl", R"({"net.a":1})")}),
-            "app.os/unix/sysctl.net.a: expected string, got number");
+            "list[0].value.net.a: expected string, got number");
 }
 
 TEST(Isolators, AnApparmorProfileIsOneWord) {
   EXPECT_EQ(interpret_isolators({one("os/linux/apparmor-profile", R"({"profile":"web"})")}, "").apparmor_profile,
             "web");
   for (const char* bad : {R"({"profile":""})", R"({"profile":"a b"})", R"({"profile":"a\nb"})"})
-    EXPECT_EQ(isolators_error({one("os/linux/apparmor-profile", bad)}),
-              "app.os/linux/apparmor-profile: must be one word");
+    EXPECT_EQ(isolators_error({one("os/linux/apparmor-profile", bad)}), "list[0].value: must be one word");
 }
 
 TEST(Isolators, AnUnknownNameMakesTheListInvalid) {
-  EXPECT_EQ(isolators_error({one("os/linux/no-such-thing", "{}")}), "app.os/linux/no-such-thing: invalid isolator");
+  EXPECT_EQ(isolators_error({one("os/linux/no-such-thing", "{}")}),
+            "list[0].name: invalid isolator \"os/linux/no-such-thing\"");
 }
 
 TEST(Isolators, UnknownOnesOfAPodAreNamed) {

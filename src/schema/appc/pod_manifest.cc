@@ -162,7 +162,8 @@ std::int64_t parse_id(std::string_view text) {
 unsigned Volume::mode_bits() const {
   const auto bits = parse_int<unsigned>(mode, 8);
   if (!bits || *bits > 07777)
-    throw Error(Errc::invalid, cat("invalid mode ", quoted(mode), " for empty volume: must be octal"));
+    throw Error(Errc::invalid,
+                cat("invalid mode ", quoted(mode), " for empty volume: must be octal", bits ? ", 7777 at most" : ""));
   return *bits;
 }
 
@@ -234,7 +235,7 @@ ExposedPort ExposedPort::parse_flag(std::string_view text) {
 
 std::pair<std::uint16_t, std::uint16_t> parse_port_range(std::string_view text) {
   const auto dash = text.find('-');
-  const std::uint16_t first = read_port_number(text.substr(0, dash));
+  const std::uint16_t first = read_port_number(dash == 0 ? text : text.substr(0, dash));
   if (dash == std::string_view::npos) return {first, 1};
   const std::uint16_t last = read_port_number(text.substr(dash + 1));
   if (last < first) throw Error(Errc::invalid, cat(quoted(text), " is not a valid range of ports"));
@@ -292,5 +293,11 @@ json::Value to_json(const PodManifest& m) {
 }
 
 std::string write(const PodManifest& manifest, json::Style style) { return json::write(to_json(manifest), style); }
+
+std::string write_readable(const PodManifest& manifest) {
+  std::string text = write(manifest);
+  parse_pod_manifest(text);
+  return text;
+}
 
 }  // namespace rkt::appc

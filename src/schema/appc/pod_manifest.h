@@ -73,5 +73,7 @@ struct PodManifest {
 PodManifest parse_pod_manifest(std::string_view json_text);  ///< throws Errc::invalid; unique names are checked
 json::Value to_json(const PodManifest& manifest);            ///< key order and null lists as the reference (cli §8.10)
 std::string write(const PodManifest& manifest, json::Style style = json::Style::compact);
+/// The same for a manifest that is made of flags, read back: throws what whoever reads it would say.
+std::string write_readable(const PodManifest& manifest);
 
 }  // namespace rkt::appc

@@ -67,7 +67,7 @@ TEST(PodManifest, ErrorsSayWhereInTheDocument) {
             "ports[0].hostPort: 65536 is not between 0 and 65535");
   EXPECT_EQ(pod_error(pod_with(R"("apps":[{"name":"a","image":{"id":"sha512-ab"},"app":{"user":"0","group":"0",)"
                                R"("isolators":[{"name":"x","value":1}]}}])")),
-            "apps[0].app.x: invalid isolator");
+            "apps[0].app.isolators[0].name: invalid isolator \"x\"");
 }
 
 TEST(PodManifest, IsolatorsOfThePodAreKeptUnread) {
@@ -107,7 +107,8 @@ TEST(VolumeFlag, RefusesUnknownRepeatedAndMalformedParameters) {
   EXPECT_EQ(volume_error("v,kind"), "malformed string \"name=v,kind\" - has a label without a value: kind");
   EXPECT_EQ(volume_error("v,kind=empty,readOnly=yes"), "strconv.ParseBool: parsing \"yes\": invalid syntax");
   EXPECT_EQ(volume_error("v,kind=empty,mode=9"), "invalid mode \"9\" for empty volume: must be octal");
-  EXPECT_EQ(volume_error("v,kind=empty,mode=10000"), "invalid mode \"10000\" for empty volume: must be octal");
+  EXPECT_EQ(volume_error("v,kind=empty,mode=10000"),
+            "invalid mode \"10000\" for empty volume: must be octal, 7777 at most");
   EXPECT_EQ(volume_error("v,kind=empty,uid=-1"), "\"-1\" is not a user or group number");
   EXPECT_EQ(volume_error(""), "ACName cannot be empty");
 }
@@ -129,6 +130,7 @@ TEST(PortFlag, RefusesWithTheTextsOfTheReference) {
   EXPECT_EQ(port_error("Http:80"), "\"Http\" is not a valid port name");
   EXPECT_EQ(port_error("http:localhost:80"), "\"localhost\" is not a valid IP");
   EXPECT_EQ(port_error("http:0"), "\"0\" is not a valid port number");
+  EXPECT_EQ(port_error("http:-1"), "\"-1\" is not a valid port number");
   EXPECT_EQ(port_error("http:65536"), "\"65536\" is not a valid port number");
 }
 

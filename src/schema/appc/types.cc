@@ -49,6 +49,16 @@ std::string bracketed(std::span<const std::string_view> items) {
   return out + "]";
 }
 
+bool is_rfc3339(std::string_view s) {
+  static constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (s.size() < kShape.size() + 1) return false;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const bool digit = s[i] >= '0' && s[i] <= '9';
+    if (kShape[i] == '0' ? !digit : s[i] != kShape[i]) return false;
+  }
+  return s.ends_with('Z') || s.find_last_of("+-") >= kShape.size();
+}
+
 }  // namespace
 
 AcIdentifier AcIdentifier::parse(std::string_view text) {
@@ -84,6 +94,15 @@ ImageId ImageId::from_digest(std::string_view hex_sha512) {
 const std::string* find_label(const Labels& labels, std::string_view name) {
   const auto it = std::find_if(labels.begin(), labels.end(), [&](const Label& l) { return l.name == name; });
   return it == labels.end() ? nullptr : &it->value;
+}
+
+void check_annotation(const Annotation& annotation) {
+  const auto& [name, value] = annotation;
+  const bool url = name == "homepage" || name == "documentation";
+  if (url && !value.starts_with("http://") && !value.starts_with("https://"))
+    throw Error(Errc::invalid, "bad URL scheme, must be http/https");
+  if (name == "created" && !is_rfc3339(value))
+    throw Error(Errc::invalid, cat("bad date ", quoted(value), ", must be RFC 3339"));
 }
 
 const std::string* find_annotation(const std::vector<Annotation>& annotations, std::string_view name) {

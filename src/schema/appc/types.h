@@ -73,12 +73,17 @@ struct Annotation {
   std::string name, value;
   bool operator==(const Annotation&) const = default;
 };
+/// Throws Errc::invalid for a value that its name does not allow: "homepage", "documentation", "created".
+void check_annotation(const Annotation& annotation);
 const std::string* find_annotation(const std::vector<Annotation>& annotations, std::string_view name);
 /// Of an app: what a flag of its command line says to stage1. Named by this and the flag's name.
 inline constexpr std::string_view kAppFlag = "coreos.com/rkt/stage2/";
 const std::string* find_app_flag(const std::vector<Annotation>& annotations, std::string_view flag);
 /// Of an image: the signal that asks its app to end (Docker's StopSignal; OCI's name in lower case, as appc wants it).
 inline constexpr std::string_view kStopSignal = "org.opencontainers.image.stopsignal";
+/// Of a Docker image whose configuration names a group that is written like its user ("1000:1000"): that text. Without
+/// it, a group equal to the user stands for none.
+inline constexpr std::string_view kDockerUser = "appc.io/docker/user";
 
 struct EnvVar {
   std::string name, value;

@@ -120,6 +120,19 @@ void check_digest_syntax(std::string_view digest) {
     throw Error(Errc::invalid, cat("digest ", quoted(digest), " is malformed"));
 }
 
+std::string blob_name(const std::string& digest) {
+  check_digest_syntax(digest);
+  std::string name = digest;
+  name[digest.find(':')] = '-';
+  return name;
+}
+
+std::string digest_of_blob(const std::string& name) {
+  std::string digest = name;
+  digest.at(name.find('-')) = ':';
+  return digest;
+}
+
 bool is_index_type(std::string_view media_type) {
   const auto t = without_parameters(media_type);
   return t == kIndexType || t == kDockerListType;

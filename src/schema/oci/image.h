@@ -29,6 +29,10 @@ struct Descriptor {
 };
 /// "ALG:HEX" with a supported algorithm and the right number of lower-case hex digits; throws.
 void check_digest_syntax(std::string_view digest);
+/// "sha256-HEX" of "sha256:HEX": what the store calls that blob. Throws as check_digest_syntax() does.
+std::string blob_name(const std::string& digest);
+/// The reverse.
+std::string digest_of_blob(const std::string& name);
 
 struct Index {
   std::vector<Descriptor> manifests;

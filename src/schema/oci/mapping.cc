@@ -57,11 +57,13 @@ appc::App map_app(const Config::Exec& in) {
     app.set_env(entry.substr(0, equals), entry.substr(equals + 1));
   }
   std::set<std::string> taken;
-  for (const auto& path : in.volumes) {
-    if (path.empty() || path[0] != '/')
-      throw Error(Errc::invalid, cat("volume ", quoted(path), " is not an absolute path"));
-    app.mount_points.push_back(mount_point(path, taken));
+  for (const auto& volume : in.volumes) {
+    if (volume.empty()) throw Error(Errc::invalid, "a volume without a path");
+    const std::string path = volume[0] == '/' ? volume : cat("/", volume);  // what `VOLUME data` means to Docker
+    if (std::ranges::find(app.mount_points, path, &appc::MountPoint::path) == app.mount_points.end())
+      app.mount_points.push_back(mount_point(path, taken));
   }
+  std::ranges::sort(app.mount_points, {}, &appc::MountPoint::name);
   for (const auto& key : in.exposed_ports) app.ports.push_back(port(key));
   std::sort(app.ports.begin(), app.ports.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   app.user_labels = in.labels;
@@ -100,7 +102,10 @@ appc::ImageManifest map_to_appc(const Manifest& manifest, const Config& config, 
     annotate("appc.io/docker/entrypoint", json_words(config.config->entrypoint));
   if (config.config && !config.config->cmd.empty()) annotate("appc.io/docker/cmd", json_words(config.config->cmd));
   annotate("appc.io/docker/manifesthash", source.manifest_digest);
+  if (config.config && m.app->user == m.app->group && config.config->user.contains(':'))
+    annotate(std::string(appc::kDockerUser), config.config->user);
   if (config.config) annotate(std::string(appc::kStopSignal), config.config->stop_signal);
+  (void)appc::parse_image_manifest(appc::write(m));  // appc's rules for values, before anything is stored
   return m;
 }
 

@@ -78,19 +78,43 @@ TEST(Mapping, UserIsSplitAndDefaultsToRoot) {
   EXPECT_EQ(ids("u:"), "u/0");
 }
 
+TEST(Mapping, AGroupThatIsNamedLikeTheUserIsToldFromNone) {
+  const auto named = [](const char* user) {
+    const auto manifest = map_to_appc({}, config_of({.user = user}), kSource);
+    const auto* text = appc::find_annotation(manifest.annotations, appc::kDockerUser);
+    return text ? *text : "none";
+  };
+  EXPECT_EQ(named(""), "none");
+  EXPECT_EQ(named("7"), "none");
+  EXPECT_EQ(named("7:8"), "none");
+  EXPECT_EQ(named("7:7"), "7:7");
+}
+
 TEST(Mapping, LaterVariablesReplaceInPlaceAndOddOnesAreDropped) {
   const auto app = app_of({.env = {"A=1", "NOVALUE", "B=2=3", "9=x", "A=4", "E="}});
   EXPECT_EQ(app.environment, (std::vector<appc::EnvVar>{{"A", "4"}, {"B", "2=3"}, {"E", ""}}));
 }
 
 TEST(Mapping, VolumesBecomeMountPointsWithUniqueNames) {
-  const auto app = app_of({.volumes = {"/Data", "/data", "/x/y"}});
-  ASSERT_EQ(app.mount_points.size(), 3U);
-  EXPECT_EQ(app.mount_points[0].name.str(), "volume-data");
-  EXPECT_EQ(app.mount_points[1].name.str(), "volume-data-1");
-  EXPECT_EQ(app.mount_points[1].path, "/data");
-  EXPECT_EQ(app.mount_points[2].name.str(), "volume-x-y");
-  EXPECT_EQ(why({.volumes = {"data"}}), "volume \"data\" is not an absolute path");
+  const auto volumes = [](Strings paths) {
+    Strings out;
+    for (const auto& m : app_of({.volumes = std::move(paths)}).mount_points) out.push_back(cat(m.name.str(), m.path));
+    return out;
+  };
+  EXPECT_EQ(volumes({"/Data", "/data", "/x/y"}), (Strings{"volume-data/Data", "volume-data-1/data", "volume-x-y/x/y"}));
+  EXPECT_EQ(volumes({"/a-c", "/a/b"}), (Strings{"volume-a-b/a/b", "volume-a-c/a-c"}));
+  EXPECT_EQ(volumes({"/data", "data", "w"}), (Strings{"volume-data/data", "volume-w/w"}));
+  EXPECT_EQ(why({.volumes = {""}}), "a volume without a path");
+}
+
+TEST(Mapping, ValuesThatNoManifestMayHoldAreRefused) {
+  Config config = config_of({});
+  config.created = "yesterday";
+  EXPECT_EQ(error_text([&] { map_to_appc({}, config, kSource); }),
+            "annotations[0]: bad date \"yesterday\", must be RFC 3339");
+  EXPECT_EQ(why({.cmd = {std::string("a\0b", 3)}}), "app.exec[0]: an argument holds a NUL character");
+  EXPECT_EQ(why({.env = {std::string("A=\0", 3)}}),
+            "app.environment[0].value: environment variable \"A\" holds a NUL character");
 }
 
 TEST(Mapping, PortsAreNamedAfterTheirKeyAndSorted) {

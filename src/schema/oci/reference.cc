@@ -10,6 +10,7 @@ namespace rkt::oci {
 namespace {
 
 constexpr std::string_view kDefaultHost = "registry-1.docker.io";
+constexpr std::size_t kMaxRepository = 255;
 
 bool lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool hex_only(std::string_view s) { return s.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos; }
@@ -58,7 +59,6 @@ bool names_a_host(std::string_view component) {
 }
 
 void check_repository(std::string_view repository, const auto& fail) {
-  if (repository.size() > 255) throw fail("repository name must not be more than 255 characters");
   for (const auto part : split(repository, '/')) {
     if (std::any_of(part.begin(), part.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
       throw fail("invalid reference format: repository name must be lowercase");
@@ -104,6 +104,8 @@ Reference Reference::parse(std::string_view text) {
   r.repository = rest;
   if (r.host == kDefaultHost && r.repository.find('/') == std::string::npos)
     r.repository = cat("library/", r.repository);
+  if (r.repository.size() > kMaxRepository)
+    throw fail(cat("repository name must not be more than ", kMaxRepository, " characters"));
   if (!r.digest.empty()) r.tag.clear();
   if (r.digest.empty() && r.tag.empty()) r.tag = "latest";
   return r;

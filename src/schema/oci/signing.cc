@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schema/oci/signing.h"
 
+#include <algorithm>
+
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "json/reader.h"
+#include "json/unique.h"
 
 namespace rkt::oci {
 namespace {
@@ -23,17 +27,42 @@ bool is_digest_tag(std::string_view tag) {
   }
 }
 
+// These members and no others: what is not understood may take back what is.
+void exactly(const json::Reader& in, std::initializer_list<std::string_view> names) {
+  for (const auto& [name, value] : in.members())
+    if (std::ranges::find(names, name) == names.end()) in.fail(cat("unknown member ", quoted(printable(name, 100))));
+}
+
+// Of the members of "optional" only those that the format knows have a type.
+void check_optional(const json::Reader& in, bool required) {
+  const json::Value* optional = in.value().as_object()->find("optional");
+  if (!required && (optional == nullptr || optional->is_null())) return;
+  if (optional == nullptr) in.fail("no member \"optional\"");
+  const json::Reader known(*optional, cat(in.path(), ".optional"));
+  for (const auto& [name, value] : known.members()) {
+    if (name == "creator") (void)value.text();
+    if (name == "timestamp") (void)value.integer();
+  }
+}
+
 }  // namespace
 
+// As strict as the tools that share policy.json with us, for whatever is not understood could be a condition.
 Claim parse_claim(std::string_view payload) {
-  const json::Value value = json::parse(payload, kSignatureLimits);
-  const json::Reader critical = json::Reader(value, "signed payload").at("critical");
+  const json::Value value = json::parse_unique(payload, kSignatureLimits);
+  const json::Reader top(value, "signed payload");
+  exactly(top, {"critical", "optional"});
+  const json::Reader critical = top.at("critical");
+  exactly(critical, {"type", "image", "identity"});
+  exactly(critical.at("image"), {"docker-manifest-digest"});
+  exactly(critical.at("identity"), {"docker-reference"});
   Claim out{.type = critical.at("type").text(),
             .digest = critical.at("image").at("docker-manifest-digest").text(),
             .reference = critical.at("identity").at("docker-reference").text()};
   if (out.type != kCosignType && out.type != kSimpleSigningType)
     critical.fail(cat("signature of an unknown type ", quoted(out.type)));
   check_digest_syntax(out.digest);
+  check_optional(top, out.type == kSimpleSigningType);
   return out;
 }
 

@@ -31,6 +31,27 @@ TEST(Claim, OfAnotherTypeOrWithoutADigestIsRefused) {
   EXPECT_THROW(parse_claim(write_claim({std::string(kCosignType), "sha256:12", "x"})), Error);
 }
 
+// As containers-signature(5) asks and skopeo does; cosign's payloads have null for "optional".
+TEST(Claim, WithWhatIsNotUnderstoodIsRefused) {
+  const auto claim = [](std::string_view identity, std::string_view image, std::string_view critical,
+                        std::string_view top) {
+    return cat(R"({"critical":{"identity":{"docker-reference":"x")", identity,
+               R"(},"image":{"docker-manifest-digest":")", kDigest, "\"", image,
+               R"(},"type":"atomic container signature")", critical, "}", top, "}");
+  };
+  const std::string_view none = R"(,"optional":{})", more = R"(,"x":1)";
+  EXPECT_EQ(parse_claim(claim("", "", "", none)).digest, kDigest);
+  EXPECT_EQ(parse_claim(claim("", "", "", R"(,"optional":{"creator":"c","timestamp":1,"x":[]})")).reference, "x");
+  EXPECT_THROW(parse_claim(claim(more, "", "", none)), Error);
+  EXPECT_THROW(parse_claim(claim("", more, "", none)), Error);
+  EXPECT_THROW(parse_claim(claim("", "", more, none)), Error);
+  EXPECT_THROW(parse_claim(claim("", "", R"(,"type":"atomic container signature")", none)), Error);
+  for (const std::string_view bad :
+       {"", R"(,"optional":null)", R"(,"optional":[])", R"(,"optional":{},"x":1)", R"(,"optional":{"creator":1})",
+        R"(,"optional":{"timestamp":"1"})", R"(,"optional":{"timestamp":1.5})"})
+    EXPECT_THROW(parse_claim(claim("", "", "", bad)), Error) << bad;
+}
+
 TEST(AttachedSignatures, AreLayersWithASignatureOnly) {
   Manifest m;
   const auto layer = [&](std::string_view type, std::string_view signature) {

@@ -27,6 +27,7 @@ ToFile make_file(Session& session, const BlobWant& want, std::size_t index) {
            .have = want.resume_from,
            .validator = {},
            .if_none_match = {},
+           .if_modified_since = {},
            .max_size = want.size == 0 ? want.max_size : 0,
            .size = want.size == 0 ? std::nullopt : std::optional(want.size),
            .digest = want.digest},
@@ -89,6 +90,8 @@ void fetch_blobs(Session& session, Engine& engine, Registry& registry, const std
       continue;
     }
     gets.push_back(registry.request(want.where, cat("/blobs/", want.digest), pull->file));
+    if (want.where.base_url.empty() && !look_elsewhere(session, *pull, gets.back()))
+      throw Error(Errc::denied, cat("none of the URLs of ", want.digest, " is https"));
     pulls.push_back(std::move(pull));
   }
   for (std::size_t i = 0; i < gets.size(); ++i)

@@ -13,7 +13,7 @@
 namespace rkt::fetch {
 
 struct BlobWant {
-  Repository where;
+  Repository where;  ///< no base_url: there is none, only the URLs are asked
   std::string digest;
   std::vector<std::string> urls;             ///< where else to look, in this order, when the registry refuses
   std::uint64_t size = 0;                    ///< 0: unknown

@@ -15,6 +15,7 @@ namespace rkt::fetch {
 
 struct Document {
   std::string bytes, media_type;  ///< media_type: of the answer's header; see settle_type()
+  std::string next = {};          ///< where a list goes on, below the repository, or ""
 };
 
 struct ImageDocuments {

@@ -72,6 +72,7 @@ void ToFile::hash_present() {
 std::vector<std::string> ToFile::headers() {
   std::vector<std::string> out;
   if (!want_.if_none_match.empty()) out.push_back(cat("If-None-Match: ", want_.if_none_match));
+  if (!want_.if_modified_since.empty()) out.push_back(cat("If-Modified-Since: ", want_.if_modified_since));
   asked_ = have_ > 0 && (!want_.validator.empty() || hasher_);
   if (asked_) {
     out.push_back(cat("Range: bytes=", have_, "-"));

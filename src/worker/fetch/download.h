@@ -33,7 +33,7 @@ struct FileWant {
   std::string name;        ///< for messages: a digest, or ""
   std::uint64_t have = 0;  ///< bytes that are in the file already
   std::string validator;   ///< what binds them to what the server has; with `digest` not needed
-  std::string if_none_match;
+  std::string if_none_match, if_modified_since;
   std::uint64_t max_size = 0;         ///< 0: no limit
   std::optional<std::uint64_t> size;  ///< exactly, when known beforehand
   std::string digest;                 ///< "ALG:HEX", or "" when nobody knows

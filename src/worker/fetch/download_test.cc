@@ -116,6 +116,7 @@ TEST(ToFile, AsksForEverythingWithoutAValidator) {
   Target target("hello");
   ToFile to = target.make({.have = 5, .if_none_match = "\"x\""});
   EXPECT_THAT(to.headers(), ElementsAre("If-None-Match: \"x\""));
+  EXPECT_THAT(target.make({.if_modified_since = "D"}).headers(), ElementsAre("If-Modified-Since: D"));
 }
 
 TEST(ToFile, StopsAtTheFirstByteTooMany) {

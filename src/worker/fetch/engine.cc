@@ -2,61 +2,31 @@
 #include "worker/fetch/engine.h"
 
 #include <curl/curl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/scope.h"
 #include "base/strings.h"
-#include "sys/file.h"
-#include "worker/fetch/aws.h"
-#include "worker/fetch/protocol.h"
+#include "worker/fetch/transfer.h"
 #include "worker/fetch/url.h"
 
 namespace rkt::fetch {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr int kMaxRedirects = 10;
-constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  // so much further, and earlier failures are forgotten
-constexpr long kReceiveBuffer = 256L << 10;
-constexpr std::chrono::seconds kMaxRetryAfter{30};
-constexpr milliseconds kFirstBackoff{500};
-constexpr std::size_t kMaxRefusal = std::size_t{16} << 10;
-constexpr std::size_t kMaxUnwanted = std::size_t{64} << 10;  // of an answer nobody reads: more ends the connection
-
-template <auto Free>
-struct Freer {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
-};
-using Easy = std::unique_ptr<CURL, Freer<&curl_easy_cleanup>>;
-using Lines = std::unique_ptr<curl_slist, Freer<&curl_slist_free_all>>;
-
-template <class T>
-void set(const Easy& easy, CURLoption option, T value) {
-  if (const CURLcode r = curl_easy_setopt(easy.get(), option, value); r != CURLE_OK)
-    throw Error(Errc::system, cat("set up a transfer: ", curl_easy_strerror(r)));
-}
-
-void add_header(Lines& lines, const std::string& line) {
-  curl_slist* longer = curl_slist_append(lines.get(), line.c_str());
-  if (longer == nullptr) throw Error(Errc::system, "out of memory");
-  (void)lines.release();
-  lines.reset(longer);
-}
-
-bool is_redirect(const Head& head) {
-  const bool status =
-      head.status == 301 || head.status == 302 || head.status == 303 || head.status == 307 || head.status == 308;
-  return status && !head.field("location").empty();
+// The variable that names the proxy which the library could not get through; "": it is no fault of a proxy.
+std::string_view failed_proxy(CURLcode result, const Url& url, std::string_view why) {
+  const char* const variable = url.tls() ? "https_proxy" : "http_proxy";
+  if (env(variable).value_or("").empty()) return {};
+  std::string_view host = url.authority;
+  host = host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.rfind(':'));
+  const bool unreachable = result == CURLE_COULDNT_CONNECT && lower(why).find(cat(" ", host, " ")) == std::string::npos;
+  const bool refused = why.find("CONNECT tunnel") != std::string_view::npos;
+  return unreachable || refused || result == CURLE_COULDNT_RESOLVE_PROXY ? variable : std::string_view{};
 }
 
 bool is_busy(long status) noexcept { return status == 429 || (status >= 500 && status <= 599); }
@@ -65,13 +35,6 @@ bool is_busy(long status) noexcept { return status == 429 || (status >= 500 && s
 bool was_lost(CURLcode result) noexcept {
   return result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR || result == CURLE_GOT_NOTHING ||
          result == CURLE_PARTIAL_FILE || result == CURLE_HTTP2 || result == CURLE_HTTP2_STREAM;
-}
-
-// Between half and one and a half of it, so that clients that failed together do not come back together.
-milliseconds jittered(milliseconds pause) {
-  std::array<std::uint8_t, 2> random{};
-  fill_random(random);
-  return pause / 2 + pause * (random[0] << 8 | random[1]) / 65536;
 }
 
 }  // namespace
@@ -83,237 +46,17 @@ Errc code_of_status(long status) noexcept {
 }
 
 void throw_status(const Head& head) {
-  throw Error(code_of_status(head.status), cat("bad HTTP status code: ", head.status, ", URL: ", shown_url(head.url)));
-}
-
-std::string system_certificates() {
-  const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
-  if (info->age < CURLVERSION_SEVENTH || info->cainfo == nullptr) return {};
-  try {
-    return read_file(info->cainfo, kMaxCertificates);
-  } catch (const Error& e) {
-    if (e.code() == Errc::not_found) return {};
-    throw;
-  }
+  Error refused(code_of_status(head.status),
+                cat("bad HTTP status code: ", head.status, ", URL: ", shown_url(head.url)));
+  if (head.status == 401 && !parse_url(head.url).tls() && without_user_info(head.url) != head.url)
+    refused.hint("passwords are not sent over http");
+  throw refused;
 }
 
 // Keeps connections open from one call to the next.
 struct Engine::Multi {
-  std::unique_ptr<CURLM, Freer<&curl_multi_cleanup>> handle{curl_multi_init()};
+  Owned<CURLM, &curl_multi_cleanup> handle{curl_multi_init()};
 };
-
-// One Get through its attempts: each is a fresh handle, connections live in the multi handle.
-struct Engine::Transfer {
-  Get* get = nullptr;
-  std::size_t index = 0;
-
-  std::string url;  // of this attempt
-  int redirects = 0, retries = 0;
-  bool all_tls = true;
-  Clock::time_point due{};    // not before
-  Clock::time_point heard{};  // the last sign of life
-  // Offsets in what is fetched, over all attempts: where this one is, the furthest, and that of the last failure.
-  std::uint64_t position = 0, furthest = 0, furthest_at_loss = 0;
-  std::uint64_t sent = 0;  // of get->file
-
-  Easy easy;
-  Lines lines;
-  char why[CURL_ERROR_SIZE] = "";
-  Head head;
-  bool head_complete = false, wanted = false, declined = false;
-  std::size_t unwanted = 0;
-  std::exception_ptr failure;  // what a callback threw: it must not cross the library
-
-  Transfer(Get& g, std::size_t i) : get(&g), index(i) { restart(); }
-
-  void restart() {
-    url = get->url;
-    redirects = 0;
-    all_tls = true;
-  }
-  bool same_origin() const { return parse_url(url).origin() == parse_url(get->url).origin(); }
-
-  void prepare(const Session& session);
-  void set_up_body();
-  void set_up_tls(const Options& options, const Access& access);
-  void finish_head();
-  void follow();
-  void wait(const Error& reason);
-  static std::size_t on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
-  static std::size_t on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept;
-  static std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept;
-  static int on_seek(void* self, curl_off_t offset, int origin) noexcept;
-};
-
-void Engine::Transfer::prepare(const Session& session) {
-  const Url place = parse_url(url);
-  all_tls = all_tls && place.tls();
-  easy.reset(curl_easy_init());
-  if (!easy) throw Error(Errc::system, "set up a transfer");
-  head = {.status = 0, .url = url, .over_tls = all_tls, .fields = {}};
-  head_complete = wanted = declined = false;
-  unwanted = 0;
-  why[0] = '\0';
-  heard = Clock::now();
-  lines.reset();
-  add_header(lines, "Accept-Encoding: identity");
-  const auto fields = get->receiver->headers();
-  for (const auto& line : fields) add_header(lines, line);
-  if (same_origin()) {
-    if (get->aws != nullptr)
-      for (const auto& line : aws_headers(*get->aws, url, fields, std::chrono::system_clock::now()))
-        add_header(lines, line);
-    else if (!get->authorization.empty())
-      add_header(lines, cat("Authorization: ", get->authorization));
-  }
-
-  set(easy, CURLOPT_URL, url.c_str());
-  if (spares_port(env("no_proxy").value_or(""), place)) set(easy, CURLOPT_NOPROXY, "*");
-  set_up_body();
-  set(easy, CURLOPT_HTTPHEADER, lines.get());
-  set(easy, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
-  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(easy, CURLOPT_NOSIGNAL, 1L);
-  set(easy, CURLOPT_BUFFERSIZE, kReceiveBuffer);
-  set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(get->connect_timeout.count()));
-  set_up_tls(session.options(), session.access(place.authority));
-  set(easy, CURLOPT_ERRORBUFFER, &why[0]);
-  set(easy, CURLOPT_HEADERFUNCTION, &on_header);
-  set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
-  set(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
-  set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
-}
-
-void Engine::Transfer::set_up_body() {
-  const std::string& body = get->form.empty() ? get->body : get->form;
-  if (get->method == "HEAD") {
-    set(easy, CURLOPT_NOBODY, 1L);
-  } else if (get->file >= 0) {
-    sent = 0;
-    set(easy, CURLOPT_UPLOAD, 1L);
-    set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(get->file_size));
-    set(easy, CURLOPT_READFUNCTION, &on_read);
-    set(easy, CURLOPT_READDATA, static_cast<void*>(this));
-    set(easy, CURLOPT_SEEKFUNCTION, &on_seek);
-    set(easy, CURLOPT_SEEKDATA, static_cast<void*>(this));
-  } else if (!get->form.empty() || !get->method.empty()) {
-    if (!get->method.empty()) set(easy, CURLOPT_CUSTOMREQUEST, get->method.c_str());
-    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-    set(easy, CURLOPT_POSTFIELDS, body.c_str());  // borrowed by the library
-  }
-}
-
-// By the host of this very request: what holds for a registry does not hold where it redirects to.
-void Engine::Transfer::set_up_tls(const Options& options, const Access& access) {
-  const bool unchecked = options.insecure_tls || access.insecure;
-  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(easy, CURLOPT_SSL_VERIFYPEER, unchecked ? 0L : 1L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, unchecked ? 0L : 2L);
-  const auto blob = [&](CURLoption option, std::string pem) {
-    curl_blob copied{pem.data(), pem.size(), CURL_BLOB_COPY};
-    set(easy, option, &copied);
-  };
-  const std::string& trusted = access.certificates.empty() ? options.certificates : access.certificates;
-  if (!trusted.empty()) {
-    blob(CURLOPT_CAINFO_BLOB, trusted);
-    set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
-  if (access.client.empty()) return;
-  blob(CURLOPT_SSLCERT_BLOB, access.client);
-  blob(CURLOPT_SSLKEY_BLOB, access.client_key);
-}
-
-// The empty line after a head; trailers after a body come here, too, and no longer count.
-void Engine::Transfer::finish_head() {
-  if (head.status < 200) return;
-  head_complete = true;
-  if (head.status != 200 && head.status != 206) return;
-  const auto range = head.status == 206 ? parse_content_range(head.field("content-range")) : std::nullopt;
-  position = range ? range->first : 0;
-  wanted = get->receiver->begin(head);
-  declined = !wanted;
-}
-
-std::size_t Engine::Transfer::on_header(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
-  auto& t = *static_cast<Transfer*>(self);
-  const std::string_view line(data, size * count);
-  t.heard = Clock::now();
-  try {
-    if (t.head_complete) return line.size();
-    if (!trim(line).empty())
-      add_line(t.head, line);
-    else
-      t.finish_head();
-    return t.declined ? 0 : line.size();
-  } catch (...) {
-    t.failure = std::current_exception();
-    return 0;
-  }
-}
-
-std::size_t Engine::Transfer::on_bytes(const char* data, std::size_t size, std::size_t count, void* self) noexcept {
-  auto& t = *static_cast<Transfer*>(self);
-  const std::string_view bytes(data, size * count);
-  t.heard = Clock::now();
-  try {
-    if (t.wanted) {
-      t.position += bytes.size();
-      t.get->receiver->bytes(bytes);
-      return bytes.size();
-    }
-    t.unwanted += bytes.size();
-    t.head.refusal += bytes.substr(0, kMaxRefusal - t.head.refusal.size());
-    t.declined = t.unwanted > kMaxUnwanted;
-    return t.declined ? 0 : bytes.size();
-  } catch (...) {
-    t.failure = std::current_exception();
-    return 0;
-  }
-}
-
-std::size_t Engine::Transfer::on_read(char* buffer, std::size_t size, std::size_t count, void* self) noexcept {
-  auto& t = *static_cast<Transfer*>(self);
-  t.heard = Clock::now();  // the peer takes what it is sent
-  for (;;) {
-    const ssize_t n = ::pread(t.get->file, buffer, size * count, static_cast<off_t>(t.sent));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return CURL_READFUNC_ABORT;
-    t.sent += static_cast<std::uint64_t>(n);
-    return static_cast<std::size_t>(n);
-  }
-}
-
-int Engine::Transfer::on_seek(void* self, curl_off_t offset, int origin) noexcept {
-  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
-  static_cast<Transfer*>(self)->sent = static_cast<std::uint64_t>(offset);
-  return CURL_SEEKFUNC_OK;
-}
-
-void Engine::Transfer::follow() {
-  if (++redirects > kMaxRedirects) throw Error(Errc::network, cat(shown_url(get->url), ": too many redirects"));
-  const char* next = nullptr;
-  if (curl_easy_getinfo(easy.get(), CURLINFO_REDIRECT_URL, &next) != CURLE_OK || next == nullptr)
-    throw Error(Errc::network, cat(shown_url(url), ": redirect to a place that cannot be read"));
-  const std::string target = next;
-  if (get->only_tls && parse_url(url).tls() && !parse_url(target).tls())
-    throw Error(Errc::denied, cat(shown_url(url), ": redirect from https to ", shown_url(target)));
-  url = target;
-}
-
-// Back to the start of the redirects after a pause, or `reason` when that was tried often enough.
-void Engine::Transfer::wait(const Error& reason) {
-  furthest = std::max(furthest, position);
-  if (furthest >= furthest_at_loss + kProgress) retries = 0;
-  furthest_at_loss = furthest;
-  if (retries >= get->retries) throw Error(reason);
-  milliseconds pause = jittered(kFirstBackoff * (1 << retries++));
-  if (const auto asked = parse_retry_after(head.field("retry-after"), kMaxRetryAfter)) pause = *asked;
-  due = Clock::now() + pause;
-  restart();
-}
 
 // The transfers of one call.
 struct Engine::Batch {
@@ -341,14 +84,14 @@ void Engine::Batch::start_due(std::size_t parallel) {
       ++it;
       continue;
     }
-    (*it)->prepare(engine.session_);
+    (*it)->prepare(engine.session_, engine.authorities_for((*it)->url));
     if (curl_multi_add_handle(multi, (*it)->easy.get()) != CURLM_OK) throw Error(Errc::system, "start a transfer");
     running.push_back(std::move(*it));
     it = waiting.erase(it);
   }
 }
 
-std::unique_ptr<Engine::Transfer> Engine::Batch::take(Transfer& transfer) {
+std::unique_ptr<Transfer> Engine::Batch::take(Transfer& transfer) {
   curl_multi_remove_handle(multi, transfer.easy.get());
   const auto at = std::find_if(running.begin(), running.end(), [&](const auto& t) { return t.get() == &transfer; });
   auto owned = std::move(*at);
@@ -365,11 +108,8 @@ void Engine::Batch::give_up_stalled() {
   for (Transfer* t : silent) {
     auto owned = take(*t);
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(stall).count();
-    try {
-      t->wait(Error(Errc::network, cat(shown_url(t->url), ": nothing came for ", seconds, " s")));
-    } catch (const Error& e) {
-      ask_elsewhere(*t, e);
-    }
+    const Error silence(Errc::network, cat(shown_url(t->url), ": nothing came for ", seconds, " s"));
+    if (!t->plan_retry()) ask_elsewhere(*t, silence);
     waiting.push_back(std::move(owned));
   }
 }
@@ -399,6 +139,8 @@ Engine::Next Engine::Batch::conclude(Transfer& t, CURLcode result) {
   if (result != CURLE_OK && !t.declined) {
     const std::string text = t.why[0] != '\0' ? std::string(t.why) : std::string(curl_easy_strerror(result));
     Error reason(Errc::network, cat(shown_url(t.url), ": ", printable(text)));
+    if (const auto proxy = failed_proxy(result, parse_url(t.url), text); !proxy.empty())
+      reason.hint(cat("that is the proxy of ", proxy, "; what no_proxy names is asked without it"));
     if (result == CURLE_SSL_CONNECT_ERROR)
       reason.hint("a registry or discovery that speaks plain http needs --insecure-options=http");
     if (result == CURLE_PEER_FAILED_VERIFICATION) {
@@ -406,12 +148,10 @@ Engine::Next Engine::Batch::conclude(Transfer& t, CURLcode result) {
       reason.hint("SSL_CERT_FILE and certs.d name more authorities");
     }
     if (!was_lost(result)) throw Error(reason);
-    t.wait(reason);
-  } else if (is_redirect(t.head) && t.get->form.empty() && (t.get->method.empty() || t.get->method == "HEAD")) {
+    if (!t.plan_retry()) throw Error(reason);
+  } else if (t.is_redirected()) {
     t.follow();
-  } else if (is_busy(t.head.status) && t.retries < t.get->retries) {
-    t.wait(Error(Errc::bug, "a retry too many"));
-  } else {
+  } else if (!is_busy(t.head.status) || !t.plan_retry()) {
     if (done(t.index, t.head) == Next::finished) return Next::finished;
     t.restart();
   }
@@ -432,6 +172,14 @@ void Engine::Batch::wait_for_something(std::size_t parallel) {
 
 Engine::Engine(Session& session) : session_(session) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw Error(Errc::system, "initialise libcurl");
+}
+
+Authorities& Engine::authorities_for(const std::string& url) {
+  const Access& access = session_.access(parse_url(url).authority);
+  const std::string& pem = access.certificates.empty() ? session_.options().certificates : access.certificates;
+  auto& known = authorities_[pem];
+  if (!known) known = std::make_unique<Authorities>(pem);
+  return *known;
 }
 
 Engine::~Engine() {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "worker/fetch/authorities.h"
 #include "worker/fetch/fields.h"
 #include "worker/fetch/session.h"
 
@@ -49,6 +51,8 @@ struct Get {
   std::function<bool(const Error&)> failed;
 };
 
+struct Transfer;
+
 class Engine {
  public:
   explicit Engine(Session& session);
@@ -66,15 +70,13 @@ class Engine {
   Head run(Get get);
 
  private:
-  struct Transfer;
   struct Batch;
   struct Multi;
+  Authorities& authorities_for(const std::string& url);
   Session& session_;
+  std::map<std::string, std::unique_ptr<Authorities>> authorities_;  ///< by PEM; "": the system's
   std::vector<std::unique_ptr<Multi>> idle_;  ///< handles with open connections that no call uses
 };
-
-/// The authorities that the library trusts by itself, as PEM; "" where it has no such file.
-std::string system_certificates();
 
 /// What a status that is no success means: not_found, denied, busy (it may be another next time) or unsupported (the
 /// server does not do that). Errc::network is none of them: there was no answer at all.

@@ -12,6 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
+constexpr const char* kPatient = R"({"allow_http":true,"auth":{},"stall_ms":20000})";
 constexpr const char* kImpatient = R"({"allow_http":true,"auth":{},"stall_ms":50})";
 
 Head fetch_url(TestSession& s, const std::string& url, std::string* body = nullptr, std::string form = {}) {
@@ -53,7 +54,7 @@ TEST(Engine, StopsRunningInCircles) {
   TestServer server(
       [&](const std::string&) { return TestServer::reply("302 Found", cat("Location: http://", host, "/x\r\n"), ""); });
   host = server.host();
-  TestSession s(kImpatient);
+  TestSession s(kPatient);
   EXPECT_THAT(ending(s, cat("http://", host, "/x")), HasSubstr("too many redirects"));
   EXPECT_EQ(server.requests().size(), 11U);
 }
@@ -61,7 +62,7 @@ TEST(Engine, StopsRunningInCircles) {
 TEST(Engine, DoesNotRepeatAFormWhereItIsRedirectedTo) {
   TestServer server(
       [&](const std::string&) { return TestServer::reply("307 Temporary Redirect", "Location: /else\r\n", ""); });
-  TestSession s(kImpatient);
+  TestSession s(kPatient);
   EXPECT_EQ(fetch_url(s, cat("http://", server.host(), "/x"), nullptr, "refresh_token=secret").status, 307);
   ASSERT_EQ(server.requests().size(), 1U);
   EXPECT_THAT(server.requests()[0], HasSubstr("POST /x"));
@@ -69,7 +70,7 @@ TEST(Engine, DoesNotRepeatAFormWhereItIsRedirectedTo) {
 
 TEST(Engine, AsksABusyServerAgainAndThenReportsIt) {
   TestServer server([&](const std::string&) { return TestServer::reply("429 Slow", "Retry-After: 0\r\n", ""); });
-  TestSession s(kImpatient);
+  TestSession s(kPatient);
   EXPECT_EQ(ending(s, cat("http://", server.host(), "/x")), "status 429");
   EXPECT_EQ(server.requests().size(), 3U);
 }
@@ -79,7 +80,7 @@ TEST(Engine, ShowsCredentialsToTheirOriginAlone) {
   TestServer server([&](const std::string&) {
     return TestServer::reply("302 Found", cat("Location: http://", other.host(), "/y\r\n"), "");
   });
-  TestSession s(kImpatient);
+  TestSession s(kPatient);
   EXPECT_EQ(fetch_url(s, cat("http://", server.host(), "/x")).status, 200);
   EXPECT_THAT(server.requests()[0], HasSubstr("Authorization: Basic secret"));
   EXPECT_THAT(other.requests()[0], testing::Not(HasSubstr("secret")));

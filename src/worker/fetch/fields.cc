@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/fetch/fields.h"
 
+#include <curl/curl.h>
+
 #include <algorithm>
 
 #include "base/strings.h"
@@ -9,6 +11,13 @@ namespace rkt::fetch {
 namespace {
 
 constexpr std::size_t kMaxFields = 500;
+
+// rel=next, rel="next"; a comma may follow.
+bool is_next(std::string_view parameter) {
+  std::string text = lower(trim(parameter));
+  std::erase_if(text, [](char c) { return c == '"' || c == ' ' || c == ','; });
+  return text == "rel=next";
+}
 
 }  // namespace
 
@@ -72,10 +81,27 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
   return out;
 }
 
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::chrono::seconds cap) {
-  const auto seconds = parse_int<std::uint32_t>(trim(value));
-  if (!seconds) return std::nullopt;
-  return std::min(std::chrono::seconds(*seconds), cap);
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::chrono::seconds cap,
+                                                      std::time_t now) {
+  using std::chrono::seconds;
+  if (const auto count = parse_int<std::uint32_t>(trim(value))) return std::min(seconds(*count), cap);
+  const std::time_t then = curl_getdate(std::string(value).c_str(), nullptr);
+  if (then <= now) return std::nullopt;
+  return std::min(seconds(then - now), cap);
+}
+
+std::string next_link(const std::vector<std::string>& links) {
+  for (const std::string_view line : links)
+    for (auto begin = line.find('<'); begin != std::string_view::npos;) {
+      const auto end = line.find('>', begin);
+      if (end == std::string_view::npos) break;
+      const auto after = line.find('<', end);
+      const auto parameters = line.substr(end + 1, after == std::string_view::npos ? after : after - end - 1);
+      for (const auto parameter : split(parameters, ';'))
+        if (is_next(parameter)) return std::string(line.substr(begin + 1, end - begin - 1));
+      begin = after;
+    }
+  return {};
 }
 
 std::string resume_validator(const Head& head) {

@@ -38,8 +38,12 @@ struct ContentRange {
 };
 std::optional<ContentRange> parse_content_range(std::string_view value);
 
-/// Seconds of Retry-After, at most `cap`; the form with a date counts as absent.
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::chrono::seconds cap);
+/// Retry-After, as seconds or as a date after `now`, at most `cap`; nullopt: neither.
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::chrono::seconds cap,
+                                                      std::time_t now);
+
+/// The target of the link to what comes next (RFC 8288), as it is written; "": there is none.
+std::string next_link(const std::vector<std::string>& links);
 
 /// What If-Range may carry: a strong ETag, else Last-Modified, else "".
 std::string resume_validator(const Head& head);

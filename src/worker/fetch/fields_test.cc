@@ -27,6 +27,15 @@ TEST(MaxAge, IgnoresWhatIsNoNumber) {
   EXPECT_EQ(max_age({}), 0);
 }
 
+TEST(NextLink, IsTheTargetWithThatRelation) {
+  EXPECT_EQ(next_link({"</v2/a?n=1>; rel=\"next\""}), "/v2/a?n=1");
+  EXPECT_EQ(next_link({"<x>;Rel=Next"}), "x");
+  EXPECT_EQ(next_link({R"(<a>; rel="prev", <b,c>; title="x"; rel="next", <d>; rel=last)"}), "b,c");
+  EXPECT_EQ(next_link({"<a>; rel=prev", "<b>; rel=next"}), "b");
+  for (const char* none : {"", "<a>", "a; rel=next", "<a; rel=next", "<a>; rel=nextish", "<a>; title=next"})
+    EXPECT_EQ(next_link({none}), "") << none;
+}
+
 TEST(ContentRange, IsReadWithAndWithoutTotal) {
   const auto known = parse_content_range("bytes 5-9/10");
   ASSERT_TRUE(known);
@@ -45,10 +54,13 @@ TEST(ContentRange, RefusesContradictionsAndNoise) {
 }
 
 TEST(RetryAfter, IsCapped) {
-  EXPECT_EQ(parse_retry_after(" 7 ", seconds(30)), seconds(7));
-  EXPECT_EQ(parse_retry_after("86400", seconds(30)), seconds(30));
-  EXPECT_FALSE(parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT", seconds(30)));
-  EXPECT_FALSE(parse_retry_after("-1", seconds(30)));
+  EXPECT_EQ(parse_retry_after(" 7 ", seconds(30), 0), seconds(7));
+  EXPECT_EQ(parse_retry_after("86400", seconds(30), 0), seconds(30));
+  EXPECT_EQ(parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT", seconds(30), 946'684'790), seconds(9));
+  EXPECT_EQ(parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT", seconds(30), 0), seconds(30));
+  EXPECT_FALSE(parse_retry_after("Fri, 31 Dec 1999 23:59:59 GMT", seconds(30), 946'684'800));
+  EXPECT_FALSE(parse_retry_after("-1", seconds(30), 0));
+  EXPECT_FALSE(parse_retry_after("soon", seconds(30), 0));
 }
 
 TEST(Head, StartsAgainWithEachStatusLine) {

@@ -40,6 +40,7 @@ void confine() {
 }  // namespace rkt::fetch
 
 int main() {
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write()
   try {
     rkt::fetch::confine();
     rkt::fetch::serve(rkt::Channel{rkt::UniqueFd(3)});

@@ -8,9 +8,10 @@
 // and then asks
 //   {"op":"access","host":T,"user":T,"password":T,"identity_token":T,"insecure":B,"ca":B,"client":B}
 //       what holds for a registry at host[:port] from now on; "insecure": certificates are not checked, and http will
-//       do. descriptors: with "ca" more certificates to trust there, with "client" the own certificate and its key
-//       (PEM)
-//   {"op":"get","url":U,"resume_from":N,"validator":T,"if_none_match":T,"max_size":N}
+//       do
+//       descriptors: with "ca" more certificates to trust there, with "client" the own certificate and its key (PEM)
+//   {"op":"get","url":U,"resume_from":N,"validator":T,"if_none_match":T,
+//    "if_modified_since":T,"max_size":N}
 //       descriptor: the file
 //   {"op":"discover","name":T,"labels":{…}}
 //   {"op":"keys","name":T}
@@ -32,10 +33,14 @@
 //   {"event":"debug","text":T}
 // and ends with one of
 //   {"event":"end", …the result}
-//       get: "outcome":"complete|not_modified|deferred","etag":T,"last_modified":T,"max_age":N,"size":N,"resumed":B,
-//       "over_tls":B; discover: "aci":U,"asc":U; keys: "urls":[U,…]; access: nothing; resolve:
-//       "base_url":U,"types":[T,…];
-//       document: "found":B,"type":T; reach: "base_url":U; push_blob: "sent":B
+//       get:       "outcome":"complete|not_modified|deferred","etag":T,"last_modified":T,"max_age":N,"size":N,
+//                  "resumed":B,"over_tls":B
+//       discover:  "aci":U,"asc":U
+//       keys:      "urls":[U,…]
+//       resolve:   "base_url":U,"types":[T,…]
+//       document:  "found":B,"type":T,"next":T    next: the path of the next page of referrers, or ""
+//       reach:     "base_url":U
+//       push_blob: "sent":B
 //   {"event":"error","kind":K,"text":T,"errno":N}                        K: name of an Errc, see kind_of()
 #pragma once
 

@@ -21,6 +21,7 @@ constexpr std::size_t kMaxToken = std::size_t{64} << 10;
 // Where http is allowed, a port that does not speak TLS must not take longer than this to say so.
 constexpr std::chrono::seconds kRegistryConnect{2};
 constexpr std::string_view kClient = "rkt";
+constexpr std::string_view kReferrers = "/referrers/";
 
 std::vector<std::string> accepted_manifests() {
   std::vector<std::string> out;
@@ -38,11 +39,29 @@ void check_token(const std::string& token) {
 
 std::string key_of(const Repository& where) { return cat(where.base_url, " ", where.name); }
 
+void ask_once(Get& get) {
+  get.retries = 0;
+  get.connect_timeout = kRegistryConnect;
+}
+
 constexpr std::size_t kMaxReasons = 3, kMaxReason = 300;
 
 std::string reason_in(const json::Reader& error) {
   const std::string code = error.text_or("code", ""), message = error.text_or("message", "");
   return cat(code, code.empty() || message.empty() ? "" : ": ", message).substr(0, kMaxReason);
+}
+
+// The path below the repository that a link on a page of referrers leads to; "": elsewhere, where nobody's password has
+// business.
+std::string next_page(const Repository& where, const std::string& path, const std::string& link) {
+  const std::string root = cat(where.base_url, "/v2/", where.name), here = path.substr(0, path.find('?'));
+  std::string url = link;
+  if (link.starts_with('?'))
+    url = cat(root, here, link);
+  else if (link.starts_with('/') && !link.starts_with("//"))
+    url = cat(where.base_url, link);
+  if (!url.starts_with(cat(root, kReferrers)) || url.find("/.") != std::string::npos) return {};
+  return url.substr(root.size());
 }
 
 }  // namespace
@@ -141,8 +160,10 @@ Get Registry::request(const Repository& where, std::string_view path, Receiver& 
 }
 
 bool Registry::authorize(const Repository& where, Get& get, const Head& head) {
-  // A place that the registry redirects to has nothing to ask for.
-  if (head.status != 401 || parse_url(head.url).origin() != parse_url(get.url).origin()) return false;
+  // Another place that the registry redirects to, or that it wants an upload to go to, has nothing to ask for.
+  const std::string registry = parse_url(where.base_url).origin();
+  if (head.status != 401 || parse_url(get.url).origin() != registry || parse_url(head.url).origin() != registry)
+    return false;
   std::string& known = authorizations_[key_of(where)];
   if (known != get.authorization) {  // another request has learnt something meanwhile
     get.authorization = known;
@@ -167,10 +188,7 @@ Document Registry::document(const Repository& where, const std::string& path, st
                             bool probe) {
   ToMemory text(kMaxDocument, std::move(accept));
   Get get = request(where, path, text);
-  if (probe) {
-    get.retries = 0;
-    get.connect_timeout = kRegistryConnect;
-  }
+  if (probe) ask_once(get);
   Head last;
   int attempts = 0;
   engine_.run(std::span<Get>(&get, 1), 1, [&](std::size_t, const Head& head) {
@@ -180,7 +198,9 @@ Document Registry::document(const Repository& where, const std::string& path, st
   });
   if (last.status != 200) throw_registry_status(last);
   const std::string type = last.field("content-type");
-  return {.bytes = text.text(), .media_type = lower(trim(std::string_view(type).substr(0, type.find(';'))))};
+  return {.bytes = text.text(),
+          .media_type = lower(trim(std::string_view(type).substr(0, type.find(';')))),
+          .next = path.starts_with(kReferrers) ? next_page(where, path, next_link(last.all("link"))) : std::string{}};
 }
 
 void Registry::reach(Repository& where) {
@@ -189,10 +209,7 @@ void Registry::reach(Repository& where) {
   try {
     ToMemory text(kMaxDocument, {});
     Get get{.url = cat(where.base_url, "/v2/"), .receiver = &text, .only_tls = !or_http};
-    if (or_http) {
-      get.retries = 0;
-      get.connect_timeout = kRegistryConnect;
-    }
+    if (or_http) ask_once(get);
     engine_.run(std::move(get));  // any answer will do
   } catch (const Error& e) {
     if (!or_http || e.code() != Errc::network) throw;

@@ -33,12 +33,13 @@ class Registry {
   Head perform(const Repository& where, Get get, std::initializer_list<long> statuses);
 
   /// One small document below the repository: "/manifests/…", "/blobs/…", "/referrers/…". nullopt: there is none (404).
+  /// Referrers may go on at another page of the same repository; a link to elsewhere is not followed.
   std::optional<Document> find_document(const Repository& where, const std::string& path);
 
   /// A GET below the repository with the Authorization that last worked there: "/blobs/…".
   Get request(const Repository& where, std::string_view path, Receiver& receiver) const;
-  /// An answer to that. true: it was a 401, and `get` now carries something better; to be asked for at most
-  /// kMaxAttempts times a request.
+  /// An answer to that. true: it was a 401 of the registry itself, and `get` now carries something better; to be asked
+  /// for at most kMaxAttempts times a request. What other origins say is not listened to.
   bool authorize(const Repository& where, Get& get, const Head& head);
   static constexpr int kMaxAttempts = 2;
 

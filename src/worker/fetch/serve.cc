@@ -114,6 +114,7 @@ json::Object Server::get(const json::Reader& in, const Channel::Message& message
        .have = number(in, "resume_from"),
        .validator = in.text_or("validator", ""),
        .if_none_match = in.text_or("if_none_match", ""),
+       .if_modified_since = in.text_or("if_modified_since", ""),
        .max_size = number(in, "max_size"),
        .size = {},
        .digest = {}},
@@ -133,7 +134,8 @@ json::Object Server::get(const json::Reader& in, const Channel::Message& message
     return other_range && file.restart() ? Engine::Next::again : Engine::Next::finished;
   });
   json::Object out = event("end");
-  if (last.status == 304 && !in.text_or("if_none_match", "").empty()) {
+  const bool conditional = !cat(in.text_or("if_none_match", ""), in.text_or("if_modified_since", "")).empty();
+  if (last.status == 304 && conditional) {
     out.set("outcome", "not_modified");
   } else if (last.status == 202) {
     out.set("outcome", "deferred");
@@ -221,6 +223,7 @@ json::Object Server::document(const json::Reader& in, const Channel::Message& me
   json::Object out = event("end");
   out.set("found", found.has_value());
   out.set("type", found ? bounded(found->media_type) : std::string{});
+  out.set("next", found ? bounded(found->next) : std::string{});
   return out;
 }
 

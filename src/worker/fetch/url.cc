@@ -2,6 +2,7 @@
 #include "worker/fetch/url.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -25,6 +26,18 @@ std::optional<std::string_view> port_of(std::string_view authority) {
   return authority.substr(colon + 1);
 }
 
+// As the library reads them: commas and blanks stand between.
+std::vector<std::string> entries(std::string_view list) {
+  std::string text(list);
+  std::ranges::replace_if(text, [](char c) { return c == ' ' || c == '\t'; }, ',');
+  std::vector<std::string> out;
+  for (const auto entry : split(text, ','))
+    if (!entry.empty()) out.emplace_back(entry);
+  return out;
+}
+
+bool is_domain(std::string_view entry) { return entry.starts_with('.') && entry.find(':') == std::string_view::npos; }
+
 }  // namespace
 
 std::string Url::origin() const {
@@ -35,7 +48,7 @@ std::string Url::origin() const {
 
 Url parse_url(std::string_view url) {
   if (url.size() > kMaxUrl || std::any_of(url.begin(), url.end(), is_odd))
-    throw Error(Errc::invalid, cat("malformed URL ", quoted(url.substr(0, 200))));
+    throw Error(Errc::invalid, cat("malformed URL ", quoted(without_user_info(url).substr(0, 200))));
   const auto end = url.find("://");
   if (end == std::string_view::npos) throw Error(Errc::invalid, cat("no URL: ", quoted(url)));
   Url out{.scheme = lower(url.substr(0, end)), .authority = {}};
@@ -51,35 +64,33 @@ Url parse_url(std::string_view url) {
   return out;
 }
 
-std::string shown_url(std::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
-  const auto end = url.find("://");
-  const auto begin = end == std::string_view::npos ? 0 : end + 3;
-  const auto authority = url.substr(begin, url.substr(begin).find('/'));
-  const auto at = authority.rfind('@');
-  if (at == std::string_view::npos) return std::string(url);
-  return cat(url.substr(0, begin), url.substr(begin + at + 1));
-}
-
 std::string with_query(std::string_view url, std::string_view parameters) {
   const auto fragment = url.find('#');
   const auto base = url.substr(0, fragment);
   return cat(base, base.find('?') == std::string_view::npos ? "?" : "&", parameters);
 }
 
-bool spares_port(std::string_view list, const Url& url) {
+bool spares(std::string_view list, const Url& url) {
   const std::string origin = url.origin();
   const std::size_t colon = origin.rfind(':'), start = origin.find("://") + 3;
   const std::string_view host = std::string_view(origin).substr(start, colon - start);
   const std::string_view port = std::string_view(origin).substr(colon);
-  return std::ranges::any_of(split(list, ','), [&](std::string_view piece) {
-    const std::string entry = lower(trim(piece));
+  return std::ranges::any_of(entries(list), [&](const std::string& piece) {
+    const std::string entry = lower(piece);
+    if (is_domain(entry)) return entry.size() > 1 && host.ends_with(entry);
     if (entry.size() <= port.size() || !entry.ends_with(port)) return false;
     std::string_view name = std::string_view(entry).substr(0, entry.size() - port.size());
     if (name.starts_with("*.")) name.remove_prefix(1);
     if (name.starts_with('.')) return host.ends_with(name);
     return host == name || host.ends_with(cat(".", name));
   });
+}
+
+std::string spared_by_library(std::string_view list) {
+  std::string out;
+  for (const auto& entry : entries(list))
+    if (!is_domain(entry)) out += cat(out.empty() ? "" : ",", entry);
+  return out;
 }
 
 }  // namespace rkt::fetch

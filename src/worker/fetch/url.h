@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/url.h"
+
 namespace rkt::fetch {
 
 struct Url {
@@ -18,14 +20,14 @@ struct Url {
 };
 
 /// Whether an entry of `list` (no_proxy) names this very host and port: "example.com:5000" (and hosts in that domain),
-/// ".example.com:5000" (only those in it), "10.0.0.1:80", "[::1]:80". Entries without a port are libcurl's business,
-/// which knows none with one.
-bool spares_port(std::string_view list, const Url& url);
+/// ".example.com:5000" and ".example.com" (only those in it), "10.0.0.1:80", "[::1]:80". Other entries without a port
+/// are libcurl's business, which knows none with one, and takes the domain itself for one in it.
+bool spares(std::string_view list, const Url& url);
+/// `list` without what spares() answers for.
+std::string spared_by_library(std::string_view list);
 
 /// Throws Errc::invalid, and Errc::unsupported for other schemes than http and https.
 Url parse_url(std::string_view url);
-/// For messages: without user information, query and fragment, which may hold secrets.
-std::string shown_url(std::string_view url);
 /// `url` with more parameters behind those it has: "a=b&c=d".
 std::string with_query(std::string_view url, std::string_view parameters);
 

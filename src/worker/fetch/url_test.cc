@@ -32,7 +32,7 @@ TEST(ParseUrl, RefusesWhatTwoParsersCouldReadDifferently) {
 }
 
 TEST(SparesPort, AnEntryWithAPortIsForThatPortAlone) {
-  const auto spares = [](const char* list, const char* url) { return spares_port(list, parse_url(url)); };
+  const auto spares = [](const char* list, const char* url) { return fetch::spares(list, parse_url(url)); };
   EXPECT_TRUE(spares("x, Example.com:5000", "http://example.com:5000/v2/"));
   EXPECT_TRUE(spares("example.com:5000", "http://a.example.com:5000/"));
   EXPECT_TRUE(spares("example.com:443", "https://example.com/"));
@@ -41,6 +41,11 @@ TEST(SparesPort, AnEntryWithAPortIsForThatPortAlone) {
   EXPECT_FALSE(spares("example.com:5000", "http://example.com:50/"));
   EXPECT_FALSE(spares("example.com:5000", "http://an-example.com:5000/"));
   EXPECT_FALSE(spares(".example.com:80", "http://example.com/"));
+  EXPECT_TRUE(spares("x, .Example.com", "http://a.example.com:81/"));
+  EXPECT_TRUE(spares(".a.com .b.com", "http://x.b.com/"));
+  EXPECT_EQ(spared_by_library("a .b.com  c"), "a,c");
+  EXPECT_FALSE(spares(".example.com,.,", "http://example.com/")) << "what is in a domain, not the domain";
+  EXPECT_EQ(spared_by_library("a, .b,.c:80,10.0.0.0/8"), "a,.c:80,10.0.0.0/8");
   EXPECT_FALSE(spares("example.com,:80,", "http://example.com/")) << "an entry without a port is not looked at";
 }
 
@@ -49,11 +54,6 @@ TEST(Origin, WritesTheDefaultPortOut) {
   EXPECT_NE(parse_url("https://h/").origin(), parse_url("http://h/").origin());
   EXPECT_NE(parse_url("https://h/").origin(), parse_url("https://h:8443/").origin());
   EXPECT_EQ(parse_url("http://[::1]/").origin(), "http://[::1]:80");
-}
-
-TEST(ShownUrl, HidesSecrets) {
-  EXPECT_EQ(shown_url("https://user:pw@h/x?token=1#f"), "https://h/x");
-  EXPECT_EQ(shown_url("https://h/a@b"), "https://h/a@b");
 }
 
 TEST(Query, IsEncodedAndAppended) {

@@ -4,16 +4,13 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
 #include "base/error.h"
+#include "sys/file.h"
 
 namespace rkt::metadata {
 
-Signer::Signer() {
-  if (::getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
-    throw Error::from_errno("make a key");
-}
+Signer::Signer() { fill_random(key_); }
 
 std::string Signer::sign(const Uuid& pod, std::string_view content) const {
   std::string message(pod.bytes().begin(), pod.bytes().end());

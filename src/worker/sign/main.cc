@@ -55,6 +55,7 @@ void run() {
 }  // namespace rkt::sign
 
 int main() {
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write()
   try {
     rkt::sign::run();
     return 0;

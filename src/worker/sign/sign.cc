@@ -9,27 +9,25 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "sys/digest.h"
 
 namespace rkt::sign {
 namespace {
 
-template <auto Free>
-struct OpensslFree {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
-};
-using PrivateKey = std::unique_ptr<EVP_PKEY, OpensslFree<&EVP_PKEY_free>>;
-using MemoryBio = std::unique_ptr<BIO, OpensslFree<&BIO_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, OpensslFree<&EVP_MD_CTX_free>>;
+using PrivateKey = Owned<EVP_PKEY, &EVP_PKEY_free>;
+using MemoryBio = Owned<BIO, &BIO_free>;
+using DigestContext = Owned<EVP_MD_CTX, &EVP_MD_CTX_free>;
 
 // There is nobody to ask for a passphrase.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
 PrivateKey parse_key(std::string_view pem) {
+  for (const std::string_view own : {"ENCRYPTED SIGSTORE", "ENCRYPTED COSIGN"})
+    if (pem.find(own) != std::string_view::npos)
+      throw Error(Errc::invalid, "the private key is encrypted in cosign's own format")
+          .hint("sign with cosign, or make a key with: openssl genpkey -algorithm ed25519 -out KEY");
   if (pem.find("ENCRYPTED") != std::string_view::npos)
     throw Error(Errc::invalid, "the private key is encrypted")
         .hint("write it out without a passphrase: openssl pkey -in KEY -out PLAIN");

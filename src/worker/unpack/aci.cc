@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kRootfs = "rootfs";
 
-StreamOptions stream_options(const Limits& limits) { return {.tar_algorithm = "sha512", .ratio = limits.ratio}; }
+StreamOptions stream_options(const Limits& limits) { return {.tar_algorithm = "sha512", .limits = limits}; }
 
 // What every ACI must consist of, whoever reads it. A rootfs is no part of that: an image may have nothing but
 // dependencies.
@@ -201,6 +201,7 @@ Reply unpack_acis(const Request& request, const std::vector<int>& files, Staging
   Meter meter(request.limits);
   Writer writer(root, meter);
   Selection selection;
+  root.directory("", {});  // when no archive has it, or no whitelist names it: the same in either form of a tree
   for (std::size_t i = 0; i < files.size(); ++i)
     ImageRenderer(files[i], request.archives.at(i), request.limits, selection, writer, meter).run();
   root.finish();

@@ -47,7 +47,7 @@ TEST(ScanAci, RefusesArchivesThatAreNoAci) {
   EXPECT_EQ(scan_error({file("manifest", "{}"), file("manifest", "{}"), dir("rootfs")}),
             "duplicate file entry in archive: \"manifest\"");
   EXPECT_THAT(scan_error({file("manifest", "{}"), dir("rootfs"), file("rootfs/../../x", "")}), HasSubstr("\"..\""));
-  EXPECT_THAT(scan_error({file("/manifest", "{}"), dir("rootfs")}), HasSubstr("absolute"));
+  EXPECT_THAT(scan_error({file("manifest", "{}"), dir("rootfs"), file("/../x", "")}), HasSubstr("\"..\""));
 }
 
 TEST(ScanAci, TakesWhatTheReferenceTakes) {
@@ -57,6 +57,7 @@ TEST(ScanAci, TakesWhatTheReferenceTakes) {
 
 TEST(ScanAci, TakesDottedNamesAndTheTopDirectory) {
   EXPECT_EQ(scan_error({dir("./"), file("./manifest", "{}"), dir("./rootfs/")}), "no error");
+  EXPECT_EQ(scan_error({dir("/"), file("/manifest", "{}"), dir("/rootfs/")}), "no error");
 }
 
 TEST(Decompress, WritesThePlainTarUpToItsLimit) {
@@ -104,6 +105,16 @@ TEST_P(RenderAcis, UpperFilesWinAndLowerOnesFillIn) {
   EXPECT_EQ(text("a"), "upper");
   EXPECT_EQ(text("b"), "lower");
   EXPECT_FALSE(tree.exists("manifest"));
+}
+
+TEST_P(RenderAcis, ARootThatNoArchiveDescribesIsTheSameInBothForms) {
+  const std::string tar = tar_of({file("manifest", "{}"), file("rootfs/a", "x")});
+  Staging staging(*tree, Staging::Kind::plain, Below());
+  unpack_acis({.operation = Operation::unpack_acis, .archives = {{.digest = sha512_hex(tar)}}}, {file_of(tar).get()},
+              staging);
+  const auto root = tree.root();
+  EXPECT_EQ(root.mode & 07777, 0755U);
+  EXPECT_EQ(root.mtime.tv_sec, 0);
 }
 
 TEST_P(RenderAcis, WhatLiesBesideRootfsIsNoPartOfTheTree) {

@@ -8,6 +8,7 @@
 #include <isa-l/igzip_lib.h>
 #include <lzma.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -25,6 +26,9 @@ constexpr int kZstdWindowLog = 27;
 
 [[noreturn]] void corrupt(std::string_view format, std::string_view why) {
   throw Error(Errc::invalid, cat(format, " data is corrupt: ", why));
+}
+[[noreturn]] void too_much_memory(std::string_view format, std::string_view remedy) {
+  throw Error(Errc::invalid, cat(format, " data needs too much memory to be read")).hint(std::string(remedy));
 }
 [[noreturn]] void cut_off(std::string_view format) {
   throw Error(Errc::invalid, cat(format, " data ends too early: the file is cut off"));
@@ -89,6 +93,8 @@ class Zstd final : public Decoder {
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t r = ZSTD_decompressStream(ctx_.get(), &to, &from);
+    if (ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
+      too_much_memory("zstd", "a window of 128 MiB, as of zstd --long=27, is the largest that is accepted");
     if (ZSTD_isError(r) != 0) corrupt("zstd", ZSTD_getErrorName(r));
     open_ = r != 0;
     return {from.pos, to.pos};
@@ -122,7 +128,8 @@ class Xz final : public Decoder {
     stream_.next_out = out.data();
     stream_.avail_out = out.size();
     const lzma_ret r = lzma_code(&stream_, last ? LZMA_FINISH : LZMA_RUN);
-    if (r == LZMA_MEMLIMIT_ERROR) corrupt("xz", "it needs too much memory");
+    if (r == LZMA_MEMLIMIT_ERROR)
+      too_much_memory("xz", "a dictionary of 64 MiB, as of xz -9, is the largest that is accepted");
     if (r == LZMA_FORMAT_ERROR) corrupt("xz", "bad header");
     if (r == LZMA_BUF_ERROR) cut_off("xz");
     if (r != LZMA_OK && r != LZMA_STREAM_END) corrupt("xz", "bad block");

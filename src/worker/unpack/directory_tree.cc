@@ -3,6 +3,7 @@
 
 #include <linux/limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -39,8 +40,14 @@ void apply_attributes(int fd, const Attributes& a, bool keep_owner) {
   if (::fchmod(fd, a.mode) < 0) throw Error::from_errno("set the mode");
   for (const auto& [name, value] : a.xattrs) {
     if (!keep_owner && !name.starts_with("user.")) continue;
-    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) < 0)
-      throw Error::from_errno(cat("set the extended attribute ", quoted(name)));
+    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) == 0) continue;
+    const int err = errno;
+    struct statvfs fs{};
+    // The same word for a full disk and for more than a file may have, as ext4's block for them.
+    if (err == ENOSPC && ::fstatvfs(fd, &fs) == 0 && fs.f_bavail > 0)
+      throw Error(Errc::unsupported, cat("the file system of the data directory has no room for ", value.size(),
+                                         " bytes of the extended attribute ", quoted(name)));
+    throw Error::from_errno(cat("set the extended attribute ", quoted(name)), err);
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libexec/rkt/unpack: one request, one reply, the end. Descriptor 3 is the socket to rkt (protocol.h).
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -172,6 +173,7 @@ void report(Channel& channel, const Error& error) {
 
 int main() {
   ::umask(0);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that is too large is an error of write()
   // No configuration file: nothing outside the binary decides how digests are made, and the file is out of reach
   // anyway.
   OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);

@@ -17,9 +17,9 @@ constexpr std::string_view kOpaque = ".wh..wh..opq";
   throw Error(Errc::invalid, cat("archive entry ", quoted(raw), " ", why));
 }
 
-std::string clean_components(std::string_view raw, std::string_view text) {
+std::string clean_components(std::string_view raw) {
   std::string out;
-  for (const auto part : split(text, '/')) {
+  for (const auto part : split(raw, '/')) {
     if (part.empty() || part == ".") continue;
     if (part == "..") refuse(raw, "has a \"..\" component");
     if (part.size() > NAME_MAX) refuse(raw.substr(0, 64), "has a component that is too long");
@@ -35,14 +35,11 @@ std::string clean_components(std::string_view raw, std::string_view text) {
 std::string clean_name(std::string_view raw) {
   if (raw.empty()) refuse(raw, "has an empty name");
   if (raw.contains('\0')) refuse(raw, "has a zero byte in its name");
-  if (raw.front() == '/') refuse(raw, "has an absolute name");
-  return clean_components(raw, raw);
+  return clean_components(raw);
 }
 
 std::string clean_link_target(std::string_view raw) {
-  std::string_view text = raw;
-  while (text.starts_with('/')) text.remove_prefix(1);
-  std::string out = clean_components(raw, text);
+  std::string out = clean_components(raw);
   if (out.empty()) refuse(raw, "is the target of a hard link and names no file");
   return out;
 }

@@ -9,12 +9,12 @@
 
 namespace rkt::unpack {
 
-/// "./usr//bin/" -> "usr/bin"; "." and "./" -> "". Throws Errc::invalid, naming the entry, for an empty or absolute
-/// name, a ".." component, and what no Linux path can hold (4095 bytes, 255 a component).
+/// "./usr//bin/" -> "usr/bin"; ".", "./" and "/" -> "". Leading slashes mean the tree's root: well-known builders write
+/// them. Throws Errc::invalid, naming the entry, for an empty name, a ".." component, and what no Linux path can hold
+/// (4095 bytes, 255 a component).
 std::string clean_name(std::string_view raw);
 
-/// Target of a hard link: the same, but leading slashes are dropped. Well-known builders write them and mean the tree's
-/// root.
+/// Target of a hard link: the same, but it names something below the root.
 std::string clean_link_target(std::string_view raw);
 
 /// {"usr/bin", "env"} of "usr/bin/env"; {"", "env"} of "env".

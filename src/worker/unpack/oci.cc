@@ -66,7 +66,7 @@ Reply unpack_layer(int file, const Request::Archive& archive, const Limits& limi
   Meter meter(limits);
   Reply reply;
   try {
-    ArchiveStream stream(file, {.tar_algorithm = diff_id ? diff_id->algorithm : "", .ratio = limits.ratio});
+    ArchiveStream stream(file, {.tar_algorithm = diff_id ? diff_id->algorithm : "", .limits = limits});
     write_all_entries(stream, meter, root);
     if (diff_id)
       if (const std::string got = stream.tar_digest(); got != diff_id->hex) mismatch("layer diff_id", *diff_id, got);
@@ -97,9 +97,9 @@ std::optional<std::string> place_in_layout(const Entry& entry) {
   return path;
 }
 
-std::optional<std::string> place_in_docker_archive(const Entry& entry) {
-  std::string path = clean_name(entry.name);
-  if (entry.type != Entry::Type::regular && entry.type != Entry::Type::symlink) return std::nullopt;
+namespace {
+
+bool is_place_in_docker_archive(std::string_view path) {
   const bool named = std::ranges::all_of(path, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("/._-").contains(c);
@@ -107,12 +107,21 @@ std::optional<std::string> place_in_docker_archive(const Entry& entry) {
   const auto slash = path.find('/');
   const bool top = slash == std::string::npos && (path.ends_with(".json") || path.ends_with(".tar"));
   const bool layer = slash != std::string::npos && path.substr(slash) == "/layer.tar";
-  if (!named || path.starts_with('.') || (!top && !layer)) return std::nullopt;
-  return path;
+  return named && !path.starts_with('.') && (top || layer);
+}
+
+}  // namespace
+
+std::optional<std::string> place_in_docker_archive(const Entry& entry) {
+  std::string path = clean_name(entry.name);
+  const bool link = entry.type == Entry::Type::hard_link;
+  if (!link && entry.type != Entry::Type::regular && entry.type != Entry::Type::symlink) return std::nullopt;
+  if (link && !is_place_in_docker_archive(clean_link_target(entry.target))) return std::nullopt;
+  return is_place_in_docker_archive(path) ? std::optional(std::move(path)) : std::nullopt;
 }
 
 Reply unpack_layout(int file, const Limits& limits, Staging& to) {
-  ArchiveStream stream(file, {.tar_algorithm = "", .ratio = limits.ratio});
+  ArchiveStream stream(file, {.tar_algorithm = "", .limits = limits});
   TarReader tar(stream);
   Meter meter(limits);
   Writer writer(to, meter);
@@ -124,7 +133,10 @@ Reply unpack_layout(int file, const Limits& limits, Staging& to) {
     if (!path) path = place_in_docker_archive(entry);
     if (!path) continue;
     entry.attributes = {.mode = 0644};
-    writer.write(*path, entry, tar);
+    if (entry.type == Entry::Type::hard_link)
+      writer.link(*path, clean_link_target(entry.target));
+    else
+      writer.write(*path, entry, tar);
     index |= *path == "index.json" || *path == "manifest.json";
   }
   if (!index)

@@ -94,7 +94,7 @@ void filter_syscalls(Powers powers) {
     filter.allow({"openat", "openat2", "pwrite64", "getdents64", "readlinkat", "fgetxattr", "flistxattr"});
   if (powers == Powers::write_tree)
     filter.allow({"ftruncate", "faccessat", "faccessat2", "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat",
-                  "fchown", "fchownat", "fchmod", "fchmodat", "utimensat", "fsetxattr", "fremovexattr"});
+                  "fchown", "fchownat", "fchmod", "fchmodat", "utimensat", "fsetxattr", "fremovexattr", "fstatfs"});
   filter.load();
 }
 

@@ -88,6 +88,7 @@ std::string encode(const Request& request) {
   top.set("bytes", request.limits.bytes);
   top.set("entries", request.limits.entries);
   top.set("ratio", request.limits.ratio);
+  top.set("ratioFree", request.limits.ratio_free);
   top.set("shift", request.shift.first);
   top.set("shiftCount", request.shift.count);
   top.set("archives", std::move(archives));
@@ -102,7 +103,10 @@ Request parse_request(std::string_view text) {
   out.form = static_cast<Form>(index_of(kForms, top.at("form")));
   out.uuid = top.at("uuid").text();
   out.below = static_cast<LayersBelow>(index_of(kBelow, top.at("below")));
-  out.limits = {.bytes = count(top, "bytes"), .entries = count(top, "entries"), .ratio = count(top, "ratio")};
+  out.limits = {.bytes = count(top, "bytes"),
+                .entries = count(top, "entries"),
+                .ratio = count(top, "ratio"),
+                .ratio_free = count(top, "ratioFree")};
   out.shift = {.first = static_cast<std::uint32_t>(top.at("shift").integer(0, UINT32_MAX)),
                .count = static_cast<std::uint32_t>(top.at("shiftCount").integer(0, UINT32_MAX))};
   if (out.limits.ratio == 0) top.fail("ratio is zero");

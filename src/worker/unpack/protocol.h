@@ -42,8 +42,10 @@ struct Shift {
   std::uint32_t first = 0, count = 0;
 };
 
+/// ratio: decompressed / compressed, once more than `ratio_free` bytes have come out: a file of zeros is packed a
+/// thousand times smaller and means no harm, up to a size that fills no disk.
 struct Limits {
-  std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 250;
+  std::uint64_t bytes = std::uint64_t{1} << 40, entries = 10'000'000, ratio = 250, ratio_free = std::uint64_t{1} << 30;
 };
 
 struct Request {

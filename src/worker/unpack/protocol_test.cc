@@ -9,7 +9,7 @@ namespace {
 TEST(Protocol, ARequestSurvivesTheTrip) {
   const Request sent{
       .operation = Operation::unpack_acis,
-      .limits = {.bytes = 1, .entries = 2, .ratio = 3},
+      .limits = {.bytes = 1, .entries = 2, .ratio = 3, .ratio_free = 4},
       .archives = {{.digest = "d", .diff_id = "i", .whitelist = {"/a"}, .upper_whitelist = {"/b", "/c"}}, {}}};
   const Request got = parse_request(encode(sent));
   EXPECT_EQ(got.operation, Operation::unpack_acis);

@@ -32,8 +32,7 @@ class Staging {
  public:
   /// plain: an ACI or a layout; a parent that is a symbolic link is an error, and there is nothing below.
   /// layer: an OCI layer; links on the way are resolved with the tree as root, in the merged view of this layer and
-  /// those
-  ///        below it, as if the layer were unpacked on top of them. Whiteouts and opaque marks are overlayfs'.
+  ///        those below it, as if the layer were unpacked on top of them. Whiteouts and opaque marks are overlayfs'.
   enum class Kind { plain, layer };
   Staging(NewTree& tree, Kind kind, Below below);
 

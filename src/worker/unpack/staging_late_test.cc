@@ -38,7 +38,7 @@ class LateBelow : public testing::TestWithParam<Form> {
     const auto at = s.place(path);
     at.dir->create(at.name, {.xattrs = {}})->finish(0);
   }
-  test::TreeForTest::Node root() const { return tree.look(GetParam() == Form::erofs ? "" : "."); }
+  test::TreeForTest::Node root() const { return tree.root(); }
   test::TreeForTest tree{GetParam()};
   TempDir lower;
   int asked = 0;

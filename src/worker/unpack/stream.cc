@@ -13,8 +13,6 @@
 namespace rkt::unpack {
 namespace {
 
-constexpr std::uint64_t kRatioFree = std::uint64_t{256} << 20;
-
 std::size_t pread_full(int fd, std::span<std::uint8_t> into, std::uint64_t offset) {
   std::size_t got = 0;
   while (got < into.size()) {
@@ -110,8 +108,9 @@ void ArchiveStream::decode_all() {
 }
 
 void ArchiveStream::check_ratio() {
-  if (made_ > kRatioFree && made_ / options_.ratio > file_offset_)
-    throw Error(Errc::invalid, cat("archive expands to more than ", options_.ratio,
+  const Limits& limits = options_.limits;
+  if (made_ > limits.ratio_free && made_ / limits.ratio > file_offset_)
+    throw Error(Errc::invalid, cat("archive expands to more than ", limits.ratio_free, " bytes and ", limits.ratio,
                                    " times its size: taken for a decompression bomb"));
 }
 

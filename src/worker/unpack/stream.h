@@ -21,12 +21,13 @@
 
 #include "worker/unpack/decoder.h"
 #include "worker/unpack/hasher.h"
+#include "worker/unpack/protocol.h"
 
 namespace rkt::unpack {
 
 struct StreamOptions {
   std::string tar_algorithm;  ///< digest of the decompressed bytes; "": none
-  std::uint64_t ratio = 250;  ///< decompressed / compressed, looked at after the first 256 MiB
+  Limits limits = {};         ///< of them the ratio
 };
 
 class ArchiveStream {

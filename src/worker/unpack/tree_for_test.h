@@ -61,6 +61,7 @@ class TreeForTest {
     }
     return out;
   }
+  Node root() const { return look(form_ == Form::erofs ? "" : "."); }
   std::string text(const std::string& path) const { return look(path).text; }
   bool exists(const std::string& path) const {
     return form_ == Form::erofs ? reader().nodes().contains(path) : dir_.dir().exists(path);

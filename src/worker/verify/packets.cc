@@ -152,9 +152,13 @@ bool is_strong(std::uint8_t hash) noexcept {
   return std::find(kStrong.begin(), kStrong.end(), hash) != kStrong.end();
 }
 
+bool is_binary(std::string_view bytes) noexcept {
+  return !bytes.empty() && (static_cast<std::uint8_t>(bytes.front()) & 0x80U) != 0;
+}
+
 // Binary as it is; else the armored block of this label.
 std::string to_binary(std::string_view bytes, std::string_view label) {
-  if (!bytes.empty() && (static_cast<std::uint8_t>(bytes.front()) & 0x80U) != 0) return std::string(bytes);
+  if (is_binary(bytes)) return std::string(bytes);
   auto packets = dearmor(bytes, label);
   if (!packets) throw Error(Errc::invalid, "openpgp: invalid argument: no armored data found");
   return *std::move(packets);
@@ -229,6 +233,21 @@ SignatureFile read_signature_file(std::string_view bytes) {
     return {};  // not a signature file: the caller says so
   }
   return out;
+}
+
+void refuse_private_keys(std::string_view bytes) {
+  bool any = false;
+  if (is_binary(bytes)) {
+    const auto packets = read_packets(bytes);
+    any = std::ranges::any_of(packets, [](const Packet& p) { return p.tag == kSecretKey || p.tag == kSecretSubkey; });
+  } else {
+    Lines lines(bytes);
+    while (const auto line = lines.next())
+      any = any || (line->starts_with("-----BEGIN ") && line->find("PRIVATE KEY") != std::string_view::npos);
+  }
+  if (any)
+    throw Error(Errc::invalid, "a private key is in it")
+        .hint("what is trusted is the public one alone: gpg --armor --export, or openssl pkey -pubout, writes it");
 }
 
 std::string read_key_file(std::string_view bytes) {

@@ -26,7 +26,15 @@ struct Packet {
 /// indeterminate lengths: neither keys nor signatures may have them.
 std::vector<Packet> read_packets(std::string_view bytes);
 
-enum Tag : unsigned { kSignature = 2, kPublicKey = 6, kUserId = 13, kPublicSubkey = 14, kUserAttribute = 17 };
+enum Tag : unsigned {
+  kSignature = 2,
+  kSecretKey = 5,
+  kPublicKey = 6,
+  kSecretSubkey = 7,
+  kUserId = 13,
+  kPublicSubkey = 14,
+  kUserAttribute = 17
+};
 
 /// A version 4 signature packet.
 struct SignatureFacts {
@@ -50,6 +58,10 @@ struct SignatureFile {
 /// Armored or binary. A file that holds anything but signature packets is no detached signature: nothing in it is
 /// usable. Never throws for its content.
 SignatureFile read_signature_file(std::string_view bytes);
+
+/// Throws Errc::invalid when a key file has a private key in it, armored, PEM or binary, alone or beside public ones:
+/// it was given by mistake, and nothing of it may be kept.
+void refuse_private_keys(std::string_view bytes);
 
 /// The public key packets of an armored or binary key file. Throws Errc::invalid.
 std::string read_key_file(std::string_view bytes);

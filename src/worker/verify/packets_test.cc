@@ -110,6 +110,16 @@ TEST(ReadSignature, RefusesOtherVersionsAndAreasThatLeaveThePacket) {
 
 std::string packet(const std::string& body) { return bytes({0xc2, static_cast<int>(body.size())}) + body; }
 
+TEST(RefusePrivateKeys, ArmoredInPemAndInBinaryBesideOthers) {
+  const std::string pub = bytes({0xc6, 1, 'k'});
+  for (const std::string& file :
+       {std::string("x\n-----BEGIN EC PRIVATE KEY-----\r\n"), std::string("-----BEGIN PGP PRIVATE KEY BLOCK-----\n"),
+        pub + bytes({0xc5, 1, 'k'}), pub + bytes({0x9c, 1, 'k'})})
+    EXPECT_THROW(refuse_private_keys(file), Error) << file;
+  for (const std::string& file : {std::string("-----BEGIN PUBLIC KEY-----\nno PRIVATE KEY\n"), pub, std::string()})
+    EXPECT_NO_THROW(refuse_private_keys(file)) << file;
+}
+
 TEST(ReadSignatureFile, SortsWeakFromUsableAndDropsOtherTypes) {
   const auto file =
       read_signature_file(packet(signature(8, "", "")) + packet(signature(2, "", "")) + packet(signature(1, "", "")) +

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "sys/digest.h"
 
@@ -19,18 +20,12 @@ namespace rkt::verify {
 namespace {
 
 constexpr std::string_view kBegin = "-----BEGIN PUBLIC KEY-----", kEnd = "-----END PUBLIC KEY-----";
+constexpr std::string_view kOpenPgp = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 constexpr int kMinRsaBits = 2048, kMaxRsaBits = 16384;
 
-template <auto Free>
-struct OpensslFree {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
-};
-using PublicKey = std::unique_ptr<EVP_PKEY, OpensslFree<&EVP_PKEY_free>>;
-using MemoryBio = std::unique_ptr<BIO, OpensslFree<&BIO_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, OpensslFree<&EVP_MD_CTX_free>>;
+using PublicKey = Owned<EVP_PKEY, &EVP_PKEY_free>;
+using MemoryBio = Owned<BIO, &BIO_free>;
+using DigestContext = Owned<EVP_MD_CTX, &EVP_MD_CTX_free>;
 
 PublicKey parse_pem(std::string_view text) {
   if (text.size() > kMaxKeyFileBytes) return nullptr;
@@ -110,6 +105,8 @@ KeyFacts inspect_pem(std::string_view key_file) {
     throw Error(Errc::invalid, "no PEM public key found");
   if (key_file.find(kBegin, begin + 1) != std::string_view::npos)
     throw Error(Errc::invalid, "several PEM public keys in one file").hint("give each a file of its own");
+  if (key_file.find(kOpenPgp) != std::string_view::npos)
+    throw Error(Errc::invalid, "an OpenPGP key and a PEM public key in one file").hint("give each a file of its own");
   const PublicKey key = parse_pem(key_file.substr(begin, end + kEnd.size() - begin));
   if (!key) throw Error(Errc::invalid, "the PEM public key cannot be read");
   const std::string kind = kind_of_key(key);

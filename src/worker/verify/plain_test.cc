@@ -90,9 +90,9 @@ TEST(InspectPem, TakesOneKeyWithTextAroundIt) {
   EXPECT_EQ(facts.armored, signer.pem());
   EXPECT_THAT(facts.identities, testing::ElementsAre("Ed25519"));
   EXPECT_TRUE(is_pem_key_file(signer.pem()));
-  for (const std::string& bad :
-       {std::string(), std::string("-----BEGIN PUBLIC KEY-----\n"),
-        std::string("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), signer.pem() + signer.pem()})
+  for (const std::string& bad : {std::string(), std::string("-----BEGIN PUBLIC KEY-----\n"),
+                                 std::string("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+                                 signer.pem() + signer.pem(), signer.pem() + "-----BEGIN PGP PUBLIC KEY BLOCK-----\n"})
     EXPECT_THROW(inspect_pem(bad), Error) << bad;
 }
 

@@ -9,9 +9,11 @@
 //   {"op":"inspect"}                                   key file, output (armored keys are written to it, one by one)
 //
 // Answers to verify, issuer, plain and message, one:
-// {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]} to inspect, one a key:
-// {"fingerprint":F,"subkeys":[…],"revoked":[…],"identities":[…],"size":N} and after the last:   {"end":true} When
-// something went wrong:          {"error":TEXT,"invalid":B}; invalid: the bytes that were handed in are to blame
+//   {"why":W,"fingerprint":F,"identities":[…],"unusable":[{"index":N,"found":F},…]}
+// to inspect, one a key, and after the last {"end":true}:
+//   {"fingerprint":F,"subkeys":[…],"revoked":[…],"identities":[…],"size":N}
+// When something went wrong ("invalid": the bytes that were handed in are to blame):
+//   {"error":TEXT,"invalid":B}
 #pragma once
 
 #include <array>
@@ -31,12 +33,13 @@ enum class Why : std::uint8_t {
   revoked_key,
   expired_signature,
   no_signature,
-  weak_hash
+  weak_hash,
+  text_mode  ///< bad, and made over text, whose line ends and blanks signers change in several ways
 };
 
-inline constexpr std::array<std::string_view, 8> kWhyNames = {"ok",           "unknown_issuer", "bad_signature",
+inline constexpr std::array<std::string_view, 9> kWhyNames = {"ok",           "unknown_issuer", "bad_signature",
                                                               "expired_key",  "revoked_key",    "expired_signature",
-                                                              "no_signature", "weak_hash"};
+                                                              "no_signature", "weak_hash",      "text_mode"};
 
 constexpr std::string_view why_name(Why why) noexcept { return kWhyNames[static_cast<std::size_t>(why)]; }
 

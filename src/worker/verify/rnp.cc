@@ -26,7 +26,7 @@ void check(rnp_result_t result, std::string_view doing) {
 }
 
 std::string take_text(char* raw) {
-  const std::unique_ptr<char, Destroyer<rnp_buffer_destroy>> owned(raw);
+  const Owned<char, rnp_buffer_destroy> owned(raw);
   return raw == nullptr ? std::string() : std::string(raw);
 }
 
@@ -138,7 +138,7 @@ std::vector<std::string> Key::identities() const {
     void* data = nullptr;
     std::size_t size = 0;
     check(rnp_uid_get_data(raw, &data, &size), "read a user id");
-    const std::unique_ptr<void, Destroyer<rnp_buffer_destroy>> owned(data);
+    const Owned<void, rnp_buffer_destroy> owned(data);
     out.push_back(printable({static_cast<const char*>(data), size}, kMaxIdentityBytes));
   }
   return out;

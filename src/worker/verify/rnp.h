@@ -9,22 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
+#include "base/scope.h"
 
 namespace rkt::verify::rnp {
-
-template <auto Destroy>
-struct Destroyer {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    (void)Destroy(p);
-  }
-};
-template <class Handle, auto Destroy>
-using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroyer<Destroy>>;
 
 enum class Form { binary, armored };
 

@@ -57,6 +57,7 @@ std::string encode(const Result& result) {
 
 void answer_inspect(Channel& channel, const Channel::Message& message) {
   const std::string bytes = read_all(descriptor(message, 0), "key file", kMaxKeyFileBytes);
+  refuse_private_keys(bytes);
   const auto keys = is_pem_key_file(bytes) ? std::vector{inspect_pem(bytes)} : inspect(bytes);
   for (const auto& key : keys) {
     write_all(descriptor(message, 1), key.armored, "keys");

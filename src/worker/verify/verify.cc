@@ -27,6 +27,7 @@ int rank(Why why) noexcept {
     case Why::weak_hash:
       return 2;
     case Why::bad_signature:
+    case Why::text_mode:
       return 3;
     case Why::expired_key:
       return 4;
@@ -108,7 +109,8 @@ Why judge_signature(const rnp::Ring& ring, const rnp::Key& key, rnp::Status stat
   const Why today = judge_key(ring, key);
   if (today != Why::ok) return today;
   if (status == rnp::Status::expired || facts.expired_at(now())) return Why::expired_signature;
-  return status == rnp::Status::good ? Why::ok : Why::bad_signature;
+  if (status == rnp::Status::good) return Why::ok;
+  return facts.type == 1 ? Why::text_mode : Why::bad_signature;
 }
 
 // Those that librnp can read too. It gives up on a whole file for one signature that it cannot (an unknown algorithm),

@@ -154,6 +154,13 @@ TEST_F(Verify, RefusesAKeyThatHasExpiredEvenForASignatureMadeBefore) {
   EXPECT_EQ(check_issuer(signature, {key("expired")}).why, Why::expired_key);
 }
 
+TEST_F(Verify, SaysThatASignatureWasMadeInTextMode) {
+  make_key("texter");
+  const std::string signature = sign("texter", {"--armor", "--textmode"});
+  Result r = check(signature, {key("texter")}, "another text");
+  EXPECT_EQ(r.why, Why::text_mode);
+}
+
 TEST_F(Verify, RefusesASignatureThatHasExpired) {
   make_key("brief", "never", {kLongAgo});
   const std::string signature = sign("brief", {"--armor", kLongAgo, "--default-sig-expire=1d"});

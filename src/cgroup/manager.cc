@@ -106,6 +106,7 @@ PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, R
     for (const auto& c : use.controllers) out.warn_missing(c);
   }
   undo.release();
+  out.record_ = nullptr;  // the caller's, and no place is added from here on
   if (out.places_.empty()) out.warn_("warning: no usable cgroup, processes are not tracked and limits not enforced");
   return out;
 }

@@ -69,7 +69,7 @@ class PodCgroups {
  public:
   /// `needs`: the union over all apps, or Needs::all() for a pod whose apps are not known yet. No usable cgroup at all
   /// (not mounted, read-only): said through `warn`, and every later call is a no-op. `record` stores what state() will
-  /// be before each directory is made, so that a crash never leaves one that gc does not know.
+  /// be before each directory is made, so that a crash never leaves one that gc does not know; not called later.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);

@@ -20,7 +20,9 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
     throw Error(Errc::invalid, cat("pod ", quoted(pod.id().str()), " isn't currently running"));
   const std::string app = choose_app(env, in, pod);
   stage0::become_root_for(pods, pod);
-  stage0::EnterRequest request{.app = app, .command = {in.args.begin() + 1, in.args.end()}, .debug_image = {}};
+  stage0::EnterRequest request{
+      .app = app, .command = {in.args.begin() + 1, in.args.end()}, .user = in.text("user"), .debug_image = {}};
+  if (request.user.empty() && in.given("user")) throw Error(Errc::usage, "--user: no user is named");
   const std::string& image = in.text("debug-image");
   if (image.empty() && in.given("debug-image")) throw Error(Errc::usage, "--debug-image: no image is named");
   if (request.command.empty()) {
@@ -34,6 +36,8 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
 
 std::vector<cli::Flag> enter_flags() {
   return {cli::text("app", "", "name of the app to enter within the pod"),
+          cli::text("user", "",
+                    "user and group of the command, USER or USER:GROUP, by name or number (default: the app's)"),
           cli::text("debug-image", "", "image whose files and programs are used; the app's are below /rkt/app")};
 }
 
@@ -41,7 +45,7 @@ std::vector<cli::Flag> enter_flags() {
 
 const cli::Command enter{
     .name = "enter",
-    .args = "[--app=APPNAME] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
+    .args = "[--app=APPNAME] [--user=USER[:GROUP]] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
     .brief = "Enter the namespaces of an app within a rkt pod",
     .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
     .flags = enter_flags(),
@@ -50,7 +54,7 @@ const cli::Command enter{
     .run = run_enter};
 
 const cli::Command app_exec{.name = "app exec",
-                            .args = "[--app=APPNAME] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
+                            .args = "[--app=APPNAME] [--user=USER[:GROUP]] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
                             .brief = "Execute commands in the given app's namespace",
                             .description = "The same as rkt enter.",
                             .flags = enter_flags(),

@@ -50,8 +50,8 @@ class Builder {
     PinnedNetns netns = make_pinned_netns(request_.pod, request_.netns);
     setup_.netns = std::move(netns.fd);
     netns_path_ = netns.path;
-    const DirFd copies = request_.pod.make_sub("net", 0755);
     if (networks.empty()) log::debug("networking", "networking namespace with loopback only");
+    const DirFd copies = networks.empty() ? DirFd() : request_.pod.make_sub("net", 0755);
     const std::size_t forwards = forwarding(networks);
     for (std::size_t i = 0; i < networks.size(); ++i) {
       const auto& n = networks[i];

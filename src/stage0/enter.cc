@@ -100,6 +100,8 @@ void add_debug_root(Program& program, const DebugRoot& root, const EnterRequest&
              [&] {
                const Stage1 stage1 = Stage1::of(pod.dir());
                const std::string& entrypoint = stage1.entrypoint("enter");
+               if (!request.user.empty() && !stage1.takes("user"))
+                 throw Error(Errc::unsupported, "the pod's stage1 enters as the app's user only");
                std::optional<DebugRoot> debug_root;
                if (request.debug_image) debug_root = mount_debug_root(store, stage1, pod.dir(), *request.debug_image);
                const PodTree tree = open_stage1_tree(store, pod);
@@ -110,6 +112,7 @@ void add_debug_root(Program& program, const DebugRoot& root, const EnterRequest&
                execute_from(program, place, stage1, entrypoint);
                program.argv.push_back(cat("--pid=", pid));
                program.argv.push_back(cat("--appname=", request.app));
+               if (!request.user.empty()) program.argv.push_back(cat("--user=", request.user));
                if (debug_root) add_debug_root(program, *debug_root, request);
                program.argv.emplace_back("--");
                program.argv.insert(program.argv.end(), request.command.begin(), request.command.end());

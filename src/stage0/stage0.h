@@ -106,6 +106,7 @@ void become_root_for(const pod::Pods& pods, pod::Pod& pod);
 struct EnterRequest {
   std::string app;
   std::vector<std::string> command;
+  std::string user;                               ///< "USER[:GROUP]"; "": the app's own
   std::optional<store::ImageRecord> debug_image;  ///< its file system is "/", the app's root is at /rkt/app
 };
 /// exec of stage1's enter. Returns only by throwing.

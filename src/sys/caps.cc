@@ -94,9 +94,11 @@ void drop_capabilities(CapMask keep) {
 }
 
 void drop_capabilities_for_good(CapMask keep) {
-  for (int cap = 0; cap < 64 && ::prctl(PR_CAPBSET_READ, cap) >= 0; ++cap)
-    if ((keep >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-      throw Error::from_errno("drop capabilities");
+  for (int cap = 0; cap < 64; ++cap) {
+    if ((keep >> cap & 1U) != 0 || ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) break;  // the kernel knows none from here on
+    throw Error::from_errno("drop capabilities");
+  }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error::from_errno("set no_new_privs");
   drop_capabilities(keep);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage1/common/accounts.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -29,9 +30,19 @@ struct stat owner_of(const DirFd& root, const std::string& path) {
   return st;
 }
 
+// The image says what is there, and to open a device may do something.
+std::string read_in_root(const DirFd& root, const char* file) {
+  const UniqueFd there = root.open_in_root(file, O_PATH);
+  struct stat st{};
+  if (::fstat(there.get(), &st) < 0) throw Error::from_errno(cat("look at ", quoted(file)));
+  if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat(quoted(file), " is not a regular file"));
+  const UniqueFd fd(::open(cat("/proc/self/fd/", there.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
+  return read_all(fd.get(), file, kFileLimit);
+}
+
 unsigned in_file(const DirFd& root, const char* file, const std::string& name, std::size_t fields) {
-  const UniqueFd fd = root.open_in_root(file, O_RDONLY | O_NONBLOCK);
-  return find_account(read_all(fd.get(), file, kFileLimit), name, fields);
+  return find_account(read_in_root(root, file), name, fields);
 }
 
 // Nothing where there is no such file, or none that can be read: Docker, too, then goes by what the image's
@@ -40,7 +51,7 @@ template <class Take>
 void each_line(const DirFd& root, const char* file, std::size_t fields, Take&& take) {
   std::string text;
   try {
-    text = read_all(root.open_in_root(file, O_RDONLY | O_NONBLOCK).get(), file, kFileLimit);
+    text = read_in_root(root, file);
   } catch (const Error&) {
     return;
   }
@@ -127,6 +138,19 @@ gid_t resolve_group(const DirFd& root, const std::string& group) {
                       if (group.starts_with('/')) return owner_of(root, group).st_gid;
                       return in_file(root, "etc/group", group, 4);
                     });
+}
+
+Account resolve_account(const DirFd& root, const std::string& account) {
+  const std::size_t colon = account.find(':');
+  const std::string user = account.substr(0, colon);
+  if (user.empty() || account.ends_with(':') || account.find('/') != std::string::npos)
+    throw Error(Errc::usage, cat("user ", quoted(account), " is not of the form USER or USER:GROUP"));
+  Account out{.uid = resolve_user(root, user), .groups = {}};
+  if (colon != std::string::npos)
+    out.groups.primary = resolve_group(root, account.substr(colon + 1));
+  else
+    out.groups = groups_of_account(root, user == "root" ? "0" : user).value_or(AppGroups{.primary = out.uid});
+  return out;
 }
 
 }  // namespace rkt::stage1

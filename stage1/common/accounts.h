@@ -30,6 +30,15 @@ struct AppGroups {
 /// is the group of that name, else of the number `uid`.
 AppGroups resolve_app_groups(const DirFd& root, const appc::App& app, const appc::ImageManifest& image, uid_t uid);
 
+struct Account {
+  uid_t uid = 0;
+  AppGroups groups;
+};
+
+/// "USER" or "USER:GROUP", each a name or a number. Without a group: those that passwd and group give the user,
+/// who else is alone in the group of the same number.
+Account resolve_account(const DirFd& root, const std::string& account);
+
 /// The number in the third field of the line whose first is `name`. Every line needs at least `fields` fields, or the
 /// whole text is an error. Throws Errc::not_found.
 unsigned find_account(std::string_view text, std::string_view name, std::size_t fields);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -12,7 +13,9 @@
 namespace rkt::stage1 {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class Accounts : public ::testing::Test {
  protected:
@@ -126,6 +129,27 @@ TEST_F(DockerGroups, AreNotThoseOfAnotherUserNorOfAnotherKindOfImage) {
 TEST(FindAccount, RefusesAFileWithAShortLine) {
   EXPECT_THROW(find_account("a:x:1:1:::\nbroken:x:2\n", "a", 7), Error);
   EXPECT_THROW(find_account("a:x:one:1:::\n", "a", 7), Error);
+}
+
+TEST_F(Accounts, AreOnlyReadFromPlainFiles) {
+  const DirFd etc = tmp_.dir().sub("etc");
+  etc.unlink("passwd");
+  ASSERT_EQ(::mkfifoat(etc.get(), "passwd", 0644), 0);
+  EXPECT_THAT(failure("web"), HasSubstr("\"etc/passwd\" is not a regular file"));
+}
+
+TEST_F(Accounts, OfWhoEntersHaveTheGroupsOfPasswdAndGroupUnlessOneIsNamed) {
+  const Account web = resolve_account(tmp_.dir(), "web");
+  EXPECT_EQ(web.uid, 1234U);
+  EXPECT_EQ(web.groups.primary, 55U);
+  EXPECT_THAT(web.groups.of_image, ElementsAre(4321U));
+  EXPECT_EQ(resolve_account(tmp_.dir(), "1234").groups.primary, 55U);
+  const Account named = resolve_account(tmp_.dir(), "web:7");
+  EXPECT_EQ(named.groups.primary, 7U);
+  EXPECT_THAT(named.groups.of_image, IsEmpty());
+  EXPECT_EQ(resolve_account(tmp_.dir(), "77").groups.primary, 77U);
+  for (const char* text : {"", ":7", "web:", "/etc", "web:/etc"})
+    EXPECT_THROW(resolve_account(tmp_.dir(), text), Error) << text;
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ int enter(const std::vector<std::string>& args) {
   const std::string app = pod.app().name.str();
   if (!options.app.empty() && options.app != app)
     throw Error(Errc::not_found, cat("app ", quoted(options.app), " not found"));
-  const Credentials who = credentials_of(pod);
+  const Credentials who = options.user.empty() ? credentials_of(pod) : credentials_of(pod, options.user);
   auto env_list = appc::as_strings(appc::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
   std::erase_if(env_list, [](const std::string& v) { return v.starts_with("TERM="); });
   env_list.push_back(cat("TERM=", terminal_type()));

@@ -40,6 +40,8 @@ EnterOptions parse_enter(const std::vector<std::string>& args) {
       out.pid = words.number<int>(1);
     else if (words.name() == "appname")
       out.app = words.value();
+    else if (words.name() == "user")
+      out.user = words.value();
     else if (words.name() == "debug")
       (void)words.on();
     else

@@ -20,7 +20,8 @@ RunOptions parse_run(const std::vector<std::string>& args);
 
 struct EnterOptions {
   int pid = 0;
-  std::string app;  ///< "": the only one
+  std::string app;   ///< "": the only one
+  std::string user;  ///< "": the app's
   std::vector<std::string> command;
 };
 EnterOptions parse_enter(const std::vector<std::string>& args);

@@ -51,6 +51,13 @@ Credentials credentials_of(const FlyPod& pod) {
   return out;
 }
 
+Credentials credentials_of(const FlyPod& pod, const std::string& account) {
+  const auto found = stage1::resolve_account(pod.root, account);
+  Credentials out{.uid = found.uid, .gid = found.groups.primary, .groups = {found.groups.primary}};
+  out.groups.insert(out.groups.end(), found.groups.of_image.begin(), found.groups.of_image.end());
+  return out;
+}
+
 void take_credentials(const Credentials& who) {
   if (who.uid != 0) forbid_typing();
   if (known_ids() != Ids::one && ::setgroups(who.groups.size(), who.groups.data()) < 0)

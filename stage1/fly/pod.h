@@ -30,6 +30,8 @@ struct Credentials {
   std::vector<gid_t> groups;  ///< the primary one first
 };
 Credentials credentials_of(const FlyPod& pod);
+/// "USER" or "USER:GROUP" (stage1/common/accounts.h).
+Credentials credentials_of(const FlyPod& pod, const std::string& account);
 
 /// Becomes them. Who is not root keeps none of its capabilities, and does not type on the caller's terminal (typing.h).
 void take_credentials(const Credentials& who);

@@ -70,6 +70,14 @@ void reset_signals(const AppChildPlan& p) noexcept {
   if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) < 0) die(p, AppStep::signals);
 }
 
+// While it may raise them.
+void take_limits(const AppChildPlan& p) noexcept {
+  if (p.limits == nullptr) return;
+  for (int kind = 0; kind < RLIM_NLIMITS; ++kind)
+    if (kind != RLIMIT_NOFILE && ::syscall(SYS_prlimit64, 0, kind, &p.limits[kind], nullptr) < 0)
+      die(p, AppStep::limits);
+}
+
 // Where it is once everything else is closed.
 int gate_place(const AppChildPlan& p) noexcept { return kFirstSocket + p.socket_count; }
 
@@ -217,8 +225,7 @@ void close_descriptors(const AppChildPlan& p) noexcept {
     if (::dup3(p.sockets[i], kFirstSocket + i, 0) < 0) die(p, AppStep::descriptors);
   if (::syscall(SYS_close_range, static_cast<unsigned>(place) + (gate ? 1U : 0U), ~0U, 0) < 0)
     die(p, AppStep::descriptors);
-  if (p.descriptors != nullptr && ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, p.descriptors, nullptr) < 0)
-    die(p, AppStep::descriptors);
+  if (::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, p.descriptors, nullptr) < 0) die(p, AppStep::descriptors);
 }
 
 void write_listen_pid(const AppChildPlan& p) noexcept {
@@ -328,6 +335,8 @@ int status_of(AppStep step) noexcept {
       return 0;
     case AppStep::signals:
       return 207;
+    case AppStep::limits:
+      return 205;
     case AppStep::cgroup:
       return 219;
     case AppStep::proc:
@@ -366,6 +375,8 @@ const char* describe(AppStep step) noexcept {
       return "start";
     case AppStep::signals:
       return "reset signals";
+    case AppStep::limits:
+      return "set its resource limits";
     case AppStep::cgroup:
       return "join its cgroups";
     case AppStep::proc:
@@ -404,6 +415,7 @@ const char* describe(AppStep step) noexcept {
   const bool outside = p.pid_namespace >= 0 && !p.own_processes;
   if (p.gate[0] >= 0) ::close(p.gate[1]);
   reset_signals(p);
+  take_limits(p);
   leave_host(p);
   find_pid_namespace(p);
   become_first(p);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// enter: a command beside a running app, confined by all that confines the app: its namespaces, cgroups, capability
-// bounding set, seccomp filter and no_new_privs.
+// enter: a command beside a running app, as its user and confined by all that confines it: its namespaces, cgroups,
+// capability bounding set, seccomp filter and no_new_privs.
 //
 //   program sealed -> pod's processes found -> outer's mounts joined: there S1 is what `run` saw -> manifest, cgroups
 //   -> app's process found -> its namespaces joined -> streams -> command started -> copying until it ends
@@ -56,9 +56,9 @@ Error not_running(const std::string& app) {
 // What is needed of the app before its namespaces are joined.
 struct Target {
   AppPlan plan;
+  ProcessLimits limits;
   UniqueFd process, init;  // the app's, and process 1 of the pod
   cgroup::Group group;
-  std::optional<IdRange> users;
   SelinuxContexts selinux;
 };
 
@@ -78,12 +78,12 @@ Target find_target(const EnterOptions& options, const std::string& path) {
   // Also when the app has ended and its number was given away, what is in its cgroup is confined as it was.
   if (!process || (group && !group->contains(process->pid))) throw not_running(options.app);
   const auto users = IdRange::parse(trim(find_file_text(pod.dir, "private-users-prepared", 64).value_or("")));
-  Target out{.plan = plan_enter(*app, state->restrictions, users.has_value(), [](std::string_view) {}),
+  Target out{.plan = plan_enter(*app, *running, state->restrictions, users, [](std::string_view) {}),
+             .limits = state->limits,
              .process = std::move(process->fd),
              .group = group ? std::move(*group) : cgroup::Group(),
-             .users = users,
              .selinux = state->restrictions.selinux};
-  out.plan.confinement.no_new_privs = out.plan.confinement.no_new_privs || running->no_new_privs;
+  if (!options.user.empty()) change_user(out.plan, pod.stage1.sub(app_root_in_stage1(options.app)), options.user);
   if (const auto url = find_file_text(pod.dir, kMetadataUrl)) set_variable(out.plan.env, "AC_METADATA_URL", *url);
   set_variable(out.plan.env, "TERM", terminal_type());
   out.plan.directory = "/";
@@ -96,13 +96,14 @@ struct Streams {
 };
 
 // The caller's own descriptors stay outside: who is root in the pod could open them again through /proc.
-Streams make_streams(Relay& relay, uid_t owner) {
+Streams make_streams(Relay& relay, const AppPlan& app) {
   Streams s;
-  const FileOwner files(owner);  // the command opens /dev/stdout again as root of the pod
+  const FileOwner files(app.users ? app.users->shift : 0);
   if (is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) {
     const UniqueFd pts(::open("/dev/pts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!pts) throw Error::from_errno("open the app's \"/dev/pts\"");
     Pty pty = Pty::make(pts.get());
+    give_terminal(app, pty.slave.get());
     relay.add_terminal(std::move(pty.master));
     s = {.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave), .terminal = true};
     return s;
@@ -111,6 +112,7 @@ Streams make_streams(Relay& relay, uid_t owner) {
   relay.add_input(std::move(in.write_end));
   relay.add_output(std::move(out.read_end), {.stream = 1});
   relay.add_output(std::move(err.read_end), {.stream = 2});
+  for (const int end : {in.read_end.get(), out.write_end.get(), err.write_end.get()}) give_to(app, end);
   return {.in = std::move(in.read_end), .out = std::move(out.write_end), .err = std::move(err.write_end)};
 }
 
@@ -198,23 +200,28 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
     if (v.starts_with("PATH=")) search = v.substr(5);
   argv.front() = stage1::find_executable(root, argv.front(), &search, "/");
   const UniqueFd signals = take_signals();
-  Streams streams = make_streams(relay, target.users ? target.users->shift : 0);
+  Streams streams = make_streams(relay, target.plan);
   const FaultPage faults(1);
   const AppFault& fault = faults.slot(0);
-  const UniqueFd oom_score = target.users ? open_oom_score(proc.get()) : UniqueFd();
+  const UniqueFd oom_score = target.plan.users ? open_oom_score(proc.get()) : UniqueFd();
+  const ProcessLimits limits = within_reach(target.limits);
   const LaunchRequest request{.argv = argv,
                               .env = target.plan.env,
                               .directory = target.plan.directory,
                               .root = "",
+                              .uid = target.plan.uid,
+                              .gid = target.plan.gid,
+                              .groups = target.plan.groups,
                               .confinement = target.plan.confinement,
                               .oom_score = target.plan.oom_score ? &*target.plan.oom_score : nullptr,
                               .proc = proc.get(),
                               .own_oom_score = oom_score.get(),
+                              .limits = &limits,
                               .entry = target.group.entry(),
                               .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                               .controlling_terminal = streams.terminal,
                               .new_cgroup_namespace = false,
-                              .user_namespace = target.users.has_value(),
+                              .user_namespace = target.plan.users.has_value(),
                               .pid_namespace = target.process.get()};
   pid_t pid = -1;
   try {

@@ -129,17 +129,14 @@ std::vector<std::string> environment_of(const LaunchRequest& r) {
   return out;
 }
 
-// Of descriptors: what whoever started rkt has for the apps. Without one it is what this process has.
-std::optional<rlimit>& callers_limit() {
-  static std::optional<rlimit> limit;
-  return limit;
-}
-
 // The plan of a child and everything that it points to.
 class ChildPlan {
  public:
   ChildPlan(const LaunchRequest& r, AppFault& fault)
-      : argv_(r.argv), places_(r.places != nullptr ? *r.places : std::vector<std::string>{}), env_(environment_of(r)) {
+      : argv_(r.argv),
+        places_(r.places != nullptr ? *r.places : std::vector<std::string>{}),
+        env_(environment_of(r)),
+        descriptors_(r.limits != nullptr ? r.limits->resources[RLIMIT_NOFILE] : descriptor_limit()) {
     if (r.sockets != nullptr) take_sockets(*r.sockets);
     fault = AppFault{};
     const bool own = r.own_processes != nullptr;
@@ -184,7 +181,8 @@ class ChildPlan {
              .socket_count = static_cast<int>(sockets_.size()),
              .listen_pid = sockets_.empty() ? nullptr : env_.back() + kListenPid.size(),
              .gate = {r.gate[0], r.gate[1]},
-             .descriptors = callers_limit() ? &*callers_limit() : nullptr,
+             .limits = r.limits != nullptr ? r.limits->resources.data() : nullptr,
+             .descriptors = &descriptors_,
              .argv = argv_.get(),
              .places = r.places != nullptr && !r.places->empty() ? places_.get() : nullptr,
              .envp = env_.get()};
@@ -207,6 +205,7 @@ class ChildPlan {
   std::vector<int> sockets_;
   std::vector<sock_filter> code_;
   sock_fprog filter_{};
+  rlimit descriptors_;
   AppChildPlan plan_{};
 };
 
@@ -232,14 +231,6 @@ class OomScore {
 };
 
 }  // namespace
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max) return;
-  callers_limit() = limit;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 LaunchRequest request_for(const AppPlan& app, const std::vector<std::string>& argv, bool main) {
   return {.argv = argv,

@@ -9,6 +9,7 @@
 #include "cgroup/manager.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/confinement.h"
+#include "stage1/native/process_limits.h"
 #include "stage1/native/sockets.h"
 #include "stage1/native/streams.h"
 
@@ -46,6 +47,7 @@ struct LaunchRequest {
   int proc = -1;
   /// This process's own oom_score_adj, where the child could not open its (private users): it inherits the score.
   int own_oom_score = -1;
+  const ProcessLimits* limits = nullptr;  ///< instead of this process's own
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;
@@ -70,9 +72,6 @@ LaunchRequest request_for(const AppPlan& app, const std::vector<std::string>& ar
 /// This process's command line: the one part of a process that everybody in the pod can read, and it names places on
 /// the host. Call while /proc is the host's.
 std::span<char> own_arguments();
-
-/// Raises this process's soft limit of descriptors to the hard one. What is launched has the one from before.
-void raise_descriptor_limit();
 
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared
 /// first. With `pid_namespace` this returns when it is inside, or throws what kept it from that.

@@ -41,8 +41,9 @@ struct RunOptions {
 RunOptions parse_run(const std::vector<std::string>& args);
 
 struct EnterOptions {
-  int pid = 0;      ///< of the pod's pid 1, on the host
-  std::string app;  ///< "": stage1 itself, which this flavor does not have
+  int pid = 0;       ///< of the pod's pid 1, on the host
+  std::string app;   ///< "": stage1 itself, which this flavor does not have
+  std::string user;  ///< "": the app's
   std::vector<std::string> command;
   int own_root = -1;                           ///< the mount this program is executed from (sealed.h)
   int debug_root = -1;                         ///< a mount to have as root, see debug_root.h

@@ -61,6 +61,8 @@ TEST(EnterOptions, EndWhereTheCommandBegins) {
   EXPECT_EQ(o.pid, 17);
   EXPECT_EQ(o.app, "a");
   EXPECT_EQ(o.command, (std::vector<std::string>{"ls", "--color", "-l"}));
+  EXPECT_EQ(o.user, "");
+  EXPECT_EQ(parse_enter({"--pid=17", "--user=a:b", "--", "ls"}).user, "a:b");
 }
 
 TEST(EnterOptions, NeedAPidAndACommand) {

@@ -17,6 +17,7 @@
 #include "stage1/common/accounts.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
+#include "stage1/native/app_ids.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/target.h"
 #include "sys/file.h"
@@ -43,64 +44,6 @@ void plan_environment(const PodApp& app, AppPlan& out) {
 void plan_terminal(AppPlan& app) {
   const auto named = [](const std::string& v) { return v.starts_with("TERM="); };
   if (std::ranges::none_of(app.env, named)) app.env.push_back(cat("TERM=", terminal_type()));
-}
-
-struct AppIds {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::vector<gid_t> groups;
-  std::optional<StartFault> fault;
-};
-
-// The owner of a path of the image, seen from the host.
-uid_t as_the_pod_sees(uid_t id, const std::string& name, const std::optional<IdRange>& users) {
-  if (!users || !name.starts_with('/')) return id;
-  if (id < users->shift || id - users->shift >= users->count)
-    throw Error(Errc::invalid, cat("the owner of ", quoted(name), " is nobody in the pod"));
-  return id - users->shift;
-}
-
-bool in_range(uid_t id, const std::optional<IdRange>& users) {
-  return users ? id < users->count : id == 0 || (has_user(id) && has_group(id));
-}
-
-void check_range(uid_t id, const std::optional<IdRange>& users) {
-  if (in_range(id, users)) return;
-  if (!users)
-    throw Error(Errc::unsupported, cat("ID ", id, " is nobody in this user namespace"))
-        .hint("install newuidmap (package uidmap) and give yourself ranges in /etc/subuid and /etc/subgid");
-  throw Error(Errc::unsupported, cat("ID ", id, " does not fit into ", users->count, " private users"));
-}
-
-AppIds find_ids(const PodApp& app, const DirFd& root, const std::optional<IdRange>& users) {
-  AppIds out;
-  const auto attempt = [&](AppStep step, auto&& body) {
-    try {
-      body();
-    } catch (const Error& e) {
-      out.fault = {.status = status_of(step), .text = e.brief()};
-    }
-  };
-  const appc::App& a = app.app();
-  attempt(AppStep::user, [&] {
-    out.uid = as_the_pod_sees(stage1::resolve_user(root, a.user), a.user, users);
-    check_range(out.uid, users);
-  });
-  if (!out.fault)
-    attempt(AppStep::group, [&] {
-      auto groups = stage1::resolve_app_groups(root, a, app.image, out.uid);
-      out.gid = as_the_pod_sees(groups.primary, a.group, users);
-      check_range(out.gid, users);
-      std::erase_if(groups.of_image, [&](gid_t g) { return !in_range(g, users); });  // nobody asked for those
-      out.groups = std::move(groups.of_image);
-    });
-  out.groups.insert(out.groups.begin(), out.gid);
-  for (const auto g : app.app().supplementary_gids) {
-    if (g < 0 || g >= UINT32_MAX) throw Error(Errc::invalid, "Invalid uid or gid");
-    check_range(static_cast<gid_t>(g), users);
-    out.groups.push_back(static_cast<gid_t>(g));
-  }
-  return out;
 }
 
 bool is_device(const VolumeMount& m, struct stat& st) {
@@ -370,9 +313,24 @@ AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, c
   return out;
 }
 
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, bool private_users, const Warn& warn) {
+AppPlan plan_enter(const PodApp& app, const PodState::App& running, const Restrictions& restrictions,
+                   const std::optional<IdRange>& users, const Warn& warn) {
   const auto isolators = appc::interpret_isolators(app.app().isolators, "isolators");
-  return plan_process(app, isolators, 0, restrictions, private_users, warn);
+  AppPlan out = plan_process(app, isolators, running.uid, restrictions, users.has_value(), warn);
+  out.confinement.no_new_privs = out.confinement.no_new_privs || running.no_new_privs;
+  out.uid = running.uid;
+  out.gid = running.gid;
+  out.groups = running.groups;
+  out.users = users;
+  return out;
+}
+
+void change_user(AppPlan& plan, const DirFd& root, const std::string& account) {
+  AppIds ids = find_account_ids(root, account, plan.users);
+  plan.uid = ids.uid;
+  plan.gid = ids.gid;
+  plan.groups = std::move(ids.groups);
+  if (plan.uid != 0 && plan.confinement.filter) plan.confinement.no_new_privs = true;
 }
 
 std::vector<net::PortForward> plan_ports(const Pod& pod) {

@@ -15,21 +15,17 @@
 #include "cgroup/manager.h"
 #include "net/network.h"
 #include "schema/appc/restart.h"
+#include "stage1/native/app_ids.h"
 #include "stage1/native/confinement.h"
 #include "stage1/native/options.h"
 #include "stage1/native/pod.h"
 #include "stage1/native/sockets.h"
+#include "stage1/native/state.h"
 #include "stage1/native/streams.h"
 #include "stage1/native/sysctl.h"
 #include "stage1/native/volumes.h"
 
 namespace rkt::native {
-
-/// An app that cannot start: the status that is recorded for it, and why.
-struct StartFault {
-  int status = 0;
-  std::string text;
-};
 
 struct AppPlan {
   std::string name;
@@ -131,8 +127,13 @@ void check_kubernetes_logs(const Pod& pod);
 /// One app's part of it.
 AppPlan plan_app(const Pod& pod, const PodApp& app, const RunOptions& options, const Warn& warn);
 
-/// The confinement, the OOM score and the environment alone, for `enter`.
-AppPlan plan_enter(const PodApp& app, const Restrictions& restrictions, bool private_users, const Warn& warn);
+/// The user with his groups, the confinement, the OOM score and the environment alone, for `enter`. As whom: what the
+/// app was started as.
+AppPlan plan_enter(const PodApp& app, const PodState::App& running, const Restrictions& restrictions,
+                   const std::optional<IdRange>& users, const Warn& warn);
+/// As another user of the app's: "USER" or "USER:GROUP" (stage1/common/accounts.h). What keeps the app from getting
+/// privileges keeps him.
+void change_user(AppPlan& plan, const DirFd& root, const std::string& account);
 
 /// Host ports of the manifest, with the apps' ports that they name. Throws when one names none.
 std::vector<net::PortForward> plan_ports(const Pod& pod);

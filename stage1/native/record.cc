@@ -36,8 +36,21 @@ void replace_file(const DirFd& dir, const std::string& name, std::string_view te
   file.commit(AtomicFile::Sync::no);
 }
 
+void GrowingFile::set(std::string_view text) {
+  if (fd_ && text.starts_with(text_)) {
+    write_all(fd_.get(), text.substr(text_.size()), name_);
+  } else {
+    replace_file(dir_, name_, text);
+    fd_ = dir_.open_file(name_, O_WRONLY | O_APPEND | O_NOFOLLOW);
+  }
+  text_ = text;
+}
+
 Record::Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say)
-    : pod_(pod), stage1_(stage1), state_{.restrictions = std::move(restrictions), .apps = {}}, say_(std::move(say)) {}
+    : pod_(pod),
+      stage1_(stage1),
+      state_{.restrictions = std::move(restrictions), .limits = callers_limits(), .apps = {}},
+      say_(std::move(say)) {}
 
 void Record::attempt(std::string_view what, const std::function<void()>& write) const {
   try {
@@ -48,7 +61,12 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
 }
 
 void Record::started(const AppPlan& app, int pid) {
-  state_.apps.push_back({.name = app.name, .pid = pid, .no_new_privs = app.confinement.no_new_privs});
+  state_.apps.push_back({.name = app.name,
+                         .pid = pid,
+                         .no_new_privs = app.confinement.no_new_privs,
+                         .uid = app.uid,
+                         .gid = app.gid,
+                         .groups = app.groups});
   attempt(cat("room for the status of app ", quoted(app.name)), [&] {
     const DirFd dir = stage1_.sub("rkt/status");
     if (!dir.exists(reserved(app.name))) write_file(dir, reserved(app.name), "000\n", 0644);  // from the life before

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,5 +47,18 @@ class Record {
 
 /// A small file that appears complete or not at all; not synced.
 void replace_file(const DirFd& dir, const std::string& name, std::string_view text);
+
+/// The same for a text that mostly grows at its end, which is then written there: to replace a file makes ext4 write
+/// the new one to the disk.
+class GrowingFile {
+ public:
+  GrowingFile(const DirFd& dir, std::string name) : dir_(dir), name_(std::move(name)) {}
+  void set(std::string_view text);
+
+ private:
+  const DirFd& dir_;
+  std::string name_, text_;
+  UniqueFd fd_;
+};
 
 }  // namespace rkt::native

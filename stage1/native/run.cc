@@ -28,6 +28,7 @@
 #include "stage1/native/mutable_apps.h"
 #include "stage1/native/outer.h"
 #include "stage1/native/outside.h"
+#include "stage1/native/process_limits.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/sockets.h"
@@ -120,8 +121,9 @@ class PodRun {
       if (!quiet) return warn(text);
       log::debug("stage1", text);
     };
-    cgroups_ = cgroup::PodCgroups::create(options_.uuid, needs, say,
-                                          [&](std::string_view state) { replace_file(pod_.dir, "cgroups", state); });
+    GrowingFile record(pod_.dir, "cgroups");
+    cgroups_ =
+        cgroup::PodCgroups::create(options_.uuid, needs, say, [&](std::string_view state) { record.set(state); });
     replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     cgroups_->limit_pod(plan_.limits);
     cgroups_->set_owner(on_host(plan_.users, 0));
@@ -177,8 +179,7 @@ class PodRun {
   void make_streams() {
     if (plan_.terminal) {
       Pty pty = Pty::make(devpts_.fd());
-      if (::fchown(pty.slave.get(), on_host(plan_.users, plan_.apps.front().uid), tty_group(plan_.users)) < 0)
-        throw Error::from_errno("give the app its terminal");
+      give_terminal(plan_.apps.front(), pty.slave.get());
       relay_.add_terminal(std::move(pty.master));
       stdio_.push_back({.in = dup_fd(pty.slave.get()), .out = dup_fd(pty.slave.get()), .err = std::move(pty.slave)});
     }

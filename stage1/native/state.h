@@ -3,12 +3,15 @@
 // replaced as a whole, so that a reader sees one moment.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "stage1/native/options.h"
+#include "stage1/native/process_limits.h"
 #include "sys/dir.h"
 
 namespace rkt::native {
@@ -18,9 +21,13 @@ struct PodState {
     std::string name;
     int pid = 0;  ///< in the pod's pid namespace; may have ended since, so the app's cgroup has to confirm it
     bool no_new_privs = false;
+    uid_t uid = 0;  ///< as the pod sees it; also the next
+    gid_t gid = 0;
+    std::vector<gid_t> groups = {};
   };
   Restrictions restrictions;
-  std::vector<App> apps;  ///< those that run
+  ProcessLimits limits = {};  ///< that apps start with
+  std::vector<App> apps;      ///< those that run
   const App* find(std::string_view name) const;
 };
 

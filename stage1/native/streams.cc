@@ -54,8 +54,7 @@ class Maker {
  private:
   void make_terminal() {
     Pty pty = Pty::make(context_.devpts.get());
-    if (!app_.fault && ::fchown(pty.slave.get(), on_host(app_.users, app_.uid), tty_group(app_.users)) < 0)
-      throw Error::from_errno("give the app its terminal");
+    give_terminal(app_, pty.slave.get());
     slave_ = std::move(pty.slave);
     set_nonblocking(pty.master.get());
     point_->offer_input(kTtyIn, dup_fd(pty.master.get()));
@@ -130,6 +129,12 @@ void give_to(const AppPlan& app, int fd) {
   if (app.fault) return;  // it has no user
   if (::fchown(fd, on_host(app.users, app.uid), on_host(app.users, app.gid)) < 0)
     throw Error::from_errno("give the app its standard streams");
+}
+
+void give_terminal(const AppPlan& app, int fd) {
+  if (app.fault) return;
+  if (::fchown(fd, on_host(app.users, app.uid), tty_group(app.users)) < 0)
+    throw Error::from_errno("give the app its terminal");
 }
 
 }  // namespace rkt::native

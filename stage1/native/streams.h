@@ -55,7 +55,8 @@ std::shared_ptr<AppLog> make_log(const AppPlan& app, const StreamContext& contex
 /// Whose terminals are, seen from the host.
 gid_t tty_group(const std::optional<IdRange>& users);
 
-/// An app opens /dev/stdout again as the user it is.
+/// An app opens /dev/stdout, or /dev/tty, again as the user it is.
 void give_to(const AppPlan& app, int fd);
+void give_terminal(const AppPlan& app, int fd);
 
 }  // namespace rkt::native

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/process_limits.h"
+
+#include <linux/capability.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "sys/caps.h"
+
+namespace rkt::native {
+namespace {
+
+rlimit own_limit(int kind) {
+  rlimit out{};
+  if (::getrlimit(static_cast<__rlimit_resource>(kind), &out) < 0) throw Error::from_errno("look at own limits");
+  return out;
+}
+
+// Of descriptors, before raise_descriptor_limit().
+std::optional<rlimit>& callers_descriptors() {
+  static std::optional<rlimit> limit;
+  return limit;
+}
+
+}  // namespace
+
+ProcessLimits callers_limits() {
+  ProcessLimits out;
+  for (int kind = 0; kind < RLIM_NLIMITS; ++kind) out.resources[static_cast<std::size_t>(kind)] = own_limit(kind);
+  out.resources[RLIMIT_NOFILE] = descriptor_limit();
+  out.nice = ::getpriority(PRIO_PROCESS, 0);
+  return out;
+}
+
+rlimit descriptor_limit() { return callers_descriptors() ? *callers_descriptors() : own_limit(RLIMIT_NOFILE); }
+
+void raise_descriptor_limit() {
+  rlimit limit = own_limit(RLIMIT_NOFILE);
+  if (limit.rlim_cur == limit.rlim_max) return;
+  callers_descriptors() = limit;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+ProcessLimits within_reach(ProcessLimits wanted) {
+  const bool may_raise = (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) != 0;
+  for (int kind = 0; kind < RLIM_NLIMITS; ++kind) {
+    rlimit& limit = wanted.resources[static_cast<std::size_t>(kind)];
+    const rlimit own = own_limit(kind);
+    if (!may_raise) limit.rlim_max = std::min(limit.rlim_max, own.rlim_max);
+    limit.rlim_cur = std::min(limit.rlim_cur, limit.rlim_max);
+    if (kind != RLIMIT_NOFILE || limit.rlim_max <= own.rlim_max) continue;
+    const rlimit raised{.rlim_cur = own.rlim_cur, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) < 0) throw Error::from_errno("raise the limit of descriptors");
+  }
+  (void)::setpriority(PRIO_PROCESS, 0, wanted.nice);  // who may not have a lower one keeps his own
+  return wanted;
+}
+
+}  // namespace rkt::native

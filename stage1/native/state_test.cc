@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage1/native/state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "sys/file.h"
+#include "sys/tempdir.h"
+
+namespace rkt::native {
+namespace {
+
+TEST(PodState, IsReadAsItWasWritten) {
+  const TempDir tmp;
+  EXPECT_FALSE(load_state(tmp.dir()));
+  PodState state{.restrictions = {.seccomp = false}, .limits = callers_limits(), .apps = {}};
+  state.limits.nice = -3;
+  state.limits.resources[RLIMIT_CORE] = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+  state.apps.push_back(
+      {.name = "a", .pid = 7, .no_new_privs = true, .uid = 1000, .gid = 50, .groups = {50, 4294967294}});
+  save_state(tmp.dir(), state);
+  const auto read = load_state(tmp.dir());
+  ASSERT_TRUE(read && read->find("a") != nullptr);
+  const PodState::App& a = *read->find("a");
+  EXPECT_TRUE(a.pid == 7 && a.no_new_privs && a.uid == 1000 && a.gid == 50);
+  EXPECT_THAT(a.groups, testing::ElementsAre(50U, 4294967294U));
+  EXPECT_FALSE(read->restrictions.seccomp);
+  EXPECT_EQ(read->limits.nice, -3);
+  for (std::size_t kind = 0; kind < state.limits.resources.size(); ++kind) {
+    EXPECT_EQ(read->limits.resources[kind].rlim_cur, state.limits.resources[kind].rlim_cur) << kind;
+    EXPECT_EQ(read->limits.resources[kind].rlim_max, state.limits.resources[kind].rlim_max) << kind;
+  }
+}
+
+TEST(PodState, OfAnotherFormIsRefused) {
+  const TempDir tmp;
+  write_file(tmp.dir(), "stage1-native.json",
+             R"({"capabilities":true,"paths":true,"seccomp":true,"limits":{"nice":0,"resources":[[1]]}})", 0644);
+  EXPECT_THROW(load_state(tmp.dir()), Error);
+}
+
+TEST(ProcessLimits, AboveTheHardOnesAreNotPromisedToWhoMayNotRaiseThem) {
+  ProcessLimits wanted = callers_limits();
+  wanted.resources[RLIMIT_FSIZE] = {.rlim_cur = 100, .rlim_max = 200};
+  wanted.resources[RLIMIT_CORE] = {.rlim_cur = 7, .rlim_max = 3};
+  const ProcessLimits got = within_reach(wanted);
+  EXPECT_EQ(got.resources[RLIMIT_FSIZE].rlim_cur, 100U);
+  EXPECT_EQ(got.resources[RLIMIT_CORE].rlim_cur, 3U) << "never above the hard one";
+}
+
+}  // namespace
+}  // namespace rkt::native

@@ -103,7 +103,7 @@ def test_the_group_may_read(rkt):
     assert stranger.returncode == 254 and "permission denied" in stranger.stderr.lower()
 
 
-def test_three_hundred_pods_are_listed_at_once(rkt):
+def test_three_hundred_pods_are_listed(rkt):
     rkt.image(exec=["/bin/true"])
     first = ended(rkt)
     source = rkt.data / "pods/run" / first

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/strings.h"
-#include "stage1/native/copy_tree.h"
+#include "stage1/common/copy_tree.h"
 #include "stage1/native/mount_plan.h"
 #include "stage1/native/state.h"
 #include "sys/lock.h"
@@ -50,7 +50,7 @@ void fill(const Pod& pod, const AppPlan& app, const VolumeMount& m, const DirFd&
                             "point ",
                             quoted(m.volume.name.str().substr(app.name.size() + 1)), "."));
   in_context([&] { return cat("fill volume ", quoted(m.volume.name.str())); },
-             [&] { copy_tree(DirFd(std::move(*there)), dir, go_on); });
+             [&] { stage1::copy_tree(DirFd(std::move(*there)), dir, go_on); });
   if (!m.implicit && !is_plain(m.volume)) take_owner(app, m, dir);
 }
 

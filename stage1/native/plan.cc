@@ -15,6 +15,7 @@
 #include "schema/appc/pid_mode.h"
 #include "schema/appc/settings.h"
 #include "stage1/common/accounts.h"
+#include "stage1/common/links.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/app_ids.h"
@@ -133,7 +134,7 @@ std::vector<VolumeMount> order_volumes(const DirFd& root, std::vector<VolumeMoun
   for (auto& m : volumes) {
     if (is_at_or_below(m.target, "/proc"))
       warn(cat("warning: the volume for ", quoted(m.target), " is left out: \"/proc\" is the kernel's"));
-    m.place = resolve_links(root, m.target);
+    m.place = stage1::resolve_links(root, m.target);
     placed.emplace_back(std::ranges::count(m.place, '/'), std::move(m));
   }
   std::ranges::stable_sort(placed, {}, &decltype(placed)::value_type::first);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/common/links.h"
 #include "stage1/native/diagnose.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/target.h"
@@ -23,7 +24,7 @@ void check_source(const VolumeMount& m) {
 
 // Whether something will lie over it that is not there yet.
 bool is_covered(const AppPlan& app, const DirFd& root, const std::string& path) {
-  const std::string place = resolve_links(root, path);
+  const std::string place = stage1::resolve_links(root, path);
   const auto covers = [&](std::string_view target) {
     return is_at_or_below(place, target) || is_at_or_below(path, target);
   };

@@ -8,33 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
-#include <deque>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/common/links.h"
 #include "sys/mount_place.h"
 
 namespace rkt::native {
 namespace {
-
-constexpr int kMaxLinks = 255;
-
-void push_front(std::deque<std::string>& todo, std::string_view path) {
-  const auto parts = split(path, '/');
-  todo.insert(todo.begin(), parts.begin(), parts.end());
-}
-
-// Where the link at `path` leads; nullopt: there is none.
-std::optional<std::string> read_link(const DirFd& root, const std::string& path) {
-  const auto fd = root.find_in_root(path, O_PATH | O_NOFOLLOW);
-  struct stat st{};
-  if (!fd || ::fstat(fd->get(), &st) < 0 || !S_ISLNK(st.st_mode)) return std::nullopt;
-  char text[PATH_MAX];
-  const ssize_t n = ::readlinkat(fd->get(), "", text, sizeof text);
-  if (n < 0) throw Error::from_errno(cat("read link ", quoted(path)));
-  return std::string(text, static_cast<std::size_t>(n));
-}
 
 // Links are resolved by then: one that turns up now was put there meanwhile, by somebody who shares a volume.
 std::optional<UniqueFd> find_resolved(const DirFd& root, const std::string& place) {
@@ -76,42 +57,16 @@ void make_missing(const DirFd& root, const std::string& path, TargetKind kind) {
 
 }  // namespace
 
-std::string resolve_links(const DirFd& root, std::string_view path) {
-  std::deque<std::string> todo;
-  push_front(todo, path);
-  std::string done;
-  int links = 0;
-  while (!todo.empty()) {
-    const std::string part = std::move(todo.front());
-    todo.pop_front();
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
-      done = parent_of(done.empty() ? "/" : done);
-      continue;
-    }
-    const std::string next = cat(done, "/", part);
-    const auto link = read_link(root, next);
-    if (!link) {
-      done = next;
-      continue;
-    }
-    if (++links > kMaxLinks) throw Error(Errc::invalid, cat("too many links in ", quoted(path)));
-    if (link->starts_with('/')) done.clear();
-    push_front(todo, *link);
-  }
-  return done.empty() ? "/" : done;
-}
-
 bool lies_in_volume(const std::vector<VolumeMount>& volumes, const DirFd& root, const std::string& path) {
-  const std::string clean = clean_path(path), place = resolve_links(root, path);
+  const std::string clean = clean_path(path), place = stage1::resolve_links(root, path);
   return std::ranges::any_of(volumes, [&](const VolumeMount& m) {
-    const std::string target = m.place.empty() ? resolve_links(root, m.target) : m.place;
+    const std::string target = m.place.empty() ? stage1::resolve_links(root, m.target) : m.place;
     return is_at_or_below(clean, m.target) || is_at_or_below(place, m.target) || is_at_or_below(place, target);
   });
 }
 
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {
-  const std::string place = resolve_links(root, path);
+  const std::string place = stage1::resolve_links(root, path);
   check_place(path, place);
   auto fd = find_resolved(root, place);
   if (!fd) {

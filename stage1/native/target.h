@@ -11,10 +11,6 @@
 
 namespace rkt::native {
 
-/// `path` with every link resolved inside `root`; parts that do not exist stay as they are. Cleaned. Throws after 255
-/// links.
-std::string resolve_links(const DirFd& root, std::string_view path);
-
 /// Whether a volume is mounted at `path` or above it.
 bool lies_in_volume(const std::vector<VolumeMount>& volumes, const DirFd& root, const std::string& path);
 

@@ -22,20 +22,6 @@ class MountTarget : public ::testing::Test {
   DirFd root_;
 };
 
-TEST_F(MountTarget, LinksLeadNowhereButInside) {
-  root_.make_sub("inside");
-  link("/inside", "absolute");
-  link("../../../inside", "upwards");
-  EXPECT_EQ(resolve_links(root_, "/absolute/x"), "/inside/x");
-  EXPECT_EQ(resolve_links(root_, "upwards/./y/.."), "/inside");
-}
-
-TEST_F(MountTarget, ALoopOfLinksIsAnError) {
-  link("b", "a");
-  link("a", "b");
-  EXPECT_THROW(resolve_links(root_, "/a"), Error);
-}
-
 TEST_F(MountTarget, WhatIsMissingIsMadeWithItsParents) {
   make_target(root_, "/one/two/file", TargetKind::file);
   make_target(root_, "/one/three", TargetKind::directory);

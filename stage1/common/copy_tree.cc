@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/native/copy_tree.h"
+#include "stage1/common/copy_tree.h"
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
@@ -14,7 +14,7 @@
 #include "base/strings.h"
 #include "sys/descent.h"
 
-namespace rkt::native {
+namespace rkt::stage1 {
 namespace {
 
 constexpr std::size_t kLongestPath = PATH_MAX - NAME_MAX - 2;  // of a file that others are linked to
@@ -168,4 +168,4 @@ class Copy {
 
 void copy_tree(const DirFd& from, const DirFd& to, const std::function<void()>& go_on) { Copy(from, to, go_on).run(); }
 
-}  // namespace rkt::native
+}  // namespace rkt::stage1

@@ -6,7 +6,7 @@
 
 #include "sys/dir.h"
 
-namespace rkt::native {
+namespace rkt::stage1 {
 
 /// `to`, which is empty and nobody else's, gets the mode, owner, extended attributes and times of `from` and everything
 /// below it: files with all their names, directories, links, fifos, device nodes. Sockets are left out: nobody listens
@@ -14,4 +14,4 @@ namespace rkt::native {
 /// name, and throws when nobody wants the copy any more.
 void copy_tree(const DirFd& from, const DirFd& to, const std::function<void()>& go_on = {});
 
-}  // namespace rkt::native
+}  // namespace rkt::stage1

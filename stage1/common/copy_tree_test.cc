@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/native/copy_tree.h"
+#include "stage1/common/copy_tree.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
-namespace rkt::native {
+namespace rkt::stage1 {
 namespace {
 
 class CopyTree : public ::testing::Test {
@@ -82,4 +82,4 @@ TEST_F(CopyTree, AHoleStaysAHole) {
 }
 
 }  // namespace
-}  // namespace rkt::native
+}  // namespace rkt::stage1

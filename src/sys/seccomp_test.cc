@@ -9,12 +9,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <cstring>
+#include "sys/bpf_for_test.h"
 
 namespace rkt {
 namespace {
 
-// What the kernel would answer: an interpreter for the instructions that the programs are made of.
 std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, std::uint32_t nr, std::uint64_t arg0 = 0,
                   std::uint64_t arg2 = 0) {
   seccomp_data data{};
@@ -22,37 +21,7 @@ std::uint32_t run(const std::vector<sock_filter>& program, std::uint32_t arch, s
   data.nr = static_cast<int>(nr);
   data.args[0] = arg0;
   data.args[2] = arg2;
-  std::uint32_t a = 0;
-  for (std::size_t pc = 0; pc < program.size(); ++pc) {
-    const sock_filter& i = program[pc];
-    switch (i.code) {
-      case BPF_LD | BPF_W | BPF_ABS:
-        std::memcpy(&a, reinterpret_cast<const char*>(&data) + i.k, 4);
-        break;
-      case BPF_ALU | BPF_AND | BPF_K:
-        a &= i.k;
-        break;
-      case BPF_JMP | BPF_JA:
-        pc += i.k;
-        break;
-      case BPF_JMP | BPF_JEQ | BPF_K:
-        pc += a == i.k ? i.jt : i.jf;
-        break;
-      case BPF_JMP | BPF_JGE | BPF_K:
-        pc += a >= i.k ? i.jt : i.jf;
-        break;
-      case BPF_JMP | BPF_JSET | BPF_K:
-        pc += (a & i.k) != 0 ? i.jt : i.jf;
-        break;
-      case BPF_RET | BPF_K:
-        return i.k;
-      default:
-        ADD_FAILURE() << "instruction " << i.code;
-        return 0;
-    }
-  }
-  ADD_FAILURE() << "ran off the end";
-  return 0;
+  return run_bpf(program, data);
 }
 
 #if defined(__x86_64__)

@@ -20,9 +20,7 @@ namespace rkt::stage0 {
   in_context([] { return std::string("attach failed"); },
              [&] {
                const Stage1 stage1 = Stage1::of(pod.dir());
-               const std::string entrypoint =
-                   in_context([] { return std::string("\"attach\" not implemented for pod's stage1"); },
-                              [&] { return stage1.entrypoint("attach"); });
+               const std::string& entrypoint = stage1.entrypoint_for("\"attach\"", "attach");
                const PodTree tree = open_stage1_tree(store, pod);
                const int leader = wait_for_leader(pods, pod);
                const std::string path = pod.path(pods);

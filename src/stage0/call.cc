@@ -54,8 +54,7 @@ void Outcome::require() const {
 
 Outcome call_crossing(const store::Store& store, const pod::Pods& pods, pod::Pod& pod, Crossing call, bool debug) {
   const Stage1 stage1 = Stage1::of(pod.dir());
-  const std::string entrypoint = in_context([&] { return cat(quoted(call.verb), " not implemented for pod's stage1"); },
-                                            [&] { return stage1.entrypoint(call.verb); });
+  const std::string& entrypoint = stage1.entrypoint_for(quoted(call.verb), call.verb);
   // The caller may be in the pod's mount namespace, where the tree is mounted and no mounts are kept.
   const PodTree tree{.tree = tree::open(store, pod.stage1_tree().value_or(""), {.old_ones = true}), .kept = {}};
   const int leader = wait_for_leader(pods, pod);

@@ -46,6 +46,14 @@ const std::string& Stage1::entrypoint(std::string_view verb) const {
   return *path;
 }
 
+const std::string& Stage1::entrypoint_for(std::string_view what, std::string_view verb) const {
+  try {
+    return entrypoint(verb);
+  } catch (const Error& e) {
+    throw Error(Errc::unsupported, cat(what, " not implemented for pod's stage1: ", e.cause()));
+  }
+}
+
 bool Stage1::takes(std::string_view option) const {
   const auto* list = appc::find_annotation(manifest_.annotations, kOptions);
   if (list == nullptr) return false;

@@ -32,6 +32,8 @@ class Stage1 {
   /// Path in the image for "run", "enter", "gc", "stop", "app/add", … Throws Errc::not_found: entrypoint "coreos.com/…"
   /// not found.
   const std::string& entrypoint(std::string_view verb) const;
+  /// The same for what a stage1 need not have. Throws Errc::unsupported: WHAT not implemented for pod's stage1: ….
+  const std::string& entrypoint_for(std::string_view what, std::string_view verb) const;
 
  private:
   appc::ImageManifest manifest_;

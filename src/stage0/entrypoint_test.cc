@@ -53,6 +53,13 @@ TEST(Stage1, AMissingEntryPointIsNamed) {
     EXPECT_EQ(e.brief(), "entrypoint \"coreos.com/rkt/stage1/stop\" not found");
     EXPECT_EQ(e.code(), Errc::not_found);
   }
+  try {
+    stage1_with({}).entrypoint_for("\"attach\"", "attach");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.brief(),
+              "\"attach\" not implemented for pod's stage1: entrypoint \"coreos.com/rkt/stage1/attach\" not found");
+  }
 }
 
 Stage1 of_version(int version, const std::string& options = "") {

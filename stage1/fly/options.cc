@@ -22,6 +22,9 @@ RunOptions parse_run(const std::vector<std::string>& args) {
       if (net != "default" && net != "host") out.ignored.push_back(cat("net=", net));  // default: also without --net
     } else if (name == "hostname" || name == "mds-token") {
       if (!words.value().empty()) out.ignored.push_back(name);
+    } else if (name == "private-users") {
+      throw Error(Errc::unsupported, "--private-users is not supported by fly: its app has the users of the host")
+          .exit_with(stage1::kBadFlag);
     } else if (name == "dns-conf-mode") {
       out.names = stage1::take_name_modes(words);
     } else {

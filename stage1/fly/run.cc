@@ -21,6 +21,7 @@
 #include "stage1/fly/plan.h"
 #include "stage1/fly/pod.h"
 #include "stage1/fly/process.h"
+#include "stage1/fly/unheeded.h"
 #include "sys/exec.h"
 #include "sys/file.h"
 #include "sys/pty.h"
@@ -88,16 +89,9 @@ void make_mounts(const FlyPod& pod, AppMounts& mounts) {
   mounts.apply(plan);
 }
 
-// fly starts what it is given on the host: whoever asked for more is told.
 void say_what_is_missing(const FlyPod& pod) {
-  std::vector<std::string> names;
-  for (const auto* list : {&pod.exec_spec().isolators, &pod.manifest.isolators})
-    for (const auto& isolator : *list) names.push_back(isolator.name);
-  if (pod.app().read_only_rootfs) names.emplace_back("--readonly-rootfs");
-  if (!pod.exec_spec().event_handlers.empty()) names.emplace_back("eventHandlers");
-  const auto* restart = appc::find_app_flag(pod.app().annotations, "restart");
-  if (restart != nullptr && *restart != "no") names.emplace_back("--restart");
-  if (appc::find_app_flag(pod.app().annotations, "stop-signal") != nullptr) names.emplace_back("--stop-signal");
+  auto names = find_unheeded(pod);
+  if (env("NOTIFY_SOCKET")) names.insert("NOTIFY_SOCKET");
   for (const auto& name : names) log::note("run", cat("Warning: ", name, " not supported by fly; ignoring"));
 }
 

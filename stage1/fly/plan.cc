@@ -50,11 +50,14 @@ std::vector<std::string> parts_of(const std::string& path) {
   return out;
 }
 
-// The app's root is what it is, and this stage1 goes on to read the host's /proc in it.
-void check_place(const Wanted& w) {
-  const auto parts = parts_of(w.path);
-  if (parts.empty() || parts == std::vector<std::string>{"proc"})
+// The app's root is what it is, and this stage1 goes on to read the host's /proc in it. Those, and what the kernel's
+// other file systems show, are not to be had by way of an image's link, either.
+void check_place(const Wanted& w, const std::string& place) {
+  const auto asked = parts_of(w.path);
+  if (asked.empty() || asked == std::vector<std::string>{"proc"})
     throw Error(Errc::invalid, cat("volume ", quoted(w.volume), " cannot be mounted on ", quoted(w.path)));
+  if ((place == "/" || place == "/proc" || place == "/sys" || place == "/dev") && parts_of(place) != asked)
+    throw Error(Errc::invalid, cat(quoted(w.path), " is a link to ", quoted(place), " in the image"));
 }
 
 }  // namespace
@@ -62,23 +65,25 @@ void check_place(const Wanted& w) {
 std::string empty_volume_path(const std::string& volume) { return cat("sharedVolumes/", volume); }
 
 std::vector<MountOp> plan_mounts(const appc::RuntimeApp& app, const std::vector<appc::MountPoint>& mount_points,
-                                 const std::vector<appc::Volume>& volumes, const std::string& pod_path) {
+                                 const std::vector<appc::Volume>& volumes, const std::string& pod_path,
+                                 const PlaceOf& place_of) {
   std::vector<MountOp> out;
   for (const char* dir : {"/dev", "/proc", "/sys"}) out.push_back({.source = dir, .target = dir, .recursive = true});
   out.push_back({.kind = MountOp::Kind::tmpfs, .source = {}, .target = "/tmp"});
   std::vector<MountOp> mounts;
   for (const auto& w : collect(app, mount_points)) {
     const appc::Volume& v = volume_of(w, volumes);
-    check_place(w);
+    const std::string place = place_of(w.path);
+    check_place(w, place);
     const bool host = v.kind == appc::Volume::Kind::host;
     const bool read_only = v.read_only.value_or(w.image_read_only);
     mounts.push_back({.source = host ? v.source : cat(pod_path, "/", empty_volume_path(v.name.str())),
-                      .target = w.path,
+                      .target = place,
                       .recursive = v.recursive.value_or(false),
                       .read_only = read_only,
                       .gives_back = host && !read_only});
   }
-  std::ranges::sort(mounts, {}, [](const MountOp& m) { return std::pair(parts_of(m.target), m.source); });
+  std::ranges::stable_sort(mounts, {}, [](const MountOp& m) { return parts_of(m.target); });
   out.insert(out.end(), std::make_move_iterator(mounts.begin()), std::make_move_iterator(mounts.end()));
   return out;
 }

@@ -29,10 +29,12 @@ appc::MountPoint point(const char* name, const char* path, bool read_only = fals
 
 std::vector<MountOp> volumes_of(const std::vector<MountOp>& plan) { return {plan.begin() + 4, plan.end()}; }
 
+std::string as_written(const std::string& path) { return path; }
+
 std::string failure(const appc::RuntimeApp& app, const std::vector<appc::MountPoint>& points,
-                    const std::vector<appc::Volume>& volumes) {
+                    const std::vector<appc::Volume>& volumes, const PlaceOf& place_of = as_written) {
   try {
-    plan_mounts(app, points, volumes, "/pod");
+    plan_mounts(app, points, volumes, "/pod", place_of);
   } catch (const Error& e) {
     return e.cause();
   }
@@ -41,7 +43,7 @@ std::string failure(const appc::RuntimeApp& app, const std::vector<appc::MountPo
 
 TEST(PlanMounts, AMountMayBringItsOwnVolume) {
   const auto app = app_with({{.volume = "v", .path = "/data", .app_volume = volume("v,kind=host,source=/own")}});
-  const auto plan = plan_mounts(app, {}, {volume("v,kind=host,source=/pods")}, "/pod");
+  const auto plan = plan_mounts(app, {}, {volume("v,kind=host,source=/pods")}, "/pod", as_written);
   EXPECT_THAT(volumes_of(plan), ElementsAre(MountOp{.source = "/own", .target = "/data", .gives_back = true}));
 }
 
@@ -52,25 +54,25 @@ TEST(FlyMounts, NothingIsMountedOnTheRootAndOnProc) {
 }
 
 TEST(FlyMounts, BeginWithTheHostsKernelFilesystemsAndATmpfs) {
-  const auto plan = plan_mounts(app_with({}), {}, {}, "/pod");
+  const auto plan = plan_mounts(app_with({}), {}, {}, "/pod", as_written);
   ASSERT_EQ(plan.size(), 4U);
   EXPECT_EQ(plan[0], (MountOp{.source = "/dev", .target = "/dev", .recursive = true}));
   EXPECT_EQ(plan[3], (MountOp{.kind = MountOp::Kind::tmpfs, .source = "", .target = "/tmp"}));
 }
 
 TEST(FlyMounts, AreNotRecursiveUnlessTheVolumeSaysSo) {
-  const auto plan =
-      plan_mounts(app_with({}), {point("d", "/data"), point("r", "/rec")},
-                  {volume("d,kind=host,source=/srv"), volume("r,kind=host,source=/x,recursive=true")}, "/pod");
+  const auto plan = plan_mounts(app_with({}), {point("d", "/data"), point("r", "/rec")},
+                                {volume("d,kind=host,source=/srv"), volume("r,kind=host,source=/x,recursive=true")},
+                                "/pod", as_written);
   EXPECT_THAT(volumes_of(plan),
               ElementsAre(MountOp{.source = "/srv", .target = "/data", .gives_back = true},
                           MountOp{.source = "/x", .target = "/rec", .recursive = true, .gives_back = true}));
 }
 
 TEST(FlyMounts, TakeReadOnlyFromTheMountPointUnlessTheVolumeSaysOtherwise) {
-  const auto plan =
-      plan_mounts(app_with({}), {point("a", "/a", true), point("b", "/b", true)},
-                  {volume("a,kind=host,source=/s"), volume("b,kind=host,source=/s,readOnly=false")}, "/pod");
+  const auto plan = plan_mounts(app_with({}), {point("a", "/a", true), point("b", "/b", true)},
+                                {volume("a,kind=host,source=/s"), volume("b,kind=host,source=/s,readOnly=false")},
+                                "/pod", as_written);
   EXPECT_TRUE(volumes_of(plan)[0].read_only);
   EXPECT_FALSE(volumes_of(plan)[0].gives_back);
   EXPECT_FALSE(volumes_of(plan)[1].read_only);
@@ -82,20 +84,39 @@ TEST(FlyMounts, PutParentsFirst) {
       app_with({{.volume = "x", .path = "/a/b", .app_volume = {}},
                 {.volume = "y", .path = "/a-b", .app_volume = {}},
                 {.volume = "z", .path = "//a/", .app_volume = {}}}),
-      {}, {volume("x,kind=host,source=/1"), volume("y,kind=host,source=/2"), volume("z,kind=host,source=/3")}, "/pod");
+      {}, {volume("x,kind=host,source=/1"), volume("y,kind=host,source=/2"), volume("z,kind=host,source=/3")}, "/pod",
+      as_written);
   EXPECT_EQ(volumes_of(plan)[0].source, "/3");
   EXPECT_EQ(volumes_of(plan)[1].source, "/1");
   EXPECT_EQ(volumes_of(plan)[2].source, "/2");
 }
 
+TEST(FlyMounts, AreOrderedByWhereTheImagesLinksLead) {
+  const auto place_of = [](const std::string& path) { return path == "/a" ? std::string("/deep/in") : path; };
+  const auto plan = plan_mounts(app_with({}), {point("x", "/a"), point("y", "/deep")},
+                                {volume("x,kind=host,source=/1"), volume("y,kind=host,source=/2")}, "/pod", place_of);
+  EXPECT_EQ(volumes_of(plan)[0].source, "/2");
+  EXPECT_EQ(volumes_of(plan)[1].target, "/deep/in");
+}
+
+TEST(FlyMounts, AreNotForALinkToWhatIsTheKernels) {
+  for (const char* place : {"/", "/proc", "/sys", "/dev"})
+    EXPECT_EQ(failure(app_with({}), {point("v", "/link")}, {volume("v,kind=host,source=/srv")},
+                      [&](const std::string&) { return place; }),
+              cat("\"/link\" is a link to ", quoted(place), " in the image"));
+  EXPECT_EQ(failure(app_with({}), {point("v", "/dev/")}, {volume("v,kind=host,source=/srv")},
+                    [](const std::string&) { return "/dev"; }),
+            "no error");
+}
+
 TEST(FlyMounts, BackAnEmptyVolumeInThePod) {
-  const auto plan = plan_mounts(app_with({}), {point("d", "/data")}, {volume("d,kind=empty")}, "/pod");
+  const auto plan = plan_mounts(app_with({}), {point("d", "/data")}, {volume("d,kind=empty")}, "/pod", as_written);
   EXPECT_EQ(volumes_of(plan)[0].source, "/pod/sharedVolumes/d");
   EXPECT_FALSE(volumes_of(plan)[0].gives_back);
 }
 
 TEST(FlyMounts, LeaveAnUnusedVolumeOut) {
-  EXPECT_EQ(plan_mounts(app_with({}), {}, {volume("d,kind=host,source=/srv")}, "/pod").size(), 4U);
+  EXPECT_EQ(plan_mounts(app_with({}), {}, {volume("d,kind=host,source=/srv")}, "/pod", as_written).size(), 4U);
 }
 
 TEST(FlyMounts, FailWithTheReferencesTexts) {

@@ -14,8 +14,10 @@
 #include "base/strings.h"
 #include "schema/appc/environment.h"
 #include "stage1/common/inherited.h"
+#include "stage1/common/links.h"
 #include "stage1/common/lookup.h"
 #include "stage1/fly/commands.h"
+#include "stage1/fly/empty_volumes.h"
 #include "stage1/fly/mounts.h"
 #include "stage1/fly/options.h"
 #include "stage1/fly/plan.h"
@@ -66,26 +68,16 @@ void close_strays(int lock, unsigned sockets) {
   keep_across_exec(lock);
 }
 
-void make_empty_volumes(const FlyPod& pod) {
-  std::vector<appc::Volume> volumes = pod.manifest.volumes;
-  for (const auto& m : pod.app().mounts)
-    if (m.app_volume) volumes.push_back(*m.app_volume);
-  for (const auto& v : volumes) {
-    if (v.kind != appc::Volume::Kind::empty) continue;
-    const DirFd dir = pod.dir.make_sub("sharedVolumes", 0700).make_sub(v.name.str(), 0770);
-    if (::fchown(dir.get(), static_cast<uid_t>(v.uid), static_cast<gid_t>(v.gid)) < 0 ||
-        ::fchmod(dir.get(), v.mode_bits()) < 0)
-      throw Error::from_errno(cat("set up empty volume ", quoted(v.name.str())));
-  }
-}
-
 void make_mounts(const FlyPod& pod, AppMounts& mounts) {
-  make_empty_volumes(pod);
   std::array<char, 4096> cwd{};
   if (::getcwd(cwd.data(), cwd.size()) == nullptr) throw Error::from_errno("find the pod's directory");
-  const auto plan = in_context(
-      [] { return "can't evaluate mounts"; },
-      [&] { return plan_mounts(pod.app(), pod.exec_spec().mount_points, pod.manifest.volumes, cwd.data()); });
+  const auto plan =
+      in_context([] { return "can't evaluate mounts"; },
+                 [&] {
+                   return plan_mounts(pod.app(), pod.exec_spec().mount_points, pod.manifest.volumes, cwd.data(),
+                                      [&](const std::string& path) { return stage1::resolve_links(pod.root, path); });
+                 });
+  make_empty_volumes(pod, cwd.data(), plan);
   mounts.apply(plan);
 }
 

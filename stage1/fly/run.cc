@@ -107,11 +107,20 @@ void write_state_file(const DirFd& dir, const char* name, std::string_view text)
   file.commit(AtomicFile::Sync::no);
 }
 
+// Nobody supervises the app: whoever waits for that (`status --wait-ready`) waits for the app.
+void say_ready(const FlyPod& pod) {
+  if (::symlinkat("ready", pod.stage1.get(), "rkt/supervisor-status") < 0 && errno != EEXIST)
+    throw Error::from_errno("say that the pod is ready");
+}
+
 [[noreturn]] void execute(const FlyPod& pod, const Credentials& who, const std::vector<std::string>& argv,
                           const std::vector<std::string>& envp) {
   const std::string cwd = pod.exec_spec().working_directory.empty() ? "/" : pod.exec_spec().working_directory;
+  const auto doing = [&] { return cat("change to the working directory ", quoted(cwd)); };
+  // From outside: below /proc an image's path could lead out of the root again.
+  const UniqueFd place = in_context(doing, [&] { return pod.root.open_in_root(cwd, O_PATH | O_DIRECTORY); });
   if (::fchdir(pod.root.get()) < 0 || ::chroot(".") < 0) throw Error::from_errno("enter the app's root");
-  if (::chdir(cwd.c_str()) < 0) throw Error::from_errno(cat("change to the working directory ", quoted(cwd)));
+  if (::fchdir(place.get()) < 0) throw Error::from_errno(doing());
   take_credentials(who);
   ::execve(argv.front().c_str(), ExecStrings(argv).get(), ExecStrings(envp).get());
   throw Error::from_errno(cat("execute ", quoted(argv.front())));
@@ -121,6 +130,7 @@ void write_state_file(const DirFd& dir, const char* name, std::string_view text)
 
 int run(const std::vector<std::string>& args) {
   const RunOptions options = parse_run(args);
+  const mode_t mask = ::umask(0);  // modes are meant as they are written; the app gets its own back
   log::set_debug(options.debug);
   for (const auto& name : options.ignored) log::note("run", cat("Warning: -", name, " not supported; ignoring"));
   const int lock = stage1::inherited_lock();
@@ -147,10 +157,12 @@ int run(const std::vector<std::string>& args) {
   save_process(pod.dir, own_process(pod.root));
   write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));
+  say_ready(pod);
   const auto sockets = static_cast<unsigned>(std::min(stage1::passed_descriptors(), kMostSockets));
   close_strays(lock, sockets);
   auto variables = with_sockets(appc::as_strings(environment), sockets);
   name_terminal(variables);
+  ::umask(mask);
   execute(pod, who, argv, variables);
 }
 

@@ -54,8 +54,9 @@ def test_path_hash_and_directory(rkt, run_with):
     assert run_with("--stage1-from-dir=stage1-fly.aci") == "coreos.com/rkt/stage1-fly"
 
 
-def test_the_image_beside_the_binary_is_found(rkt, run_with):
-    """An installation that was unpacked somewhere: bin/rkt with its stage1 image in the same folder."""
+@pytest.fixture
+def unpacked(rkt):
+    """An installation that was unpacked somewhere: bin/rkt with its stage1 image in the same folder, which is returned."""
     place = rkt.tmp / "place" / "bin"
     place.mkdir(parents=True)
     shutil.copy(rkt.bin, place)
@@ -64,14 +65,27 @@ def test_the_image_beside_the_binary_is_found(rkt, run_with):
     for name in ("stage1-native.aci", "stage1-native.aci.asc"):
         shutil.copy(os.path.join(IMAGES, name), place)
     rkt.bin = str(place / "rkt")
+    return place
+
+
+def test_the_image_beside_the_binary_is_found(rkt, unpacked, run_with):
     assert run_with() == "coreos.com/rkt/stage1-native"
     (rkt.etc / "stage1.d").mkdir()
     configured = {"rktKind": "stage1", "rktVersion": "v1", "location": "/nonexistent/stage1-native.aci"}
     (rkt.etc / "stage1.d" / "s.json").write_text(json.dumps(configured))
     assert run_with() == "coreos.com/rkt/stage1-native"
-    os.unlink(place / "stage1-native.aci")
+    os.unlink(unpacked / "stage1-native.aci")
     assert ("failed to fetch stage1 image and failed to fall back to stage1 image in the rkt directory: open /nonexistent/stage1-native.aci"
             in run_with(code=254).err)
+
+
+def test_what_is_stored_is_no_default_without_the_image_beside_the_binary(rkt, unpacked, run_with):
+    """Under its name the store has what anybody brought there who was not asked for a signature; who states the name means it."""
+    assert run_with() == "coreos.com/rkt/stage1-native"
+    os.unlink(unpacked / "stage1-native.aci")
+    assert "coreos.com/rkt/stage1-native" in rkt("image", "list", "--fields=name", code=0).out
+    assert "no stage1 image beside this binary" in run_with(code=254).err
+    assert run_with("--stage1-name=coreos.com/rkt/stage1-native") == "coreos.com/rkt/stage1-native"
 
 
 @pytest.mark.parametrize("version", ["1", "2.0.0-dirty"])

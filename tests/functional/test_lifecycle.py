@@ -390,6 +390,23 @@ def test_a_hangup_reaches_the_app_that_has_the_terminal(rkt):
     os.close(master)
 
 
+def test_nobody_hangs_up_who_ignores_it(rkt):
+    """As under nohup."""
+    rkt.image(exec=["/bin/sh", "-c", "trap 'exit 4' HUP; trap 'exit 3' TERM; echo up; while :; do sleep 0.02; done"])
+    master, slave = pty.openpty()
+    p, uuid = rkt.start_pod("--interactive", "example.com/busybox", stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    os.close(slave)
+    seen = b""
+    while b"up" not in seen:
+        seen += os.read(master, 100)
+    p.send_signal(signal.SIGHUP)
+    rkt("enter", uuid, "/bin/true", code=0)
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0 and "app-busybox=3" in rkt("status", uuid, code=0).out
+    os.close(master)
+
+
 def test_an_app_without_memory_is_said_to_be_killed(rkt):
     rkt.image(exec=["/bin/sh", "-c", "echo up; read x; x=$(yes | tr -d '\\n')"])
     uuid = rkt.tmp / "uuid"

@@ -220,7 +220,10 @@ std::vector<std::optional<Reply>> Socket::ask_each(std::span<const Message> mess
   return out;
 }
 
-void Socket::close_in_background() && {
+void Socket::close_in_background() && { leave_to_child({}); }
+void Socket::send_in_background(const Message& message) && { leave_to_child(message.bytes(1)); }
+
+void Socket::leave_to_child(const std::string& bytes) const {
   // Nothing but the socket stays with the child: whoever waits for a lock or for the end of a stream need not wait for
   // this, and this process may be gone in a moment. So it waits until that is so.
   try {
@@ -232,14 +235,15 @@ void Socket::close_in_background() && {
       }
       return;
     }
-    const auto [first, second] = std::minmax(fd_.get(), let_go.write_end.get());
+    const auto [first, second] = std::minmax({fd_.get(), let_go.write_end.get()});
     close_between(0, first);
     close_between(first + 1, second);
     close_between(second + 1, std::numeric_limits<int>::max());
     ::close(let_go.write_end.get());
+    if (!bytes.empty()) (void)!::send(fd_.get(), bytes.data(), bytes.size(), 0);
     ::_exit(0);
   } catch (const Error&) {
-    return;  // then the closing waits here
+    if (!bytes.empty()) transmit(bytes);  // then this waits, and who closes the socket
   }
 }
 

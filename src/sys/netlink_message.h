@@ -98,8 +98,11 @@ class Socket {
   /// Closing a socket of netfilter waits until the kernel has freed what was removed: for a grace period, tens of
   /// milliseconds. A child, which nobody waits for, does that. Single-threaded callers only.
   void close_in_background() &&;
+  /// The same for a request that takes as long, whose answer does not matter.
+  void send_in_background(const Message& message) &&;
 
  private:
+  void leave_to_child(const std::string& bytes) const;
   void transmit(std::string_view bytes) const;
   template <class F>
   void exchange_all(std::span<const Message> messages, F&& on_data, std::vector<int>& answers) const;

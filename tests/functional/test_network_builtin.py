@@ -244,6 +244,42 @@ def test_whatever_is_killed_or_lost_gc_returns_it(rkt, lan, lost):
     wait_until(lambda: "veth" not in lan.host("ip link"), "the pod's link to be gone")
 
 
+HELD = {"ptp": {"type": "ptp"}, "bridge": {**BR, "isGateway": True}}
+
+
+def host_end(rkt, uuid):
+    """Of the pair of links, its name."""
+    return next(i["name"] for i in state_of(rkt, uuid)[0]["record"]["interfaces"] if i["name"].startswith("veth"))
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_a_namespace_that_stays_keeps_no_link_on_the_host(rkt, lan, kind):
+    """As after a connection that only one side had closed when the pod ended."""
+    forget_network("held")
+    network(rkt, {"name": "held", "cniVersion": "1.0.0", **HELD[kind], "ipam": host_local("10.98.0.0/24")})
+    rkt.image(exec=SLEEP)
+    pods = [rkt.start_pod("example.com/busybox", net="held") for _ in range(2)]
+    (p, uuid), (_, other) = pods
+    mine, others = (host_end(rkt, u) for _, u in pods)
+    assert f"alias {uuid} eth0" in lan.host(f"ip link show {mine}")
+    with open(netns_of(rkt, uuid)):
+        rkt("stop", "--force", uuid, code=0)
+        p.wait(20)
+        wait_until(lambda: mine not in lan.host("ip link"), "the pod's link to be gone")
+        assert ",UP" in lan.host(f"ip link show {others}") and other in lan.host("ip link")
+
+
+@pytest.mark.parametrize("alias", ["another", ""])
+def test_a_link_that_has_the_name_of_the_pods_is_not_removed(rkt, lan, alias):
+    rkt.image(exec=SLEEP)
+    p, uuid = rkt.start_pod("example.com/busybox", net="default")
+    link = host_end(rkt, uuid)
+    lan.host(f"ip link del {link} && ip link add {link} type bridge && ip link set {link} up alias '{alias}'")
+    rkt("stop", "--force", uuid, code=0)
+    p.wait(20)
+    assert (",UP" in lan.host(f"ip link show {link}")) == bool(alias)
+
+
 def test_who_did_add_does_del(rkt, lan):
     rkt.image(exec=SLEEP)
     p, uuid = rkt.start_pod("--net-plugins=external", "example.com/busybox", net="default")

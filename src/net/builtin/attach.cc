@@ -136,9 +136,12 @@ void configure_pod(const Pair& pair, const std::vector<Lease>& leases, PrefixRou
   apply(pair.pod(), plan, setting_up(pair.link()));
 }
 
-void bring_peer_up(const Pair& pair) {
+// Whose the host's end is, for who takes it away.
+std::string alias_of(const Call& call) { return cat(call.container_id, " ", call.if_name); }
+
+void bring_peer_up(const Pair& pair, const Call& call) {
   try_sysctl(cat("ipv6/conf/", pair.peer().name, "/accept_ra"), "0");
-  pair.host().must(plan_up(pair.peer().index), setting_up(pair.peer()));
+  pair.host().must(plan_up(pair.peer().index, alias_of(call)), setting_up(pair.peer()));
 }
 
 // ---- bridge
@@ -222,7 +225,7 @@ Result attach_ptp(const Network& network, const Call& call, const std::vector<Le
   enable_forwarding(any_of_family(leases, false), any_of_family(leases, true));
   const Pair pair(network, call);
   configure_pod(pair, leases, PrefixRoute::no);
-  bring_peer_up(pair);
+  bring_peer_up(pair, call);
   apply(pair.pod(), plan_ptp_routes(pair.link().index, leases, network.ipam.routes), setting_up(pair.link()));
   std::vector<netlink::Message> plan;
   for (const auto& l : leases)
@@ -247,7 +250,7 @@ Result attach_bridge(const Network& network, const Call& call, const std::vector
   // Where bridges pass packets to the firewall, a connection of the pod to its own port never leaves the bridge.
   const bool to_itself = network.snat && !network.ports.empty();
   if (network.hairpin || to_itself) host.must(plan_hairpin(pair.peer().index), setting_up(pair.peer()));
-  bring_peer_up(pair);
+  bring_peer_up(pair, call);
   configure_pod(pair, leases, PrefixRoute::yes);
   const auto routes = bridge_routes(network, leases);
   std::vector<netlink::Message> plan;
@@ -272,9 +275,13 @@ Result attach_bridge(const Network& network, const Call& call, const std::vector
 
 void detach_link(const Call& call, const std::string& peer) {
   if (!peer.empty()) {
-    const netlink::Socket host(NETLINK_ROUTE);
-    if (const auto link = find_link(host, peer))
-      apply(host, {plan_down(link->index)}, cat("bring ", quoted(peer), " down"), ENODEV);
+    netlink::Socket host(NETLINK_ROUTE);
+    const auto link = find_link(host, peer);
+    if (!link) return;
+    const bool ours = link->alias == alias_of(call);
+    if (!ours && !link->alias.empty()) return;  // the name is another's now
+    apply(host, {plan_down(link->index)}, cat("bring ", quoted(peer), " down"), ENODEV);
+    if (ours) std::move(host).send_in_background(plan_delete(link->index));
     return;
   }
   if (call.netns.empty()) return;  // gone, and its links with it

@@ -14,9 +14,10 @@ namespace rkt::net::builtin {
 Result attach_ptp(const Network& network, const Call& call, const std::vector<Lease>& leases);
 Result attach_bridge(const Network& network, const Call& call, const std::vector<Lease>& leases);
 
-/// Nothing passes any more, and no route of the host leads there. The pair itself goes with the pod's namespace, which
-/// the kernel does on its own time: waiting for it would take tens of milliseconds. `peer`: its end on the host; ""
-/// when add() did not say: then the pair is removed.
+/// Nothing passes any more, and no route of the host leads there. The pair itself is removed while nobody waits for it,
+/// which would take tens of milliseconds: not left to the end of the pod's namespace, which a connection that was cut
+/// off may keep for minutes. `peer`: its end on the host, looked at first, as it may have come to be another pod's; ""
+/// when add() did not say: then the pair is removed at once.
 void detach_link(const Call& call, const std::string& peer);
 
 /// Throws when the pod's link or its end on the host is gone or down, or an address is missing.

@@ -46,6 +46,7 @@ Link read_link(const netlink::Reply& reply) {
            .name = attributes.text(IFLA_IFNAME).value_or(""),
            .mac = mac_text(attributes.find(IFLA_ADDRESS).value_or("")),
            .kind = {},
+           .alias = attributes.text(IFLA_IFALIAS).value_or(""),
            .master = static_cast<int>(attributes.u32(IFLA_MASTER).value_or(0)),
            .up = (reply.body<ifinfomsg>().ifi_flags & IFF_UP) != 0};
   if (const auto info = attributes.find(IFLA_LINKINFO))
@@ -109,9 +110,10 @@ Message plan_pair(const std::string& name, const std::string& peer, int peer_net
   return m;
 }
 
-Message plan_up(int index) {
+Message plan_up(int index, const std::string& alias) {
   Message m(RTM_NEWLINK, kChange);
   m.body(link_body(index, IFF_UP, IFF_UP));
+  if (!alias.empty()) m.attr(IFLA_IFALIAS, alias);
   return m;
 }
 

@@ -18,6 +18,7 @@ struct Link {
   int index = 0;
   std::string name, mac;
   std::string kind;  ///< "bridge", "veth", …; "" when the kernel names none
+  std::string alias;
   int master = 0;
   bool up = false;
 };
@@ -30,7 +31,7 @@ std::vector<Cidr> addresses_of(const netlink::Socket& socket, int index, bool v6
 
 /// A pair whose one end is `name` here and whose other is `peer` in the namespace of `peer_netns`.
 netlink::Message plan_pair(const std::string& name, const std::string& peer, int peer_netns, int mtu);
-netlink::Message plan_up(int index);
+netlink::Message plan_up(int index, const std::string& alias = {});
 netlink::Message plan_down(int index);
 netlink::Message plan_delete(int index);
 netlink::Message plan_bridge(const std::string& name, int mtu);

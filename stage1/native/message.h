@@ -23,7 +23,8 @@
 //
 //   restarts(app, n)    it has ended, and is to be started again, for the n-th time
 //
-// What outer believes of it: from_init.h. Outer never waits for init, which somebody may have stopped.
+// What outer believes of it: from_init.h. Outer never waits for init, which somebody may have stopped, and kills it
+// when it has not ended in time.
 //
 // End of file without `over`: init was killed, or could not set the pod up (then a `line` says why). End of file on
 // init's side cannot happen: it is killed when its parent dies.

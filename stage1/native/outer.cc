@@ -24,6 +24,9 @@ namespace {
 constexpr auto kLastOutput =
     std::chrono::seconds(1);  // of a pod that was killed: whoever does that does not want to wait
 
+// After the grace everything but pid 1 has been killed, and it has only to end.
+constexpr auto kToEnd = std::chrono::seconds(10);
+
 constexpr int kLastMessages = 4096;  // more than fits into a socket
 
 // Where in the list that is polled whose descriptors are.
@@ -68,6 +71,7 @@ class Outer {
     if (in_.readiness != nullptr) in_.readiness->handle(all.subspan(at.readiness), std::chrono::steady_clock::now());
     if (in_.apps != nullptr) look_after_apps(all.subspan(at.apps, at.readiness - at.apps));
     if (running_ && !ended_ && !told_) supervise();
+    if (kill_at_ && *kill_at_ <= std::chrono::steady_clock::now()) kill_init();
   }
 
   Places watch(std::vector<pollfd>& events, std::chrono::steady_clock::time_point now) const {
@@ -90,6 +94,7 @@ class Outer {
 
   void init_ended() {
     ended_ = true;
+    kill_at_.reset();
     in_.relay.all_ended();
     take_last_messages();
     if (supervisor_) in_.launcher->forget_all();
@@ -115,6 +120,7 @@ class Outer {
     if (!supervisor_->over()) return;
     over_ = supervisor_->status();
     told_ = true;
+    end_within();
     tell_to_end({.kind = Message::Kind::stop});
   }
 
@@ -131,13 +137,15 @@ class Outer {
     const auto now = std::chrono::steady_clock::now();
     in_.apps->handle(events, now);
     in_.apps->time_passed(now);
-    if (asked_ && !told_ && in_.apps->idle())
-      told_ = send_message(in_.control, {.kind = Message::Kind::stop}, Wait::no);
+    if (!asked_ || told_ || !in_.apps->idle()) return;
+    told_ = true;
+    end_within();
+    tell_to_end({.kind = Message::Kind::stop});
   }
 
   Deadline deadline(std::chrono::steady_clock::time_point now) const {
     if (ended_ && !over_) return now + kLastOutput;
-    Deadline out = in_.relay.deadline();
+    Deadline out = earlier(in_.relay.deadline(), kill_at_);
     if (in_.apps != nullptr) out = earlier(out, in_.apps->deadline(now));
     if (in_.readiness != nullptr) out = earlier(out, in_.readiness->deadline(now));
     return running_ && !told_ ? earlier(out, supervisor_->deadline()) : out;
@@ -205,6 +213,8 @@ class Outer {
   }
 
   void ask_to_end(std::chrono::milliseconds grace) {
+    end_within(grace);
+    signal_init(SIGCONT);  // one that somebody has stopped hears nothing
     if (in_.apps != nullptr) return in_.apps->stop_all(std::chrono::steady_clock::now(), grace);
     if (!supervisor_)
       tell_to_end({.kind = Message::Kind::stop, .value = static_cast<std::int32_t>(grace.count())});
@@ -219,7 +229,17 @@ class Outer {
     if (!send_message(in_.control, message, Wait::no)) kill_init();
   }
 
-  void kill_init() { (void)::syscall(SYS_pidfd_send_signal, in_.init, SIGKILL, nullptr, 0); }
+  // pid 1 may have been taken over, or be held by a debugger: whatever it says or does not say, that is its end.
+  void end_within(std::chrono::milliseconds grace = {}) {
+    kill_at_ = earlier(kill_at_, std::chrono::steady_clock::now() + grace + kToEnd);
+  }
+
+  void kill_init() {
+    kill_at_.reset();
+    signal_init(SIGKILL);
+  }
+
+  void signal_init(int number) const { (void)::syscall(SYS_pidfd_send_signal, in_.init, number, nullptr, 0); }
 
   // A pod that was killed while it ended because of a failure has failed with that.
   int status() {
@@ -237,6 +257,7 @@ class Outer {
   UniqueFd children_;                                     // readable when one has ended
   bool running_ = false, ready_ = false, begun_ = false;  // supervisor_ works; in_.on_ready and on_begun were told
   std::vector<std::chrono::milliseconds> early_;          // asked to end before that
+  Deadline kill_at_;                                      // by then pid 1 has ended
   int failed_ = 0;                                        // the first app's that failed by itself
   std::optional<int> over_;
 };

@@ -9,8 +9,10 @@ import time
 
 import pytest
 
+from cprograms import compiled
 from machine import Machine
 from rktlib import wait_until
+from test_mutable import start_sandbox
 
 WAITS = ["/bin/sh", "-c", "trap 'exit 6' USR1; echo up; while :; do sleep 0.02; done"]
 
@@ -58,6 +60,49 @@ def test_a_stopped_supervisor_can_be_ended(rkt, how):
     assert rkt.status(uuid)["state"] == "exited"
     rkt("rm", uuid, code=0)
     wait_until(lambda: not Machine.look().since(before), "the machine to settle")
+
+
+def test_a_stopped_pid_1_goes_on_when_its_pod_is_to_end(rkt):
+    rkt.image(exec=WAITS)
+    p, uuid = rkt.start_pod("example.com/busybox", stdout=subprocess.DEVNULL)
+    os.kill(int(rkt.status(uuid)["pid"]), signal.SIGSTOP)
+    rkt("stop", uuid, code=0)
+    assert p.wait(20) == 0 and rkt.status(uuid)["app-busybox"] == "143"
+
+
+# Holds a process as a debugger does, until it is killed; then its parent is told.
+HOLD = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+int main(int argc, char** argv) {
+  int pid = atoi(argv[1]), status = 0;
+  if (ptrace(PTRACE_SEIZE, pid, 0, 0) || ptrace(PTRACE_INTERRUPT, pid, 0, 0) || waitpid(pid, &status, __WALL) != pid) return 1;
+  puts("held");
+  fflush(stdout);
+  while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status)) {}
+}
+"""
+
+
+def test_no_pod_outlives_its_end_by_a_pid_1_that_does_nothing(rkt):
+    """As an app with CAP_SYS_PTRACE can make it: launched by pid 1, by outer, and later. All at once: each takes ten seconds."""
+    rkt.image(exec=WAITS)
+    hold = compiled(rkt, "hold", HOLD)
+    pods = [rkt.start_pod("example.com/busybox", *flags, stdout=subprocess.DEVNULL) for flags in ([], ["--restart=on-failure"])]
+    pods.append(start_sandbox(rkt, stdout=subprocess.DEVNULL))
+    rkt("app", "add", pods[-1][1], "example.com/busybox", code=0)
+    rkt("app", "start", pods[-1][1], "--app=busybox", code=0)
+    holders = [subprocess.Popen([hold, rkt.status(uuid)["pid"]], stdout=subprocess.PIPE) for _, uuid in pods]
+    assert [h.stdout.readline() for h in holders] == [b"held\n"] * len(pods)
+    for _, uuid in pods:
+        rkt("stop", "--grace-period=0s", uuid, code=0)
+    assert [p.wait(40) for p, _ in pods] == [137] * len(pods)
+    assert [rkt.status(uuid)["state"] for _, uuid in pods] == ["exited"] * len(pods)
+    for h in holders:
+        assert h.wait(20) == 0
+        h.stdout.close()
 
 
 def test_a_full_disk_does_not_change_how_an_app_ended(rkt):

@@ -89,7 +89,8 @@ void take_back(std::string_view what, Step&& step) noexcept {
   }
 }
 
-// What is on record of how an app ended, while stage1 is asked to start it again. Unless it does, that is still so.
+// What is on record of how an app ended, while a stage1 that does not see to that is asked to start it again. Unless it
+// does, that is still so. Killed meanwhile, it says that the app runs.
 class LastEnd {
  public:
   LastEnd(const DirFd& pod, const DirFd& status, const std::string& app) : pod_(pod), status_(status), app_(app) {
@@ -189,7 +190,7 @@ void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id,
   const DirFd status = DirFd::open(path).sub("stage1/rootfs").make_path_in_root("rkt/status");
   const bool runs = status.exists(cat(app, "-started")) && !status.exists(app);
   std::optional<LastEnd> last;
-  if (!runs) {
+  if (!runs && !Stage1::of(pod.dir()).takes("app-started")) {
     last.emplace(pod.dir(), status, app);
     write_file(status, cat(app, "-started"), "", 0644);
   }

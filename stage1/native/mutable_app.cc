@@ -70,6 +70,7 @@ MutableApp::MutableApp(const MutablePod& pod, AppPlan plan, std::size_t stream, 
                               .index = stream_,
                               .lines = true,
                               .devpts = open_terminals("stage1/rootfs")});
+  pod_.record.begun(plan_.name);
 }
 
 void MutableApp::start(UniqueFd client, std::string warnings) {

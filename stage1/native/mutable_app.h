@@ -42,7 +42,7 @@ class MutableApp {
   using Time = AppLife::Time;
   using IsKnown = std::function<bool(pid_t)>;  ///< whether it is an app's already
 
-  /// Everything is made, nothing runs. Throws. `stream`: of the relay. Borrows the pod.
+  /// Everything is made, its start on record, nothing runs. Throws. `stream`: of the relay. Borrows the pod.
   MutableApp(const MutablePod& pod, AppPlan plan, std::size_t stream, IsKnown is_known, const Warn& warn);
   /// `warnings`: what the client is told when the app has started.
   void start(UniqueFd client, std::string warnings);

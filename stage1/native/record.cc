@@ -60,6 +60,13 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
   }
 }
 
+// For an instant both the new start and the old end are there, which means that the app does not run.
+void Record::begun(const std::string& app) const {
+  const DirFd dir = stage1_.sub("rkt/status");
+  replace_file(dir, cat(app, "-started"), "");
+  for (const char* of_earlier_run : {"", ".oom-killed", ".restarts"}) dir.unlink(cat(app, of_earlier_run));
+}
+
 void Record::started(const AppPlan& app, int pid) {
   state_.apps.push_back({.name = app.name,
                          .pid = pid,

@@ -20,6 +20,9 @@ class Record {
   using Say = std::function<void(std::string_view)>;
   /// Borrows the directories: POD and S1.
   Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say);
+  /// rkt/status/APP-started, of an app that is about to be started because somebody asked for it; what is on record of
+  /// an earlier run is gone. Throws when that cannot be recorded, and then has changed nothing.
+  void begun(const std::string& app) const;
   /// `pid`: in the pod.
   void started(const AppPlan& app, int pid);
   /// rkt/status/APP.oom-killed, of an app that was killed: how many of its processes the kernel has killed for want of

@@ -32,6 +32,25 @@ def test_a_start_that_is_refused_changes_nothing_on_record(rkt):
     assert p.poll() is None
 
 
+def test_an_app_runs_on_record_when_the_pod_has_begun_to_start_it(rkt):
+    """Not when `app start` was killed before it could ask for that."""
+    rkt.image(exec=["/bin/sleep", "1000"])
+    p, uuid = start_sandbox(rkt)
+    rkt("app", "add", uuid, IMAGE, "--name=a", code=0)
+    p.send_signal(signal.SIGSTOP)
+    try:
+        start = rkt.start("app", "start", uuid, "--app=a")
+        wait_until(lambda: open(f"/proc/{start.pid}/task/{start.pid}/children", encoding="ascii").read(), "the request")
+        start.kill()
+        start.communicate()
+        assert app(rkt, uuid, "a")["state"] == "created"
+    finally:
+        p.send_signal(signal.SIGCONT)
+    r = rkt("app", "start", uuid, "--app=a")
+    assert r.code == 0 or "is already running" in r.err, r  # by the request, if it had got there
+    assert app(rkt, uuid, "a")["state"] == "running"
+
+
 def test_an_app_that_cannot_be_added_is_taken_back_where_no_file_can_be_made(rkt, small):
     """Each step for itself: the manifest, which takes a file, does not keep the app's root from being taken away."""
     rkt.image(exec=["/bin/sleep", "1000"])

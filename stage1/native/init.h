@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cgroup/manager.h"
+#include "stage1/native/app_mounts.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/sockets.h"
 #include "stage1/native/streams.h"

@@ -15,6 +15,7 @@
 
 #include "cgroup/manager.h"
 #include "stage1/native/app_life.h"
+#include "stage1/native/app_mounts.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/plan.h"
 #include "stage1/native/readiness.h"

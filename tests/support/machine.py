@@ -124,8 +124,8 @@ class Machine:
         return [x for x in new if not KEPT.fullmatch(x)]
 
 
-# A connection of which one side has ended while its link went down keeps its namespace, and that a link, until the kernel has
-# sent the last packet eight times.
+# A connection of which one side has ended while its link went down keeps its namespace, and a link in it that nobody removes,
+# until the kernel has sent the last packet eight times.
 LONGEST = 130
 
 

@@ -100,7 +100,9 @@ Reference Reference::parse(std::string_view text) {
   if (rest.empty()) throw fail("invalid reference format");
   if (rest.size() == 64 && hex_only(rest)) throw fail("cannot specify 64-byte hexadecimal strings");
   check_repository(rest, fail);
-  r.host = r.typed_host == "docker.io" || r.typed_host == "index.docker.io" ? std::string(kDefaultHost) : r.typed_host;
+  const std::string host = lower(r.typed_host);
+  const bool hub = host == kDefaultHost || host == "docker.io" || host == "index.docker.io";
+  r.host = hub ? std::string(kDefaultHost) : r.typed_host;
   r.repository = rest;
   if (r.host == kDefaultHost && r.repository.find('/') == std::string::npos)
     r.repository = cat("library/", r.repository);

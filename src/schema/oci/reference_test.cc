@@ -25,7 +25,7 @@ TEST(Reference, ASingleNameIsOfTheLibraryOfTheDefaultRegistry) {
 }
 
 TEST(Reference, TheAliasesOfTheDefaultRegistryAreContactedUnderItsName) {
-  for (const char* alias : {"docker.io", "index.docker.io"}) {
+  for (const char* alias : {"docker.io", "index.docker.io", "Docker.IO", "index.dockeR.io", "Registry-1.docker.io"}) {
     const auto r = Reference::parse(cat(alias, "/redis:6"));
     EXPECT_EQ(r.host, "registry-1.docker.io");
     EXPECT_EQ(r.typed_host, alias);

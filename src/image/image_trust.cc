@@ -25,9 +25,12 @@ bool meets(const OciSubject& subject, const Demand& demand, const Evidence& evid
   return claimed && holds(demand.keys, evidence.key) && keystore::matches(demand.identity, subject.asked, *claimed);
 }
 
+constexpr std::size_t kMaxShown = 4;
+
 // The best that can be said about signatures that do not count.
 enum class Flaw : std::uint8_t {
   none,
+  unlisted,
   unreadable,
   certificate,
   unknown_key,
@@ -80,7 +83,12 @@ class Verification {
     return join(out, " ");
   }
 
-  void blame_content(const std::string& why) { blame(Flaw::unreadable, {}, why); }
+  void blame_list(const std::string& why) { blame(Flaw::unlisted, {}, why); }
+  // All of them are shown: who made them has to know which.
+  void blame_content(const std::string& which_and_why) {
+    blame(Flaw::unreadable, {}, {});
+    if (std::ranges::find(unreadable_, which_and_why) == unreadable_.end()) unreadable_.push_back(which_and_why);
+  }
   [[noreturn]] void refuse() const;
 
  private:
@@ -145,7 +153,16 @@ class Verification {
   std::vector<Evidence> evidence_;
   Flaw flaw_ = Flaw::none;
   std::string key_, detail_;
+  std::vector<std::string> unreadable_;
 };
+
+std::string text_of_unreadable(const std::vector<std::string>& unreadable) {
+  const std::size_t n = unreadable.size(), shown = std::min(n, kMaxShown);
+  std::string out = n == 1 ? std::string("it has a signature that cannot be read: ")
+                           : cat("it has ", n, " signatures that cannot be read: ");
+  for (std::size_t i = 0; i < shown; ++i) out += cat(i == 0 ? "" : ", ", printable(unreadable[i], 300));
+  return n > shown ? cat(out, ", and ", n - shown, " more") : out;
+}
 
 void Verification::refuse() const {
   const auto refuse_it = [&](std::string_view why, std::string_view remedy) {
@@ -158,8 +175,11 @@ void Verification::refuse() const {
   switch (flaw_) {
     case Flaw::none:
       throw refuse_it("no signature", cat("a trusted key is needed: ", trust, "KEY.pub"));
+    case Flaw::unlisted:
+      throw refuse_it(cat("no signature was found, and the list of what lies beside it cannot be read: ", detail_),
+                      cat("a trusted key is needed: ", trust, "KEY.pub"));
     case Flaw::unreadable:
-      throw refuse_it(cat("it has a signature that cannot be read: ", detail_), "have its publisher sign it again");
+      throw refuse_it(text_of_unreadable(unreadable_), "have its publisher sign it again");
     case Flaw::certificate:
       throw refuse_it("signed with a certificate (keyless), which cannot be checked",
                       cat("a signature by a key pair is needed: cosign sign --key, then ", trust, "KEY.pub"));
@@ -222,14 +242,15 @@ std::string verify_image(const keystore::Keystore& keys, const OciSubject& subje
   Verification verification(keys, subject);
   for (const auto& digest : subject.digests) {
     const FoundSignatures all = find_signatures(source, digest);
-    if (!all.unreadable.empty()) verification.blame_content(all.unreadable);
+    if (!all.unlisted.empty()) verification.blame_list(all.unlisted);
+    for (const auto& one : all.unreadable) verification.blame_content(one);
     for (const auto& found : all.signatures) {
       try {
         verification.look_at(found);
       } catch (const Error& e) {
         if (e.code() != Errc::invalid) throw;
         log::debug("image", cat("signature of ", digest, ": ", e.brief()));
-        verification.blame_content(e.brief());
+        verification.blame_content(cat(found.where, ": ", e.brief()));
       }
     }
     if (!verification.accepted()) continue;

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/printable.h"
@@ -36,49 +38,80 @@ class Search {
   void look_at_tag(const std::string& digest) {
     const std::string tag = oci::signature_tag(digest);
     tolerate(tag, [&] {
-      const auto tagged = source_.find_tag(tag);
-      if (!tagged) return;
-      take_manifest(tagged->bytes, tagged->media_type, digest);
-      if (found.signatures.empty() && found.unreadable.empty())
-        throw Error(Errc::invalid, "there is no signature in it");
+      if (const auto tagged = source_.find_tag(tag)) take_manifest(tagged->bytes, tagged->media_type, digest);
     });
   }
 
+  // Registries that do not know the interface answer in many ways, some with a page of their own.
   void look_at_referrers(const std::string& digest) {
-    tolerate(cat("referrers of ", digest), [&] {
-      auto page = source_.find_referrers(digest, {});
-      if (!page)
-        if (auto tagged = source_.find_tag(oci::referrers_tag(digest)))
-          page = SignatureSource::Referrers{.index = std::move(tagged->bytes)};
-      for (std::size_t pages = 0; page && !full(); ++pages) {
-        take_referrers(page->index, digest);
-        if (page->next.empty()) return;
-        if (pages == kMaxPages) throw Error(Errc::invalid, cat("more than ", kMaxPages, " pages"));
-        page = source_.find_referrers(digest, page->next);
-      }
+    if (look_at_pages(digest)) return;
+    read_list([&] {
+      const auto tagged = source_.find_tag(oci::referrers_tag(digest));
+      if (!tagged) return;
+      take_referrers(tagged->bytes, digest);
+      found.unlisted.clear();
     });
   }
 
   void look_aside(const std::string& digest) {
-    for (auto& message : source_.find_messages(digest))
+    std::size_t number = 0;
+    for (auto& message : source_.find_messages(digest)) {
+      ++number;
       if (!full())
-        found.signatures.push_back(
-            {.form = FoundSignature::Form::openpgp, .payload = {}, .signature = std::move(message)});
+        found.signatures.push_back({.form = FoundSignature::Form::openpgp,
+                                    .payload = {},
+                                    .signature = std::move(message),
+                                    .where = cat("signature-", number)});
+    }
   }
 
   FoundSignatures found;
 
  private:
+  static bool is_fault_of_content(const Error& e) {
+    return e.code() == Errc::invalid || e.code() == Errc::unsupported || e.code() == Errc::not_found;
+  }
+
   // Another signature may do, so what is wrong with one is no failure.
   template <class Body>
   void tolerate(const std::string& what, Body&& body) {
     try {
       body();
     } catch (const Error& e) {
-      if (e.code() != Errc::invalid && e.code() != Errc::unsupported && e.code() != Errc::not_found) throw;
-      log::debug("image", cat("signature ", what, ": ", e.brief()));
-      if (found.unreadable.empty()) found.unreadable = cat(what, ": ", e.brief());
+      if (!is_fault_of_content(e)) throw;
+      leave_out(what, e.brief());
     }
+  }
+
+  void leave_out(const std::string& what, const std::string& why) {
+    log::debug("image", cat("signature ", what, ": ", why));
+    found.unreadable.push_back(cat(what, ": ", why));
+  }
+
+  // A list is no signature, whatever it may name.
+  template <class Body>
+  void read_list(Body&& body) {
+    try {
+      body();
+    } catch (const Error& e) {
+      if (!is_fault_of_content(e)) throw;
+      log::debug("image", cat("referrers: ", e.brief()));
+      if (found.unlisted.empty()) found.unlisted = e.brief();
+    }
+  }
+
+  // False: there is nothing that could be read.
+  bool look_at_pages(const std::string& digest) {
+    std::size_t pages = 0;
+    read_list([&] {
+      for (auto page = source_.find_referrers(digest, {}); page; page = source_.find_referrers(digest, page->next)) {
+        take_referrers(page->index, digest);
+        if (++pages > kMaxPages && !page->next.empty())
+          throw Error(Errc::invalid, cat("more than ", kMaxPages, " pages"));
+        if (page->next.empty() || full()) return;
+      }
+    });
+    return pages > 0;
   }
 
   bool full() const { return found.signatures.size() >= oci::kMaxAttached; }
@@ -86,27 +119,35 @@ class Search {
   // `digest`: what it is attached to.
   void take_manifest(const std::string& bytes, const std::string& media_type, const std::string& digest) {
     const oci::Manifest manifest = oci::parse_manifest(bytes, media_type);
-    for (auto& one : oci::attached_signatures(manifest))
+    auto attached = oci::attached_signatures(manifest);
+    const auto is_bundle = [](const oci::Descriptor& layer) { return oci::is_bundle_type(layer.media_type); };
+    if (attached.empty() && std::ranges::none_of(manifest.layers, is_bundle))
+      throw Error(Errc::invalid, "there is no signature in it");
+    for (auto& one : attached)
       if (!full())
         tolerate(one.payload.digest, [&] {
-          found.signatures.push_back(
-              {.payload = checked(source_, one.payload), .signature = one.signature, .certificate = one.certificate});
+          found.signatures.push_back({.payload = checked(source_, one.payload),
+                                      .signature = std::move(one.signature),
+                                      .certificate = one.certificate,
+                                      .where = one.payload.digest});
         });
     for (const auto& layer : manifest.layers)
-      if (oci::is_bundle_type(layer.media_type) && !full())
-        tolerate(layer.digest, [&] { take_bundle(oci::parse_bundle(checked(source_, layer)), digest); });
+      if (is_bundle(layer) && !full())
+        tolerate(layer.digest, [&] { take_bundle(oci::parse_bundle(checked(source_, layer)), digest, layer.digest); });
   }
 
-  void take_bundle(oci::Bundle bundle, const std::string& digest) {
+  void take_bundle(oci::Bundle bundle, const std::string& digest, const std::string& where) {
     FoundSignature one{.form = FoundSignature::Form::manifest,
                        .payload = {},
                        .signature = std::move(bundle.signature),
-                       .certificate = bundle.certificate};
+                       .certificate = bundle.certificate,
+                       .where = where};
     if (bundle.envelope) {
       if (bundle.payload_type != kStatementPayload)
         throw Error(Errc::invalid, cat("a signed document of the type ", quoted(printable(bundle.payload_type, 100))));
       one.form = FoundSignature::Form::statement;
       one.payload = oci::envelope_bytes(bundle.payload_type, bundle.payload);
+      if (is_about_something_else(oci::parse_statement(bundle.payload).predicate_type)) return;
       one.content = std::move(bundle.payload);
     } else {
       one.payload = source_.read_manifest(digest);
@@ -116,8 +157,22 @@ class Search {
   }
 
   void take_referrers(const std::string& index, const std::string& digest) {
-    for (const auto& referrer : oci::parse_index(index, oci::kIndexType).manifests)
+    const oci::Listing list = oci::parse_listing(index, oci::kIndexType);
+    for (const auto& referrer : list.index.manifests)
       if (!full()) tolerate(referrer.digest, [&] { take_referrer(referrer, digest); });
+    for (const auto& entry : list.malformed)
+      if (claims_to_sign(entry.artifact_type)) leave_out("a referrer", entry.why);
+  }
+
+  static bool claims_to_sign(std::string_view artifact_type) {
+    return artifact_type == kCosignArtifact || oci::is_bundle_type(artifact_type);
+  }
+
+  // What an image consists of and how it was made is stated in the same form as a signature.
+  static bool is_about_something_else(std::string_view predicate) {
+    if (predicate.empty() || predicate == oci::kSignPredicate) return false;
+    log::debug("image", cat("a statement of the type ", quoted(printable(predicate, 100))));
+    return true;
   }
 
   void take_referrer(const oci::Descriptor& referrer, const std::string& digest) {
@@ -125,13 +180,14 @@ class Search {
       const auto it = referrer.annotations.find(std::string(name));
       return it == referrer.annotations.end() ? std::string_view{} : std::string_view(it->second);
     };
-    // What an image consists of and how it was made is stated in the same form as a signature.
-    const std::string_view stated = annotation(oci::kPredicateAnnotation);
-    const bool bundle =
-        oci::is_bundle_type(referrer.artifact_type) && (stated.empty() || stated == oci::kSignPredicate);
     const bool saved = annotation("kind") == kSavedSignatures;  // `cosign save` marks the entries of a layout with it
-    if (referrer.artifact_type == kCosignArtifact || saved || bundle)
-      take_manifest(checked(source_, referrer), std::string(oci::kManifestType), digest);
+    if (!saved && !claims_to_sign(referrer.artifact_type)) return;
+    const bool bundle = oci::is_bundle_type(referrer.artifact_type);
+    if (bundle && is_about_something_else(annotation(oci::kPredicateAnnotation))) return;
+    const std::string bytes = checked(source_, referrer);
+    // Not every registry repeats annotations in its lists.
+    if (bundle && is_about_something_else(oci::stated_predicate(bytes))) return;
+    take_manifest(bytes, std::string(oci::kManifestType), digest);
   }
 
   SignatureSource& source_;

@@ -82,13 +82,15 @@ struct FoundSignature {
   std::string payload, signature;
   std::string content = {};  ///< of a statement
   bool certificate = false;  ///< comes with one: may be by its key, which is nobody's
+  std::string where = {};    ///< for a person: a digest, the name of a file
 };
 
 struct FoundSignatures {
-  std::vector<FoundSignature> signatures;  ///< at most oci::kMaxAttached
-  std::string unreadable = {};             ///< the first that was left out since it cannot be read, and why; or ""
+  std::vector<FoundSignature> signatures;    ///< at most oci::kMaxAttached
+  std::vector<std::string> unreadable = {};  ///< what claims to be one and was left out, and why: "DIGEST: …"
+  std::string unlisted = {};                 ///< why the list of what lies beside the image cannot be read; or ""
 };
-/// What cannot be read is left out: another signature may do.
+/// What cannot be read is left out: another signature may do. What does not claim to be a signature is not looked at.
 FoundSignatures find_signatures(SignatureSource& source, const std::string& digest);
 
 }  // namespace rkt::image

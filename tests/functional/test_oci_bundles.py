@@ -137,6 +137,45 @@ def test_inventories_do_not_keep_the_signature_from_being_seen(rkt, repo, key):
     rkt(HTTP, "fetch", repo.ref, code=0)
 
 
+def test_what_does_not_claim_to_be_a_signature_is_passed_over(rkt, repo, key):
+    """Inventories and the like: missing, malformed, or too large for a signature."""
+    trust(rkt, key)
+    gone = {"mediaType": MANIFEST, "digest": sha256(b"gone"), "size": 4}
+    repo.more = [{**gone, "artifactType": "application/spdx+json"}, {**gone, "digest": "blake3:00"}, {**gone, "size": -1}, {**gone, "artifactType": 7},
+                 {**gone, "artifactType": BUNDLE, "annotations": {"dev.sigstore.bundle.predicateType": "https://cyclonedx.org/bom"}}]
+    attach(repo, {"mediaType": BUNDLE, "padding": "x" * 2000000}, predicate="https://cyclonedx.org/bom")  # as only its manifest says
+    attach(repo, envelope_bundle(PemKey(rkt.tmp, "p256", "stranger"), statement(repo.digest(), "https://cyclonedx.org/bom")))
+    refused(rkt, repo.ref, f'image "{repo.ref}": no signature; a trusted key is needed')
+    attach(repo, envelope_bundle(key, statement(repo.digest())))
+    rkt(HTTP, "fetch", repo.ref, code=0)
+
+
+def test_every_signature_that_cannot_be_read_is_named_with_the_reason(rkt, repo, key):
+    trust(rkt, key)
+    gone = {"mediaType": MANIFEST, "digest": sha256(b"gone"), "size": 4, "artifactType": BUNDLE}
+    repo.more = [gone]
+    refused(rkt, repo.ref, f"it has a signature that cannot be read: {gone['digest']}: {gone['digest']} is not in the registry; have its publisher")
+    attach(repo, {"mediaType": BUNDLE})
+    repo.more = [gone, {**gone, "digest": "blake3:00"}]
+    layer = sha256(json.dumps({"mediaType": BUNDLE}).encode())
+    refused(rkt, repo.ref, "it has 3 signatures that cannot be read: ", f"{gone['digest']}: {gone['digest']} is not in the registry",
+            f"{layer}: bundle.verificationMaterial: missing", 'a referrer: manifests[2]: digest "blake3:00" has no algorithm that can be verified')
+    for n in range(5):
+        repo.more.append({**gone, "digest": sha256(b"%d" % n)})
+    refused(rkt, repo.ref, "it has 8 signatures that cannot be read: ", ", and 4 more; have its publisher")
+
+
+@pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"{}", b'{"schemaVersion":2,"manifests":3}'], ids=["html", "object", "number"])
+def test_a_list_of_referrers_that_is_none_hides_no_signature(rkt, repo, key, page):
+    trust(rkt, key)
+    repo.page = page
+    refused(rkt, repo.ref, f'image "{repo.ref}": no signature was found, and the list of what lies beside it cannot be read: ', "a trusted key is needed")
+    repo.api = False  # the fallback tag is made, beside the page
+    attach(repo, envelope_bundle(key, statement(repo.digest())))
+    repo.api = True
+    rkt(HTTP, "fetch", repo.ref, code=0)
+
+
 @pytest.mark.parametrize("what", ["type", "payload", "bare", "certificate", "junk"])
 def test_a_bundle_that_does_not_fit_is_refused(rkt, repo, key, what):
     body = statement(repo.digest())

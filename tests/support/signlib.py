@@ -137,6 +137,7 @@ class ReferrersRegistry(Repo):
         super().__init__(web.address, name)
         self.blobs, self.tags, self.api, self.asked = {}, {}, api, []
         self.link = None  # where a page with one referrer says that the next one is: a function of its number
+        self.more, self.page = [], None  # referrers that are nowhere but in the list; bytes instead of a list
         self.ref = f"docker://{web.address}/{name}:latest"
         web.hooks = Everything(self.answer)
 
@@ -171,7 +172,9 @@ class ReferrersRegistry(Repo):
                         found.append({"mediaType": media_type, "digest": sha256(data), "size": len(data), "artifactType": m.get("artifactType")})
                 except (ValueError, KeyError, TypeError):
                     pass
-            fields = {"Content-Type": INDEX}
+            fields, found = {"Content-Type": INDEX}, [*found, *self.more]
+            if self.page is not None:
+                return h.reply(200, self.page, {"Content-Type": "text/html"}) or True
             if self.link:
                 page = int((h.path.split("page=") + ["0"])[1])
                 found, more = found[page:page + 1], len(found) > page + 1

@@ -50,6 +50,12 @@ std::vector<std::string> digests_of(const json::Reader& subject) {
 
 bool is_bundle_type(std::string_view media_type) { return media_type.starts_with(kTypeStart); }
 
+std::string stated_predicate(std::string_view manifest) {
+  const json::Value value = json::parse(manifest, kBundleLimits);
+  const auto annotations = json::Reader(value).find("annotations");
+  return annotations ? annotations->text_or(kPredicateAnnotation, "") : std::string{};
+}
+
 Bundle parse_bundle(std::string_view bytes) {
   const json::Value value = json::parse(bytes, kBundleLimits);
   const json::Reader in(value, "bundle");

@@ -16,6 +16,8 @@ inline constexpr std::string_view kPredicateAnnotation = "dev.sigstore.bundle.pr
 
 /// Of a bundle, in any version: as artifactType, and as the type of a layer.
 bool is_bundle_type(std::string_view media_type);
+/// What a manifest with a bundle says that is about, in its annotations; "" when it does not. Throws Errc::invalid.
+std::string stated_predicate(std::string_view manifest);
 
 struct Bundle {
   std::string signature;     ///< raw

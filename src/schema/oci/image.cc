@@ -46,6 +46,21 @@ void check_document(const json::Reader& in, std::string_view media_type, std::st
   if (in.find(foreign)) in.fail(cat("a document with ", quoted(member), " must not have ", quoted(foreign)));
 }
 
+std::vector<json::Reader> entries_of(const json::Reader& index, std::string_view media_type) {
+  check_document(index, media_type, "manifests", "layers");
+  auto entries = index.items("manifests");
+  if (entries.size() > kMaxEntries) index.fail(cat("more than ", kMaxEntries, " manifests"));
+  return entries;
+}
+
+// Of an entry that is malformed elsewhere.
+std::string artifact_type_of(const json::Reader& entry) {
+  const json::Object* members = entry.value().as_object();
+  const json::Value* type = members == nullptr ? nullptr : members->find("artifactType");
+  const std::string* text = type == nullptr ? nullptr : type->as_string();
+  return text == nullptr ? std::string{} : *text;
+}
+
 // Go's arm: a machine runs its own variant and lower ones; arm64 without a variant is v8, arm without one is v7.
 std::string effective_variant(const std::string& arch, const std::string& variant) {
   if (!variant.empty()) return variant;
@@ -171,12 +186,22 @@ void check_runnable(const Manifest& manifest) {
 
 Index parse_index(std::string_view bytes, std::string_view media_type) {
   const json::Value value = json::parse(bytes, kDocumentLimits);
-  const json::Reader in(value);
-  check_document(in, media_type, "manifests", "layers");
   Index index;
-  for (const auto& m : in.items("manifests")) index.manifests.push_back(read_descriptor(m));
-  if (index.manifests.size() > kMaxEntries) in.fail(cat("more than ", kMaxEntries, " manifests"));
+  for (const auto& m : entries_of(json::Reader(value), media_type)) index.manifests.push_back(read_descriptor(m));
   return index;
+}
+
+Listing parse_listing(std::string_view bytes, std::string_view media_type) {
+  const json::Value value = json::parse(bytes, kDocumentLimits);
+  Listing out;
+  for (const auto& m : entries_of(json::Reader(value), media_type)) {
+    try {
+      out.index.manifests.push_back(read_descriptor(m));
+    } catch (const Error& e) {
+      out.malformed.push_back({.artifact_type = artifact_type_of(m), .why = e.cause()});
+    }
+  }
+  return out;
 }
 
 Manifest parse_manifest(std::string_view bytes, std::string_view media_type) {

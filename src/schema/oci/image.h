@@ -62,6 +62,15 @@ enum class LayerCompression { none, gzip, zstd };
 LayerCompression layer_compression(std::string_view media_type);
 
 Index parse_index(std::string_view bytes, std::string_view media_type);
+/// An index that is a list of anything: an entry that is malformed does not hide the others.
+struct Listing {
+  Index index;
+  struct Malformed {
+    std::string artifact_type, why;  ///< artifact_type: "" when that is malformed, too
+  };
+  std::vector<Malformed> malformed;
+};
+Listing parse_listing(std::string_view bytes, std::string_view media_type);
 Manifest parse_manifest(std::string_view bytes, std::string_view media_type);
 Config parse_config(std::string_view bytes);
 /// Throws Errc::unsupported for an artifact (a chart, a signature, …): its configuration is none of an image. And

@@ -50,6 +50,21 @@ TEST(Manifest, ReadsConfigAndLayersBaseFirst) {
   EXPECT_EQ(m.layers[0].size, 7U);
 }
 
+TEST(Listing, HasTheEntriesBesideOneThatIsMalformed) {
+  const std::string text =
+      cat(R"({"schemaVersion":2,"manifests":[{"digest":"blake3:00","size":1,"artifactType":"a/b"},)",
+          R"({"size":-1,"artifactType":7},3,)", descriptor('1'), "]}");
+  EXPECT_NE(error_text([&] { parse_index(text, kIndexType); }), "");
+  const Listing found = parse_listing(text, kIndexType);
+  ASSERT_EQ(found.index.manifests.size(), 1U);
+  EXPECT_EQ(found.index.manifests[0].digest, digest('1'));
+  ASSERT_EQ(found.malformed.size(), 3U);
+  EXPECT_EQ(found.malformed[0].artifact_type, "a/b");
+  EXPECT_EQ(found.malformed[0].why, "manifests[0]: digest \"blake3:00\" has no algorithm that can be verified");
+  EXPECT_EQ(found.malformed[1].artifact_type, "");
+  EXPECT_NE(error_text([] { parse_listing("{}", kIndexType); }), "");
+}
+
 TEST(Manifest, RefusesWhatCouldBeReadAsSomethingElse) {
   const auto why = [](std::string_view members) {
     return error_text([&] { parse_manifest(cat(R"({"schemaVersion":2,)", members, "}"), kManifestType); });

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/env.h"
+#include "cmd/output_file.h"
 #include "cmd/registry.h"
 #include "image/argument.h"
 #include "image/progress.h"
@@ -42,7 +43,10 @@ int run_image_sign(cli::Env& env, const cli::Parsed& in) {
     say(env, image::sign_layout(argument.text, argument.reference, key));
   } else if (aci) {
     const std::string path = output.empty() ? signature_of(argument.text) : output;
-    image::sign_file(argument.text, key, path);
+    OutputFile out(path, true, "");
+    const std::string signature = image::sign_file(argument.text, key);
+    filling(path, [&] { write_all(out.fd(), signature, path); });
+    out.commit();
     env.out(cat("wrote ", path, "\n"));
   } else {
     throw Error(Errc::usage, cat("cannot sign ", quoted(in.args[0])))

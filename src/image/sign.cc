@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "image/layout.h"
 #include "image/registry_directory.h"
+#include "image/verify_client.h"
 #include "json/reader.h"
 #include "schema/appc/image_manifest.h"
 #include "schema/oci/media_types.h"
@@ -101,6 +102,38 @@ Error failure_of_gpg(const ExitStatus& status, std::string_view text) {
     why += cat(why.empty() ? ": " : ", ", lines[i]);
   Error out(Errc::system, cat("gpg ended with status ", status.shell(), why));
   out.hint("the key for an ACI is one of gpg's, not a file: gpg --list-secret-keys shows them");
+  return out;
+}
+
+std::string find_gpg() {
+  const std::string search = env("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
+  for (const auto directory : split(search, ':')) {
+    std::string file = cat(directory, "/gpg");
+    if (directory.starts_with('/') && ::access(file.c_str(), X_OK) == 0) return file;
+  }
+  throw Error(Errc::not_found, "gpg is not in PATH").hint("install gnupg");
+}
+
+std::vector<std::string> environment_of_gpg() {
+  return pick_env({"PATH", "HOME", "GNUPGHOME", "GPG_TTY", "TERM", "LANG", "LC_ALL", "DISPLAY", "XDG_RUNTIME_DIR",
+                   "DBUS_SESSION_BUS_ADDRESS"});
+}
+
+std::string read_again(const UniqueFd& file, std::string_view what) {
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
+  return read_all(file.get(), what, kMaxMessages);
+}
+
+// The public halves of what a name of a key means.
+std::vector<keystore::TrustedKey> keys_of_gpg(const std::string& program, const std::string& name) {
+  const std::string exported =
+      run_for_output({.exe = program,
+                      .argv = {"gpg", "--batch", "--export-options", "export-minimal", "--export", "--", name},
+                      .env = environment_of_gpg()},
+                     verify::kMaxKeyFileBytes);
+  std::vector<keystore::TrustedKey> out;
+  for (auto& key : inspect_keys(exported))
+    out.push_back({.fingerprint = key.fingerprint, .path = name, .bytes = key.armored});
   return out;
 }
 
@@ -260,27 +293,34 @@ Destination::Signed sign_layout(const std::string& path, const std::string& refe
   return {.digest = digest, .key = made.key};
 }
 
-void sign_file(const std::string& path, const std::string& key, const std::string& output) {
-  std::string program;
-  const std::string search = env("PATH").value_or("/usr/local/bin:/usr/bin:/bin");
-  for (const auto directory : split(search, ':')) {
-    const std::string file = cat(directory, "/gpg");
-    if (program.empty() && directory.starts_with('/') && ::access(file.c_str(), X_OK) == 0) program = file;
-  }
-  if (program.empty()) throw Error(Errc::not_found, "gpg is not in PATH").hint("install gnupg");
-  const UniqueFd said = memory_file("gpg", "");
+// What gpg made is looked at as whoever fetches the file will: its configuration may name other keys, or a digest that
+// is not accepted.
+std::string sign_file(const std::string& path, const std::string& key) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw Error::from_errno(cat("open ", quoted(path)));
+  const std::string program = find_gpg();
+  const UniqueFd said = memory_file("gpg", ""), made = memory_file("signature", "");
   Child child = Child::spawn(
       {.exe = program,
-       .argv = {"gpg", "--yes", "--armor", "--local-user", key, "--output", output, "--detach-sign", "--", path},
-       .env = pick_env({"PATH", "HOME", "GNUPGHOME", "GPG_TTY", "TERM", "LANG", "LC_ALL", "DISPLAY", "XDG_RUNTIME_DIR",
-                        "DBUS_SESSION_BUS_ADDRESS"}),
+       .argv = {"gpg", "--yes", "--armor", "--local-user", key, "--output", "-", "--detach-sign", "--", path},
+       .env = environment_of_gpg(),
        .in = STDIN_FILENO,
+       .out = made.get(),
        .err = said.get()});
   const ExitStatus status = child.wait();
-  if (::lseek(said.get(), 0, SEEK_SET) < 0) throw Error::from_errno("rewind a memory file");
-  const std::string text = read_all(said.get(), "messages of gpg", kMaxMessages);
+  const std::string text = read_again(said, "messages of gpg");
   if (!status.ok()) throw failure_of_gpg(status, text);
+  const std::string signature = read_again(made, "signature");
+  if (signature.empty()) throw Error(Errc::system, "gpg wrote no signature, and says that it did");
+  const Verdict verdict = verify_detached(file.get(), signature, keys_of_gpg(program, key));
+  if (!verdict.good) {
+    const Error why = refusal(verdict);
+    Error out(Errc::system,
+              cat("what gpg made is no signature by ", quoted(key), " that anybody accepts: ", why.cause()));
+    throw out.hint("see local-user and digest-algo in gpg.conf");
+  }
   write_all(STDERR_FILENO, text, "standard error");
+  return signature;
 }
 
 }  // namespace rkt::image

@@ -58,7 +58,7 @@ class Destination {
 /// Signs the image of a layout directory and adds the signature to it.
 Destination::Signed sign_layout(const std::string& path, const std::string& reference, const std::string& key_file);
 
-/// Runs gpg: a detached armored signature of a file, made with that key.
-void sign_file(const std::string& path, const std::string& key, const std::string& output);
+/// Runs gpg: a detached armored signature of a file, made with that key, which rkt itself has found good.
+std::string sign_file(const std::string& path, const std::string& key);
 
 }  // namespace rkt::image

@@ -57,6 +57,45 @@ def test_an_aci_is_signed_by_gpg(rkt):
     rkt("fetch", aci.path, code=0)
 
 
+LYING_GPG = {"nothing": "exit 0", "junk": "echo junk",
+             "part of it": "/usr/bin/gpg --armor --local-user {key} --output - --detach-sign -- {path} | sed -n 1,3p",
+             "another": "exec /usr/bin/gpg --armor --local-user {other} --output - --detach-sign -- {path}",
+             "of other content": "exec /usr/bin/gpg --armor --local-user {key} --output - --detach-sign -- /bin/true",
+             "weak": "exec /usr/bin/gpg --armor --digest-algo SHA1 --local-user {key} --output - --detach-sign -- {path}"}
+
+
+@pytest.mark.parametrize("how", LYING_GPG)
+def test_what_gpg_says_it_made_is_looked_at(rkt, how):
+    """It ends with 0, and what is there is as it was."""
+    aci, signer = rkt.aci(), rkt.keys("builder")
+    signature = rkt.tmp / "example.com_busybox.aci.asc"
+    signature.write_text("as it was")
+    gpg = rkt.tmp / "bin" / "gpg"
+    gpg.parent.mkdir()
+    gpg.write_text('#!/bin/sh\ncase "$*" in *--detach-sign*) ;; *) exec /usr/bin/gpg "$@";; esac\n'
+                   + LYING_GPG[how].format(other=rkt.keys("other").fingerprint, key=signer.fingerprint, path=aci.path))
+    gpg.chmod(0o755)
+    r = rkt("image", "sign", f"--key={signer.fingerprint}", aci.path, code=254, env={"GNUPGHOME": signer.home, "PATH": f"{gpg.parent}:{rkt.env['PATH']}"})
+    assert len(r.complaints) == 1 and r.out == "" and signature.read_text() == "as it was", r
+    assert ("wrote no signature" if how == "nothing" else f'no signature by "{signer.fingerprint}" that anybody accepts') in r.err, r
+
+
+def test_a_signature_goes_where_it_is_wanted_or_nowhere(rkt, tmp_path):
+    aci, signer = rkt.aci(), rkt.keys("builder")
+    sign = lambda *more, code: rkt("image", "sign", f"--key={signer.fingerprint}", *more, code=code, env={"GNUPGHOME": signer.home})
+    r = sign("--output=/dev/stdout", aci.path, code=0)
+    assert r.out.startswith("-----BEGIN PGP SIGNATURE-----\n") and r.out.endswith("wrote /dev/stdout\n"), r
+    (tmp_path / "link").symlink_to("made.asc")
+    sign(f"--output={tmp_path}/link", aci.path, code=0)
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "made.asc").read_text().startswith("-----BEGIN")
+    for bad in (f"{tmp_path}/none/x.asc", str(tmp_path)):
+        r = sign(f"--output={bad}", aci.path, code=254)
+        assert len(r.complaints) == 1 and r.out == "", r
+    r = sign(f"{tmp_path}/none.aci", code=254)
+    assert r.err == f'sign: open "{tmp_path}/none.aci": no such file or directory\n'
+    assert not (tmp_path / "none.aci.asc").exists()
+
+
 def test_a_file_is_no_key_for_an_aci(rkt, key, tmp_path):
     aci = rkt.aci()
     (tmp_path / "gnupg").mkdir(mode=0o700)

@@ -65,6 +65,14 @@ const EVP_MD* digest_for(const PrivateKey& key) {
   return EVP_sha256();
 }
 
+// A file may hold a public half of another key, and a processor may fail: nobody could use what was made then.
+bool is_verified_by(const PrivateKey& key, const EVP_MD* digest, std::string_view payload, std::string_view signature) {
+  const DigestContext context(EVP_MD_CTX_new());
+  const auto bytes = [](std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+  return context && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(payload), payload.size()) == 1;
+}
+
 }  // namespace
 
 Signature sign(std::string_view private_key, std::string_view payload) {
@@ -81,6 +89,8 @@ Signature sign(std::string_view private_key, std::string_view payload) {
                                  payload.size()) != 1)
     throw Error(Errc::system, "sign with the private key");
   out.bytes.resize(size);
+  if (!is_verified_by(key, digest, payload, out.bytes))
+    throw Error(Errc::invalid, "the private key does not belong to the public key that is stored with it");
   return out;
 }
 

@@ -5,7 +5,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "base/base64.h"
 #include "base/error.h"
+#include "base/strings.h"
 
 namespace rkt::sign {
 namespace {
@@ -38,6 +40,27 @@ TEST(Sign, MakesSignaturesOfEveryKind) {
     EXPECT_EQ(made.key.size(), 7U + 64U);
     EVP_PKEY_free(key);
   }
+}
+
+// SEC 1, whose last 65 bytes are the public key.
+std::string sec1_of(EVP_PKEY* key) {
+  unsigned char* raw = nullptr;
+  const int size = i2d_PrivateKey(key, &raw);
+  std::string der(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
+  OPENSSL_free(raw);
+  return der;
+}
+
+TEST(Sign, RefusesAKeyWithThePublicHalfOfAnother) {
+  EVP_PKEY *one = EVP_EC_gen("P-256"), *two = EVP_EC_gen("P-256");
+  const auto pem = [](const std::string& der) {
+    return cat("-----BEGIN EC PRIVATE KEY-----\n", base64_encode(der), "\n-----END EC PRIVATE KEY-----\n");
+  };
+  const std::string a = sec1_of(one), b = sec1_of(two);
+  EXPECT_TRUE(verifies(one, EVP_sha256(), "data", sign(pem(a), "data").bytes));
+  EXPECT_THROW(sign(pem(a.substr(0, a.size() - 65) + b.substr(b.size() - 65)), "data"), Error);
+  EVP_PKEY_free(one);
+  EVP_PKEY_free(two);
 }
 
 TEST(Sign, RefusesWhatIsNoGoodKey) {

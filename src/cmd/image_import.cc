@@ -32,7 +32,7 @@ const cli::Command image_import{
     .brief = "Import an image of another tool from a file or directory",
     .description =
         "SOURCE is what `docker save` or `podman save` wrote, an OCI layout or an archive of one, or a directory\n"
-        "with `manifest` and `rootfs`. FILE:NAME chooses one of several images.",
+        "with `manifest` and `rootfs`. FILE:NAME chooses one of several images; \"-\" is standard input.",
     .flags = {cli::text("name", "", "NAME[:VERSION] of the image in the store"),
               cli::toggle("full", false, "print the full image ID")},
     .run = run_image_import};

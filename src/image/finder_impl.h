@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "image/argument.h"
@@ -14,6 +15,7 @@
 #include "image/pull_plan.h"
 #include "image/registry_directory.h"
 #include "image/trust_check.h"
+#include "sys/fd.h"
 
 namespace rkt::image {
 
@@ -89,6 +91,9 @@ struct Finder::Impl {
                                  const std::optional<LayoutName>& named = std::nullopt);
   store::ImageRecord find_layout_archive(const std::string& path, const std::string& reference,
                                          const std::optional<LayoutName>& named = std::nullopt);
+  /// `source`: an archive whose place is called `path`; closed when nobody needs it any more.
+  store::ImageRecord import_archive(UniqueFd source, const std::string& path, const std::string& reference,
+                                    const std::optional<LayoutName>& named);
   store::ImageRecord import_layout(const Layout& layout, const std::string& path, const std::string& reference,
                                    bool archive, const std::optional<LayoutName>& named);
 
@@ -97,6 +102,8 @@ struct Finder::Impl {
 };
 
 store::TimePoint now();
+
+inline constexpr std::string_view kStandardInput = "-";  ///< as the path of an archive
 
 /// "NAME" or "NAME:VERSION"; throws Errc::usage.
 LayoutName parse_layout_name(const std::string& text);

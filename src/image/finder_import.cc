@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `rkt image import`: an image of another tool's from a file or directory, under a name of the caller's choice.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -30,6 +31,41 @@ LayoutName parse_new_name(const std::string& text) {
   return out;
 }
 
+// NAME of "-:NAME", where that is what the caller says; "" of "-".
+std::optional<std::string> name_on_input(std::string_view place) {
+  for (const std::string_view input : {kStandardInput, std::string_view("/dev/stdin")}) {
+    if (place == input) return "";
+    if (place.starts_with(cat(input, ":"))) return std::string(place.substr(input.size() + 1));
+  }
+  return std::nullopt;
+}
+
+// What comes through a pipe can be read once, and what it is has to be found out first. The copy has no name, or loses
+// it at once: nothing of it stays, however this process ends.
+UniqueFd copy_of_input(const store::Store& store) {
+  if (::isatty(STDIN_FILENO) != 0)
+    throw Error(Errc::usage, "standard input is a terminal").hint("docker save IMAGE | rkt image import -");
+  const DirFd& partial = store.partial();
+  UniqueFd copy(::openat(partial.get(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
+  if (!copy) {
+    const std::string name = unique_name("file");
+    copy = partial.open_file(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    partial.unlink(name);
+  }
+  std::string buffer(std::size_t{1} << 17, '\0');
+  for (bool empty = true;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (n < 0 && errno != EINTR && errno != EAGAIN) throw Error::from_errno("read standard input");
+    pollfd more{STDIN_FILENO, POLLIN, 0};
+    if (n < 0 && errno == EAGAIN) ::poll(&more, 1, -1);  // somebody made it one that does not wait
+    if (n < 0) continue;
+    if (n == 0 && empty) throw Error(Errc::invalid, "standard input is empty");
+    if (n == 0) return copy;
+    write_all(copy.get(), std::string_view(buffer).substr(0, static_cast<std::size_t>(n)), "a copy of standard input");
+    empty = false;
+  }
+}
+
 Error unsigned_directory() {
   return {Errc::untrusted, "an image that is made from a directory has no signature (try --insecure-options=image)"};
 }
@@ -49,8 +85,8 @@ store::ImageRecord Finder::import(const std::string& source, const std::string& 
   std::optional<LayoutName> named;
   if (!name.empty()) named = parse_new_name(name);
   const std::string place = without_kind(source);
-  if (place == "-" || place == "/dev/stdin")
-    throw Error(Errc::usage, "an image is not read from standard input").hint("write it to a file and import that");
+  if (const auto reference = name_on_input(place))
+    return impl_->import_archive(copy_of_input(impl_->store), std::string(kStandardInput), *reference, named);
   Argument a;
   try {
     a = classify(cat("oci:", place), false, current_directory(), probe_path);

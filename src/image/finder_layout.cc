@@ -15,6 +15,10 @@
 namespace rkt::image {
 namespace {
 
+std::string place_text(const std::string& path) {
+  return path == kStandardInput ? std::string("standard input") : quoted(path);
+}
+
 // Throws unless a layer that a layout has not got may come from its URLs.
 void check_elsewhere(const oci::Descriptor& layer, PullPolicy policy) {
   const std::string text = cat("the layout does not hold layer ", layer.digest);
@@ -46,8 +50,13 @@ store::ImageRecord Finder::Impl::find_layout(const std::string& path, const std:
 store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, const std::string& reference,
                                                      const std::optional<LayoutName>& named) {
   log::debug("image", cat("using image from layout archive ", path));
-  const UniqueFd source(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  UniqueFd source(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!source) throw Error::from_errno(cat("open ", path));
+  return import_archive(std::move(source), path, reference, named);
+}
+
+store::ImageRecord Finder::Impl::import_archive(UniqueFd source, const std::string& path, const std::string& reference,
+                                                const std::optional<LayoutName>& named) {
   // Named and locked like a download, so that the sweep can tell whether its owner still lives.
   const std::string name = unique_name("layout");
   const KeyLock mine = KeyLock::take(store.locks(), name, LockMode::exclusive);
@@ -56,13 +65,14 @@ store::ImageRecord Finder::Impl::find_layout_archive(const std::string& path, co
     store.locks().unlink(name);
   });
   const DirFd dir = store.partial().make_sub(name, 0700);
-  in_place([&] { return quoted(path); }, [&] { unpack_layout_archive(source.get(), dir, UnpackLimits{}); });
+  in_place([&] { return place_text(path); }, [&] { unpack_layout_archive(source.get(), dir, UnpackLimits{}); });
+  source.reset();
   if (dir.exists("index.json")) return import_layout(Layout(dir.clone()), path, reference, true, named);
   if (dir.exists("manifest.json") && trust.required())
     throw Error(Errc::untrusted,
                 cat("image ", quoted(cat("docker-archive:", path)), ": such archives carry no signature"))
         .hint("fetch the image from its registry, or use --insecure-options=image");
-  const std::string tag = in_place([&] { return quoted(path); }, [&] { return make_layout(dir, reference); });
+  const std::string tag = in_place([&] { return place_text(path); }, [&] { return make_layout(dir, reference); });
   const Layout layout(dir.sub(".layout"));
   if (named || tag.empty()) return import_layout(layout, path, {}, true, named);
   return import_layout(layout, path, {}, true, parse_layout_name(tag));
@@ -72,8 +82,10 @@ store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::
                                                const std::string& reference, bool archive,
                                                const std::optional<LayoutName>& named) {
   const LayoutImage got =
-      in_place([&] { return quoted(path); }, [&] { return layout.resolve(reference, appc::host_platform()); });
+      in_place([&] { return place_text(path); }, [&] { return layout.resolve(reference, appc::host_platform()); });
   const LayoutName name = named ? *named : layout_name(path, reference.empty() ? got.own_name : reference);
+  if (name.name == kStandardInput)
+    throw Error(Errc::usage, "the image on standard input has no name").hint("give it one: --name=NAME[:VERSION]");
   oci::MappingSource source;
   source.name = source.repository = name.name;
   source.original_name = reference.empty() ? name.name : reference;

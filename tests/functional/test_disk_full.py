@@ -43,13 +43,13 @@ def is_one_clear_error(r, rkt):
     assert "no space left on device" in lines[0] and str(rkt.data) in lines[0] and "rkt image gc --unused`" in lines[0], r
 
 
-def fails_until_it_fits(rkt, small, *args, most, steps=14):
+def fails_until_it_fits(rkt, small, *args, most, steps=14, input=None):
     """Runs the command with ever more room; each try works or ends with the one error, and the store stays whole. Returns the number
     of tries that failed."""
     start, failed = used(rkt), 0
     for step in range(steps + 1):
         small(str(max((start + most * step // steps + 4095) // 4096, 1) * 4096))  # 0 is no limit at all
-        r = rkt(*args)
+        r = rkt(*args, input=input)
         if r.code == 0:
             break
         is_one_clear_error(r, rkt)
@@ -73,6 +73,12 @@ def test_fetching_an_aci(rkt, small, web):
     rkt.trust("builder", aci.name)
     assert fails_until_it_fits(rkt, small, "fetch", url, most=16 * MiB) > 3
     rkt.run(aci.name, code=0)
+
+
+def test_importing_an_image_from_a_pipe(rkt, small, tmp_path):
+    layout = oci_layout(tmp_path / "oci", [base_layer() + [entry("f", os.urandom(2 * MiB))]], {"Cmd": ["/bin/true"]})
+    archive = subprocess.run(["tar", "-C", layout, "-c", "."], check=True, stdout=subprocess.PIPE).stdout
+    assert fails_until_it_fits(rkt, small, INSECURE, "image", "import", "--name=x", "-", most=14 * MiB, input=archive) > 3
 
 
 def test_fetching_an_image_from_a_file(rkt, small):

@@ -310,7 +310,7 @@ def test_import_refuses_what_is_no_image(rkt):
                                    [entry("c.json", "{}"), entry("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": layers}]))]))
         r = rkt(IMAGE, "image", "import", evil, code=254)
         assert f'"{evil}": open ' in r.err and listed(rkt) == [], r
-    for source, text in (("-", "not read from standard input"), (rkt.aci().path, "an ACI is taken by: rkt fetch"),
+    for source, text in (("-", "standard input is empty"), (rkt.aci().path, "an ACI is taken by: rkt fetch"),
                          (empty, f'"{empty}": open "rootfs"')):
         (empty / "manifest").write_text(json.dumps(manifest("example.com/x")))
         r = rkt(IMAGE, "image", "import", source, code=254)

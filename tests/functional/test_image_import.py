@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`image import` of what skopeo and podman write."""
+import gzip
 import json
+import os
 import subprocess
 
 import pytest
@@ -60,3 +62,57 @@ def test_the_name_that_a_layout_has_for_its_image_is_kept(rkt, tmp_path, annotat
     json.dump(index, open(f"{layout}/index.json", "w"))
     ids = [rkt(IMAGE, *command, code=0).out for command in (["image", "import", layout], ["fetch", f"oci:{layout}"])]
     assert names(rkt) == {name} and ids[0] == ids[1]
+
+
+def archive_of(source, to):
+    skopeo(source, to)
+    with open(to.split(":")[1], "rb") as f:
+        return f.read()
+
+
+def test_an_archive_comes_through_a_pipe(rkt, tmp_path):
+    """As `docker save` and `podman save` write it."""
+    layout = oci_layout(tmp_path / "oci", [[entry("a", "x")]])
+    docker = archive_of(layout, f"docker-archive:{tmp_path}/d.tar:docker.io/library/foo:1.2")
+    oci = archive_of(layout, f"oci-archive:{tmp_path}/o.tar:localhost/bar:3")
+    rkt(IMAGE, "fetch", f"docker-archive:{tmp_path}/d.tar", code=0)
+    kept = names(rkt)
+    for source in ("-", "docker-archive:-", "/dev/stdin", "docker-archive:-:docker.io/library/foo:1.2", "/dev/stdin:docker.io/library/foo:1.2"):
+        r = rkt(IMAGE, "image", "import", source, input=docker, code=0)
+        assert r.out.startswith("sha512-") and names(rkt) == kept, (source, r)
+    rkt(IMAGE, "image", "import", "-", input=gzip.compress(oci), code=0)
+    rkt(IMAGE, "image", "import", "--name=example.com/x:1", "oci-archive:-", input=oci, code=0)
+    assert names(rkt) == {*kept, "localhost/bar:3", "example.com/x:1"}
+    with open(tmp_path / "d.tar", "rb") as f:  # a file in the place of a pipe
+        subprocess.run(rkt.argv(IMAGE, "image", "import", "--name=example.com/y", "-"), env=rkt.env, stdin=f, check=True, stdout=subprocess.DEVNULL)
+    assert names(rkt) == {*kept, "localhost/bar:3", "example.com/x:1", "example.com/y"}
+    assert list((rkt.data / "cas" / "partial").iterdir()) == []
+    assert rkt("store", "check", code=0).out == ""
+
+
+def test_what_a_pipe_may_not_bring(rkt, tmp_path):
+    layout = oci_layout(tmp_path / "oci", [[entry("a", "x")]])
+    oci = archive_of(layout, f"oci-archive:{tmp_path}/o.tar:1")
+    docker = archive_of(layout, f"docker-archive:{tmp_path}/d.tar:docker.io/library/foo:1.2")
+    for given, source, options, why in (
+            (b"", "-", [IMAGE], "standard input is empty"), (b"no archive", "-", [IMAGE], "standard input: "), (oci[:700], "-", [IMAGE], "standard input: "),
+            (oci, "-", [IMAGE], "the image on standard input has no name; give it one: --name=NAME[:VERSION]"),
+            (oci, "oci-archive:-:none", [IMAGE], 'standard input: the layout holds no image named "none"'),
+            (docker, "docker-archive:-:bar", [IMAGE], 'standard input: the archive holds no image named "bar"'),
+            (docker, "-", [], "such archives carry no signature")):
+        r = rkt(*options, "image", "import", source, input=given, code=254)
+        assert why in r.err and len(r.complaints) == 1 and r.out == "", (why, r)
+    assert names(rkt) == set() and list((rkt.data / "cas" / "partial").iterdir()) == []
+    master, slave = os.openpty()
+    r = subprocess.run(rkt.argv("image", "import", "-"), env=rkt.env, stdin=slave, capture_output=True)
+    os.close(master), os.close(slave)
+    assert r.returncode == 254 and b"standard input is a terminal; docker save IMAGE | rkt image import -" in r.stderr, r
+
+
+def test_who_is_killed_while_reading_a_pipe_leaves_nothing(rkt):
+    process = rkt.start(IMAGE, "image", "import", "-", stdin=subprocess.PIPE)
+    process.stdin.write(os.urandom(1 << 20))  # more than a pipe holds: it has been read
+    process.stdin.flush()
+    process.kill()
+    process.wait()
+    assert list((rkt.data / "cas" / "partial").iterdir()) == []

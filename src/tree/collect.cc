@@ -7,18 +7,14 @@
 #include "base/strings.h"
 #include "tree/mount_file.h"
 #include "tree/mount_pin.h"
-#include "tree/note.h"
+#include "tree/record.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
 namespace {
 
 std::vector<std::string> ids_below(const DirFd& trees, const std::string& id) {
-  std::vector<std::string> out;
-  if (const auto text = find_note(trees, id + "/lower"))
-    for (const auto line : split(*text, '\n'))
-      if (!line.empty()) out.emplace_back(line);
-  return out;
+  return read_lower(trees, id).value_or(std::vector<std::string>());
 }
 
 // ".ID.XXXX" -> "ID"; "" for other names.
@@ -47,11 +43,6 @@ void forget_sizes(store::Store& store, const std::set<std::string>& going) {
   }
 }
 
-bool is_id(const std::string& name) {
-  return (name.starts_with("deps-sha512-") || name.starts_with("chain-sha")) &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
-}
-
 constexpr std::string_view kUse = "use-";  // of lock files
 
 }  // namespace
@@ -71,7 +62,7 @@ std::vector<std::string> held(const store::Store& store) {
 std::vector<std::string> stray_names(const store::Store& store) {
   std::vector<std::string> out;
   for (const auto& name : store.trees().names())
-    if (!is_id(name) && !is_id(owner_of(name)) && name != kProbe && name != kEmpty && name != kPlaces)
+    if (!is_tree_id(name) && !is_tree_id(owner_of(name)) && name != kProbe && name != kEmpty && name != kPlaces)
       out.push_back(name);
   return out;
 }
@@ -104,7 +95,7 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
     remove_remnants(trees, id);
     removed.push_back(id);
   }
-  trees.unlink(kProbe);
+  trees.remove_tree(kProbe);  // whatever has been put there
   if (keep.empty()) {
     try {
       MountPin::release(store);

@@ -160,7 +160,7 @@ std::optional<std::string> differ_files(const DirFd& trees, const std::string& o
 std::optional<std::string> differ_trees(const DirFd& trees, const std::string& old, const std::string& fresh) {
   const DirFd a = trees.sub(old), b = trees.sub(fresh);
   if (a.names() != b.names()) return "wrong names in the tree's directory";
-  for (const char* note : {"lower", "size"})
+  for (const char* note : {kLower, "size"})
     if (auto what = differ_note(a, b, note)) return what;
   if (is_file(trees, fresh)) return differ_files(trees, old, fresh);
   if (const auto what = differ_entry(a, b, "rootfs")) return cat("wrong ", *what, " of \"/\"");

@@ -209,9 +209,7 @@ bool Making::finish() {
 }
 
 void Making::write_notes(std::uint64_t size) const {
-  std::string lower;
-  for (const auto& id : step_.below) lower += cat(id, "\n");
-  if (step_.acis.empty()) write_file(dir_, "lower", lower, 0644);
+  if (step_.acis.empty()) write_file(dir_, kLower, lower_note(step_.below), 0644);
   write_file(dir_, "size", cat(size), 0644);
   write_file(dir_, "rendered", boot_id(), 0644);
 }

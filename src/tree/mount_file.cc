@@ -24,6 +24,7 @@
 #include "sys/mount.h"
 #include "sys/rootless.h"
 #include "sys/selinux.h"
+#include "tree/note.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -58,8 +59,20 @@ LoopDevice make_loop_device(int file) {
   throw Error(Errc::busy, "no loop device is to be had");
 }
 
+// No link that somebody has put in its place leads anywhere.
+DirFd open_place(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) throw Error::from_errno(cat("open directory ", quoted(path)));
+  return DirFd(std::move(fd));
+}
+
+void note_probe(const DirFd& trees, std::string_view text) {
+  if (!find_regular(trees, kProbe)) trees.remove_tree(kProbe);  // whatever has been put there
+  write_file(trees, kProbe, text, 0644);
+}
+
 void attach_file(const std::string& file, const std::string& place, const DetachedMount* kept) {
-  const DirFd target = DirFd::open(place);
+  const DirFd target = open_place(place);
   if (is_mount_point(target.get())) return;
   if (kept != nullptr) return kept->attach(target.get());
   in_context([&] { return cat("mount the tree ", quoted(file)); },
@@ -99,8 +112,11 @@ DetachedMount mount_file(int file) {
 }
 
 DetachedMount mount_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file) throw Error::from_errno(cat("open ", quoted(path)));
+  struct stat st{};
+  if (::fstat(file.get(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(path)));
+  if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat(quoted(path), " is no regular file"));
   return mount_file(file.get());
 }
 
@@ -118,7 +134,7 @@ void mount_files(const Tree& tree, const FileMounts& kept) {
 }
 
 DirFd open_lower(const Tree& tree, std::size_t i) {
-  DirFd dir = DirFd::open(tree.lowers[i]);
+  DirFd dir = open_place(tree.lowers[i]);
   if (i < tree.files.size() && !tree.files[i].empty() && !is_mount_point(dir.get()))
     throw Error(Errc::busy, cat(quoted(tree.lowers[i]), " was replaced at this moment")).hint("try again");
   return dir;
@@ -126,7 +142,7 @@ DirFd open_lower(const Tree& tree, std::size_t i) {
 
 bool files_mounted(const Tree& tree) {
   for (std::size_t i = 0; i < tree.files.size(); ++i)
-    if (!tree.files[i].empty() && !is_mount_point(DirFd::open(tree.lowers[i]).get())) return false;
+    if (!tree.files[i].empty() && !is_mount_point(open_place(tree.lowers[i]).get())) return false;
   return true;
 }
 
@@ -136,13 +152,13 @@ bool wants_file(const store::Store& store, Backend backend) {
   if (backend == Backend::directory) return false;
   if (backend == Backend::erofs) return true;
   if (::geteuid() != 0 || known_ids() != Ids::all) return false;  // loop devices are root's of the host
-  const auto unusable = find_file_text(store.trees(), kProbe, 128);
+  const auto unusable = find_note(store.trees(), kProbe);
   return !unusable || *unusable != boot_id();
 }
 
 bool can_mount(const store::Store& store, const DirFd& dir) {
   const std::string boot = boot_id(), usable = cat(boot, " usable");
-  if (const auto known = find_file_text(store.trees(), kProbe, 128); known && *known == usable) return true;
+  if (const auto known = find_note(store.trees(), kProbe); known && *known == usable) return true;
   const std::string path = path_of_fd(dir.get(), "find a tree");
   bool can = false;
   try {
@@ -155,7 +171,7 @@ bool can_mount(const store::Store& store, const DirFd& dir) {
     log::debug("tree", cat("trees become directories: ", e.brief()));
     if (may_pass(e.sys_errno())) return false;
   }
-  write_file(store.trees(), kProbe, can ? usable : boot, 0644);
+  note_probe(store.trees(), can ? usable : boot);
   return can;
 }
 

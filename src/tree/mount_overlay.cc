@@ -142,7 +142,11 @@ std::string trees_of(const Tree& tree) {
 UniqueFd mount_single(const Tree& tree, const View& view = {}) {
   Tree two = tree;
   const std::string trees = trees_of(tree);
-  (void)DirFd::open(trees).make_sub(kEmpty, 0755);
+  const DirFd in = DirFd::open(trees);
+  if (!make_own_directory(in, kEmpty).names().empty()) {  // would be seen in every such tree
+    in.remove_tree(kEmpty);
+    (void)make_own_directory(in, kEmpty);
+  }
   two.lowers.push_back(cat(trees, "/", kEmpty));
   return mount_layers(two, nullptr, nullptr, view);
 }
@@ -173,7 +177,7 @@ UniqueFd mount_with_places(const Tree& tree, const std::vector<std::string>& pla
   // The modes of "/" and "/etc" for whoever is inside, now and the next time.
   const mode_t mask = ::umask(022);
   const ScopeExit restore([&] { ::umask(mask); });
-  const DirFd dir = DirFd::open(trees_of(tree)).make_sub(kPlaces, 0755);
+  const DirFd dir = make_own_directory(DirFd::open(trees_of(tree)), kPlaces);
   for (const auto& place : places) {
     const auto name = place.rfind('/') + 1;
     const DirFd parent = dir.make_path_in_root(place.substr(0, name));

@@ -68,18 +68,18 @@ bool Pipeline::take_prepare(Patience patience) {
 }
 
 // What was found good once in this process is not looked at entry by entry again each time that layers have come.
-bool Pipeline::is_usable(const std::string& id) {
+bool Pipeline::is_usable(const Step& step) {
   Options options = options_;
-  options.check &= !checked_.contains(id);
-  if (!tree::is_usable(store_, id, options)) return false;
-  checked_.insert(id);
+  options.check &= !checked_.contains(step.id);
+  if (!tree::is_usable(store_, step, options)) return false;
+  checked_.insert(step.id);
   return true;
 }
 
 // False: not now.
 bool Pipeline::start_next(Patience patience) {
   const Step& step = steps_[next_];
-  if (!is_usable(step.id)) {
+  if (!is_usable(step)) {
     if (patience == Patience::try_only && !store_.find_blob(step.blob)) return false;
     const std::string key = cat("tree-", step.id);
     auto lock = patience == Patience::wait && !in_progress()
@@ -87,9 +87,9 @@ bool Pipeline::start_next(Patience patience) {
                     : KeyLock::try_take(store_.locks(), key, LockMode::exclusive);
     if (!lock) return false;
     // Somebody else may have made it while this one waited.
-    if (!is_usable(step.id)) {
+    if (!is_usable(step)) {
       const auto below = in_progress() ? unpack::LayersBelow::later : unpack::LayersBelow::ready;
-      const Old old = make_way(store_.trees(), step.id, options_);
+      const Old old = make_way(store_.trees(), step, options_);
       auto maker = make_(step, below);
       running_.push_back({.lock = std::move(*lock), .step = &step, .maker = std::move(maker), .old = old, .error = {}});
     }

@@ -61,7 +61,7 @@ class Pipeline {
   };
   void start(Patience patience);
   bool take_prepare(Patience patience);
-  bool is_usable(const std::string& id);
+  bool is_usable(const Step& step);
   bool start_next(Patience patience);
   void take_messages(Running& running);
   void go_on();

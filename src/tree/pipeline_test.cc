@@ -76,6 +76,7 @@ class PipelineTest : public testing::Test {
     DirFd dir = store.trees().make_sub(name, 0700);
     dir.make_sub("rootfs");
     write_entries(dir);
+    write_file(dir, "lower", "", 0600);
     write_file(dir, "rendered", boot_id(), 0600);
     return dir;
   }

@@ -59,6 +59,11 @@ bool file_is_as_recorded(const DirFd& dir) {
   return *record == record_of(digest, stat_line(file->get()));
 }
 
+bool is_directory(const DirFd& dir, const std::string& name) {
+  struct stat st{};
+  return ::fstatat(dir.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 }  // namespace
 
 void write_record(const DirFd& dir, const std::string& digest) {
@@ -78,12 +83,38 @@ std::string recorded_digest(const DirFd& trees, const std::string& id) {
   return record.substr(0, record.find('\n'));
 }
 
+std::string lower_note(const std::vector<std::string>& below) {
+  std::string out;
+  for (const auto& id : below) out += cat(id, "\n");
+  return out;
+}
+
+std::optional<std::vector<std::string>> read_lower(const DirFd& trees, const std::string& id) {
+  std::vector<std::string> out;
+  if (!is_layer_id(id)) return out;
+  const auto text = find_note(trees, cat(id, "/", kLower));
+  if (!text) return std::nullopt;
+  for (const auto line : split(*text, '\n')) {
+    if (line.empty()) continue;
+    out.emplace_back(line);
+    if (!is_layer_id(out.back())) return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<std::string> tree_fault(const DirFd& trees, const std::string& id,
+                                      const std::vector<std::string>& below) {
+  if (read_lower(trees, id) != below) return cat("wrong note ", quoted(kLower));
+  return record_fault(trees, id);
+}
+
 std::optional<std::string> record_fault(const DirFd& trees, const std::string& id) {
   UniqueFd fd(::openat(trees.get(), id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd && is_other_than_wanted(errno)) return "it is no directory";
   if (!fd) throw Error::from_errno(cat("open ", quoted(id)));
   const DirFd dir(std::move(fd));
   if (!is_file(dir, ".")) return changed_entry(dir);
+  if (!is_directory(dir, "rootfs")) return "\"rootfs\" is no directory";
   if (file_is_as_recorded(dir)) return std::nullopt;
   return cat(quoted(kTreeFile), " is not what it was");
 }

@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sys/dir.h"
 
@@ -25,6 +26,15 @@ void write_record(const DirFd& dir, const std::string& digest);
 /// a file that is gone.
 std::optional<std::string> record_fault(const DirFd& trees, const std::string& id);
 inline bool record_holds(const DirFd& trees, const std::string& id) { return !record_fault(trees, id); }
+
+/// In the directory of a layer's tree: ids of the trees below, top first, one a line.
+inline constexpr const char* kLower = "lower";
+std::string lower_note(const std::vector<std::string>& below);
+/// The trees below as the note has them; of an ACI's tree none, whatever lies there. nullopt: what no such note holds.
+std::optional<std::vector<std::string>> read_lower(const DirFd& trees, const std::string& id);
+
+/// The same as record_fault() of a tree that was made on top of these: that it still says so counts, too.
+std::optional<std::string> tree_fault(const DirFd& trees, const std::string& id, const std::vector<std::string>& below);
 
 /// The first line of a record, "" without one.
 std::string recorded_digest(const DirFd& trees, const std::string& id);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tree/render.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -82,6 +85,13 @@ std::string chain_tree_id(const std::string& chain_id) {
   return id;
 }
 
+bool is_layer_id(std::string_view id) { return id.starts_with("chain-sha") && is_tree_id(id); }
+
+bool is_tree_id(std::string_view id) {
+  return (id.starts_with("deps-sha512-") || id.starts_with("chain-sha")) &&
+         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
 std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRecord& image) {
   return flatten(image, [&](const appc::Dependency& wanted) { return resolve(store, wanted); });
 }
@@ -109,11 +119,12 @@ Standing standing_of(const DirFd& trees, const std::string& id) {
   return is_boot_id(*marker) ? Standing::unfinished : Standing::broken;
 }
 
-Old make_way(const DirFd& trees, const std::string& id, const Options& options) {
+Old make_way(const DirFd& trees, const Step& step, const Options& options) {
+  const std::string& id = step.id;
   const Standing standing = standing_of(trees, id);
   std::optional<std::string> fault;
   if (standing == Standing::broken) fault = "wrong note \"rendered\"";
-  if (standing == Standing::ready && options.check) fault = record_fault(trees, id);
+  if (standing == Standing::ready && options.check) fault = tree_fault(trees, id, step.below);
   if (fault) log::note("tree", cat("warning: tree ", id, " was changed on disk, rendering it again: ", *fault));
   // Removed below a pod that has it mounted a file lives on, and what is in a directory does not.
   if ((standing == Standing::ready || standing == Standing::broken) && !is_file(trees, id)) {
@@ -138,6 +149,12 @@ void remove_remnants(const DirFd& trees, const std::string& id) {
 
 bool is_file(const DirFd& trees, const std::string& id) {
   return trees.exists(cat(id, "/", kTreeFile)) || trees.exists(cat(id, "/", kRecord));
+}
+
+DirFd make_own_directory(const DirFd& trees, const char* name) {
+  struct stat st{};
+  if (::fstatat(trees.get(), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)) trees.unlink(name);
+  return trees.make_sub(name, 0755);
 }
 
 std::string render_aside(const store::Store& store, const Step& step, Backend backend) {

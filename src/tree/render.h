@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schema/oci/image.h"
@@ -30,6 +31,8 @@ std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRe
 
 /// "chain-sha256-HEX" of a ChainID.
 std::string chain_tree_id(const std::string& chain_id);
+bool is_tree_id(std::string_view id);
+bool is_layer_id(std::string_view id);  ///< of a layer's tree: it has others below it
 
 /// Renders one step into a new directory ".ID.XXXX" of cas/tree, complete but for its name; returns that name. The
 /// trees below must be complete; where there are files among them this process is in a mount namespace of its own.
@@ -40,7 +43,7 @@ std::string render_aside(const store::Store& store, const Step& step, Backend ba
 bool is_ready(const DirFd& trees, const std::string& id);
 
 /// Whether the tree is ready, as these options want it; says nothing about those below it.
-bool is_usable(const store::Store& store, const std::string& id, const Options& options);
+bool is_usable(const store::Store& store, const Step& step, const Options& options);
 
 /// The trees that a step goes on top of; empty for the lowest.
 Tree tree_below(const store::Store& store, const Step& step);
@@ -53,6 +56,8 @@ bool is_file(const DirFd& trees, const std::string& id);
 inline constexpr const char* kEmpty = ".empty";
 /// And a lower that holds places to mount something on.
 inline constexpr const char* kPlaces = ".places";
+/// One of them. Nobody follows a link that was put there: what is no directory is removed.
+DirFd make_own_directory(const DirFd& trees, const char* name);
 
 /// What the marker of a tree says.
 enum class Standing : std::uint8_t {
@@ -70,7 +75,7 @@ enum class Old : std::uint8_t {
 };
 /// Removes what killed processes left of a tree that is not usable, and what can be of the tree itself; says when it
 /// was changed on disk. Under its lock.
-Old make_way(const DirFd& trees, const std::string& id, const Options& options);
+Old make_way(const DirFd& trees, const Step& step, const Options& options);
 /// Puts `fresh` in the place of a tree, which stays beside it. Whoever looks finds the one or the other. Killed between
 /// the two steps it leaves two complete trees.
 void replace_tree(const DirFd& trees, const std::string& id, const std::string& fresh);

@@ -20,9 +20,7 @@ namespace rkt::tree {
 namespace {
 
 void check_id(const std::string& id) {
-  const bool known = id.starts_with("deps-sha512-") || id.starts_with("chain-sha");
-  if (!known || id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
-    throw Error(Errc::invalid, cat("malformed tree store id ", quoted(id)));
+  if (!is_tree_id(id)) throw Error(Errc::invalid, cat("malformed tree store id ", quoted(id)));
 }
 
 Tree tree_of(const store::Store& store, const std::string& id, const std::vector<std::string>& below) {
@@ -87,7 +85,8 @@ bool all_hold(const store::Store& store, const std::string& top, const std::vect
     const bool old = old_ones && !is_file(trees, id) && !trees.exists(cat(id, "/", kEntries));
     return old || record_holds(trees, id);
   };
-  return holds(top) && std::ranges::all_of(below, holds);
+  // Whoever opens the tree by its id goes by its note.
+  return read_lower(trees, top) == below && holds(top) && std::ranges::all_of(below, holds);
 }
 
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
@@ -100,9 +99,9 @@ Tree render_steps(store::Store& store, const store::ImageRecord& image, const Op
 
 }  // namespace
 
-bool is_usable(const store::Store& store, const std::string& id, const Options& options) {
-  return is_ready(store.trees(), id) && has_right_form(tree_of(store, id, {}), options) &&
-         (!options.check || record_holds(store.trees(), id));
+bool is_usable(const store::Store& store, const Step& step, const Options& options) {
+  return is_ready(store.trees(), step.id) && has_right_form(tree_of(store, step.id, {}), options) &&
+         (!options.check || !tree_fault(store.trees(), step.id, step.below));
 }
 
 Tree render(store::Store& store, const store::ImageRecord& image, const Options& options) {
@@ -145,22 +144,30 @@ Tree tree_below(const store::Store& store, const Step& step) {
   return tree_of(store, step.below.front(), {step.below.begin() + 1, step.below.end()});
 }
 
+namespace {
+
+// Whether these trees are below that one. The index knows the layers of each image; where it has none with this tree,
+// each tree has to say the same of those below it.
+bool are_below(const store::Store& store, const std::string& id, const std::vector<std::string>& below) {
+  if (!is_layer_id(id)) return below.empty();
+  for (const auto& image : store.images())
+    if (!image.chain.empty() && chain_tree_id(image.chain.back()) == id) return ids_below_top(image) == below;
+  for (auto it = below.begin(); it != below.end(); ++it)
+    if (read_lower(store.trees(), *it) != std::vector<std::string>(it + 1, below.end())) return false;
+  return true;
+}
+
+}  // namespace
+
 Tree open(const store::Store& store, const std::string& id, const Options& options) {
   check_id(id);
   const DirFd& trees = store.trees();
   if (!is_ready(trees, id)) throw Error(Errc::not_found, cat("tree ", quoted(id), " is not rendered"));
-  std::vector<std::string> below;
-  if (const auto text = find_note(trees, id + "/lower")) {
-    for (const auto line : split(*text, '\n')) {
-      if (line.empty()) continue;
-      below.emplace_back(line);
-      check_id(below.back());
-    }
-  }
-  if (options.check && !all_hold(store, id, below, options.old_ones))
+  const auto below = read_lower(trees, id);
+  if (!below || (options.check && !(are_below(store, id, *below) && all_hold(store, id, *below, options.old_ones))))
     throw Error(Errc::untrusted, cat("tree ", quoted(id), " was changed on disk"))
         .hint("rkt image verify makes it again");
-  return tree_of(store, id, below);
+  return tree_of(store, id, *below);
 }
 
 void sync(const store::Store& store) {

@@ -9,6 +9,7 @@
 #include "sys/file.h"
 #include "sys/tempdir.h"
 #include "tree/entries.h"
+#include "tree/record.h"
 #include "tree/render.h"
 
 namespace rkt::tree {
@@ -40,6 +41,34 @@ TEST_F(TreeTest, OpensWithTheTreesBelowTopFirst) {
   const Tree t = open(store_, chain('2'));
   EXPECT_THAT(t.lowers, ElementsAre(cat(store_.path(), "/tree/", chain('2'), "/rootfs"),
                                     cat(store_.path(), "/tree/", chain('1'), "/rootfs")));
+}
+
+TEST_F(TreeTest, WhatIsBelowIsNotWhatItsNoteAloneSays) {
+  put(chain('1'), kSynced);
+  put(chain('2'), kSynced, {chain('1')});
+  put(chain('3'), kSynced, {chain('2'), chain('1')});
+  put("deps-sha512-aa", kSynced);
+  const auto say = [&](const std::string& id, const std::string& text) {
+    write_file(store_.trees().sub(id), kLower, text, 0644);
+  };
+  say("deps-sha512-aa", chain('1') + "\n");
+  EXPECT_EQ(open(store_, "deps-sha512-aa").lowers.size(), 1U) << "what an ACI needs is in its own tree";
+  EXPECT_EQ(open(store_, chain('3')).lowers.size(), 3U);
+  for (const auto& wrong : {lower_note({chain('1'), chain('2')}), lower_note({chain('2')}), std::string("/etc\n")}) {
+    say(chain('3'), wrong);
+    EXPECT_THROW(open(store_, chain('3')), Error) << wrong;
+  }
+  store_.trees().unlink(chain('3') + "/lower");
+  EXPECT_THROW(open(store_, chain('3')), Error);
+  // Only the index knows that the layers are all there.
+  say(chain('3'), "");
+  EXPECT_EQ(open(store_, chain('3')).lowers.size(), 1U);
+  store::ImageRecord image{.key = cat("sha512-", std::string(64, 'a')), .kind = store::ImageKind::oci, .name = "x"};
+  for (const char c : {'1', '2', '3'}) image.chain.push_back(cat("sha256:", std::string(64, c)));
+  store_.add(image);
+  EXPECT_THROW(open(store_, chain('3')), Error);
+  say(chain('3'), lower_note({chain('2'), chain('1')}));
+  EXPECT_EQ(open(store_, chain('3')).lowers.size(), 3U);
 }
 
 TEST_F(TreeTest, ATreeOfAnEarlierBootThatWasNeverSyncedIsNotThere) {

@@ -127,6 +127,96 @@ def test_what_is_no_note_is_mended(rkt, tmp_path, form):
     assert rkt("store", "check", code=0).out == ""
 
 
+ORDER = {"Cmd": ["/bin/cat", "/order"], "Env": ["PATH=/bin"]}
+
+
+def lower_notes(rkt):
+    """Those of a chain in the order of its layers."""
+    return sorted(glob.glob(f"{rkt.data}/cas/tree/chain-*/lower"), key=os.path.getsize)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_order_of_layers_is_looked_at(rkt, tmp_path, form):
+    """Swapped, left out, or those of another image."""
+    rkt.trees = FORMS[form]
+    own, other = (oci_layout(tmp_path / name, [base_layer(), [entry("order", f"{name} 1")], [entry("order", f"{name} 2")], [entry(name, "x")]], ORDER)
+                  for name in ("own", "other"))
+    rkt(UNSIGNED, "fetch", f"oci:{own}", code=0)
+    top = lower_notes(rkt)[-1]
+    rkt(UNSIGNED, "fetch", f"oci:{other}", code=0)
+    (foreign,) = [note for note in lower_notes(rkt)[-2:] if note != top]
+    prepared = rkt(UNSIGNED, "prepare", "own", code=0).out.strip()
+    right = open(top).read().splitlines()
+
+    def say(lines):
+        with open(top, "w") as f:
+            f.writelines(f"{line}\n" for line in lines)
+    swapped = [right[1], right[0], right[2]]
+    for lines in (swapped, right[1:], [], open(foreign).read().splitlines(), ["chain-sha256-" + "0" * 64], ["/etc"]):
+        say(lines)
+        r = rkt(UNSIGNED, "run", "--net=none", "own", code=0)
+        assert r.out == "own 2" and warned(r) == 1 and 'wrong note "lower"' in r.err, (lines, r)
+        assert open(top).read().splitlines() == right and not warned(rkt(UNSIGNED, "run", "--net=none", "own", code=0))
+    say(swapped)
+    r = rkt("run-prepared", "--net=none", prepared, code=0)
+    assert r.out == "own 2" and warned(r) == 1, r
+    for lines in (swapped, ["/etc"]):
+        say(lines)
+        assert 'wrong note "lower"' in rkt("image", "verify", "own").out
+    assert rkt("store", "check", code=0).out == ""
+
+
+OTHER_THINGS = {"directory": os.mkdir, "link": lambda p: os.symlink(f"{os.path.dirname(os.path.dirname(p))}/victim", p), "fifo": os.mkfifo, "nothing": lambda p: None}
+
+
+@pytest.mark.parametrize("kind", OTHER_THINGS)
+def test_something_else_in_the_place_of_a_tree_file_or_its_mount_point(rkt, tmp_path, kind):
+    """Is neither followed nor waited for: the tree is made again."""
+    rkt.trees = FORMS["erofs"]
+    rkt(UNSIGNED, "fetch", f"oci:{oci_layout(tmp_path / 'oci', [base_layer()], {'Cmd': ['/bin/echo', 'fine'], 'Env': ['PATH=/bin']})}", code=0)
+    (file,) = glob.glob(f"{rkt.data}/cas/tree/chain-*/rootfs.erofs")
+    victim = rkt.data / "cas" / "tree" / "victim"
+    victim.mkdir()
+    for place in (file, file.removesuffix(".erofs")):
+        if kind == "directory" and place != file:
+            continue  # as it should be
+        os.unlink(place) if place == file else os.rmdir(place)
+        OTHER_THINGS[kind](place)
+        r = rkt("--insecure-options=image,ondisk", "run", "--net=none", "oci", code=254, timeout=60)
+        assert os.path.basename(place) in r.complaints[-1], r
+        r = rkt(UNSIGNED, "run", "--net=none", "oci", code=0)
+        assert r.out == "fine\n" and warned(r) == 1, r
+        r = rkt(UNSIGNED, "run", "--net=none", "oci", code=0)
+        assert r.out == "fine\n" and not warned(r) and os.listdir(victim) == [], r
+
+
+@pytest.mark.parametrize("kind", OTHER_THINGS)
+@pytest.mark.parametrize("name", [".erofs", ".empty", ".places"])
+def test_something_else_in_the_place_of_what_is_no_tree(rkt, tmp_path, name, kind):
+    rkt.trees = []
+    base = base_layer() + [entry("filler", os.urandom(5 << 20))]  # large enough to become a file
+    rkt(UNSIGNED, "fetch", f"oci:{oci_layout(tmp_path / 'oci', [base], {'Cmd': ['/bin/ls', '/'], 'Env': ['PATH=/bin']})}", code=0)
+    trees = rkt.data / "cas" / "tree"
+    victim = rkt.data / "cas" / "victim"
+    victim.write_text("as it was") if name == ".erofs" else victim.mkdir()
+    place = trees / name
+    subprocess.run(["rm", "-rf", place], check=True)
+    OTHER_THINGS[kind](str(place))
+    if kind == "directory":
+        (place / "stranger").write_text("x")
+    layer = base_layer() + [entry("filler", os.urandom(5 << 20))]
+    rkt(UNSIGNED, "fetch", f"oci:{oci_layout(tmp_path / 'new', [layer], {'Cmd': ['/bin/ls', '/'], 'Env': ['PATH=/bin']})}", code=0)
+    for image in ("oci", "new"):
+        r = rkt(UNSIGNED, "run", "--net=none", image, code=0)
+        assert "filler" in r.out and "stranger" not in r.out and not warned(r), r
+        rkt(UNSIGNED, "image", "render", "--overwrite", image, tmp_path / "out", code=0)
+        assert not (tmp_path / "out" / "rootfs" / "stranger").exists()
+    rkt("gc", "--grace-period=0s", code=0)
+    rkt("image", "gc", "--grace-period=0s", code=0)
+    assert victim.read_text() == "as it was" if name == ".erofs" else os.listdir(victim) == []
+    assert rkt("store", "check", code=0).out == ""
+
+
 def test_many_at_once_make_it_again_once(rkt, image):
     tamper(marked(rkt))
     pods = [rkt.start("run", "--net=none", image.name, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]

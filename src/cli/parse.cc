@@ -3,8 +3,10 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <optional>
 
@@ -125,6 +127,17 @@ std::string space_hint(Env& env) {
   }
 }
 
+// "": it was something else.
+std::string read_only_hint(Env& env) {
+  struct statvfs fs{};
+  try {
+    if (::statvfs(env.data_dir().c_str(), &fs) < 0 || (fs.f_flag & ST_RDONLY) == 0) return {};
+    return cat("the data directory ", quoted(env.data_dir()), " is on a read-only file system");
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 // What root makes in the data directory is for its group to read, whatever the umask says. What is to be written by it,
 // or not to be read, has a mode of its own.
 void share_with_group() {
@@ -178,6 +191,7 @@ int run_command(std::span<const Command> commands, const Found& found) {
     return 254;
   } catch (Error& e) {
     if (e.disk_full() && env && e.remedy().empty()) e.hint(space_hint(*env));
+    if (e.sys_errno() == EROFS && env && e.remedy().empty()) e.hint(read_only_hint(*env));
     return report(e, name);
   }
 }

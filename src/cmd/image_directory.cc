@@ -103,7 +103,7 @@ OutputDirectory::OutputDirectory(const std::string& path, bool overwrite, const 
   if (there) spare_mounts(text);
   parent_ = make_dirs(parent);
   aside_ = cat(".", image::unique_name(kAside));
-  dir_ = parent_.make_sub(aside_, 0755);
+  dir_ = in_place([&] { return cat("write into ", quoted(parent)); }, [&] { return parent_.make_sub(aside_, 0755); });
   try {
     lock_ = DirLock::try_take(dir_.sub(".").release(), LockMode::exclusive);
     remove_abandoned(parent_);

@@ -13,6 +13,7 @@ namespace {
 
 int run_image_import(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw cli::UsageWanted{};
+  if (in.given("name") && in.text("name").empty()) throw Error(Errc::usage, "--name is empty");
   const image::FindOptions options = find_options(env, "new");
   store::Store store = store::Store::open(env.data_dir());
   const keystore::Keystore keys = env.keystore();

@@ -27,6 +27,7 @@ int run_image_push(cli::Env& env, const cli::Parsed& in) {
   image::Destination registry(env.config(), env.globals().insecure, to.substr(kScheme.size()),
                               image::progress_printer(false));
   const std::string& key = in.text("sign-key");
+  if (key.empty() && in.given("sign-key")) throw Error(Errc::usage, "--sign-key names no file");  // an unset variable
   std::optional<image::MadeSignature> made;  // first: a key that cannot be used is no reason to have pushed half
   if (!key.empty()) made = registry.make(key, image::manifest_digest(record));
   const std::string digest = registry.push(store, record);

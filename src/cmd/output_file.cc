@@ -30,6 +30,7 @@ std::string followed(std::string path) {
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path, bool overwrite, const char* exists) {
+  if (path.empty()) throw Error(Errc::usage, "the name of the output file is empty");
   struct stat here{}, there{};
   const bool taken = ::lstat(path.c_str(), &here) == 0;
   if (taken && !overwrite && !S_ISDIR(here.st_mode)) throw Error(Errc::usage, exists);

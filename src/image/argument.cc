@@ -153,6 +153,9 @@ bool could_be_name(std::string_view text) {
 }  // namespace
 
 Argument classify(std::string_view text, bool ids, const std::string& cwd, const Probe& probe) {
+  if (text == "-")
+    throw Error(Errc::usage, "no image argument is read from standard input")
+        .hint("an archive is taken by: rkt image import -");
   if (ids && appc::ImageId::parse(text)) return {Argument::Kind::id, std::string(text), {}};
   if (const auto scheme = scheme_of(text)) {
     const std::string_view rest = text.substr(scheme->size() + 1);

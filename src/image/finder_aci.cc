@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/strings.h"
@@ -140,11 +143,26 @@ store::ImageRecord Finder::Impl::find_name(const appc::AppString& app, const std
   }
 }
 
+// A name without a dot is no host that anybody but a local network knows: who typed it may have meant a registry's.
+Endpoint Finder::Impl::discover(const appc::AppString& app) {
+  try {
+    return client().discover(app.name, app.labels);
+  } catch (Error& e) {
+    if (e.code() != Errc::not_found || app.name.find('.') != std::string::npos) throw;
+    constexpr std::array<std::string_view, 4> kOtherTools = {"containers-storage", "dir", "docker-archive",
+                                                             "docker-daemon"};
+    const bool other = std::ranges::find(kOtherTools, app.name) != kOtherTools.end();
+    const std::string meant = other ? std::string("files and directories of other tools are taken by rkt image import")
+                                    : cat("an image of a registry is docker://", app.name);
+    throw e.hint(cat(e.remedy(), e.remedy().empty() ? "" : "; ", meant));
+  }
+}
+
 store::ImageRecord Finder::Impl::find_remote(const RemoteAci& asked, const std::optional<store::ImageRecord>& known) {
   const appc::AppString& app = *asked.expected;
   if (trust.required()) discover_keys(app.name);
   log::debug("image", cat("searching for app image ", app.name));
-  const Endpoint at = client().discover(app.name, app.labels);
+  const Endpoint at = discover(app);
   RemoteAci want = asked;
   want.url = at.aci;
   want.signature_url = at.asc;

@@ -73,12 +73,15 @@ struct Finder::Impl {
   store::ImageRecord fetch(const RemoteAci& want, const std::optional<store::RemoteRecord>& known, bool conditional);
   store::ImageRecord import_aci(int file, const std::string& staging, const std::optional<std::string>& signature,
                                 const RemoteAci& want);
+  Endpoint discover(const appc::AppString& app);
   void discover_keys(const std::string& name);
   void restore_aci(const std::string& url, const std::string& blob);
 
   // finder_oci.cc
   store::ImageRecord find_docker(const std::string& reference);
   bool stored_as(const store::ImageRecord& image, const std::string& reference);
+  /// What a reference may mean, from the first place that has it.
+  store::ImageRecord pull_any(const std::string& reference);
   /// One reference with a registry, from the first place of `registries` that has it.
   store::ImageRecord pull(const oci::Reference& ref, const std::string& typed);
   store::ImageRecord pull_from(const config::PullSource& source, const oci::Reference& ref, const std::string& typed);

@@ -25,7 +25,7 @@ std::string without_kind(const std::string& source) {
 // What every command can name afterwards: nothing of it is changed to fit.
 LayoutName parse_new_name(const std::string& text) {
   LayoutName out = parse_layout_name(text);
-  (void)appc::AcIdentifier::parse(out.name);
+  in_place([&] { return cat("bad image name ", quoted(text)); }, [&] { (void)appc::AcIdentifier::parse(out.name); });
   if (out.tag.find_first_of(":,= \t\n") != std::string::npos)
     throw Error(Errc::usage, cat("bad version ", quoted(out.tag), " in the image name ", quoted(text)));
   return out;
@@ -106,8 +106,12 @@ store::ImageRecord Finder::import(const std::string& source, const std::string& 
     }
   }
   const DirFd dir = DirFd::open(a.text);
-  if (!dir.exists("oci-layout") && dir.exists("manifest"))
+  if (!dir.exists("oci-layout") && dir.exists("manifest")) {
+    if (!a.reference.empty())
+      throw Error(Errc::usage, cat(quoted(a.text), " holds one image, none to choose as ", quoted(a.reference)))
+          .hint("another name is given by --name=NAME[:VERSION]");
     return in_place([&] { return quoted(a.text); }, [&] { return impl_->import_directory(dir, named); });
+  }
   if (const auto plain = Layout::find_plain(dir)) {
     if (impl_->trust.required()) throw unsigned_directory();
     return impl_->import_layout(*plain, a.text, a.reference, false, named);

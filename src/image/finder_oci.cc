@@ -79,13 +79,22 @@ store::ImageRecord Finder::Impl::find_docker(const std::string& reference) {
   const SourceLock lock = take_source(store, source_name("ref", url), cat("Downloading ", reference), show);
   if (auto done = stored_meanwhile(url, row); done && stored_as(*done, reference)) return *done;
   log::debug("image", cat("fetching image from ", url));
-  const auto candidates = registries.references(reference);
-  const store::ImageRecord image = first_that_works(
-      candidates, [](const auto& name) { return cat("docker://", name); }, oci::Reference::parse,
-      [&](const auto&, const oci::Reference& ref) { return pull(ref, reference); });
+  const store::ImageRecord image = pull_any(reference);
   store.add_remote({.url = url, .key = image.key, .downloaded = now()});
   forget_superseded(store, image);
   return image;
+}
+
+store::ImageRecord Finder::Impl::pull_any(const std::string& reference) {
+  try {
+    return first_that_works(
+        registries.references(reference), [](const auto& name) { return cat("docker://", name); },
+        oci::Reference::parse, [&](const auto&, const oci::Reference& ref) { return pull(ref, reference); });
+  } catch (Error& e) {
+    // What is wrong with a document says nothing of whose it is.
+    if (e.code() == Errc::invalid || e.code() == Errc::unsupported) e.at(cat("docker://", reference));
+    throw;
+  }
 }
 
 store::ImageRecord Finder::Impl::pull(const oci::Reference& ref, const std::string& typed) {

@@ -2,11 +2,12 @@
 """What is wrong with an image argument, a key or their surroundings is named, with what helps."""
 import json
 import os
+import subprocess
 
 import pytest
 
-from rktlib import entry, oci_layout
-from signlib import INSECURE, PemKey, sha256
+from rktlib import entry, manifest, oci_layout
+from signlib import INSECURE, PemKey, ReferrersRegistry, sha256
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def test_a_directory_that_is_no_layout_is_named(rkt, tmp_path, command):
 
 
 def test_files_that_are_no_archives_are_named(rkt):
-    assert '"/etc/passwd": no type returned' in rkt(INSECURE, "image", "import", "/etc/passwd", code=254).err
+    assert '"/etc/passwd": it is no tar archive' in rkt(INSECURE, "image", "import", "/etc/passwd", code=254).err
     assert '"/dev/null" is neither a file nor a directory' in rkt(INSECURE, "image", "import", "/dev/null", code=254).err
 
 
@@ -123,3 +124,52 @@ def test_a_proxy_that_is_down_is_named(rkt, url, variable):
     assert f"that is the proxy of {variable.lower()}; what no_proxy names is asked without it" in r.err and len(r.complaints) == 1, r
     r = rkt("--insecure-options=image,http", "fetch", url, code=254, env={variable: "http://127.0.0.1:1", "no_proxy": "example.org"})
     assert "proxy" not in r.err, r
+
+
+def test_a_value_that_a_script_left_empty_is_no_value(rkt, layout, tmp_path):
+    rkt(INSECURE, "fetch", f"oci:{layout}", code=0)
+    for command, why in ((["image", "push", "--sign-key=", "image", "docker://127.0.0.1:1/x"], "--sign-key names no file"),
+                         (["image", "import", "--name=", layout], "--name is empty"),
+                         (["image", "import", "--name=X", layout], 'bad image name "X": ACIdentifier must contain only'),
+                         (["image", "export", "image", ""], "there is no ACI to export")):
+        r = rkt(INSECURE, *command, code=254)
+        assert why in r.err and len(r.complaints) == 1, r
+    aci = rkt.aci(key="builder")
+    rkt.trust("builder", aci.name)
+    rkt("fetch", aci.path, code=0)
+    assert rkt("image", "export", aci.name, "", code=254).err == "export: the name of the output file is empty\n"
+
+
+def test_what_a_newcomer_types_is_met_with_what_helps(rkt, tmp_path):
+    for argument, remedy in (("busybox", "an image of a registry is docker://busybox"), ("docker-archive:none.tar", "are taken by rkt image import"),
+                             ("-", "an archive is taken by: rkt image import -")):
+        r = rkt(INSECURE, "fetch", argument, code=254)
+        assert remedy in r.err and len(r.complaints) == 1, r
+    made = tmp_path / "made"
+    (made / "rootfs").mkdir(parents=True)
+    (made / "manifest").write_text(json.dumps(manifest("example.com/x")))
+    r = rkt(INSECURE, "image", "import", f"{made}:other", code=254)
+    assert f'"{made}" holds one image, none to choose as "other"; another name is given by --name' in r.err, r
+
+
+@pytest.mark.parametrize("body, why", [(b"", "JSON syntax error"), (b"null", "expected object, got null"), (b'{"schemaVersion":2,"layers":3}', "config: missing")])
+def test_an_image_whose_manifest_is_malformed_is_named(rkt, web, layout, body, why):
+    repo = ReferrersRegistry(web, "team/x").load(layout)
+    repo.put("latest", body)
+    r = rkt(INSECURE, "fetch", repo.ref, code=254)
+    assert f"fetch: {repo.ref}: {why}" in r.err and len(r.complaints) == 1, r
+
+
+def test_a_read_only_data_directory_is_named(rkt, layout):
+    rkt(INSECURE, "fetch", f"oci:{layout}", code=0)
+    subprocess.run(["mount", "--bind", rkt.data, rkt.data], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", rkt.data], check=True)
+        for command in (["run", "--net=none", "image"], ["image", "verify", "image"], ["prepare", "image"]):
+            r = rkt(INSECURE, *command, code=254)
+            assert f'read-only file system; the data directory "{rkt.data}" is on a read-only file system' in r.err and len(r.complaints) == 1, r
+        assert "image" in rkt("image", "list", code=0).out
+    finally:
+        subprocess.run(["umount", rkt.data], check=True)
+    r = rkt(INSECURE, "image", "render", "image", "/proc/x", code=254)
+    assert 'write into "/proc": make directory' in r.err and str(rkt.data) not in r.err, r

@@ -2,6 +2,7 @@
 #include "worker/unpack/oci.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/strings.h"
 #include "worker/unpack/hasher.h"
@@ -121,7 +122,14 @@ std::optional<std::string> place_in_docker_archive(const Entry& entry) {
 }
 
 Reply unpack_layout(int file, const Limits& limits, Staging& to) {
-  ArchiveStream stream(file, {.tar_algorithm = "", .limits = limits});
+  std::optional<ArchiveStream> source;
+  try {
+    source.emplace(file, StreamOptions{.tar_algorithm = "", .limits = limits});
+  } catch (const Error& e) {
+    if (e.code() != Errc::invalid) throw;
+    throw Error(Errc::invalid, "it is no tar archive, compressed or not");
+  }
+  ArchiveStream& stream = *source;
   TarReader tar(stream);
   Meter meter(limits);
   Writer writer(to, meter);

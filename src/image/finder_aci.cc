@@ -95,8 +95,9 @@ store::ImageRecord Finder::Impl::find_file(const std::string& path, const std::s
     ::unlinkat(store.partial().get(), name.c_str(), 0);
     ::unlinkat(store.locks().get(), name.c_str(), 0);
   });
-  const UniqueFd copy = private_copy(source.get(), store.partial(), name);
-  return import_aci(copy.get(), name, signature, {});
+  const UniqueFd copy =
+      in_place([&] { return quoted(path); }, [&] { return private_copy(source.get(), store.partial(), name); });
+  return import_aci(copy.get(), name, signature, {.url = path});
 }
 
 store::ImageRecord Finder::Impl::find_url(const std::string& url, const std::string& signature_file) {
@@ -268,13 +269,28 @@ void Finder::Impl::restore_aci(const std::string& url, const std::string& blob) 
   }
 }
 
+namespace {
+
+// Several images may have been asked for: which one is wrong is a part of the error. `place` may be "".
+std::pair<AciScan, appc::ImageManifest> understand_aci(int file, const std::string& place) {
+  try {
+    AciScan scan = scan_aci(file);
+    appc::ImageManifest manifest = appc::parse_image_manifest(scan.manifest);
+    return {std::move(scan), std::move(manifest)};
+  } catch (Error& e) {
+    if (!place.empty() && e.code() == Errc::invalid) e.at(quoted(without_user_info(place)));
+    throw;
+  }
+}
+
+}  // namespace
+
 store::ImageRecord Finder::Impl::import_aci(int file, const std::string& staging,
                                             const std::optional<std::string>& signature, const RemoteAci& want) {
   std::string fingerprint;
   // By name the key is known before anything inside is looked at; otherwise the name comes from the manifest.
   if (trust.required() && want.expected) fingerprint = trust.verify(file, *signature, want.expected->name);
-  const AciScan scan = scan_aci(file);
-  const appc::ImageManifest manifest = appc::parse_image_manifest(scan.manifest);
+  const auto [scan, manifest] = understand_aci(file, want.url);
   if (trust.required() && !want.expected) fingerprint = trust.verify(file, *signature, manifest.name);
   if (trust.required() && want.expected) check_identity(manifest, want.expected->name, want.expected->labels);
 

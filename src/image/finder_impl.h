@@ -21,7 +21,7 @@ namespace rkt::image {
 
 /// A remote ACI, wherever its URL came from.
 struct RemoteAci {
-  std::string url, signature_url;
+  std::string url, signature_url;           ///< of a local file: its path
   std::string signature_file;               ///< --signature, or ""
   std::optional<appc::AppString> expected;  ///< by name: what the image must call itself
   bool latest = false;                      ///< asked for by name without a version

@@ -323,7 +323,7 @@ def test_a_bad_manifest_names_the_place(rkt):
     write_aci(path, m, busybox_rootfs())
     assert "app.exec[1]: expected string, got number" in rkt("--insecure-options=image", "fetch", path, code=254).err
     write_aci(path, '{\n  "acKind": "Image\\u001b]0;x\\u0007",\n}', busybox_rootfs())
-    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == ["fetch: image manifest: JSON syntax error at line 3, column 1"]
+    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == [f'fetch: image manifest: "{path}": JSON syntax error at line 3, column 1']
     m["acKind"] = "Image\x1b]0;x\x07"
     write_aci(path, m, busybox_rootfs())
-    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == ["fetch: bad ACKind: Image\\x1b]0;x\\x07"]
+    assert rkt("--insecure-options=image", "fetch", path, code=254).complaints == [f'fetch: "{path}": bad ACKind: Image\\x1b]0;x\\x07']

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rktlib import entry, manifest, oci_layout
+from rktlib import entry, manifest, oci_layout, tar_bytes
 from signlib import INSECURE, PemKey, ReferrersRegistry, sha256
 
 
@@ -173,3 +173,17 @@ def test_a_read_only_data_directory_is_named(rkt, layout):
         subprocess.run(["umount", rkt.data], check=True)
     r = rkt(INSECURE, "image", "render", "image", "/proc/x", code=254)
     assert 'write into "/proc": make directory' in r.err and str(rkt.data) not in r.err, r
+
+
+def test_of_several_aci_files_the_one_that_is_wrong_is_named(rkt, tmp_path):
+    good, bad = rkt.aci(), tmp_path / "bad.aci"
+    with open(good.path, "rb") as f:
+        whole = f.read()
+    for body, why in ((b"junk", "no type returned from DetectFileType?"), (whole[:2000], "gzip data ends too early: the file is cut off"),
+                      (tar_bytes([entry("rootfs")]), "missing manifest"), (tar_bytes([entry("rootfs"), entry("manifest", "{}")]), "ACKind must be set")):
+        bad.write_bytes(body)
+        r = rkt(INSECURE, "fetch", good.path, bad, code=254)
+        assert r.complaints == [f'fetch: "{bad}": {why}'], r
+    bad.unlink()
+    os.mkfifo(bad)
+    assert rkt(INSECURE, "fetch", good.path, bad, code=254).complaints == [f'fetch: "{bad}": the image is not a regular file']

@@ -189,14 +189,7 @@ Document Registry::document(const Repository& where, const std::string& path, st
   ToMemory text(kMaxDocument, std::move(accept));
   Get get = request(where, path, text);
   if (probe) ask_once(get);
-  Head last;
-  int attempts = 0;
-  engine_.run(std::span<Get>(&get, 1), 1, [&](std::size_t, const Head& head) {
-    last = head;
-    const bool again = attempts++ < kMaxAttempts && authorize(where, get, head);
-    return again ? Engine::Next::again : Engine::Next::finished;
-  });
-  if (last.status != 200) throw_registry_status(last);
+  const Head last = perform(where, std::move(get), {200});
   const std::string type = last.field("content-type");
   return {.bytes = text.text(),
           .media_type = lower(trim(std::string_view(type).substr(0, type.find(';')))),

@@ -72,6 +72,10 @@ std::vector<std::string> collect(store::Store& store, const std::vector<std::str
   std::set<std::string> kept(keep.begin(), keep.end());
   for (const auto& id : keep)
     for (auto& lower : ids_below(trees, id)) kept.insert(std::move(lower));
+  // A note that somebody has changed must not take layers from a pod that runs on them.
+  for (const auto& image : store.images())
+    if (!image.chain.empty() && kept.contains(chain_tree_id(image.chain.back())))
+      for (auto& lower : ids_below_top(image)) kept.insert(std::move(lower));
 
   std::vector<std::pair<std::size_t, std::string>> victims;
   for (const auto& name : trees.names()) {

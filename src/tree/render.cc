@@ -85,6 +85,13 @@ std::string chain_tree_id(const std::string& chain_id) {
   return id;
 }
 
+std::vector<std::string> ids_below_top(const store::ImageRecord& image) {
+  std::vector<std::string> out;
+  for (std::size_t i = image.chain.size(); i-- > 0;)
+    if (i + 1 < image.chain.size()) out.push_back(chain_tree_id(image.chain[i]));
+  return out;
+}
+
 bool is_layer_id(std::string_view id) { return id.starts_with("chain-sha") && is_tree_id(id); }
 
 bool is_tree_id(std::string_view id) {

@@ -31,6 +31,8 @@ std::vector<Flat> flatten_stored(const store::Store& store, const store::ImageRe
 
 /// "chain-sha256-HEX" of a ChainID.
 std::string chain_tree_id(const std::string& chain_id);
+/// The trees below that of a Docker/OCI image, top first, as the index knows them; of an ACI none.
+std::vector<std::string> ids_below_top(const store::ImageRecord& image);
 bool is_tree_id(std::string_view id);
 bool is_layer_id(std::string_view id);  ///< of a layer's tree: it has others below it
 

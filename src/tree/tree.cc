@@ -35,14 +35,6 @@ Tree tree_of(const store::Store& store, const std::string& id, const std::vector
   return tree;
 }
 
-// Layer trees: what the index knows already.
-std::vector<std::string> ids_below_top(const store::ImageRecord& image) {
-  std::vector<std::string> out;
-  for (std::size_t i = image.chain.size(); i-- > 0;)
-    if (i + 1 < image.chain.size()) out.push_back(chain_tree_id(image.chain[i]));
-  return out;
-}
-
 std::uint64_t size_of(const DirFd& trees, const std::string& id) {
   const auto text = find_note(trees, id + "/size");
   return text ? parse_int<std::uint64_t>(*text).value_or(0) : 0;

@@ -96,6 +96,16 @@ TEST_F(TreeTest, CollectKeepsWhatIsReferencedAndEverythingBelowIt) {
   EXPECT_THAT(store_.trees().names(), IsEmpty());
 }
 
+TEST_F(TreeTest, CollectKeepsTheLayersThatTheIndexKnowsWhateverANoteSays) {
+  put(chain('1'), kSynced);
+  put(chain('2'), kSynced);  // as if there were none below
+  store::ImageRecord image{.key = cat("sha512-", std::string(64, 'a')), .kind = store::ImageKind::oci, .name = "x"};
+  for (const char c : {'1', '2'}) image.chain.push_back(cat("sha256:", std::string(64, c)));
+  store_.add(image);
+  EXPECT_THAT(collect(store_, {chain('2')}), IsEmpty());
+  EXPECT_THAT(collect(store_, {}), testing::UnorderedElementsAre(chain('2'), chain('1')));
+}
+
 TEST_F(TreeTest, CollectRemovesWhatKilledProcessesLeftButNotWhatIsBeingMade) {
   store_.trees().make_sub(".deps-sha512-aa.new-1");
   store_.trees().make_sub(".deps-sha512-bb.new-1");

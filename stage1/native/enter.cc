@@ -56,7 +56,7 @@ Error not_running(const std::string& app) {
 // What is needed of the app before its namespaces are joined.
 struct Target {
   AppPlan plan;
-  ProcessLimits limits;
+  stage1::ProcessLimits limits;
   UniqueFd process, init;  // the app's, and process 1 of the pod
   cgroup::Group group;
   SelinuxContexts selinux;
@@ -204,7 +204,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
   const FaultPage faults(1);
   const AppFault& fault = faults.slot(0);
   const UniqueFd oom_score = target.plan.users ? open_oom_score(proc.get()) : UniqueFd();
-  const ProcessLimits limits = within_reach(target.limits);
+  const stage1::ProcessLimits limits = stage1::within_reach(target.limits);
   const LaunchRequest request{.argv = argv,
                               .env = target.plan.env,
                               .directory = target.plan.directory,

@@ -136,7 +136,7 @@ class ChildPlan {
       : argv_(r.argv),
         places_(r.places != nullptr ? *r.places : std::vector<std::string>{}),
         env_(environment_of(r)),
-        descriptors_(r.limits != nullptr ? r.limits->resources[RLIMIT_NOFILE] : descriptor_limit()) {
+        descriptors_(r.limits != nullptr ? r.limits->resources[RLIMIT_NOFILE] : stage1::descriptor_limit()) {
     if (r.sockets != nullptr) take_sockets(*r.sockets);
     fault = AppFault{};
     const bool own = r.own_processes != nullptr;

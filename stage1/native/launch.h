@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cgroup/manager.h"
+#include "stage1/common/process_limits.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/confinement.h"
-#include "stage1/native/process_limits.h"
 #include "stage1/native/sockets.h"
 #include "stage1/native/streams.h"
 
@@ -47,7 +47,7 @@ struct LaunchRequest {
   int proc = -1;
   /// This process's own oom_score_adj, where the child could not open its (private users): it inherits the score.
   int own_oom_score = -1;
-  const ProcessLimits* limits = nullptr;  ///< instead of this process's own
+  const stage1::ProcessLimits* limits = nullptr;  ///< instead of this process's own
   cgroup::Entry entry;
   int stdio[3] = {-1, -1, -1};  ///< borrowed
   bool controlling_terminal = false;

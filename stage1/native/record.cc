@@ -49,7 +49,7 @@ void GrowingFile::set(std::string_view text) {
 Record::Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say)
     : pod_(pod),
       stage1_(stage1),
-      state_{.restrictions = std::move(restrictions), .limits = callers_limits(), .apps = {}},
+      state_{.restrictions = std::move(restrictions), .limits = stage1::callers_limits(), .apps = {}},
       say_(std::move(say)) {}
 
 void Record::attempt(std::string_view what, const std::function<void()>& write) const {

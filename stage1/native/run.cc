@@ -19,6 +19,7 @@
 #include "base/scope.h"
 #include "base/strings.h"
 #include "net/network.h"
+#include "stage1/common/process_limits.h"
 #include "stage1/native/backing.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/etc_files.h"
@@ -28,7 +29,6 @@
 #include "stage1/native/mutable_apps.h"
 #include "stage1/native/outer.h"
 #include "stage1/native/outside.h"
-#include "stage1/native/process_limits.h"
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/sockets.h"
@@ -442,7 +442,7 @@ int run(const std::vector<std::string>& args) {
                                   .files = env("RKT_SELINUX_MOUNT_CONTEXT").value_or("")};
   log::set_debug(options.debug);
   const bool apps_come_later = options.mutable_pod;  // and have records of their own
-  raise_descriptor_limit();                          // of a pod with many apps, and many who attach
+  stage1::raise_descriptor_limit();                  // of a pod with many apps, and many who attach
   try {
     return PodRun(std::move(options), Inherited::take()).run();
   } catch (const Error&) {

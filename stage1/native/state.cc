@@ -24,7 +24,7 @@ PodState::App read_app(const json::Reader& app) {
 }
 
 // -1: no limit.
-json::Value write_limits(const ProcessLimits& limits) {
+json::Value write_limits(const stage1::ProcessLimits& limits) {
   json::Array resources;
   for (const auto& limit : limits.resources)
     resources.emplace_back(
@@ -35,8 +35,8 @@ json::Value write_limits(const ProcessLimits& limits) {
   return out;
 }
 
-ProcessLimits read_limits(const json::Reader& from) {
-  ProcessLimits out{.resources = {}, .nice = static_cast<int>(from.at("nice").integer(-20, 19))};
+stage1::ProcessLimits read_limits(const json::Reader& from) {
+  stage1::ProcessLimits out{.resources = {}, .nice = static_cast<int>(from.at("nice").integer(-20, 19))};
   const auto resources = from.items("resources");
   if (resources.size() != out.resources.size()) from.fail("has the limits of another kernel");
   for (std::size_t kind = 0; kind < resources.size(); ++kind) {

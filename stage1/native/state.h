@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "stage1/common/process_limits.h"
 #include "stage1/native/options.h"
-#include "stage1/native/process_limits.h"
 #include "sys/dir.h"
 
 namespace rkt::native {
@@ -26,8 +26,8 @@ struct PodState {
     std::vector<gid_t> groups = {};
   };
   Restrictions restrictions;
-  ProcessLimits limits = {};  ///< that apps start with
-  std::vector<App> apps;      ///< those that run
+  stage1::ProcessLimits limits = {};  ///< that apps start with
+  std::vector<App> apps;              ///< those that run
   const App* find(std::string_view name) const;
 };
 

@@ -14,7 +14,7 @@ namespace {
 TEST(PodState, IsReadAsItWasWritten) {
   const TempDir tmp;
   EXPECT_FALSE(load_state(tmp.dir()));
-  PodState state{.restrictions = {.seccomp = false}, .limits = callers_limits(), .apps = {}};
+  PodState state{.restrictions = {.seccomp = false}, .limits = stage1::callers_limits(), .apps = {}};
   state.limits.nice = -3;
   state.limits.resources[RLIMIT_CORE] = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
   state.apps.push_back(
@@ -38,15 +38,6 @@ TEST(PodState, OfAnotherFormIsRefused) {
   write_file(tmp.dir(), "stage1-native.json",
              R"({"capabilities":true,"paths":true,"seccomp":true,"limits":{"nice":0,"resources":[[1]]}})", 0644);
   EXPECT_THROW(load_state(tmp.dir()), Error);
-}
-
-TEST(ProcessLimits, AboveTheHardOnesAreNotPromisedToWhoMayNotRaiseThem) {
-  ProcessLimits wanted = callers_limits();
-  wanted.resources[RLIMIT_FSIZE] = {.rlim_cur = 100, .rlim_max = 200};
-  wanted.resources[RLIMIT_CORE] = {.rlim_cur = 7, .rlim_max = 3};
-  const ProcessLimits got = within_reach(wanted);
-  EXPECT_EQ(got.resources[RLIMIT_FSIZE].rlim_cur, 100U);
-  EXPECT_EQ(got.resources[RLIMIT_CORE].rlim_cur, 3U) << "never above the hard one";
 }
 
 }  // namespace

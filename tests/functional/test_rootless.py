@@ -102,6 +102,16 @@ def test_an_app_of_another_user_needs_ranges(user):
         assert p.returncode == 217 and "uidmap" in p.stderr and len(complaints(p)) == 2, p.stderr
 
 
+def test_limits_that_nobody_may_raise_are_those_of_who_enters(mapped):
+    """The pod's are higher, and root of a user namespace may raise none."""
+    aci = image(mapped, exec=["/bin/sleep", "1000"])
+    _, uuid = mapped.start_pod("--net=none", aci.path)
+    lower = ["prlimit", "--nofile=300:300", "--core=0:0", "--nproc=5000:5000"]
+    look = "ulimit -Sn; ulimit -Hn; ulimit -c; grep processes /proc/self/limits | tr -dc '0-9 '"
+    p = mapped.run(*lower, mapped.rkt.bin, f"--system-config={mapped.rkt.sys}", f"--local-config={mapped.rkt.etc}", "enter", uuid, "/bin/sh", "-c", look)
+    assert (p.returncode, p.stdout.split()) == (0, ["300", "300", "0", "5000", "5000"]), p
+
+
 def test_nothing_is_used_without_a_signature(mapped):
     aci = image(mapped, trusted=False, exec=["/bin/true"])
     assert mapped("run", "--net=none", aci.path).returncode == 254

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/native/process_limits.h"
-
-#include <linux/capability.h>
+#include "stage1/common/process_limits.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/error.h"
-#include "sys/caps.h"
 
-namespace rkt::native {
+namespace rkt::stage1 {
 namespace {
 
 rlimit own_limit(int kind) {
@@ -44,19 +41,25 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Tried, not asked for: root of a user namespace has the capability and may not.
 ProcessLimits within_reach(ProcessLimits wanted) {
-  const bool may_raise = (own_effective_caps() & cap_bit(CAP_SYS_RESOURCE)) != 0;
   for (int kind = 0; kind < RLIM_NLIMITS; ++kind) {
     rlimit& limit = wanted.resources[static_cast<std::size_t>(kind)];
     const rlimit own = own_limit(kind);
-    if (!may_raise) limit.rlim_max = std::min(limit.rlim_max, own.rlim_max);
-    limit.rlim_cur = std::min(limit.rlim_cur, limit.rlim_max);
-    if (kind != RLIMIT_NOFILE || limit.rlim_max <= own.rlim_max) continue;
     const rlimit raised{.rlim_cur = own.rlim_cur, .rlim_max = limit.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &raised) < 0) throw Error::from_errno("raise the limit of descriptors");
+    if (limit.rlim_max > own.rlim_max && ::setrlimit(static_cast<__rlimit_resource>(kind), &raised) < 0)
+      limit.rlim_max = own.rlim_max;
+    limit.rlim_cur = std::min(limit.rlim_cur, limit.rlim_max);
   }
   (void)::setpriority(PRIO_PROCESS, 0, wanted.nice);  // who may not have a lower one keeps his own
   return wanted;
 }
 
-}  // namespace rkt::native
+void take_limits(const ProcessLimits& limits) {
+  const ProcessLimits given = within_reach(limits);
+  for (int kind = 0; kind < RLIM_NLIMITS; ++kind)
+    if (::setrlimit(static_cast<__rlimit_resource>(kind), &given.resources[static_cast<std::size_t>(kind)]) < 0)
+      throw Error::from_errno("take the limits of the app");
+}
+
+}  // namespace rkt::stage1

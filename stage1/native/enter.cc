@@ -187,7 +187,9 @@ bool is_ending(const UniqueFd& process) { return ::setns(process.get(), CLONE_NE
 // Of what launch() threw, why.
 Error launch_failure(Error e, const Target& target) {
   if (e.sys_errno() == EAGAIN)
-    return e.hint("the app or the pod has as many processes as isolator resource/pids allows");
+    return e.hint(
+        "the app or the pod has as many processes as isolator resource/pids allows, or the user as many as "
+        "the limit that the pod was started with (ulimit -u)");
   if (e.sys_errno() != ENOMEM) return e;
   if (is_ending(target.process) || is_ending(target.init)) return not_running(target.plan.name);
   return e.hint("there is no memory left, or none within the limits of the app");

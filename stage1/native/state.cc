@@ -10,6 +10,7 @@ namespace rkt::native {
 namespace {
 
 constexpr const char* kFile = "stage1-native.json";
+constexpr std::size_t kFileLimit = std::size_t{64} << 20;  // the groups of an app alone, 65536 at most, are 700 KiB
 
 unsigned read_id(const json::Reader& id) { return static_cast<unsigned>(id.integer(0, UINT32_MAX - 1)); }
 
@@ -82,7 +83,7 @@ void save_state(const DirFd& pod, const PodState& state) {
 }
 
 std::optional<PodState> load_state(const DirFd& pod) {
-  const auto text = find_file_text(pod, kFile);
+  const auto text = find_file_text(pod, kFile, kFileLimit);
   if (!text) return std::nullopt;
   const json::Value value = json::parse(*text);
   const json::Reader top(value, kFile);

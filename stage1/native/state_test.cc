@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/limits.h>
 
 #include "base/error.h"
 #include "sys/file.h"
@@ -31,6 +32,17 @@ TEST(PodState, IsReadAsItWasWritten) {
     EXPECT_EQ(read->limits.resources[kind].rlim_cur, state.limits.resources[kind].rlim_cur) << kind;
     EXPECT_EQ(read->limits.resources[kind].rlim_max, state.limits.resources[kind].rlim_max) << kind;
   }
+}
+
+TEST(PodState, HasRoomForAllTheGroupsThatAppsMayHave) {
+  const TempDir tmp;
+  PodState state{.restrictions = {}, .limits = stage1::callers_limits(), .apps = {}};
+  const std::vector<gid_t> groups(NGROUPS_MAX, 4294967294);
+  for (int i = 1; i <= 3; ++i) state.apps.push_back({.name = std::to_string(i), .pid = i, .groups = groups});
+  save_state(tmp.dir(), state);
+  const auto read = load_state(tmp.dir());
+  ASSERT_TRUE(read && read->find("3") != nullptr);
+  EXPECT_EQ(read->find("3")->groups, groups);
 }
 
 TEST(PodState, OfAnotherFormIsRefused) {

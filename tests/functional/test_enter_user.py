@@ -124,3 +124,11 @@ def test_fly_enters_as_the_apps_user_and_as_another(rkt):
     assert rkt("enter", uuid, "/bin/id", "-u", code=0).out == "1000\n"
     assert rkt("enter", "--user=other", uuid, "/bin/id", "-G", code=0).out == "60 70\n"
     assert rkt("enter", "--user=root", uuid, "/bin/id", "-u", code=0).out == "0\n"
+
+
+def test_a_user_with_too_many_processes_is_told(rkt):
+    app(rkt, user="worker", group="staff")
+    rkt.run("example.com/busybox", "--exec=/bin/true", code=0)
+    _, uuid = rkt.start_pod("example.com/busybox", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1)))
+    assert "ulimit -u" in rkt("enter", uuid, "/bin/true", code=254).err
+    assert rkt("enter", "--user=root", uuid, "/bin/id", "-u", code=0).out == "0\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// enter: a command in the running app's root, with its user, its environment and its view of the mounts.
+// enter: a command in the running app's root, with its user, its environment, its limits and its view of the mounts.
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "schema/appc/environment.h"
 #include "stage1/fly/commands.h"
+#include "stage1/fly/limits.h"
 #include "stage1/fly/options.h"
 #include "stage1/fly/pod.h"
 #include "stage1/fly/process.h"
@@ -46,14 +47,17 @@ int enter(const std::vector<std::string>& args) {
   const std::string app = pod.app().name.str();
   if (!options.app.empty() && options.app != app)
     throw Error(Errc::not_found, cat("app ", quoted(options.app), " not found"));
-  const Credentials who = options.user.empty() ? credentials_of(pod) : credentials_of(pod, options.user);
+  const Credentials who = options.user.empty() ? load_credentials(pod.dir) : credentials_of(pod, options.user);
+  const stage1::ProcessLimits limits = load_limits(pod.dir);
   auto env_list = appc::as_strings(appc::parse_env_file(find_file_text(pod.stage1, env_file(app)).value_or("")));
   std::erase_if(env_list, [](const std::string& v) { return v.starts_with("TERM="); });
   env_list.push_back(cat("TERM=", terminal_type()));
   if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0)
     throw Error::from_errno("enter the app's root");
+  const ExecStrings argv(options.command), envp(env_list);  // before there is no room for them
+  stage1::take_limits(limits);
   take_credentials(who);
-  ::execve(options.command.front().c_str(), ExecStrings(options.command).get(), ExecStrings(env_list).get());
+  ::execve(options.command.front().c_str(), argv.get(), envp.get());
   throw Error::from_errno(cat("execute ", quoted(options.command.front())));
 }
 

@@ -14,6 +14,11 @@
 #include "sys/rootless.h"
 
 namespace rkt::fly {
+namespace {
+
+constexpr const char* kUserFile = "stage1-fly.user";
+
+}  // namespace
 
 const appc::App& FlyPod::exec_spec() const {
   if (app().app) return *app().app;
@@ -56,6 +61,25 @@ Credentials credentials_of(const FlyPod& pod, const std::string& account) {
   Credentials out{.uid = found.uid, .gid = found.groups.primary, .groups = {found.groups.primary}};
   out.groups.insert(out.groups.end(), found.groups.of_image.begin(), found.groups.of_image.end());
   return out;
+}
+
+void save_credentials(const DirFd& pod, const Credentials& who) {
+  std::string text = cat(who.uid);
+  for (const auto gid : who.groups) text += cat(" ", gid);
+  AtomicFile file(pod, kUserFile, 0644);
+  write_all(file.fd(), text + '\n', kUserFile);
+  file.commit(AtomicFile::Sync::no);
+}
+
+Credentials load_credentials(const DirFd& pod) {
+  const std::string text = read_file(pod, kUserFile);
+  const auto words = split(trim(text), ' ');
+  std::vector<gid_t> ids;
+  for (const auto word : words)
+    if (const auto id = parse_int<gid_t>(word)) ids.push_back(*id);
+  if (ids.size() != words.size() || ids.size() < 2)
+    throw Error(Errc::invalid, cat("the pod's file ", quoted(kUserFile), " is malformed"));
+  return {.uid = ids[0], .gid = ids[1], .groups = {ids.begin() + 1, ids.end()}};
 }
 
 void take_credentials(const Credentials& who) {

@@ -28,10 +28,15 @@ struct Credentials {
   uid_t uid;
   gid_t gid;
   std::vector<gid_t> groups;  ///< the primary one first
+  bool operator==(const Credentials&) const = default;
 };
 Credentials credentials_of(const FlyPod& pod);
 /// "USER" or "USER:GROUP" (stage1/common/accounts.h).
 Credentials credentials_of(const FlyPod& pod, const std::string& account);
+
+/// As whom the app was started, in POD/stage1-fly.user: once it runs, the files of its root may say something else.
+void save_credentials(const DirFd& pod, const Credentials& who);
+Credentials load_credentials(const DirFd& pod);  ///< throws
 
 /// Becomes them. Who is not root keeps none of its capabilities, and does not type on the caller's terminal (typing.h).
 void take_credentials(const Credentials& who);

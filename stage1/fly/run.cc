@@ -18,6 +18,7 @@
 #include "stage1/common/lookup.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/empty_volumes.h"
+#include "stage1/fly/limits.h"
 #include "stage1/fly/mounts.h"
 #include "stage1/fly/options.h"
 #include "stage1/fly/plan.h"
@@ -154,6 +155,8 @@ int run(const std::vector<std::string>& args) {
                               return stage1::find_executable(pod.root, spec.exec.front(), spec.find_env("PATH"),
                                                              spec.working_directory);
                             });
+  save_credentials(pod.dir, who);
+  save_limits(pod.dir, stage1::callers_limits());
   save_process(pod.dir, own_process(pod.root));
   write_state_file(pod.dir, "pgid", cat(::getpgrp(), "\n"));  // as the reference; nothing here trusts it
   write_state_file(pod.dir, "pid", cat(::getpid(), "\n"));

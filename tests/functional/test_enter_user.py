@@ -132,3 +132,27 @@ def test_a_user_with_too_many_processes_is_told(rkt):
     _, uuid = rkt.start_pod("example.com/busybox", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1)))
     assert "ulimit -u" in rkt("enter", uuid, "/bin/true", code=254).err
     assert rkt("enter", "--user=root", uuid, "/bin/id", "-u", code=0).out == "0\n"
+
+
+def test_fly_enters_with_the_limits_of_the_app(rkt):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    rkt.run(FLY, "example.com/busybox", "--exec=/bin/true", net="host", code=0)
+
+    def before():
+        os.nice(3)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, 600))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, uuid = rkt.start_pod(FLY, "example.com/busybox", net="host", preexec_fn=before)
+    look = "ulimit -Sn; ulimit -Hn; ulimit -c; cut -d' ' -f19 /proc/self/stat"
+    assert rkt("enter", uuid, "/bin/sh", "-c", look, code=0).out.split() == ["500", "600", "0", str(os.nice(0) + 3)]
+
+
+@pytest.mark.parametrize("flavor, net", [([], "none"), ([FLY], "host")], ids=["native", "fly"])
+def test_what_the_app_makes_of_its_accounts_changes_nobody(rkt, flavor, net):
+    """It is entered as whom it was started."""
+    rkt.image(exec=["/bin/sh", "-c", "echo worker:x:0:0::/:/bin/sh >/etc/passwd && echo up; sleep 1000"], user="worker", group="7", supplementaryGIDs=[8],
+              extra=[entry("rootfs/etc/passwd", "worker:x:1000:1000::/:/bin/sh\n", uid=1000)])
+    p, uuid = rkt.start_pod(*flavor, "example.com/busybox", net=net)
+    assert p.stdout.readline() == b"up\n"
+    assert rkt("enter", uuid, "/bin/sh", "-c", "id -u; id -G", code=0).out == "1000\n7 8\n"
+    assert rkt("enter", "--user=worker", uuid, "/bin/sh", "-c", "id -u", code=0).out == "0\n", "whom it names now"

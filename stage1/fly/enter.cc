@@ -18,6 +18,7 @@
 #include "sys/exec.h"
 #include "sys/file.h"
 #include "sys/pty.h"
+#include "sys/rootless.h"
 
 namespace rkt::fly {
 namespace {
@@ -42,6 +43,7 @@ UniqueFd join_mounts(int pid) {
 
 int enter(const std::vector<std::string>& args) {
   EnterOptions options = parse_enter(args);
+  (void)known_ids();  // while /proc is the host's
   const UniqueFd root = join_mounts(options.pid);
   const FlyPod pod = load_pod();
   const std::string app = pod.app().name.str();

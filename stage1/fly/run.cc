@@ -28,6 +28,7 @@
 #include "sys/exec.h"
 #include "sys/file.h"
 #include "sys/pty.h"
+#include "sys/rootless.h"
 
 namespace rkt::fly {
 namespace {
@@ -134,6 +135,7 @@ int run(const std::vector<std::string>& args) {
   const mode_t mask = ::umask(0);  // modes are meant as they are written; the app gets its own back
   log::set_debug(options.debug);
   for (const auto& name : options.ignored) log::note("run", cat("Warning: -", name, " not supported; ignoring"));
+  (void)known_ids();  // while /proc is the host's
   const int lock = stage1::inherited_lock();
   const FlyPod pod = load_pod();
   const appc::App& spec = pod.exec_spec();

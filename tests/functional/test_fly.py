@@ -281,3 +281,15 @@ def test_a_pod_lives_as_long_as_what_the_app_left(rkt):
 
 def test_it_takes_no_mutable_pod(rkt):
     assert "stage1 does not support mutable pods" in rkt("app", "sandbox", FLY, "--net=host", code=1).err
+
+
+def test_nobody_is_asked_about_users_whom_a_volume_brings(rkt, tmp_path):
+    """What lies in one volume leads the other one over the app's /proc: that is the app's matter, its groups are not."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/link").symlink_to("/proc")
+    (tmp_path / "b/self").mkdir(parents=True)
+    for name in ("uid_map", "gid_map"):
+        (tmp_path / "b/self" / name).write_text("0 0 1\n")
+    rkt.image(exec=sh("id -G"), user="1000", group="1000")
+    flags = volumes(a=f"kind=host,source={tmp_path}/a@/a", b=f"kind=host,source={tmp_path}/b@/a/link")
+    assert fly(rkt, *flags, IMAGE, code=0, preexec_fn=lambda: os.setgroups([0, 4242])).out == "1000\n"

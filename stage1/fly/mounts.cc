@@ -55,6 +55,20 @@ std::uint64_t mount_id(int fd) {
   return st.stx_mnt_id;
 }
 
+// Where the image's own links lead was looked at before (plan.cc): a volume may have brought others.
+void check_target(const DirFd& root, int target, const std::string& path) {
+  struct stat there{}, st{};
+  if (::fstat(target, &there) < 0) throw Error::from_errno("look at a mount's end");
+  for (const std::string_view place : {"/", "/dev", "/proc", "/sys"}) {
+    const bool whole = place == "/proc";  // with what is below
+    if (path == place || (whole && path.starts_with("/proc/"))) return;
+    const auto fd = root.find_in_root(place, O_PATH | O_NOFOLLOW);
+    if (!fd || mount_id(fd->get()) != mount_id(target)) continue;
+    if (whole || (::fstat(fd->get(), &st) == 0 && st.st_ino == there.st_ino))
+      throw Error(Errc::invalid, cat(quoted(path), " is a link to ", quoted(place), " in a volume"));
+  }
+}
+
 // That mount, the one which that is mounted in, and so on.
 std::vector<std::uint64_t> mounts_around(int fd) {
   std::map<std::uint64_t, std::uint64_t> parents;
@@ -115,6 +129,7 @@ void AppMounts::bind(const MountOp& op) {
   DetachedMount mount = copy_source(op);
   const bool directory = is_directory(mount.fd());
   const UniqueFd target = open_target(root_, op.target, directory);
+  check_target(root_, target.get(), op.target);
   if (directory != is_directory(target.get())) {
     const auto& [dir, other] = directory ? std::pair(op.source, op.target) : std::pair(op.target, op.source);
     throw Error(Errc::invalid,

@@ -225,7 +225,8 @@ void close_descriptors(const AppChildPlan& p) noexcept {
     if (::dup3(p.sockets[i], kFirstSocket + i, 0) < 0) die(p, AppStep::descriptors);
   if (::syscall(SYS_close_range, static_cast<unsigned>(place) + (gate ? 1U : 0U), ~0U, 0) < 0)
     die(p, AppStep::descriptors);
-  if (::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, p.descriptors, nullptr) < 0) die(p, AppStep::descriptors);
+  if (p.descriptors != nullptr && ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, p.descriptors, nullptr) < 0)
+    die(p, AppStep::descriptors);
 }
 
 void write_listen_pid(const AppChildPlan& p) noexcept {
@@ -301,6 +302,8 @@ void take_ids(const AppChildPlan& p) noexcept {
     die(p, AppStep::group);
   // From root to another user the kernel clears the permitted set; root's is bounded by exec.
   if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) < 0) die(p, AppStep::user);
+  // Where fs.suid_dumpable is 1 that has made this process one that others of the user may look into, until exec.
+  if (::prctl(PR_SET_DUMPABLE, 0) < 0) die(p, AppStep::user);
 }
 
 void take_filter(const AppChildPlan& p) noexcept {

@@ -108,10 +108,10 @@ struct AppChildPlan {
   char* listen_pid;  // room for a number in `envp`: this process's ID, which it alone knows. nullptr: not wanted
   int gate[2];  // a pipe. With its read end: nothing is executed before the write end is closed by all. With the write
                 // end alone: it is open until this one executes something. -1: no such end
-  const rlimit* limits;  // of each kind but descriptors; nullptr: this process's own
-  const rlimit* descriptors;
-  char** argv;          // argv[0] is executed
-  char* const* places;  // the first of these that could be; nullptr: argv[0] says where it is
+  const rlimit* limits;       // of each kind but descriptors; nullptr: this process's own
+  const rlimit* descriptors;  // nullptr: the same
+  char** argv;                // argv[0] is executed
+  char* const* places;        // the first of these that could be; nullptr: argv[0] says where it is
   char* const* envp;
 };
 static_assert(std::is_trivially_copyable_v<AppChildPlan> && std::is_standard_layout_v<AppChildPlan>);

@@ -129,6 +129,13 @@ std::vector<std::string> environment_of(const LaunchRequest& r) {
   return out;
 }
 
+// Then nothing is set: the kernel refuses even that where fs.nr_open was lowered since.
+bool is_own_limit(const rlimit& descriptors) {
+  rlimit own{};
+  return ::getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_cur == descriptors.rlim_cur &&
+         own.rlim_max == descriptors.rlim_max;
+}
+
 // The plan of a child and everything that it points to.
 class ChildPlan {
  public:
@@ -182,7 +189,7 @@ class ChildPlan {
              .listen_pid = sockets_.empty() ? nullptr : env_.back() + kListenPid.size(),
              .gate = {r.gate[0], r.gate[1]},
              .limits = r.limits != nullptr ? r.limits->resources.data() : nullptr,
-             .descriptors = &descriptors_,
+             .descriptors = is_own_limit(descriptors_) ? nullptr : &descriptors_,
              .argv = argv_.get(),
              .places = r.places != nullptr && !r.places->empty() ? places_.get() : nullptr,
              .envp = env_.get()};

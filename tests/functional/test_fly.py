@@ -157,6 +157,15 @@ def test_volumes_that_cannot_be_had(rkt, flags, text):
     assert text in r.err, r
 
 
+@pytest.mark.parametrize("place", ["/proc", "/proc/self", "/dev", "/sys", "/"])
+def test_a_link_that_a_volume_brings_leads_to_no_file_system_of_the_kernel(rkt, place):
+    (rkt.tmp / "v").mkdir()
+    (rkt.tmp / "v/link").symlink_to(place)
+    rkt.image(exec=["/bin/true"])
+    r = fly(rkt, *volumes(v=f"kind=host,source={rkt.tmp}/v@/v", w="kind=empty@/v/link"), IMAGE, code=254)
+    assert f'"/v/link" is a link to "{place.removesuffix("/self")}" in a volume' in r.err, r
+
+
 def test_volumes_of_docker_images(rkt, tmp_path):
     """As under native, but that each has to be there, by its mount point's name."""
     look = "stat -c '%a %u:%g' /data /data/f; cat /data/f"
@@ -284,12 +293,10 @@ def test_it_takes_no_mutable_pod(rkt):
 
 
 def test_nobody_is_asked_about_users_whom_a_volume_brings(rkt, tmp_path):
-    """What lies in one volume leads the other one over the app's /proc: that is the app's matter, its groups are not."""
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a/link").symlink_to("/proc")
-    (tmp_path / "b/self").mkdir(parents=True)
+    """What lies over a part of the app's /proc is the app's matter, its groups are not."""
+    (tmp_path / "b").mkdir()
     for name in ("uid_map", "gid_map"):
-        (tmp_path / "b/self" / name).write_text("0 0 1\n")
+        (tmp_path / "b" / name).write_text("0 0 1\n")
     rkt.image(exec=sh("id -G"), user="1000", group="1000")
-    flags = volumes(a=f"kind=host,source={tmp_path}/a@/a", b=f"kind=host,source={tmp_path}/b@/a/link")
+    flags = volumes(b=f"kind=host,source={tmp_path}/b@/proc/self")
     assert fly(rkt, *flags, IMAGE, code=0, preexec_fn=lambda: os.setgroups([0, 4242])).out == "1000\n"

@@ -40,6 +40,7 @@ def test_a_distroless_app_is_looked_at_with_another_images_tools(rkt, tmp_path, 
     (tmp_path / "volume").mkdir()
     distroless(rkt)
     _, uuid = rkt.start_pod(*form, "--volume=v,kind=host,source=" + str(tmp_path / "volume"), "example.com/distroless", "--mount=volume=v,target=/v", "--environment=FROM=app")
+    wait_until(lambda: rkt("enter", "--debug-image=example.com/tools", uuid, "/bin/cat", "/proc/2/cmdline").out == "/sleep\0" "1000\0", "the app to be executed")
     before = Machine.look()
     assert rkt("enter", uuid, "/bin/sh").code == 203
     out = enter(rkt, uuid, "tool; echo $FROM$LD_LIBRARY_PATH $AC_APP_NAME $HOME $USER $PATH $TERM; ls /rkt/app; id -u; hostname; cat /etc/hosts | grep -c image; stat -c %u /bin/busybox").out.split("\n")

@@ -57,9 +57,14 @@ ProcessLimits within_reach(ProcessLimits wanted) {
 
 void take_limits(const ProcessLimits& limits) {
   const ProcessLimits given = within_reach(limits);
-  for (int kind = 0; kind < RLIM_NLIMITS; ++kind)
-    if (::setrlimit(static_cast<__rlimit_resource>(kind), &given.resources[static_cast<std::size_t>(kind)]) < 0)
+  for (int kind = 0; kind < RLIM_NLIMITS; ++kind) {
+    const rlimit& limit = given.resources[static_cast<std::size_t>(kind)];
+    const rlimit own = own_limit(kind);
+    // The kernel refuses even that where fs.nr_open was lowered since.
+    if (own.rlim_cur == limit.rlim_cur && own.rlim_max == limit.rlim_max) continue;
+    if (::setrlimit(static_cast<__rlimit_resource>(kind), &limit) < 0)
       throw Error::from_errno("take the limits of the app");
+  }
 }
 
 }  // namespace rkt::stage1

@@ -64,8 +64,9 @@ void check_target(const DirFd& root, int target, const std::string& path) {
     if (path == place || (whole && path.starts_with("/proc/"))) return;
     const auto fd = root.find_in_root(place, O_PATH | O_NOFOLLOW);
     if (!fd || mount_id(fd->get()) != mount_id(target)) continue;
+    if (whole && mount_id(fd->get()) == mount_id(root.get())) continue;  // not mounted yet, or a link itself
     if (whole || (::fstat(fd->get(), &st) == 0 && st.st_ino == there.st_ino))
-      throw Error(Errc::invalid, cat(quoted(path), " is a link to ", quoted(place), " in a volume"));
+      throw Error(Errc::invalid, cat(quoted(path), " is a link to ", quoted(place), ", which nothing covers"));
   }
 }
 

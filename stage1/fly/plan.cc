@@ -56,7 +56,9 @@ void check_place(const Wanted& w, const std::string& place) {
   const auto asked = parts_of(w.path);
   if (asked.empty() || asked == std::vector<std::string>{"proc"})
     throw Error(Errc::invalid, cat("volume ", quoted(w.volume), " cannot be mounted on ", quoted(w.path)));
-  if ((place == "/" || place == "/proc" || place == "/sys" || place == "/dev") && parts_of(place) != asked)
+  const bool kept =
+      place == "/" || place == "/proc" || place.starts_with("/proc/") || place == "/sys" || place == "/dev";
+  if (kept && parts_of(place) != asked)
     throw Error(Errc::invalid, cat(quoted(w.path), " is a link to ", quoted(place), " in the image"));
 }
 

@@ -17,7 +17,6 @@
 #include "sys/file.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
-#include "sys/rootless.h"
 
 namespace rkt::net {
 namespace {
@@ -63,22 +62,30 @@ void share_directory() {
 
 }  // namespace
 
-PinnedNetns make_pinned_netns(const DirFd& pod, int made) {
-  // Who is not root of the host cannot pin one there: it lives as long as the pod's processes.
-  if (known_ids() != Ids::all) return {.fd = make_unpinned_netns(), .path = {}};
-  share_directory();
-  PinnedNetns out{.fd = {}, .path = cat(kDir, "/", random_name())};
-  AtomicFile record(pod, "netns", 0644);
-  write_all(record.fd(), out.path, "netns");
-  record.commit(AtomicFile::Sync::no);
-  const UniqueFd target(::open(out.path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  if (!target) throw Error::from_errno(cat("make ", quoted(out.path)));
-  const NetnsScope scope = made < 0 ? NetnsScope::make_new() : NetnsScope::enter(made);
+std::future<UniqueFd> begin_netns() {
+  return std::async(std::launch::async | std::launch::deferred, [] {
+    const NetnsScope scope = NetnsScope::make_new();
+    set_link_up("lo");
+    return scope.current();
+  });
+}
+
+void open_loopback(int netns) {
+  const NetnsScope scope = NetnsScope::enter(netns);
   set_link_up("lo");
-  if (::mount("/proc/thread-self/ns/net", out.path.c_str(), nullptr, MS_BIND, nullptr) < 0)
-    throw Error::from_errno(cat("pin the network namespace at ", quoted(out.path)));
-  out.fd = scope.current();
-  return out;
+}
+
+std::string pin_netns(const DirFd& pod, int netns) {
+  share_directory();
+  const std::string path = cat(kDir, "/", random_name()), source = cat("/proc/self/fd/", netns);
+  AtomicFile record(pod, "netns", 0644);
+  write_all(record.fd(), path, "netns");
+  record.commit(AtomicFile::Sync::no);
+  const UniqueFd target(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  if (!target) throw Error::from_errno(cat("make ", quoted(path)));
+  if (::mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) < 0)
+    throw Error::from_errno(cat("pin the network namespace at ", quoted(path)));
+  return path;
 }
 
 UniqueFd make_unpinned_netns(const std::function<void()>& inside) {

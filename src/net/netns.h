@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 
@@ -12,18 +13,19 @@
 
 namespace rkt::net {
 
-struct PinnedNetns {
-  UniqueFd fd;
-  std::string path;
-};
+/// Begins to make a namespace with its loopback up, which takes the kernel half a millisecond, in a thread of its own
+/// where there can be one. Until get(), which throws what failed, no process may be cloned. Root of the host only.
+std::future<UniqueFd> begin_netns();
 
-/// Writes POD/netns first, then makes and pins the namespace with its loopback up: a crash in between leaves a path
-/// that unpin() knows, never a pin that nobody knows.
-/// `made`: the namespace, when somebody has made it already; else -1. Root of a user namespace pins nothing: `path` is
-/// "" then, and there is no POD/netns.
-PinnedNetns make_pinned_netns(const DirFd& pod, int made);
+/// Brings the loopback of a namespace up that was made in another way. Throws.
+void open_loopback(int netns);
 
-/// A namespace of root of a user namespace, who could not come back from it into the host's: a copy of this process
+/// Writes POD/netns first, then pins that namespace there: a crash in between leaves a path that unpin() knows, never a
+/// pin that nobody knows. Returns the path. Root of the host only, who alone can pin one there.
+std::string pin_netns(const DirFd& pod, int netns);
+
+/// A namespace of root of a user namespace, who could not come back from it into the host's, and that lives as long as
+/// the pod's processes: a copy of this process
 /// makes it, brings its loopback up, runs `inside` and ends. What fails is on stderr, and throws. Single-threaded
 /// callers only.
 UniqueFd make_unpinned_netns(const std::function<void()>& inside = {});

@@ -47,9 +47,12 @@ class Builder {
         in_context([] { return "failed to setup network"; },
                    [&] { return find_networks(request_.networks, request_.local_config); });
     if (!request_.ports.empty() && networks.empty()) throw Error(Errc::invalid, "no networks found");
-    PinnedNetns netns = make_pinned_netns(request_.pod, request_.netns);
-    setup_.netns = std::move(netns.fd);
-    netns_path_ = netns.path;
+    if (known_ids() != Ids::all) {  // nothing of the host's can be pinned to
+      setup_.netns = make_unpinned_netns();
+    } else {
+      netns_path_ = pin_netns(request_.pod, request_.netns);
+      setup_.netns = dup_fd(request_.netns);
+    }
     if (networks.empty()) log::debug("networking", "networking namespace with loopback only");
     const DirFd copies = networks.empty() ? DirFd() : request_.pod.make_sub("net", 0755);
     const std::size_t forwards = forwarding(networks);
@@ -68,7 +71,7 @@ class Builder {
     check_for_user(request_.networks.networks);
     if (!request_.ports.empty())
       throw Error(Errc::denied, "--port takes root of the host").hint("use --net=host, where apps listen themselves");
-    setup_.netns = make_pinned_netns(request_.pod, -1).fd;
+    setup_.netns = make_unpinned_netns();
     setup_.user = UserNetwork::start(setup_.netns.get());
     setup_.dns = cni::Result::Dns{.nameservers = {kUserNameServer}, .search = {}, .options = {}, .domain = {}};
     setup_.dns_network = "default";

@@ -3,7 +3,7 @@
 // CNI configurations; their plugins are built in or other programs (docs/devel/network.md; reference: networking §1-§5,
 // §9, §14).
 //
-//   setup:    make and pin a namespace -> POD/netns -> lo up -> load, sort -> per network: POD/net/FILE, ADD ->
+//   setup:    POD/netns -> pin the namespace, whose lo is up -> load, sort -> per network: POD/net/FILE, ADD ->
 //             POD/net-info.json
 //   teardown: forwarding and networks in reverse (DEL) -> leftover masquerade rules -> unpin
 #pragma once
@@ -41,7 +41,7 @@ struct Request {
   std::string local_config;  ///< <lcd>; its net.d is searched for configurations and plugins
   std::vector<PortForward> ports;
   Plugins plugins = Plugins::automatic;
-  int netns = -1;  ///< the namespace, when it is made already; borrowed
+  int netns = -1;  ///< the namespace, with its loopback up; borrowed. Root of a user namespace gives none: netns.h
 };
 
 struct Setup {
@@ -53,7 +53,7 @@ struct Setup {
   UserNetwork user;  ///< of a user's pod: what carries it, as long as this lives
 };
 
-/// Must run single-threaded (a child makes the namespace). Whatever fails leaves nothing behind, and throws
+/// Must run single-threaded (children are cloned). Whatever fails leaves nothing behind, and throws
 /// "error adding network "NAME"", "error loading network definitions", …
 Setup setup(const Request& request);
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/strings.h"
+#include "net/netns.h"
 #include "net/network.h"
 #include "stage1/common/process_limits.h"
 #include "stage1/native/backing.h"
@@ -65,6 +66,7 @@ class PodRun {
  public:
   PodRun(RunOptions options, Inherited inherited)
       : options_(std::move(options)),
+        new_netns_(begin_netns(options_)),
         lock_(std::move(inherited.lock)),
         pod_(load_pod(options_.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options_, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
@@ -84,14 +86,7 @@ class PodRun {
     const ScopeExit release([this] { clean_up(); });
     forbid_own_program(pod_.stage1);
     make_cgroups();
-    if (options_.net.contained())
-      network_ = net::setup({.pod = pod_.dir,
-                             .uuid = options_.uuid,
-                             .networks = options_.net,
-                             .local_config = options_.local_config,
-                             .ports = plan_.ports,
-                             .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
-                             .netns = users_.network ? users_.network.get() : -1});
+    if (options_.net.contained()) make_network();
     if (!options_.mds_token.empty()) give_metadata_url();
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
@@ -132,6 +127,24 @@ class PodRun {
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
     // Of one app everything in the pod is: supervisor.cc. What has its own processes takes them with it.
     if (groups_.size() > 1 && plan_.restarts_need_cgroups() && !groups_.front().tracks()) throw no_restarts();
+  }
+
+  // The kernel needs as long for one as the pod's plan and its cgroups take.
+  static std::future<UniqueFd> begin_netns(const RunOptions& options) {
+    if (!options.net.contained() || options.users || known_ids() != Ids::all) return {};
+    return net::begin_netns();
+  }
+
+  void make_network() {
+    if (users_.network) net::open_loopback(users_.network.get());
+    const UniqueFd made = new_netns_.valid() ? new_netns_.get() : UniqueFd();
+    network_ = net::setup({.pod = pod_.dir,
+                           .uuid = options_.uuid,
+                           .networks = options_.net,
+                           .local_config = options_.local_config,
+                           .ports = plan_.ports,
+                           .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
+                           .netns = users_.network ? users_.network.get() : made.get()});
   }
 
   // Known only now: the host's address in the pod's network.
@@ -412,6 +425,7 @@ class PodRun {
   }
 
   RunOptions options_;  // their restrictions with what the passed sockets ask for
+  std::future<UniqueFd> new_netns_;
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;

@@ -183,7 +183,7 @@ Flag signature_flag() {
 }
 
 // What becomes of an app's standard streams.
-std::vector<Flag> stream_flags() {
+Flags stream_flags() {
   return {
       image_flag(checked(text("stdin", "", "standard input of the preceding image: null (default), stream, tty"),
                          check_stdin)),
@@ -198,13 +198,13 @@ std::vector<Flag> stream_flags() {
   };
 }
 
-std::vector<Flag> app_flags() {
+Flags app_flags() {
   Flag mount = image_flag(checked(
       list("mount", "mount point binding a volume to a path within an app: volume=NAME,target=PATH"), check_mount));
   mount.also_before = true;
   Flag readonly =
       image_flag(checked(text("readonly-rootfs", "", "if set, the app's rootfs is mounted read-only"), check_readonly));
-  std::vector<Flag> out = {
+  Flags out = {
       signature_flag(),
       once(Flag::Once::image,
            image_flag(checked(text("exec", "", "override the exec command of the preceding image"), check_text))),
@@ -252,14 +252,14 @@ std::vector<Flag> app_flags() {
   return out;
 }
 
-std::vector<Flag> pull_flags(std::string_view default_policy) {
+Flags pull_flags(std::string_view default_policy) {
   return {text("pull-policy", default_policy, "when to pull an image: \"never\", \"new\", \"update\""),
           deprecated(toggle("store-only", false, ""), "please use --pull-policy=never"),
           deprecated(toggle("no-store", false, ""), "please use --pull-policy=update")};
 }
 
-std::vector<Flag> pod_flags() {
-  std::vector<Flag> out = {
+Flags pod_flags() {
+  Flags out = {
       checked(list("volume", "volumes to make available in the pod"), check_volume),
       checked(list("port", "ports to expose on the host: NAME:[HOSTIP:]HOSTPORT"), check_port),
       toggle("inherit-env", false, "inherit all environment variables not set by apps"),
@@ -298,7 +298,7 @@ void check_hostname(const std::string& value) {
         "a host name has at most 64 letters, digits, \"-\", \"_\" and \".\", and does not begin with \"-\" or \".\"");
 }
 
-std::vector<Flag> network_flags() {
+Flags network_flags() {
   Flag net =
       list("net", "configure the pod's networking; optional list of networks with arguments: NAME[:ARG=VALUE,…]");
   net.bare = "default";

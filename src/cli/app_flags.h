@@ -11,11 +11,11 @@
 
 namespace rkt::cli {
 
-std::vector<Flag> app_flags();      ///< per image: --exec, --mount, --memory, …; --signature too
-std::vector<Flag> pod_flags();      ///< of run and prepare: --volume, --port, --set-env, --pull-policy, --stage1-*, …
-std::vector<Flag> network_flags();  ///< of run and run-prepared: --net, --dns, --hostname, --interactive, …
+Flags app_flags();      ///< per image: --exec, --mount, --memory, …; --signature too
+Flags pod_flags();      ///< of run and prepare: --volume, --port, --set-env, --pull-policy, --stage1-*, …
+Flags network_flags();  ///< of run and run-prepared: --net, --dns, --hostname, --interactive, …
 Flag signature_flag();
-std::vector<Flag> pull_flags(std::string_view default_policy);  ///< --pull-policy, --store-only, --no-store
+Flags pull_flags(std::string_view default_policy);  ///< --pull-policy, --store-only, --no-store
 
 /// NAME=VALUE; throws `invalid format of --FLAG flag "X"`.
 appc::EnvVar parse_pair(std::string_view flag, const std::string& text);
@@ -33,8 +33,8 @@ stage0::PrepareRequest pod_request(const Parsed& in);
 stage0::RunOptions run_options(const Parsed& in);
 
 // `app sandbox` and `app add`.
-std::vector<Flag> sandbox_flags();
-std::vector<Flag> added_app_flags();
+Flags sandbox_flags();
+Flags added_app_flags();
 stage0::PrepareRequest sandbox_request(const Parsed& in);
 stage0::RunOptions sandbox_options(const Parsed& in);
 /// --mnt-volume besides what app_request() knows.

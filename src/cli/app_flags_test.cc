@@ -17,18 +17,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-const Command& run_command() {
-  static const Command command = [] {
-    Command c{.name = "run", .args_mode = Command::Args::images, .app_args = true};
-    for (const auto& flags : {pod_flags(), app_flags(), network_flags()})
-      c.flags.insert(c.flags.end(), flags.begin(), flags.end());
-    return c;
-  }();
-  return command;
+Flags run_flags() {
+  Flags out = pod_flags();
+  for (const auto& flags : {app_flags(), network_flags()}) out.insert(out.end(), flags.begin(), flags.end());
+  return out;
 }
 
 Parsed parsed(const std::vector<std::string>& tokens) {
-  Parser p(run_command(), global_flags());
+  const Command run{.name = "run", .flags = run_flags, .args_mode = Command::Args::images, .app_args = true};
+  Parser p(run, global_flags());
   p.parse(tokens);
   return p.command();
 }
@@ -163,7 +160,7 @@ TEST(PodManifestFlag, ThatCannotBeReadIsFoundWhenThePodIsMade) {
 }
 
 TEST(SandboxPort, WhatIsWrongIsNamed) {
-  const Command command{.name = "app sandbox", .flags = sandbox_flags()};
+  const Command command{.name = "app sandbox", .flags = sandbox_flags};
   const auto error = [&](const std::string& port) {
     return error_of([&] { Parser(command, global_flags()).parse({cat("--port=", port)}); });
   };
@@ -173,7 +170,7 @@ TEST(SandboxPort, WhatIsWrongIsNamed) {
 }
 
 TEST(SandboxNetworks, NeedAValue) {
-  const Command command{.name = "app sandbox", .flags = sandbox_flags()};
+  const Command command{.name = "app sandbox", .flags = sandbox_flags};
   const auto error = [&](const std::vector<std::string>& words) {
     return error_of([&] { Parser(command, global_flags()).parse(words); });
   };

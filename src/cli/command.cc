@@ -90,9 +90,14 @@ std::vector<std::string> ImageArgs::all(std::string_view flag) const {
   return out;
 }
 
+void Parsed::take(std::span<const Flag> flags) {
+  slots_.reserve(flags.size());
+  for (const auto& f : flags) slots_.push_back({f, {}, std::string(f.fallback)});
+}
+
 const Parsed::Slot& Parsed::slot(std::string_view flag) const {
   for (const auto& s : slots_)
-    if (s.flag->name == flag) return s;
+    if (s.flag.name == flag) return s;
   throw Error(Errc::bug, cat("this command has no flag --", flag));
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,8 @@ struct Flag {
   void (*check_all)(const std::vector<std::string>& values) = nullptr;
 };
 
+using Flags = std::vector<Flag>;
+
 /// Throws Errc::usage for bytes that are not UTF-8, and NUL: what the pod manifest is to hold must be readable there.
 /// `place` goes before that.
 void require_text(std::string_view value, std::string_view place = {});
@@ -73,7 +76,7 @@ struct Command {
   std::string_view args;         ///< as in the usage line: "UUID ..."
   std::string_view brief;        ///< one line of the command list
   std::string_view description;  ///< paragraphs for help, or ""
-  std::vector<Flag> flags;
+  Flags (*flags)() = [] { return Flags(); };
   /// mixed: flags and positionals in any order. stop: flags end at the first positional (enter). images: the second
   /// parser of run, prepare and fetch takes over there.
   enum class Args { mixed, stop, images } args_mode = Args::mixed;
@@ -115,10 +118,11 @@ class Parsed {
  private:
   friend class Parser;  // src/cli/parse.cc
   struct Slot {
-    const Flag* flag;
+    Flag flag;
     std::vector<std::string> values;
     std::string current;
   };
+  void take(std::span<const Flag> flags);
   const Slot& slot(std::string_view flag) const;
   std::vector<Slot> slots_;
 };

@@ -94,7 +94,7 @@ int help_command(std::span<const Command> commands, const std::vector<std::strin
 
 // A command line without a command word: flags may still ask for help or be wrong.
 int no_command(std::span<const Command> commands, const Found& found) {
-  static const Command root{.name = "", .args = {}, .brief = {}, .description = {}, .flags = {}};
+  static const Command root{.name = "", .args = {}, .brief = {}, .description = {}, .flags = [] { return Flags(); }};
   Parser parser(root, global_flags());
   try {
     parser.parse(found.rest);
@@ -221,7 +221,7 @@ int dispatch(std::span<const Command> commands, const std::vector<std::string>& 
 }  // namespace
 
 std::span<const Flag> global_flags() {
-  static const std::vector<Flag> flags = {
+  static const Flags flags = {
       toggle("debug", false, "print out more debug information to stderr"),
       directory("dir", "/var/lib/rkt", "rkt data directory"),
       directory("local-config", "/etc/rkt", "local configuration directory"),

@@ -19,16 +19,15 @@ void check_app_argument(const std::string& token) { require_text(token, cat("app
 
 }  // namespace
 
-Parser::Parser(const Command& command, std::span<const Flag> globals) : spec_(command), global_flags_(globals) {
-  for (const auto& f : command.flags) command_parsed_.slots_.push_back({&f, {}, std::string(f.fallback)});
-  for (const auto& f : globals) globals_parsed_.slots_.push_back({&f, {}, std::string(f.fallback)});
+Parser::Parser(const Command& command, std::span<const Flag> globals) : spec_(command) {
+  command_parsed_.take(command.flags());
+  globals_parsed_.take(globals);
 }
 
 const Flag* Parser::find(std::string_view name) const {
-  for (const auto& f : spec_.flags)
-    if (f.name == name) return &f;
-  for (const auto& f : global_flags_)
-    if (f.name == name) return &f;
+  for (const auto* parsed : {&command_parsed_, &globals_parsed_})
+    for (const auto& slot : parsed->slots_)
+      if (slot.flag.name == name) return &slot.flag;
   return name == kHelp.name ? &kHelp : nullptr;
 }
 
@@ -41,12 +40,12 @@ std::string Parser::conflict(const Flag& flag, const std::string& value) const {
   const auto key = [](std::string_view pair) { return pair.substr(0, pair.find('=')); };
   for (const auto& slot : command_parsed_.slots_) {
     if (slot.values.empty()) continue;
-    if (slot.flag == &flag && flag.once == Flag::Once::key &&
+    if (&slot.flag == &flag && flag.once == Flag::Once::key &&
         std::ranges::any_of(slot.values, [&](const std::string& v) { return key(v) == key(value); }))
       return cat("key ", quoted(key(value)), " already set");
-    if (flag.only_one_of.empty() || slot.flag->only_one_of != flag.only_one_of) continue;
-    return slot.flag == &flag ? cat("--", flag.name, " already used")
-                              : cat("flags --", flag.name, " and --", slot.flag->name, " are mutually exclusive");
+    if (flag.only_one_of.empty() || slot.flag.only_one_of != flag.only_one_of) continue;
+    return &slot.flag == &flag ? cat("--", flag.name, " already used")
+                              : cat("flags --", flag.name, " and --", slot.flag.name, " are mutually exclusive");
   }
   return {};
 }
@@ -81,7 +80,7 @@ void Parser::apply(const Flag& flag, const std::string& value, const std::string
   if (flag.per_image && !flag.also_before) throw reject(cat("--", flag.name, " must follow an image"));
   for (auto* parsed : {&command_parsed_, &globals_parsed_}) {
     for (auto& slot : parsed->slots_) {
-      if (slot.flag != &flag) continue;
+      if (&slot.flag != &flag) continue;
       slot.values.push_back(value);
       slot.current = value;
       return;
@@ -92,10 +91,11 @@ void Parser::apply(const Flag& flag, const std::string& value, const std::string
 // -a, -ab, -a=VALUE.
 void Parser::take_letters(const std::string& token) {
   for (std::string_view rest = std::string_view(token).substr(1); !rest.empty();) {
-    const auto it = std::ranges::find_if(spec_.flags, [&](const Flag& f) { return f.letter == rest[0]; });
-    if (it == spec_.flags.end() && rest[0] != kHelp.letter)
+    const auto& slots = command_parsed_.slots_;
+    const auto it = std::ranges::find_if(slots, [&](const auto& s) { return s.flag.letter == rest[0]; });
+    if (it == slots.end() && rest[0] != kHelp.letter)
       throw usage_error(cat("unknown shorthand flag: '", rest[0], "' in -", rest));
-    const Flag& flag = it == spec_.flags.end() ? kHelp : *it;
+    const Flag& flag = it == slots.end() ? kHelp : it->flag;
     const bool valued = rest.size() > 2 && rest[1] == '=';
     apply(flag, std::string(valued ? rest.substr(2) : flag.bare), token);
     rest.remove_prefix(valued ? rest.size() : 1);

@@ -35,7 +35,6 @@ class Parser {
   void parse_images(const std::vector<std::string>& tokens, std::size_t at);
 
   const Command& spec_;
-  std::span<const Flag> global_flags_;
   Parsed command_parsed_, globals_parsed_;
   std::vector<std::string> notes_;
   bool in_images_ = false, help_ = false;

@@ -18,8 +18,8 @@ Flag per_image(Flag f, bool also_before = false) {
 
 const Command kRun{
     .name = "run",
-    .flags = {toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")),
-              per_image(list("mount", ""), true), duration("grace", "30m0s", "")},
+    .flags = [] { return Flags{toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")),
+              per_image(list("mount", ""), true), duration("grace", "30m0s", "")}; },
     .args_mode = Command::Args::images,
     .app_args = true};
 
@@ -54,15 +54,16 @@ TEST(Parser, ArgumentsOfAppsAreText) {
             "app argument \"caf\xe9\": not UTF-8, as manifests are: hand such bytes to the app in a file");
 }
 
+Flag one_of(Flag f) {
+  f.only_one_of = "x";
+  return f;
+}
+
 TEST(Parser, UsesThatDoNotGoTogetherAreBadValues) {
-  const auto one_of = [](Flag f) {
-    f.only_one_of = "x";
-    return f;
-  };
   const Command c{
       .name = "run",
-      .flags = {once(Flag::Once::image, per_image(text("exec", "", ""))), once(Flag::Once::key, list("set-env", "")),
-                one_of(text("url", "", "")), one_of(text("path", "", ""))},
+      .flags = [] { return Flags{once(Flag::Once::image, per_image(text("exec", "", ""))), once(Flag::Once::key, list("set-env", "")),
+                one_of(text("url", "", "")), one_of(text("path", "", ""))}; },
       .args_mode = Command::Args::images};
   EXPECT_EQ(error_of(c, {"a", "--exec=x", "b", "--exec=y", "--exec=z"}),
             "invalid argument \"z\" for --exec=z: --exec specified multiple times for the same image");
@@ -81,7 +82,7 @@ TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
   EXPECT_EQ(error_of(kRun, {"---"}), "bad flag syntax: ---");
   EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}),
             "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
-  EXPECT_EQ(error_of({.name = "run", .flags = {per_image(text("caps-remove", "", ""))}}, {"--caps-remove=x"}),
+  EXPECT_EQ(error_of({.name = "run", .flags = [] { return Flags{per_image(text("caps-remove", "", ""))}; }}, {"--caps-remove=x"}),
             "invalid argument \"x\" for --caps-remove=x: --caps-remove must follow an image");
   EXPECT_EQ(error_of(kRun, {"--grace", "abc"}), "invalid argument \"abc\" for --grace: time: invalid duration \"abc\"");
   EXPECT_EQ(error_of(kRun, {"--", "--", "x"}), "an image is required before any app arguments");
@@ -96,7 +97,7 @@ TEST(Parser, ABooleanTakesItsValueOnlyWithEquals) {
 }
 
 TEST(Parser, AFewFlagsHaveALetterToo) {
-  const Command logs{.name = "logs", .flags = {lettered('f', toggle("follow", false, ""))}};
+  const Command logs{.name = "logs", .flags = [] { return Flags{lettered('f', toggle("follow", false, ""))}; }};
   auto p = parsed(logs, {"-f", "uuid"});
   EXPECT_TRUE(p.command().on("follow"));
   EXPECT_THAT(p.command().args, ElementsAre("uuid"));
@@ -116,17 +117,19 @@ TEST(Parser, HelpIsABooleanAndMeansNothingBehindAnImage) {
 }
 
 TEST(Parser, ValuesThatDependOnEachOtherAreCheckedTogether) {
-  Flag net = list("net", "");
-  net.check_all = [](const std::vector<std::string>& values) {
-    if (values.size() > 1 && values[0] == values[1]) throw Error(Errc::usage, "the same again");
-  };
-  const Command c{.name = "run", .flags = {net}};
+  const Command c{.name = "run", .flags = [] {
+                    Flag net = list("net", "");
+                    net.check_all = [](const std::vector<std::string>& values) {
+                      if (values.size() > 1 && values[0] == values[1]) throw Error(Errc::usage, "the same again");
+                    };
+                    return Flags{net};
+                  }};
   EXPECT_EQ(error_of(c, {"--net=a", "--net=b"}), "");
   EXPECT_EQ(error_of(c, {"--net=a", "--net=a"}), "invalid argument \"a\" for --net=a: the same again");
 }
 
 TEST(Parser, StopModeLeavesTheRestAlone) {
-  const Command enter{.name = "enter", .flags = {text("app", "", "")}, .args_mode = Command::Args::stop};
+  const Command enter{.name = "enter", .flags = [] { return Flags{text("app", "", "")}; }, .args_mode = Command::Args::stop};
   auto p = parsed(enter, {"--app=x", "uuid", "--app", "-c"});
   EXPECT_THAT(p.command().args, ElementsAre("uuid", "--app", "-c"));
 }

@@ -67,8 +67,8 @@ Flag pair_flag(Flag flag, void (*check)(const std::string&)) {
 
 }  // namespace
 
-std::vector<Flag> sandbox_flags() {
-  std::vector<Flag> out = {
+Flags sandbox_flags() {
+  Flags out = {
       checked(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
               [](const std::string& v) { parse_sandbox_port(v); }),
       pair_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
@@ -86,11 +86,11 @@ std::vector<Flag> sandbox_flags() {
   return out;
 }
 
-std::vector<Flag> added_app_flags() {
+Flags added_app_flags() {
   Flag volume = checked(list("mnt-volume", "volume of the app and where it goes: name=NAME,kind=KIND,…,target=PATH"),
                         [](const std::string& v) { parse_mounted_volume(v); });
   volume.per_image = true;
-  std::vector<Flag> out = {std::move(volume)};
+  Flags out = {std::move(volume)};
   for (auto& f : app_flags())
     if (!keep({"signature", "cap-retain", "cap-remove"}, f)) out.push_back(std::move(f));
   return out;

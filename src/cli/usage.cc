@@ -59,7 +59,7 @@ std::string usage(std::span<const Command> commands, std::string_view path, bool
       for (const auto line : split(it->description, '\n')) out += cat("\t", line, "\n");
       out += "\n";
     }
-    add_flags(rows, it->flags, false);
+    add_flags(rows, it->flags(), false);
     add_section(out, "OPTIONS", rows);
   } else if (path.empty()) {
     out += cat(

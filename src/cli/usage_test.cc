@@ -10,7 +10,7 @@ namespace {
 
 const std::vector<Command> kListed = {{.name = "image list",
                                        .brief = "List images",
-                                       .flags = {toggle("full", false, "long form"), text("format", "", "form")}},
+                                       .flags = [] { return Flags{toggle("full", false, "long form"), text("format", "", "form")}; }},
                                       {.name = "version", .brief = "Print versions"}};
 
 TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
@@ -29,7 +29,7 @@ TEST(Usage, OnlyDefaultsOfPlainStringsAreQuoted) {
 }
 
 TEST(Usage, WhatTheReferenceHasAsAStringIsQuoted) {
-  const std::vector<Command> commands = {{.name = "run", .flags = network_flags()}};
+  const std::vector<Command> commands = {{.name = "run", .flags = network_flags}};
   const std::string u = usage(commands, "run");
   EXPECT_NE(u.find("--hostname=\"\"\t"), std::string::npos) << u;
   EXPECT_NE(u.find("--ipc=\"\"\t"), std::string::npos);

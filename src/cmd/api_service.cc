@@ -17,7 +17,7 @@ int refuse_api_service(cli::Env& /*env*/, const cli::Parsed& /*in*/) {
 const cli::Command api_service{.name = "api-service",
                                .args = "[--listen=ADDRESS]",
                                .brief = "Not in this rkt: see --format=json of rkt list, status and image list",
-                               .flags = {cli::text("listen", "", "taken, without effect")},
+                               .flags = [] { return cli::Flags{cli::text("listen", "", "taken, without effect")}; },
                                .hidden = true,
                                .run = refuse_api_service};
 

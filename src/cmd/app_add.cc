@@ -52,7 +52,7 @@ const cli::Command app_add{
     .description =
         "Adds an image of the store to a pod that rkt app sandbox made; rkt app start starts it. Arguments replace "
         "those of the image.",
-    .flags = cli::added_app_flags(),
+    .flags = cli::added_app_flags,
     .args_mode = cli::Command::Args::images,
     .app_args = true,
     .power = cli::Command::Power::pod,

@@ -40,7 +40,7 @@ const cli::Command app_list{.name = "app list",
                             .args = "UUID",
                             .brief = "List apps in a pod",
                             .description = {},
-                            .flags = {cli::toggle("no-legend", false, "leave out the header")},
+                            .flags = [] { return cli::Flags{cli::toggle("no-legend", false, "leave out the header")}; },
                             .run = run_app_list};
 
 }  // namespace rkt::cmd

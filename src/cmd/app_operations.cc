@@ -70,7 +70,7 @@ int run_app_rm(cli::Env& env, const cli::Parsed& in) {
 
 cli::Flag app_flag() { return cli::text("app", "", "app name"); }
 
-std::vector<cli::Flag> app_stop_flags() {
+cli::Flags app_stop_flags() {
   auto out = stop_flags();
   out.push_back(app_flag());
   return out;
@@ -82,7 +82,7 @@ const cli::Command app_start{.name = "app start",
                              .args = "UUID --app=NAME",
                              .brief = "Start an app in a pod",
                              .description = "An app that has ended is started again.",
-                             .flags = {app_flag()},
+                             .flags = [] { return cli::Flags{app_flag()}; },
                              .power = cli::Command::Power::pod,
                              .run = run_app_start};
 const cli::Command app_stop{
@@ -90,14 +90,14 @@ const cli::Command app_stop{
     .args = "[--force | --grace-period=duration] UUID --app=NAME",
     .brief = "Stop an app in a pod",
     .description = "Asks it to end, and kills it after the grace period; returns when it has ended.",
-    .flags = app_stop_flags(),
+    .flags = app_stop_flags,
     .power = cli::Command::Power::pod,
     .run = run_app_stop};
 const cli::Command app_rm{.name = "app rm",
                           .args = "UUID --app=NAME",
                           .brief = "Remove an app from a pod",
                           .description = "Stops it when it runs, and removes its files.",
-                          .flags = {app_flag()},
+                          .flags = [] { return cli::Flags{app_flag()}; },
                           .power = cli::Command::Power::pod,
                           .run = run_app_rm};
 

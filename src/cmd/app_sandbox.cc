@@ -40,7 +40,7 @@ const cli::Command app_sandbox{
     .description =
         "Runs a pod without apps in the foreground. Apps are added to it and removed again with rkt app add, "
         "start, stop and rm; it ends when it is asked to, not when its apps do.",
-    .flags = cli::sandbox_flags(),
+    .flags = cli::sandbox_flags,
     .power = cli::Command::Power::root,
     .run = run_sandbox};
 

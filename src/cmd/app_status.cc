@@ -80,7 +80,7 @@ const cli::Command app_status{.name = "app status",
                               .args = "UUID --app=APP_NAME [--format=json]",
                               .brief = "Check the status of an app in a pod",
                               .description = {},
-                              .flags = {cli::text("app", "", "app name"), cli::format()},
+                              .flags = [] { return cli::Flags{cli::text("app", "", "app name"), cli::format()}; },
                               .run = run_app_status};
 
 }  // namespace rkt::cmd

@@ -30,7 +30,7 @@ const cli::Command cat_manifest{.name = "cat-manifest",
                                 .args = "--uuid-file=FILE | UUID ...",
                                 .brief = "Inspect and print the pod manifest",
                                 .description = "Prints the manifest of a pod as JSON.",
-                                .flags = {cli::toggle("pretty-print", true, "indent the output"), cli::uuid_file()},
+                                .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "indent the output"), cli::uuid_file()}; },
                                 .run = run_cat_manifest};
 
 }  // namespace rkt::cmd

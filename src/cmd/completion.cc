@@ -102,7 +102,7 @@ std::string bash_script() {
     if (c.hidden) continue;
     if (const auto space = c.name.find(' '); space != std::string_view::npos)
       groups.emplace(c.name.substr(0, space + 1));
-    out += cat("    '", c.name, " '* ) flags='", flag_words(c.flags), "' words=", argument_words(c), " ;;\n");
+    out += cat("    '", c.name, " '* ) flags='", flag_words(c.flags()), "' words=", argument_words(c), " ;;\n");
   }
   for (const auto& group : groups) {
     const std::string words = next_words(group);

@@ -74,7 +74,7 @@ const cli::Command config{.name = "config",
                           .args = {},
                           .brief = "Print configuration for each stage in JSON format",
                           .description = {},
-                          .flags = {cli::toggle("pretty-print", true, "apply indent to format the output")},
+                          .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
                           .run = print_config};
 
 }  // namespace rkt::cmd

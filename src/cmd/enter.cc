@@ -34,7 +34,7 @@ int run_enter(cli::Env& env, const cli::Parsed& in) {
   stage0::enter(store, pods, pod.id(), request);
 }
 
-std::vector<cli::Flag> enter_flags() {
+cli::Flags enter_flags() {
   return {cli::text("app", "", "name of the app to enter within the pod"),
           cli::text("user", "",
                     "user and group of the command, USER or USER:GROUP, by name or number (default: the app's)"),
@@ -48,7 +48,7 @@ const cli::Command enter{
     .args = "[--app=APPNAME] [--user=USER[:GROUP]] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
     .brief = "Enter the namespaces of an app within a rkt pod",
     .description = "Runs a command in an app of a running pod, by default /bin/bash. --app must come before UUID.",
-    .flags = enter_flags(),
+    .flags = enter_flags,
     .args_mode = cli::Command::Args::stop,
     .power = cli::Command::Power::pod,
     .run = run_enter};
@@ -57,7 +57,7 @@ const cli::Command app_exec{.name = "app exec",
                             .args = "[--app=APPNAME] [--user=USER[:GROUP]] [--debug-image=IMAGE] UUID [CMD [ARGS ...]]",
                             .brief = "Execute commands in the given app's namespace",
                             .description = "The same as rkt enter.",
-                            .flags = enter_flags(),
+                            .flags = enter_flags,
                             .args_mode = cli::Command::Args::stop,
                             .power = cli::Command::Power::pod,
                             .run = run_enter};

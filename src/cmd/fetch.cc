@@ -17,8 +17,8 @@ void check_progress(const std::string& v) {
     throw Error(Errc::usage, cat("unknown progress form ", quoted(v), ", only \"json\" is known"));
 }
 
-std::vector<cli::Flag> flags() {
-  std::vector<cli::Flag> out = cli::pull_flags("update");
+cli::Flags flags() {
+  cli::Flags out = cli::pull_flags("update");
   out.push_back(cli::signature_flag());
   out.push_back(cli::toggle("full", false, "print the full image ID after fetching"));
   out.push_back(cli::checked(cli::text("progress", "", "\"json\": progress as JSON lines on stderr"), check_progress));
@@ -51,7 +51,7 @@ cli::Command named(std::string_view name, bool hidden) {
           .args = "IMAGE_URL...",
           .brief = "Fetch image(s) and store them in the local store",
           .description = {},
-          .flags = flags(),
+          .flags = flags,
           .args_mode = cli::Command::Args::images,
           .hidden = hidden,
           .run = fetch_images};

@@ -20,7 +20,7 @@ int run_image_cat_manifest(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_cat_manifest{.name = "image cat-manifest",
                                       .args = "IMAGE",
                                       .brief = "Inspect and print the image manifest",
-                                      .flags = {cli::toggle("pretty-print", true, "apply indent to format the output")},
+                                      .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
                                       .run = run_image_cat_manifest};
 
 }  // namespace rkt::cmd

@@ -37,7 +37,7 @@ const cli::Command net_list{.name = "net list",
                             .args = "",
                             .brief = "List networks",
                             .description = "One row for each network that pods can join or are on.",
-                            .flags = {cli::toggle("no-legend", false, "leave out the header"), cli::format()},
+                            .flags = [] { return cli::Flags{cli::toggle("no-legend", false, "leave out the header"), cli::format()}; },
                             .run = run_net_list};
 
 }  // namespace rkt::cmd

@@ -10,8 +10,8 @@
 namespace rkt::cmd {
 namespace {
 
-std::vector<cli::Flag> prepare_flags() {
-  std::vector<cli::Flag> out = cli::pod_flags();
+cli::Flags prepare_flags() {
+  cli::Flags out = cli::pod_flags();
   for (auto& f : cli::app_flags()) out.push_back(std::move(f));
   out.push_back(cli::toggle("quiet", false, "suppress superfluous output on stdout, print only the UUID on success"));
   return out;
@@ -47,7 +47,7 @@ const cli::Command prepare{
     .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] [--quiet] IMAGE [-- image-args...[---]]...",
     .brief = "Prepare to run image(s) in a pod in rkt",
     .description = {},
-    .flags = prepare_flags(),
+    .flags = prepare_flags,
     .args_mode = cli::Command::Args::images,
     .app_args = true,
     .power = cli::Command::Power::root,

@@ -51,7 +51,7 @@ const cli::Command rm{.name = "rm",
                       .args = "--uuid-file=FILE | UUID ...",
                       .brief = "Remove all files and resources associated with an exited pod",
                       .description = "Removes pods that do not run, with everything they left on the host.",
-                      .flags = {cli::uuid_file()},
+                      .flags = [] { return cli::Flags{cli::uuid_file()}; },
                       .power = cli::Command::Power::root,
                       .run = run_rm};
 

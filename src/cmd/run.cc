@@ -10,8 +10,8 @@
 namespace rkt::cmd {
 namespace {
 
-std::vector<cli::Flag> run_flags() {
-  std::vector<cli::Flag> out = cli::pod_flags();
+cli::Flags run_flags() {
+  cli::Flags out = cli::pod_flags();
   for (auto list : {cli::network_flags(), cli::app_flags()})
     for (auto& f : list) out.push_back(std::move(f));
   out.push_back(cli::text("uuid-file-save", "", "write out pod UUID to specified file"));
@@ -48,7 +48,7 @@ const cli::Command run{
     .args = "[--volume=name,kind=host,...] [--mount volume=VOL,target=PATH] IMAGE [-- image-args...[---]]...",
     .brief = "Run image(s) in a pod in rkt",
     .description = {},
-    .flags = run_flags(),
+    .flags = run_flags,
     .args_mode = cli::Command::Args::images,
     .app_args = true,
     .power = cli::Command::Power::root,

@@ -37,7 +37,7 @@ const cli::Command run_prepared{.name = "run-prepared",
                                 .args = "UUID",
                                 .brief = "Run a prepared application pod in rkt",
                                 .description = {},
-                                .flags = cli::network_flags(),
+                                .flags = cli::network_flags,
                                 .power = cli::Command::Power::root,
                                 .run = run_prepared_pod};
 

@@ -42,7 +42,7 @@ int run_stop(cli::Env& env, const cli::Parsed& in) {
   return 0;
 }
 
-std::vector<cli::Flag> pod_stop_flags() {
+cli::Flags pod_stop_flags() {
   auto out = stop_flags();
   out.push_back(cli::uuid_file());
   return out;
@@ -54,7 +54,7 @@ const cli::Command stop{.name = "stop",
                         .args = "[--force | --grace-period=duration] --uuid-file=FILE | UUID ...",
                         .brief = "Stop a pod",
                         .description = "Asks pods to end and does not wait for them.",
-                        .flags = pod_stop_flags(),
+                        .flags = pod_stop_flags,
                         .power = cli::Command::Power::pod,
                         .run = run_stop};
 

@@ -11,7 +11,7 @@ constexpr std::chrono::hours kLongest{24};
 
 }  // namespace
 
-std::vector<cli::Flag> stop_flags() {
+cli::Flags stop_flags() {
   return {cli::toggle("force", false, "kill instead of asking"),
           cli::duration("grace-period", "10s", "how long after it was asked to end what still runs is killed")};
 }

@@ -9,7 +9,7 @@
 
 namespace rkt::cmd {
 
-std::vector<cli::Flag> stop_flags();
+cli::Flags stop_flags();
 /// Throws for flags that exclude each other, and for a time that is none.
 stage0::StopRequest stop_request(const cli::Parsed& in);
 

@@ -20,7 +20,7 @@ const cli::Command version{.name = "version",
                            .args = {},
                            .brief = "Print the version and exit",
                            .description = {},
-                           .flags = {},
+                           .flags = [] { return cli::Flags(); },
                            .run = print_version};
 
 }  // namespace rkt::cmd

@@ -6,6 +6,11 @@
 
 namespace rkt::image {
 
+// The word may be written with escapes.
+bool may_have_dependencies(const store::ImageRecord& image) {
+  return image.manifest.find("dependencies") != std::string::npos || image.manifest.find("\\u") != std::string::npos;
+}
+
 appc::AppString with_host_labels(appc::AppString app) {
   app.labels.try_emplace("os", appc::host_os());
   app.labels.try_emplace("arch", appc::host_arch());

@@ -10,6 +10,9 @@
 
 namespace rkt::image {
 
+/// False: it has none, which takes no parsing. Of ACIs.
+bool may_have_dependencies(const store::ImageRecord& image);
+
 /// os and arch of this machine where the request names none. Throws when the pair cannot run here.
 appc::AppString with_host_labels(appc::AppString app);
 

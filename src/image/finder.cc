@@ -124,11 +124,11 @@ store::ImageRecord Finder::Impl::find_argument(const Request& request) {
 }
 
 store::ImageRecord Finder::Impl::find_id(const std::string& id) {
-  const std::string key = store.resolve_id(id);
-  auto found = store.find(key);
+  auto found = store.find(id);  // mostly it is a whole one
+  if (!found) found = store.find(store.resolve_id(id));
   if (!found) throw Error(Errc::not_found, "no image IDs found");
   if (trust.standing(*found) != Standing::accepted) throw trust.refusal_of(*found);
-  log::debug("image", cat("using image from the store with hash ", key));
+  log::debug("image", cat("using image from the store with hash ", found->key));
   return std::move(*found);
 }
 
@@ -176,7 +176,7 @@ void Finder::Impl::find_dependencies(const store::ImageRecord& image) {
     return in_context([&] { return cat("dependencies of image ", quoted(r.name)); },
                       [&] { return appc::parse_image_manifest(r.manifest).dependencies; });
   };
-  if (image.kind != store::ImageKind::aci || image.manifest.find("dependencies") == std::string::npos) return;
+  if (image.kind != store::ImageKind::aci || !may_have_dependencies(image)) return;
   std::set<std::string> seen;
   std::vector<appc::Dependency> queue = list_of(image);
   for (std::size_t i = 0; i < queue.size(); ++i) {

@@ -38,7 +38,7 @@ store::ImageRecord from_local_file(Finder& finder, store::Store& store, const st
   const std::string identity = identity_of(path);
   if (const auto remote = store.find_remote(identity)) {
     try {
-      if (store.find(remote->key)) return finder.find({.argument = remote->key, .signature_file = ""});
+      return finder.find({.argument = remote->key, .signature_file = ""});
     } catch (const Error& e) {
       log::debug("image", cat("stage1 in the store is not used: ", e.brief()));
     }

@@ -88,6 +88,8 @@ bool Statement::step() {
   fail(sqlite3_db_handle(stmt_.get()), rc, sqlite3_stmt_readonly(stmt_.get()) != 0 ? "read" : "write");
 }
 
+void Statement::reset() noexcept { sqlite3_reset(stmt_.get()); }
+
 std::string Statement::text(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(stmt_.get(), column));
   return bytes == nullptr ? std::string{}

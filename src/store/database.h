@@ -20,6 +20,7 @@ class Statement {
   Statement& bind(int index, std::string_view text);  ///< parameters count from 1
   Statement& bind(int index, std::int64_t number);
   bool step();                         ///< true: a row is there
+  void reset() noexcept;               ///< as before the first step(); until then its transaction stays open
   std::string text(int column) const;  ///< columns count from 0
   std::int64_t integer(int column) const;
 

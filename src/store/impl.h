@@ -19,6 +19,7 @@ struct Store::Impl {
   bool writable;
   mutable std::optional<DirFd> partial, locks, trees;  // opened on first use: most commands need none of them
   mutable std::map<std::string, KeyLock> held = {};    // by the key of the image
+  mutable std::optional<Statement> by_key = {};        // compiling it costs more than a look at the row
 
   void need_write() const;  // throws Errc::denied
 };

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "store/impl.h"
 
@@ -119,7 +120,9 @@ std::set<std::string> Store::odd_manifests() const {
 }
 
 std::optional<ImageRecord> Store::find(const std::string& key) const {
-  Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image WHERE key=?1"));
+  if (!impl_->by_key) impl_->by_key = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image WHERE key=?1"));
+  Statement& s = *impl_->by_key;
+  const ScopeExit end([&] { s.reset(); });
   if (!s.bind(1, key).step()) return std::nullopt;
   return read_row(s, impl_->cas);
 }

@@ -56,9 +56,13 @@ const std::vector<std::string>& upper_whitelist(const std::vector<Flat>& list, s
 }
 
 std::string deps_id(const std::vector<Flat>& list) {
-  std::string keys;
-  for (const auto& entry : list) keys += cat(keys.empty() ? "" : ",", entry.image.key);
-  return cat("deps-sha512-", sha512_hex(keys).substr(0, 64));
+  std::vector<std::string> keys;
+  for (const auto& entry : list) keys.push_back(entry.image.key);
+  return deps_id(keys);
+}
+
+std::string deps_id(const std::vector<std::string>& keys) {
+  return cat("deps-sha512-", sha512_hex(join(keys, ",")).substr(0, 64));
 }
 
 }  // namespace rkt::tree

@@ -29,5 +29,6 @@ const std::vector<std::string>& upper_whitelist(const std::vector<Flat>& list, s
 
 /// "deps-sha512-HEX" over the store keys, top first.
 std::string deps_id(const std::vector<Flat>& list);
+std::string deps_id(const std::vector<std::string>& keys);
 
 }  // namespace rkt::tree

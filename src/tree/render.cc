@@ -111,7 +111,10 @@ std::vector<Step> plan(const store::Store& store, const store::ImageRecord& imag
   return {std::move(step)};
 }
 
-std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id", 128))); }
+const std::string& boot_id() {
+  static const std::string id(trim(read_file("/proc/sys/kernel/random/boot_id", 128)));
+  return id;
+}
 
 bool is_ready(const DirFd& trees, const std::string& id) {
   const auto marker = find_note(trees, id + "/rendered");

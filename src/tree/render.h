@@ -85,7 +85,7 @@ void replace_tree(const DirFd& trees, const std::string& id, const std::string& 
 void remove_remnants(const DirFd& trees, const std::string& id);
 
 /// Boot id of the running kernel.
-std::string boot_id();
+const std::string& boot_id();
 
 /// End of the name of a damaged tree that was replaced, ".ID.XXXX-old": a pod may run on it.
 inline constexpr const char* kReplaced = "-old";

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "image/dependencies.h"
 #include "image/store_damage.h"
 #include "sys/file.h"
 #include "tree/entries.h"
@@ -62,6 +63,7 @@ Backend parse_backend(std::string_view text) {
 
 std::string tree_id(const store::Store& store, const store::ImageRecord& image) {
   if (image.kind != store::ImageKind::aci && !image.chain.empty()) return chain_tree_id(image.chain.back());
+  if (image.kind == store::ImageKind::aci && !image::may_have_dependencies(image)) return deps_id({image.key});
   return plan(store, image).back().id;
 }
 

@@ -45,7 +45,7 @@ std::string Parser::conflict(const Flag& flag, const std::string& value) const {
       return cat("key ", quoted(key(value)), " already set");
     if (flag.only_one_of.empty() || slot.flag.only_one_of != flag.only_one_of) continue;
     return &slot.flag == &flag ? cat("--", flag.name, " already used")
-                              : cat("flags --", flag.name, " and --", slot.flag.name, " are mutually exclusive");
+                               : cat("flags --", flag.name, " and --", slot.flag.name, " are mutually exclusive");
   }
   return {};
 }

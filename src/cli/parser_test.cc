@@ -16,12 +16,15 @@ Flag per_image(Flag f, bool also_before = false) {
   return f;
 }
 
-const Command kRun{
-    .name = "run",
-    .flags = [] { return Flags{toggle("interactive", false, ""), text("hostname", "", ""), per_image(text("exec", "", "")),
-              per_image(list("mount", ""), true), duration("grace", "30m0s", "")}; },
-    .args_mode = Command::Args::images,
-    .app_args = true};
+const Command kRun{.name = "run",
+                   .flags =
+                       [] {
+                         return Flags{toggle("interactive", false, ""), text("hostname", "", ""),
+                                      per_image(text("exec", "", "")), per_image(list("mount", ""), true),
+                                      duration("grace", "30m0s", "")};
+                       },
+                   .args_mode = Command::Args::images,
+                   .app_args = true};
 
 Parser parsed(const Command& c, const std::vector<std::string>& tokens) {
   Parser p(c, global_flags());
@@ -60,11 +63,14 @@ Flag one_of(Flag f) {
 }
 
 TEST(Parser, UsesThatDoNotGoTogetherAreBadValues) {
-  const Command c{
-      .name = "run",
-      .flags = [] { return Flags{once(Flag::Once::image, per_image(text("exec", "", ""))), once(Flag::Once::key, list("set-env", "")),
-                one_of(text("url", "", "")), one_of(text("path", "", ""))}; },
-      .args_mode = Command::Args::images};
+  const Command c{.name = "run",
+                  .flags =
+                      [] {
+                        return Flags{once(Flag::Once::image, per_image(text("exec", "", ""))),
+                                     once(Flag::Once::key, list("set-env", "")), one_of(text("url", "", "")),
+                                     one_of(text("path", "", ""))};
+                      },
+                  .args_mode = Command::Args::images};
   EXPECT_EQ(error_of(c, {"a", "--exec=x", "b", "--exec=y", "--exec=z"}),
             "invalid argument \"z\" for --exec=z: --exec specified multiple times for the same image");
   EXPECT_EQ(error_of(c, {"--set-env=A=1", "--set-env=AB=1", "--set-env", "A=2", "a"}),
@@ -82,7 +88,8 @@ TEST(Parser, TextsOfFlagErrorsAreTheReferences) {
   EXPECT_EQ(error_of(kRun, {"---"}), "bad flag syntax: ---");
   EXPECT_EQ(error_of(kRun, {"--exec=/bin/sh", "a"}),
             "invalid argument \"/bin/sh\" for --exec=/bin/sh: --exec must follow an image");
-  EXPECT_EQ(error_of({.name = "run", .flags = [] { return Flags{per_image(text("caps-remove", "", ""))}; }}, {"--caps-remove=x"}),
+  EXPECT_EQ(error_of({.name = "run", .flags = [] { return Flags{per_image(text("caps-remove", "", ""))}; }},
+                     {"--caps-remove=x"}),
             "invalid argument \"x\" for --caps-remove=x: --caps-remove must follow an image");
   EXPECT_EQ(error_of(kRun, {"--grace", "abc"}), "invalid argument \"abc\" for --grace: time: invalid duration \"abc\"");
   EXPECT_EQ(error_of(kRun, {"--", "--", "x"}), "an image is required before any app arguments");
@@ -129,7 +136,8 @@ TEST(Parser, ValuesThatDependOnEachOtherAreCheckedTogether) {
 }
 
 TEST(Parser, StopModeLeavesTheRestAlone) {
-  const Command enter{.name = "enter", .flags = [] { return Flags{text("app", "", "")}; }, .args_mode = Command::Args::stop};
+  const Command enter{
+      .name = "enter", .flags = [] { return Flags{text("app", "", "")}; }, .args_mode = Command::Args::stop};
   auto p = parsed(enter, {"--app=x", "uuid", "--app", "-c"});
   EXPECT_THAT(p.command().args, ElementsAre("uuid", "--app", "-c"));
 }

@@ -68,13 +68,12 @@ Flag pair_flag(Flag flag, void (*check)(const std::string&)) {
 }  // namespace
 
 Flags sandbox_flags() {
-  Flags out = {
-      checked(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
-              [](const std::string& v) { parse_sandbox_port(v); }),
-      pair_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
-      pair_flag(list("user-annotation", "user annotation of the pod: NAME=VALUE"), check_user_annotation),
-      pair_flag(list("user-label", "user label of the pod: NAME=VALUE"), check_user_label),
-      text("uuid-file-save", "", "write out pod UUID to specified file")};
+  Flags out = {checked(list("port", "ports to forward: NAME:PROTO:PODPORT:HOSTIP:HOSTPORT"),
+                       [](const std::string& v) { parse_sandbox_port(v); }),
+               pair_flag(list("annotation", "annotation of the pod: NAME=VALUE"), check_annotation),
+               pair_flag(list("user-annotation", "user annotation of the pod: NAME=VALUE"), check_user_annotation),
+               pair_flag(list("user-label", "user label of the pod: NAME=VALUE"), check_user_label),
+               text("uuid-file-save", "", "write out pod UUID to specified file")};
   for (auto& f : pod_flags())
     if (keep({"no-overlay", "pod-name", "stage1-url", "stage1-path", "stage1-name", "stage1-hash", "stage1-from-dir"},
              f))

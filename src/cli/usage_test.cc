@@ -8,10 +8,11 @@
 namespace rkt::cli {
 namespace {
 
-const std::vector<Command> kListed = {{.name = "image list",
-                                       .brief = "List images",
-                                       .flags = [] { return Flags{toggle("full", false, "long form"), text("format", "", "form")}; }},
-                                      {.name = "version", .brief = "Print versions"}};
+const std::vector<Command> kListed = {
+    {.name = "image list",
+     .brief = "List images",
+     .flags = [] { return Flags{toggle("full", false, "long form"), text("format", "", "form")}; }},
+    {.name = "version", .brief = "Print versions"}};
 
 TEST(Usage, OfACommandListsItsFlagsSortedThenTheGlobalOnes) {
   const std::string u = usage(kListed, "image list");

@@ -58,8 +58,12 @@ const cli::Command attach{
     .brief = "Attach to an app running within a rkt pod",
     .description =
         "Connects to streams of an app that was started with --stdin, --stdout or --stderr as stream or tty.",
-    .flags = [] { return cli::Flags{cli::text("app", "", "name of the app to attach to within the pod"),
-              cli::text("mode", "auto", "auto, list, or streams: stdin,stdout,stderr or tty, tty-in, tty-out")}; },
+    .flags =
+        [] {
+          return cli::Flags{
+              cli::text("app", "", "name of the app to attach to within the pod"),
+              cli::text("mode", "auto", "auto, list, or streams: stdin,stdout,stderr or tty, tty-in, tty-out")};
+        },
     .power = cli::Command::Power::pod,
     .run = run_attach};
 

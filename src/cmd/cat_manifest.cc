@@ -26,11 +26,12 @@ int run_cat_manifest(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command cat_manifest{.name = "cat-manifest",
-                                .args = "--uuid-file=FILE | UUID ...",
-                                .brief = "Inspect and print the pod manifest",
-                                .description = "Prints the manifest of a pod as JSON.",
-                                .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "indent the output"), cli::uuid_file()}; },
-                                .run = run_cat_manifest};
+const cli::Command cat_manifest{
+    .name = "cat-manifest",
+    .args = "--uuid-file=FILE | UUID ...",
+    .brief = "Inspect and print the pod manifest",
+    .description = "Prints the manifest of a pod as JSON.",
+    .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "indent the output"), cli::uuid_file()}; },
+    .run = run_cat_manifest};
 
 }  // namespace rkt::cmd

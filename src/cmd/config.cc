@@ -70,11 +70,12 @@ int print_config(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command config{.name = "config",
-                          .args = {},
-                          .brief = "Print configuration for each stage in JSON format",
-                          .description = {},
-                          .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
-                          .run = print_config};
+const cli::Command config{
+    .name = "config",
+    .args = {},
+    .brief = "Print configuration for each stage in JSON format",
+    .description = {},
+    .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
+    .run = print_config};
 
 }  // namespace rkt::cmd

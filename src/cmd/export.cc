@@ -39,8 +39,12 @@ const cli::Command export_pod{.name = "export",
                               .args = "[--app=APPNAME] UUID OUTPUT_ACI_FILE",
                               .brief = "Export an app from an exited pod to an ACI file",
                               .description = "Writes what the app's file system has become.",
-                              .flags = [] { return cli::Flags{cli::text("app", "", "name of the app to export within the specified pod"),
-                                        cli::toggle("overwrite", false, "overwrite output ACI")}; },
+                              .flags =
+                                  [] {
+                                    return cli::Flags{
+                                        cli::text("app", "", "name of the app to export within the specified pod"),
+                                        cli::toggle("overwrite", false, "overwrite output ACI")};
+                                  },
                               .power = cli::Command::Power::trees,
                               .run = run_export};
 

@@ -30,9 +30,12 @@ const cli::Command gc{
     .args = "[--grace-period=duration] [--expire-prepared=duration]",
     .brief = "Garbage collect rkt pods no longer in use",
     .description = "Marks pods that ended, and removes those that were marked longer ago than the grace period.",
-    .flags = [] { return cli::Flags{cli::duration("grace-period", "30m0s", "how long a pod stays after it was marked"),
-              cli::duration("expire-prepared", "24h0m0s", "how long a prepared pod stays"),
-              cli::toggle("mark-only", false, "mark pods that ended, remove nothing")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::duration("grace-period", "30m0s", "how long a pod stays after it was marked"),
+                            cli::duration("expire-prepared", "24h0m0s", "how long a prepared pod stays"),
+                            cli::toggle("mark-only", false, "mark pods that ended, remove nothing")};
+        },
     .power = cli::Command::Power::root,
     .run = run_gc};
 

@@ -17,10 +17,11 @@ int run_image_cat_manifest(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command image_cat_manifest{.name = "image cat-manifest",
-                                      .args = "IMAGE",
-                                      .brief = "Inspect and print the image manifest",
-                                      .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
-                                      .run = run_image_cat_manifest};
+const cli::Command image_cat_manifest{
+    .name = "image cat-manifest",
+    .args = "IMAGE",
+    .brief = "Inspect and print the image manifest",
+    .flags = [] { return cli::Flags{cli::toggle("pretty-print", true, "apply indent to format the output")}; },
+    .run = run_image_cat_manifest};
 
 }  // namespace rkt::cmd

@@ -44,10 +44,11 @@ int run_image_export(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command image_export{.name = "image export",
-                                .args = "IMAGE OUTPUT_ACI_FILE",
-                                .brief = "Export a stored image to an ACI file",
-                                .flags = [] { return cli::Flags{cli::toggle("overwrite", false, "overwrite output ACI")}; },
-                                .run = run_image_export};
+const cli::Command image_export{
+    .name = "image export",
+    .args = "IMAGE OUTPUT_ACI_FILE",
+    .brief = "Export a stored image to an ACI file",
+    .flags = [] { return cli::Flags{cli::toggle("overwrite", false, "overwrite output ACI")}; },
+    .run = run_image_export};
 
 }  // namespace rkt::cmd

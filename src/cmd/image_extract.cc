@@ -39,8 +39,11 @@ int run_image_extract(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_extract{.name = "image extract",
                                  .args = "IMAGE OUTPUT_DIR",
                                  .brief = "Extract a stored image to a directory",
-                                 .flags = [] { return cli::Flags{cli::toggle("rootfs-only", false, "extract rootfs only"),
-                                           cli::toggle("overwrite", false, "overwrite output directory")}; },
+                                 .flags =
+                                     [] {
+                                       return cli::Flags{cli::toggle("rootfs-only", false, "extract rootfs only"),
+                                                         cli::toggle("overwrite", false, "overwrite output directory")};
+                                     },
                                  .power = cli::Command::Power::trees,
                                  .run = run_image_extract};
 

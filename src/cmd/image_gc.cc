@@ -89,9 +89,12 @@ cli::Flag max_size() {
 const cli::Command image_gc{
     .name = "image gc",
     .brief = "Garbage collect local store",
-    .flags = [] { return cli::Flags{cli::duration("grace-period", "24h0m0s",
-                            "duration to wait since an image was last used before removing it"),
-              cli::toggle("unused", false, "remove all images that no pod refers to"), max_size()}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::duration("grace-period", "24h0m0s",
+                                          "duration to wait since an image was last used before removing it"),
+                            cli::toggle("unused", false, "remove all images that no pod refers to"), max_size()};
+        },
     .power = cli::Command::Power::root,
     .run = run_image_gc};
 

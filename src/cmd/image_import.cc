@@ -34,8 +34,11 @@ const cli::Command image_import{
     .description =
         "SOURCE is what `docker save` or `podman save` wrote, an OCI layout or an archive of one, or a directory\n"
         "with `manifest` and `rootfs`. FILE:NAME chooses one of several images; \"-\" is standard input.",
-    .flags = [] { return cli::Flags{cli::text("name", "", "NAME[:VERSION] of the image in the store"),
-              cli::toggle("full", false, "print the full image ID")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::text("name", "", "NAME[:VERSION] of the image in the store"),
+                            cli::toggle("full", false, "print the full image ID")};
+        },
     .run = run_image_import};
 
 }  // namespace rkt::cmd

@@ -155,7 +155,10 @@ int run_image_list(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_list{
     .name = "image list",
     .brief = "List images in the local store",
-    .flags = [] { return cli::Flags{checked(cli::text("fields", "id,name,size,importtime,lastused",
+    .flags =
+        [] {
+          return cli::Flags{
+              checked(cli::text("fields", "id,name,size,importtime,lastused",
                                 "comma-separated list of fields to display: id, name, size, importtime, lastused"),
                       check_fields),
               checked(cli::text("sort", "importtime", "sort by these fields: name, importtime, lastused, size"),
@@ -164,7 +167,9 @@ const cli::Command image_list{
               checked(cli::list("filter", "only images like this: id=BEGINNING, name=PATTERN, label=NAME=VALUE"),
                       check_filter),
               cli::toggle("no-legend", false, "suppress a legend with the list"),
-              cli::toggle("full", false, "use long output format"), cli::format()}; },
+              cli::toggle("full", false, "use long output format"),
+              cli::format()};
+        },
     .run = run_image_list};
 
 }  // namespace rkt::cmd

@@ -46,7 +46,10 @@ const cli::Command image_push{
     .brief = "Push a stored Docker or OCI image to a registry",
     .description =
         "Layers, configuration and manifest are sent as they were fetched; what the registry has is not sent again.",
-    .flags = [] { return cli::Flags{cli::text("sign-key", "", "sign what was pushed with the private key in this file (PEM)")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::text("sign-key", "", "sign what was pushed with the private key in this file (PEM)")};
+        },
     .run = run_image_push};
 
 }  // namespace rkt::cmd

@@ -32,8 +32,11 @@ int run_image_render(cli::Env& env, const cli::Parsed& in) {
 const cli::Command image_render{.name = "image render",
                                 .args = "IMAGE OUTPUT_DIR",
                                 .brief = "Render a stored image to a directory with all its dependencies",
-                                .flags = [] { return cli::Flags{cli::toggle("rootfs-only", false, "render rootfs only"),
-                                          cli::toggle("overwrite", false, "overwrite output directory")}; },
+                                .flags =
+                                    [] {
+                                      return cli::Flags{cli::toggle("rootfs-only", false, "render rootfs only"),
+                                                        cli::toggle("overwrite", false, "overwrite output directory")};
+                                    },
                                 .power = cli::Command::Power::root,
                                 .run = run_image_render};
 

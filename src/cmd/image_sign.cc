@@ -64,8 +64,11 @@ const cli::Command image_sign{
     .description =
         "IMAGE is docker://REFERENCE or oci:DIRECTORY[:NAME], and KEY a file with a private key (PEM): the signature\n"
         "is cosign's and lies beside the image. Or IMAGE is an ACI file, and KEY names a key of gpg.",
-    .flags = [] { return cli::Flags{cli::text("key", "", "file with the private key; for an ACI the name of a key of gpg"),
-              cli::text("output", "", "for an ACI: file of the signature, instead of the one beside it")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::text("key", "", "file with the private key; for an ACI the name of a key of gpg"),
+                            cli::text("output", "", "for an ACI: file of the signature, instead of the one beside it")};
+        },
     .run = run_image_sign};
 
 }  // namespace rkt::cmd

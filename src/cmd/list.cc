@@ -70,8 +70,11 @@ const cli::Command list{
     .args = "",
     .brief = "List pods",
     .description = "One row for each app of each pod; a column with the pods' names when one has a name.",
-    .flags = [] { return cli::Flags{cli::toggle("full", false, "whole identifiers, absolute times"),
-              cli::toggle("no-legend", false, "leave out the header"), cli::format()}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::toggle("full", false, "whole identifiers, absolute times"),
+                            cli::toggle("no-legend", false, "leave out the header"), cli::format()};
+        },
     .run = run_list};
 
 }  // namespace rkt::cmd

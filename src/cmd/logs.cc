@@ -111,11 +111,15 @@ const cli::Command logs{
     .description =
         "What an app wrote on its standard output goes to standard output, the rest to standard error; with several "
         "apps, each line with its app's name. TIME is a duration before now (10m) or a time (2006-01-02T15:04:05Z).",
-    .flags = [] { return cli::Flags{cli::lettered('f', cli::toggle("follow", false, "go on until the pod has ended")),
-              cli::text("since", "", "leave out what is older"), cli::text("until", "", "leave out what is younger"),
-              cli::text("tail", "all", "only that many lines from the end"),
-              cli::toggle("timestamps", false, "the time before each line"),
-              cli::toggle("raw", false, "let the terminal have control characters of apps")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::lettered('f', cli::toggle("follow", false, "go on until the pod has ended")),
+                            cli::text("since", "", "leave out what is older"),
+                            cli::text("until", "", "leave out what is younger"),
+                            cli::text("tail", "all", "only that many lines from the end"),
+                            cli::toggle("timestamps", false, "the time before each line"),
+                            cli::toggle("raw", false, "let the terminal have control characters of apps")};
+        },
     .run = run_logs};
 
 }  // namespace rkt::cmd

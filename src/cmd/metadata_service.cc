@@ -129,7 +129,8 @@ const cli::Command metadata_service{
     .args = "[--listen-port=PORT]",
     .brief = "Run metadata service",
     .description = "Tells pods that were started with --mds-register about themselves, and vouches for them.",
-    .flags = [] { return cli::Flags{checked(cli::text("listen-port", "18112", "TCP port that pods ask on"), check_port)}; },
+    .flags =
+        [] { return cli::Flags{checked(cli::text("listen-port", "18112", "TCP port that pods ask on"), check_port)}; },
     .power = cli::Command::Power::root,
     .run = run_metadata_service};
 

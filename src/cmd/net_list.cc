@@ -33,11 +33,12 @@ int run_net_list(cli::Env& env, const cli::Parsed& in) {
 
 }  // namespace
 
-const cli::Command net_list{.name = "net list",
-                            .args = "",
-                            .brief = "List networks",
-                            .description = "One row for each network that pods can join or are on.",
-                            .flags = [] { return cli::Flags{cli::toggle("no-legend", false, "leave out the header"), cli::format()}; },
-                            .run = run_net_list};
+const cli::Command net_list{
+    .name = "net list",
+    .args = "",
+    .brief = "List networks",
+    .description = "One row for each network that pods can join or are on.",
+    .flags = [] { return cli::Flags{cli::toggle("no-legend", false, "leave out the header"), cli::format()}; },
+    .run = run_net_list};
 
 }  // namespace rkt::cmd

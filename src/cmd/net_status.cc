@@ -68,8 +68,11 @@ const cli::Command net_status{
     .description =
         "One row for each interface of a pod. Asks the plugins how the networks are, and whether the pods' "
         "interfaces are as they were made; ends with status 1 when something is not.",
-    .flags = [] { return cli::Flags{cli::toggle("full", false, "whole identifiers"), cli::toggle("no-legend", false, "leave out the header"),
-              cli::format()}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::toggle("full", false, "whole identifiers"),
+                            cli::toggle("no-legend", false, "leave out the header"), cli::format()};
+        },
     .power = cli::Command::Power::root,
     .run = run_net_status};
 

@@ -81,9 +81,12 @@ const cli::Command status{
     .args = "[--wait=bool|timeout] [--wait-ready=bool|timeout] --uuid-file=FILE | UUID",
     .brief = "Check the status of a rkt pod",
     .description = "Prints the state of a pod and how its apps ended, as KEY=VALUE lines.",
-    .flags = [] { return cli::Flags{wait_flag("wait", "wait until the pod has ended, at most that long"),
-              wait_flag("wait-ready", "wait until the pod's supervisor is ready, at most that long"), cli::uuid_file(),
-              cli::format()}; },
+    .flags =
+        [] {
+          return cli::Flags{wait_flag("wait", "wait until the pod has ended, at most that long"),
+                            wait_flag("wait-ready", "wait until the pod's supervisor is ready, at most that long"),
+                            cli::uuid_file(), cli::format()};
+        },
     .run = run_status};
 
 }  // namespace rkt::cmd

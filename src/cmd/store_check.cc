@@ -77,7 +77,11 @@ const cli::Command store_check{
     .description =
         "Compares every blob with its digest, every image with its blobs, and every rendered file system with\n"
         "what its blobs render to. Prints a line for each problem.",
-    .flags = [] { return cli::Flags{cli::toggle("repair", false, "fetch or render again what is damaged, and nothing else"), cli::format()}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::toggle("repair", false, "fetch or render again what is damaged, and nothing else"),
+                            cli::format()};
+        },
     .power = cli::Command::Power::root,
     .run = run_store_check};
 

@@ -84,10 +84,13 @@ const cli::Command trust{
         "PUBKEY is a local file or a URL: OpenPGP, or PEM as cosign makes it (for Docker and OCI images). PREFIX "
         "limits a key to images whose names are PREFIX or begin with PREFIX/.\n"
         "Without PUBKEY the keys are discovered at PREFIX. --root adds keys that may sign any image.",
-    .flags = [] { return cli::Flags{cli::text("prefix", "", "names of images that the key may sign: this one and all below it"),
-              cli::toggle("root", false, "add a key that may sign every image"),
-              cli::toggle("skip-fingerprint-review", false, "accept the key without asking"),
-              cli::toggle("insecure-allow-http", false, "allow http for discovery and download of keys")}; },
+    .flags =
+        [] {
+          return cli::Flags{cli::text("prefix", "", "names of images that the key may sign: this one and all below it"),
+                            cli::toggle("root", false, "add a key that may sign every image"),
+                            cli::toggle("skip-fingerprint-review", false, "accept the key without asking"),
+                            cli::toggle("insecure-allow-http", false, "allow http for discovery and download of keys")};
+        },
     .run = run_trust};
 
 }  // namespace rkt::cmd

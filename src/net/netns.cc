@@ -62,8 +62,8 @@ void share_directory() {
 
 }  // namespace
 
-std::future<UniqueFd> begin_netns() {
-  return std::async(std::launch::async | std::launch::deferred, [] {
+Beside<UniqueFd> begin_netns() {
+  return Beside<UniqueFd>([] {
     const NetnsScope scope = NetnsScope::make_new();
     set_link_up("lo");
     return scope.current();

@@ -4,18 +4,17 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <optional>
 #include <string>
 
+#include "sys/beside.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
 
 namespace rkt::net {
 
-/// Begins to make a namespace with its loopback up, which takes the kernel half a millisecond, in a thread of its own
-/// where there can be one. Until get(), which throws what failed, no process may be cloned. Root of the host only.
-std::future<UniqueFd> begin_netns();
+/// Begins to make a namespace with its loopback up, which takes the kernel half a millisecond. Root of the host only.
+Beside<UniqueFd> begin_netns();
 
 /// Brings the loopback of a namespace up that was made in another way. Throws.
 void open_loopback(int netns);

@@ -20,7 +20,7 @@ namespace rkt::tree {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 13;  // most records are smaller, and memory costs more than a call
-constexpr std::string_view kEnd("\0", 1);  // of a directory
+constexpr std::string_view kEnd("\0", 1);             // of a directory
 
 // The time of change would tell alone; the others cost nothing. No access time: that is what reading changes. No
 // owners: they have other numbers in the user namespace of an ordinary user's pod.

@@ -73,16 +73,6 @@ bool has_right_form(const Tree& tree, const Options& options) {
   return options.backend != Backend::directory || !tree.has_files();
 }
 
-bool all_hold(const store::Store& store, const std::string& top, const std::vector<std::string>& below, bool old_ones) {
-  const DirFd& trees = store.trees();
-  const auto holds = [&](const std::string& id) {
-    const bool old = old_ones && !is_file(trees, id) && !trees.exists(cat(id, "/", kEntries));
-    return old || record_holds(trees, id);
-  };
-  // Whoever opens the tree by its id goes by its note.
-  return read_lower(trees, top) == below && holds(top) && std::ranges::all_of(below, holds);
-}
-
 Tree render_steps(store::Store& store, const store::ImageRecord& image, const Options& options) {
   Pipeline pipeline(store, plan(store, image), options);
   pipeline.run();
@@ -93,29 +83,38 @@ Tree render_steps(store::Store& store, const store::ImageRecord& image, const Op
 
 }  // namespace
 
+bool all_hold(const DirFd& trees, const std::string& top, const std::vector<std::string>& below, bool old_ones) {
+  const auto holds = [&](const std::string& id) {
+    const bool old = old_ones && !is_file(trees, id) && !trees.exists(cat(id, "/", kEntries));
+    return old || record_holds(trees, id);
+  };
+  // Whoever opens the tree by its id goes by its note.
+  return read_lower(trees, top) == below && holds(top) && std::ranges::all_of(below, holds);
+}
+
 bool is_usable(const store::Store& store, const Step& step, const Options& options) {
   return is_ready(store.trees(), step.id) && has_right_form(tree_of(store, step.id, {}), options) &&
          (!options.check || !tree_fault(store.trees(), step.id, step.below));
 }
 
 Tree render(store::Store& store, const store::ImageRecord& image, const Options& options) {
-  return in_context(
-      [&] { return cat("render image ", quoted(image.name)); },
-      [&] {
-        // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
-        // the top one tells for all.
-        const std::string top = tree_id(store, image);
-        if (is_ready(store.trees(), top)) {
-          const auto below = ids_below_top(image);
-          Tree tree = tree_of(store, top, below);
-          if (has_right_form(tree, options) && (!options.check || all_hold(store, top, below, options.old_ones))) {
-            // Made by an image with the same layers, or before this one was in the index.
-            if (image.tree_size == 0) note_size(store, image, top, below);
-            return tree;
-          }
-        }
-        return render_steps(store, image, options);
-      });
+  return in_context([&] { return cat("render image ", quoted(image.name)); },
+                    [&] {
+                      // A layer is only rendered on top of trees that are ready, and trees are removed from the top:
+                      // the top one tells for all.
+                      const std::string top = tree_id(store, image);
+                      if (is_ready(store.trees(), top)) {
+                        const auto below = ids_below_top(image);
+                        Tree tree = tree_of(store, top, below);
+                        if (has_right_form(tree, options) &&
+                            (!options.check || all_hold(store.trees(), top, below, options.old_ones))) {
+                          // Made by an image with the same layers, or before this one was in the index.
+                          if (image.tree_size == 0) note_size(store, image, top, below);
+                          return tree;
+                        }
+                      }
+                      return render_steps(store, image, options);
+                    });
 }
 
 bool may_render() { return ::geteuid() == 0; }
@@ -158,7 +157,7 @@ Tree open(const store::Store& store, const std::string& id, const Options& optio
   const DirFd& trees = store.trees();
   if (!is_ready(trees, id)) throw Error(Errc::not_found, cat("tree ", quoted(id), " is not rendered"));
   const auto below = read_lower(trees, id);
-  if (!below || (options.check && !(are_below(store, id, *below) && all_hold(store, id, *below, options.old_ones))))
+  if (!below || (options.check && !(are_below(store, id, *below) && all_hold(trees, id, *below, options.old_ones))))
     throw Error(Errc::untrusted, cat("tree ", quoted(id), " was changed on disk"))
         .hint("rkt image verify makes it again");
   return tree_of(store, id, *below);

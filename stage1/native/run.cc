@@ -130,14 +130,14 @@ class PodRun {
   }
 
   // The kernel needs as long for one as the pod's plan and its cgroups take.
-  static std::future<UniqueFd> begin_netns(const RunOptions& options) {
+  static Beside<UniqueFd> begin_netns(const RunOptions& options) {
     if (!options.net.contained() || options.users || known_ids() != Ids::all) return {};
     return net::begin_netns();
   }
 
   void make_network() {
     if (users_.network) net::open_loopback(users_.network.get());
-    const UniqueFd made = new_netns_.valid() ? new_netns_.get() : UniqueFd();
+    const UniqueFd made = new_netns_ ? new_netns_.take() : UniqueFd();
     network_ = net::setup({.pod = pod_.dir,
                            .uuid = options_.uuid,
                            .networks = options_.net,
@@ -425,7 +425,7 @@ class PodRun {
   }
 
   RunOptions options_;  // their restrictions with what the passed sockets ask for
-  std::future<UniqueFd> new_netns_;
+  Beside<UniqueFd> new_netns_;
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Work that another processor does while this thread does something else: for what the kernel needs long for.
+#pragma once
+
+#include <pthread.h>
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <utility>
+
+namespace rkt {
+
+/// A thread on any processor but the caller's: a new one that is left to the scheduler may wait there until the caller
+/// does. Where there is no other processor, or no thread to be had, join() does the work.
+class BesideThread {
+ public:
+  /// `work` throws nothing.
+  explicit BesideThread(std::function<void()> work);
+  ~BesideThread() { join(); }
+  BesideThread(BesideThread&&) = delete;
+  void join();
+
+ private:
+  std::function<void()> work_;
+  pthread_t thread_{};
+  bool runs_ = false;
+};
+
+/// The result of such work. Until it is there, processes are only cloned to execute something.
+template <class T>
+class Beside {
+ public:
+  Beside() = default;  ///< none
+  explicit Beside(std::function<T()> work) : state_(std::make_unique<State>(std::move(work))) {}
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+  /// Waits; throws what the work has thrown. Once.
+  T take() {
+    const std::unique_ptr<State> state = std::move(state_);
+    state->thread.join();
+    return state->result.get();
+  }
+
+ private:
+  struct State {
+    explicit State(std::function<T()> work)
+        : task(std::move(work)), result(task.get_future()), thread([this] { task(); }) {}
+    std::packaged_task<T()> task;
+    std::future<T> result;
+    BesideThread thread;
+  };
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rkt

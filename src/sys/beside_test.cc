@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/beside.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/error.h"
+
+namespace rkt {
+namespace {
+
+cpu_set_t own_processors() {
+  cpu_set_t out;
+  EXPECT_EQ(::sched_getaffinity(0, sizeof out, &out), 0);
+  return out;
+}
+
+// While it lives, this thread has one processor.
+class OneProcessor {
+ public:
+  OneProcessor() : before_(own_processors()) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  }
+  ~OneProcessor() { EXPECT_EQ(::sched_setaffinity(0, sizeof before_, &before_), 0); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST(Beside, IsDoneByAThreadThatMayNotUseThisProcessor) {
+  const cpu_set_t own = own_processors();
+  if (CPU_COUNT(&own) < 2) GTEST_SKIP() << "one processor";
+  Beside<int> work([] {
+    const cpu_set_t may = own_processors();
+    return ::gettid() == ::getpid() ? -1 : CPU_COUNT(&may);
+  });
+  EXPECT_EQ(work.take(), CPU_COUNT(&own) - 1);
+  EXPECT_FALSE(work);
+}
+
+TEST(Beside, WithoutAnotherProcessorItIsDoneWhenItIsWanted) {
+  const OneProcessor one;
+  bool done = false;
+  Beside<pid_t> work([&done] {
+    done = true;
+    return ::gettid();
+  });
+  EXPECT_FALSE(done);
+  EXPECT_EQ(work.take(), ::gettid());
+}
+
+TEST(Beside, ThrowsWhatTheWorkHasThrown) {
+  Beside<std::string> work([]() -> std::string { throw Error(Errc::busy, "not now"); });
+  EXPECT_THROW(work.take(), Error);
+}
+
+TEST(Beside, WhatNobodyTakesIsWaitedFor) {
+  bool done = false;
+  {
+    const Beside<int> work([&done] {
+      done = true;
+      return 0;
+    });
+    EXPECT_FALSE(Beside<int>());
+  }
+  EXPECT_TRUE(done);
+}
+
+}  // namespace
+}  // namespace rkt

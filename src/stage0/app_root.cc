@@ -53,11 +53,13 @@ PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& 
   return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options, looked);
 }
 
-void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
-                const PrivateUsers* users) {
+UniqueFd make_app_mount(const DirFd& pod, const std::string& app, const PodTree& tree, const PrivateUsers* users) {
   const std::string context = find_contexts(pod).files;
-  const UniqueFd mount =
-      users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users, context) : mount_for_pod(tree, pod, app, context);
+  return users != nullptr ? mount_for_pod_mapped(tree, pod, app, *users, context)
+                          : mount_for_pod(tree, pod, app, context);
+}
+
+void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const UniqueFd& mount) {
   const DirFd place = root.make_path_in_root(stage2(app));
   write_file(place, "manifest", read_file(pod, cat("appsinfo/", app, "/manifest")), 0644);
   attach(mount, place.make_sub("rootfs", 0755).get(), cat("the root of app ", quoted(app)));

@@ -17,9 +17,12 @@ namespace rkt::stage0 {
 PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
                       Looked looked);
 
-/// Writes the manifest that stage1 reads and attaches the app's overlay; with `users` its files appear to be theirs.
-void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const PodTree& tree,
-                const PrivateUsers* users = nullptr);
+/// The app's overlay, detached; with `users` its files appear to be theirs. Any thread may make it.
+UniqueFd make_app_mount(const DirFd& pod, const std::string& app, const PodTree& tree,
+                        const PrivateUsers* users = nullptr);
+
+/// Writes the manifest that stage1 reads and attaches the app's overlay.
+void attach_app(const DirFd& pod, const DirFd& root, const std::string& app, const UniqueFd& mount);
 
 /// What S1/rkt/status has of an app's run, behind the app's name; and what is behind that while the app is being
 /// started again.

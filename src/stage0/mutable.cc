@@ -164,7 +164,7 @@ void add_app(store::Store& store, const pod::Pods& pods, const Uuid& id, const A
   write_file(info, "manifest", request.image.manifest, 0640);
   if (pod.uses_overlay()) {
     write_file(info, "treeStoreID", id_of_tree, 0640);
-    attach_app(inside, root, name, tree);
+    attach_app(inside, root, name, make_app_mount(inside, name, tree));
   } else {
     copy_app(store, request, root, name);
   }

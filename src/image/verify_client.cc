@@ -147,7 +147,7 @@ Verdict read_verdict(const json::Value& value, const std::vector<keystore::Trust
 
 // The worker may read the data, whatever the caller may do with it.
 UniqueFd reopen_for_reading(int data) {
-  UniqueFd fd(::open(cat("/proc/self/fd/", data).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd = reopen_fd(data, O_RDONLY);
   if (!fd) throw Error::from_errno("reopen the data to verify");
   return fd;
 }

@@ -38,6 +38,8 @@ UniqueFd dup_fd(int fd) {
   return UniqueFd(copy);
 }
 
+UniqueFd reopen_fd(int fd, int flags) { return UniqueFd(::open(cat("/proc/self/fd/", fd).c_str(), flags | O_CLOEXEC)); }
+
 void keep_across_exec(int fd) {
   if (::fcntl(fd, F_SETFD, 0) < 0) throw Error::from_errno("keep a descriptor across exec");
 }

@@ -46,6 +46,10 @@ bool wait_for_byte(int fd, int patience = -1);
 /// A second descriptor for the same open file, close-on-exec. Throws.
 UniqueFd dup_fd(int fd);
 
+/// A new open file of what `fd` is open on, which may be by O_PATH: no name is looked up again. close-on-exec. Empty,
+/// with errno, when the caller may not open it so; as without /proc.
+UniqueFd reopen_fd(int fd, int flags);
+
 /// The one deliberate way to let a descriptor cross the next exec.
 void keep_across_exec(int fd);
 

@@ -36,7 +36,7 @@ std::string read_in_root(const DirFd& root, const char* file) {
   struct stat st{};
   if (::fstat(there.get(), &st) < 0) throw Error::from_errno(cat("look at ", quoted(file)));
   if (!S_ISREG(st.st_mode)) throw Error(Errc::invalid, cat(quoted(file), " is not a regular file"));
-  const UniqueFd fd(::open(cat("/proc/self/fd/", there.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd = reopen_fd(there.get(), O_RDONLY);
   if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
   return read_all(fd.get(), file, kFileLimit);
 }

@@ -57,7 +57,7 @@ UniqueFd open_log(const DirFd& directory, const std::string& name) {
   if (::fstat(there.get(), &st) < 0) throw Error::from_errno("look at it");
   if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
     throw Error(Errc::invalid, "it is no file, or has another name besides");
-  UniqueFd file(::open(cat("/proc/self/fd/", there.get()).c_str(), kFlags));
+  UniqueFd file = reopen_fd(there.get(), kFlags);
   if (!file) throw Error::from_errno("open it");
   return file;
 }

@@ -21,7 +21,7 @@ Sink::Sink(int stream) : stream_(stream) {
   if (::fstat(stream, &st) < 0) return;
   socket_ = S_ISSOCK(st.st_mode);
   if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)) return;
-  own_.reset(::open(cat("/proc/self/fd/", stream).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  own_ = reopen_fd(stream, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   terminal_ = is_terminal(stream);
   careful_ = !own_;  // another user's terminal, say
 }

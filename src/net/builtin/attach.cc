@@ -136,12 +136,9 @@ void configure_pod(const Pair& pair, const std::vector<Lease>& leases, PrefixRou
   apply(pair.pod(), plan, setting_up(pair.link()));
 }
 
-// Whose the host's end is, for who takes it away.
-std::string alias_of(const Call& call) { return cat(call.container_id, " ", call.if_name); }
-
 void bring_peer_up(const Pair& pair, const Call& call) {
   try_sysctl(cat("ipv6/conf/", pair.peer().name, "/accept_ra"), "0");
-  pair.host().must(plan_up(pair.peer().index, alias_of(call)), setting_up(pair.peer()));
+  pair.host().must(plan_up(pair.peer().index, call.owner()), setting_up(pair.peer()));
 }
 
 // ---- bridge
@@ -278,7 +275,7 @@ void detach_link(const Call& call, const std::string& peer) {
     netlink::Socket host(NETLINK_ROUTE);
     const auto link = find_link(host, peer);
     if (!link) return;
-    const bool ours = link->alias == alias_of(call);
+    const bool ours = link->alias == call.owner();
     if (!ours && !link->alias.empty()) return;  // the name is another's now
     apply(host, {plan_down(link->index)}, cat("bring ", quoted(peer), " down"), ENODEV);
     if (ours) std::move(host).send_in_background(plan_delete(link->index));

@@ -34,7 +34,7 @@ std::vector<Cidr> addresses_of(const Result& result) {
 // The first interface is the link through which the host reaches the pod.
 Translation translation(const Network& network, const Call& call, const Result& result) {
   const bool local = network.snat && !network.ports.empty() && !result.interfaces.empty();
-  return {.owner = cat(call.container_id, " ", call.if_name),
+  return {.owner = call.owner(),
           .addresses = addresses_of(result),
           .masquerade = network.masquerade,
           .ports = network.ports,
@@ -54,6 +54,8 @@ Result loopback_result(const Call& call) {
 }
 
 }  // namespace
+
+std::string Call::owner() const { return cat(container_id, " ", if_name); }
 
 bool can_serve(const Network& network) { return (!network.masquerade && network.ports.empty()) || can_translate(); }
 

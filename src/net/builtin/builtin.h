@@ -20,6 +20,9 @@ namespace rkt::net::builtin {
 struct Call {
   std::string container_id, if_name;
   std::string netns;  ///< path; "" in del(): the namespace is gone
+
+  /// Whose something on the host is, for who takes it away: the alias of a link, the comment of an element.
+  std::string owner() const;
 };
 
 /// Whether this kernel can serve it.

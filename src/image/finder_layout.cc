@@ -19,6 +19,16 @@ std::string place_text(const std::string& path) {
   return path == kStandardInput ? std::string("standard input") : quoted(path);
 }
 
+// A name that is made of a path may have nothing in it that a name can have.
+void check_made_name(const std::string& name) {
+  try {
+    (void)appc::AcIdentifier::sanitize(name);
+  } catch (const Error& e) {
+    throw Error(e.code(), cat("bad image name ", quoted(name), ": ", e.cause()))
+        .hint("another is given by: rkt image import --name=NAME[:VERSION]");
+  }
+}
+
 // Throws unless a layer that a layout has not got may come from its URLs.
 void check_elsewhere(const oci::Descriptor& layer, PullPolicy policy) {
   const std::string text = cat("the layout does not hold layer ", layer.digest);
@@ -84,8 +94,9 @@ store::ImageRecord Finder::Impl::import_layout(const Layout& layout, const std::
   const LayoutImage got =
       in_place([&] { return place_text(path); }, [&] { return layout.resolve(reference, appc::host_platform()); });
   const LayoutName name = named ? *named : layout_name(path, reference.empty() ? got.own_name : reference);
-  if (name.name == kStandardInput)
+  if (path == kStandardInput && name.name == path)
     throw Error(Errc::usage, "the image on standard input has no name").hint("give it one: --name=NAME[:VERSION]");
+  if (!named) check_made_name(name.name);
   oci::MappingSource source;
   source.name = source.repository = name.name;
   source.original_name = reference.empty() ? name.name : reference;

@@ -64,6 +64,15 @@ def test_the_name_that_a_layout_has_for_its_image_is_kept(rkt, tmp_path, annotat
     assert names(rkt) == {name} and ids[0] == ids[1]
 
 
+def test_a_layout_named_like_standard_input_is_none(rkt, tmp_path):
+    layout = oci_layout(tmp_path / "-", [[entry("a", "x")]])
+    for source in ("./-", "oci:./-", layout):
+        r = rkt(IMAGE, "image", "import", source, cwd=tmp_path, input=b"", code=254)
+        assert 'import: bad image name "-": must contain at least one valid character; another is given by: rkt image import --name=NAME[:VERSION]\n' in r.err, r
+        rkt(IMAGE, "image", "import", "--name=example.com/x:1", source, cwd=tmp_path, input=b"", code=0)
+    assert 'bad image name "-"' in rkt(IMAGE, "fetch", "oci:./-", cwd=tmp_path, code=254).err
+
+
 def archive_of(source, to):
     skopeo(source, to)
     with open(to.split(":")[1], "rb") as f:

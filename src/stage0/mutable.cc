@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ranges>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scope.h"
@@ -89,25 +91,27 @@ void take_back(std::string_view what, Step&& step) noexcept {
   }
 }
 
-// What is on record of how an app ended, while a stage1 that does not see to that is asked to start it again. Unless it
-// does, that is still so. Killed meanwhile, it says that the app runs.
+// What is on record of how an app ended is put aside, while a stage1 that does not see to that is asked to start it
+// again; and put back unless it does. Killed meanwhile, the app is said to run.
 class LastEnd {
  public:
   LastEnd(const DirFd& pod, const DirFd& status, const std::string& app) : pod_(pod), status_(status), app_(app) {
-    for (const char* suffix : kRunSuffixes) {
-      status_.unlink(aside(suffix));
-      move(cat(app_, suffix), aside(suffix));
-    }
+    for (const char* suffix : kRunSuffixes) status_.unlink(aside(suffix));  // of a start before
+    ScopeExit undo([this] { take_back(text(), [this] { put_back(); }); });
+    for (const char* suffix : kRunSuffixes | std::views::reverse) move(cat(app_, suffix), aside(suffix));
+    write_file(status_, cat(app_, "-started"), "", 0644);
+    undo.release();
   }
   // The lock was given away with the question. Whoever had it since saw an app that is started, or has removed it.
   ~LastEnd() {
-    take_back(cat("the start of app ", app_), [this] { begun_ ? forget() : restore(); });
+    take_back(text(), [this] { begun_ ? forget() : restore(); });
   }
   LastEnd(const LastEnd&) = delete;
   LastEnd& operator=(const LastEnd&) = delete;
   void set_begun() noexcept { begun_ = true; }
 
  private:
+  std::string text() const { return cat("the start of app ", app_); }
   std::string aside(const char* suffix) const { return cat(app_, suffix, kAside); }
   void move(const std::string& from, const std::string& to) const {
     if (status_.exists(from)) status_.rename(from, status_, to);
@@ -122,6 +126,10 @@ class LastEnd {
     const DirLock lock = lock_apps(pod_);
     if (status_.exists(app_)) return;  // it did begin, and has ended
     status_.unlink(cat(app_, "-started"));
+    put_back();
+  }
+  // The end first, which is taken away last: an app that was started and has none is one that runs.
+  void put_back() const {
     for (const char* suffix : kRunSuffixes) move(aside(suffix), cat(app_, suffix));
   }
 
@@ -190,10 +198,7 @@ void start_app(const store::Store& store, const pod::Pods& pods, const Uuid& id,
   const DirFd status = DirFd::open(path).sub("stage1/rootfs").make_path_in_root("rkt/status");
   const bool runs = status.exists(cat(app, "-started")) && !status.exists(app);
   std::optional<LastEnd> last;
-  if (!runs && !Stage1::of(pod.dir()).takes("app-started")) {
-    last.emplace(pod.dir(), status, app);
-    write_file(status, cat(app, "-started"), "", 0644);
-  }
+  if (!runs && !Stage1::of(pod.dir()).takes("app-started")) last.emplace(pod.dir(), status, app);
   const Outcome outcome = call_crossing(
       store, pods, pod, {.verb = "app/start", .args = {cat("--app=", app)}, .lock = lock.release()}, debug);
   if (last && (outcome.status == 0 || outcome.status == kEndedEarly)) last->set_begun();

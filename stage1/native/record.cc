@@ -60,11 +60,14 @@ void Record::attempt(std::string_view what, const std::function<void()>& write) 
   }
 }
 
-// For an instant both the new start and the old end are there, which means that the app does not run.
+// What makes the app one that runs is the last step, whichever that is: the old end, which goes when the new start is
+// there, or the first start. Where a step fails, it does not run.
 void Record::begun(const std::string& app) const {
   const DirFd dir = stage1_.sub("rkt/status");
+  const bool has_ended = dir.exists(app);
+  for (const char* of_earlier_run : {".oom-killed", ".restarts"}) dir.unlink(cat(app, of_earlier_run));
   replace_file(dir, cat(app, "-started"), "");
-  for (const char* of_earlier_run : {"", ".oom-killed", ".restarts"}) dir.unlink(cat(app, of_earlier_run));
+  if (has_ended) dir.unlink(app);
 }
 
 void Record::started(const AppPlan& app, int pid) {

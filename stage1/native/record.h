@@ -21,7 +21,8 @@ class Record {
   /// Borrows the directories: POD and S1.
   Record(const DirFd& pod, const DirFd& stage1, Restrictions restrictions, Say say);
   /// rkt/status/APP-started, of an app that is about to be started because somebody asked for it; what is on record of
-  /// an earlier run is gone. Throws when that cannot be recorded, and then has changed nothing.
+  /// an earlier run is gone. Throws when that cannot be recorded, and then the app is none that runs on record: it has
+  /// its last end, or was never started.
   void begun(const std::string& app) const;
   /// `pid`: in the pod.
   void started(const AppPlan& app, int pid);

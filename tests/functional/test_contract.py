@@ -12,6 +12,7 @@ import uuid as uuids
 
 import pytest
 
+from test_disk_full import small  # noqa: F401
 from test_mutable import start_sandbox
 from rktlib import BUILD, busybox_rootfs, entry, manifest, tar_bytes, wait_until, write_aci
 
@@ -131,6 +132,38 @@ def test_its_programs_for_apps_see_the_pod(rkt, overlay):
     assert other.call("app_rm")["args"] == ["--debug=false", "--app=a"]
     rkt("stop", uuid, code=0)
     assert p.wait(10) == 0
+
+
+def test_an_app_whose_start_cannot_be_recorded_does_not_run_on_record(rkt, small):
+    image = rkt.image(exec=["/bin/true"]).id
+    other = Foreign(rkt, entry_points=(*ENTRY_POINTS, "app/add", "app/start", "app/stop", "app/rm"))
+    _, uuid = start_sandbox(rkt, other.flag, "--no-overlay")
+    rkt("app", "add", uuid, image, "--name=a", code=0)
+    for verb in ("start", "stop"):
+        rkt("app", verb, uuid, "--app=a", code=0)
+    status = rkt.data / "pods/run" / uuid / "stage1/rootfs/rkt/status"
+
+    def record():
+        return {f.name: (f.read_text(), f.stat().st_mtime_ns) for f in status.iterdir() if f.is_file()}
+    before = record()
+    assert {"a", "a-started"} <= set(before)
+    for suffix in ("", "-started", ".oom-killed", ".restarts"):
+        in_the_way = status / f"a{suffix}.before"
+        in_the_way.mkdir()
+        assert "is a directory" in rkt("app", "start", uuid, "--app=a", code=254).err.lower()
+        assert record() == before, suffix
+        in_the_way.rmdir()
+    failures = 0
+    for spare in range(24):
+        st = os.statvfs(rkt.data)
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={st.f_files - st.f_ffree + spare}", rkt.data], check=True)
+        r = rkt("app", "start", uuid, "--app=a")
+        if r.code == 0:
+            break
+        failures += 1
+        assert r.code == 254 and "no space left" in r.err and record() == before, (spare, r, record())
+    assert r.code == 0 and failures > 0, (r, failures)
+    rkt("stop", uuid, code=0)
 
 
 FLAGS = ["--hostname=h", "--dns=192.0.2.1", "--ipc=private"]

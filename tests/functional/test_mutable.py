@@ -62,6 +62,22 @@ def test_an_app_comes_and_goes(rkt, sandbox):
     assert p.wait(20) == 0
 
 
+def test_no_manifest_makes_a_pod_mutable_by_its_word(rkt):
+    image = rkt.image(exec=["/bin/sleep", "1000"])
+    f = rkt.tmp / "pod.json"
+    f.write_text(json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest", "apps": [{"name": "one", "image": {"id": image.id}}],
+                             "annotations": [{"name": "coreos.com/rkt/stage1/mutable", "value": "true"}]}))
+    _, uuid = rkt.start_pod(f"--pod-manifest={f}")
+    rkt("status", "--wait-ready=20s", uuid, code=0)
+    why = f'pod "{uuid}" was started with all its apps, whatever its manifest says of itself; apps come and go in a pod of: rkt app sandbox\n'
+    before = rkt("cat-manifest", uuid, code=0).out
+    assert rkt("app", "add", uuid, "example.com/busybox", "--name=two", code=254).err == f"add: error adding app to pod: {why}"
+    assert rkt("cat-manifest", uuid, code=0).out == before
+    for verb in ("start", "stop", "rm"):
+        assert rkt("app", verb, uuid, "--app=one", code=254).err.endswith(f": {why}")
+    rkt("stop", uuid, code=0)
+
+
 def test_an_app_leaves_nothing_to_the_next_of_its_name(rkt):
     rkt.image(exec=["/bin/sh", "-c", "echo up; ls /data; echo left >/data/file"], mountPoints=[{"name": "data", "path": "/data"}])
     p, uuid = start_sandbox(rkt)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "schema/appc/environment.h"
+#include "stage1/common/exec_flaw.h"
 #include "stage1/fly/commands.h"
 #include "stage1/fly/limits.h"
 #include "stage1/fly/options.h"
@@ -25,7 +26,7 @@ namespace {
 
 // Joins the mounts of the app and returns its root. The pod's overlays are attached nowhere else. The process is pinned
 // and proven to be the app first. The current directory stays POD.
-UniqueFd join_mounts(int pid) {
+DirFd join_mounts(int pid) {
   std::array<char, PATH_MAX> pod{};
   if (::getcwd(pod.data(), pod.size()) == nullptr) throw Error::from_errno("find the pod's directory");
   const AppProcess app = load_process(DirFd::open("."));
@@ -36,7 +37,7 @@ UniqueFd join_mounts(int pid) {
   if (!send_signal(*process, 0)) throw Error(Errc::not_found, cat("process ", pid, " has ended"));
   if (::setns(process->get(), CLONE_NEWNS) < 0) throw Error::from_errno(cat("join the mounts of process ", pid));
   if (::chdir(pod.data()) < 0) throw Error::from_errno("return to the pod's directory");
-  return root;
+  return DirFd(std::move(root));
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ UniqueFd join_mounts(int pid) {
 int enter(const std::vector<std::string>& args) {
   EnterOptions options = parse_enter(args);
   (void)known_ids();  // while /proc is the host's
-  const UniqueFd root = join_mounts(options.pid);
+  const DirFd root = join_mounts(options.pid);
   const FlyPod pod = load_pod();
   const std::string app = pod.app().name.str();
   if (!options.app.empty() && options.app != app)
@@ -60,7 +61,7 @@ int enter(const std::vector<std::string>& args) {
   stage1::take_limits(limits);
   take_credentials(who);
   ::execve(options.command.front().c_str(), argv.get(), envp.get());
-  throw Error::from_errno(cat("execute ", quoted(options.command.front())));
+  throw Error(Errc::system, stage1::diagnose_exec(root, options.command.front(), errno));
 }
 
 }  // namespace rkt::fly

@@ -125,7 +125,9 @@ void say_ready(const FlyPod& pod) {
   if (::fchdir(place.get()) < 0) throw Error::from_errno(doing());
   take_credentials(who);
   ::execve(argv.front().c_str(), ExecStrings(argv).get(), ExecStrings(envp).get());
-  throw Error::from_errno(cat("execute ", quoted(argv.front())));
+  const int err = errno;
+  throw Error(Errc::system, cat(quoted(argv.front()),
+                                " could not be executed: ", stage1::diagnose_exec(pod.root, argv.front(), err)));
 }
 
 }  // namespace

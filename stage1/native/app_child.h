@@ -25,7 +25,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "stage1/native/diagnose_child.h"
+#include "stage1/common/exec_flaw_child.h"
 
 namespace rkt::native {
 
@@ -56,7 +56,7 @@ struct AppFault {
   pid_t inside;   // with `pid_namespace`: the process that went in, a child of this one's parent. With `own_processes`
                   // this is its number in that namespace, ...
   pid_t between;  // ... and this was its maker, which the same parent has to reap
-  ExecFinding finding;  // at the step `exec`
+  stage1::ExecFinding finding;  // at the step `exec`
 };
 
 constexpr int kLongestPid = 10;  ///< digits

@@ -22,10 +22,10 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cgroup/manager.h"
+#include "stage1/common/exec_flaw.h"
 #include "stage1/common/lookup.h"
 #include "stage1/native/commands.h"
 #include "stage1/native/debug_root.h"
-#include "stage1/native/diagnose.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/outer.h"
 #include "stage1/native/running.h"
@@ -176,7 +176,7 @@ int end_like(int status) {
 
 Error failure(const AppFault& fault, const std::string& exe) {
   if (fault.step != AppStep::exec) return Error(Errc::system, fault_text(fault)).exit_with(status_of(fault.step));
-  Error e(Errc::system, exec_flaw_text(fault.finding, exe, fault.err));
+  Error e(Errc::system, stage1::exec_flaw_text(fault.finding, exe, fault.err));
   if (fault.err == ENOENT) e.hint("name a program that the app has, or bring one with --debug-image");
   return e.exit_with(status_of(fault.step));
 }

@@ -61,11 +61,6 @@ FaultPage::FaultPage(std::size_t slots) : size_(slots * sizeof(AppFault)) {
 
 FaultPage::~FaultPage() { ::munmap(slots_, size_); }
 
-std::string error_text(int err) {
-  const char* text = ::strerrordesc_np(err);
-  return text != nullptr ? std::string(text) : cat("error ", err);
-}
-
 std::string fault_text(const AppFault& fault) { return cat(describe(fault.step), ": ", error_text(fault.err)); }
 
 // The field of the record is read once.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cgroup/manager.h"
+#include "stage1/common/exec_flaw.h"
 #include "stage1/common/process_limits.h"
 #include "stage1/native/app_child.h"
 #include "stage1/native/confinement.h"
@@ -85,7 +86,7 @@ pid_t begin_launch(const LaunchRequest& request, AppFault& fault);
 
 /// "change the root: permission denied". What a process of the pod could write is not believed to be in range.
 std::string fault_text(const AppFault& fault);
-std::string error_text(int err);
+using stage1::error_text;
 
 /// What a child with `pid_namespace`, which has ended, made in the pod of `init`; 0: nothing. The record is only
 /// believed when that is a child of this process that nobody has reaped: who may look into it could have written it.

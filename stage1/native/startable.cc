@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "stage1/common/exec_flaw.h"
 #include "stage1/common/links.h"
-#include "stage1/native/diagnose.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/target.h"
 
@@ -35,7 +35,7 @@ void check_program_file(const DirFd& root, const std::string& path) {
   struct stat st{};
   const auto fd = root.find_in_root(path, O_PATH);
   if (fd && ::fstat(fd->get(), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0) return;
-  throw Error(Errc::invalid, cat(quoted(path), " could not be executed: ", diagnose_exec(root, path, ENOENT)));
+  throw Error(Errc::invalid, cat(quoted(path), " could not be executed: ", stage1::diagnose_exec(root, path, ENOENT)));
 }
 
 }  // namespace

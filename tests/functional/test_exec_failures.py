@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from rktlib import wait_until
 from test_mutable import start_sandbox
 
 FLY = "--stage1-name=coreos.com/rkt/stage1-fly"
@@ -39,6 +40,19 @@ def test_a_program_on_a_volume_is_looked_at_there(rkt, tools):
     for name, text in SAID.items():
         r = rkt.run(f"--volume=a,kind=host,source={tools}", "--mount=volume=a,target=/m", "example.com/busybox", f"--exec=/m/{name}", code=203)
         assert f'app "busybox": "/m/{name}" could not be executed: {text}' in r.err, (name, r)
+
+
+def test_so_it_is_under_fly(rkt, tools):
+    rkt.image(exec=["/bin/sleep", "1000"])
+    flags = [FLY, f"--volume=a,kind=host,source={tools}", "--mount=volume=a,target=/m", "example.com/busybox"]
+    for name, text in SAID.items():
+        r = rkt.run(*flags, f"--exec=/m/{name}", net="host", code=254)
+        assert r.err == f'run: "/m/{name}" could not be executed: {text}\n', (name, r)
+    _, uuid = rkt.start_pod(*flags, net="host")
+    wait_until(lambda: rkt("enter", uuid, "/bin/true").code == 0, "the app")
+    for name, text in SAID.items():
+        assert text in rkt("enter", uuid, f"/m/{name}", code=254).err
+    rkt("stop", uuid, code=0)
 
 
 def test_so_it_is_for_users_handlers_and_what_is_started_again(rkt, tools):

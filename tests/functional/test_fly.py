@@ -60,7 +60,8 @@ def test_the_program_is_looked_up(rkt, net, flavor, program, path, directory, fo
 
 
 @pytest.mark.parametrize("flags, text", [
-    (["--exec=/no/such"], 'execute "/no/such": No such file or directory'), (["--exec=/opt/plain"], 'execute "/opt/plain": Permission denied'),
+    (["--exec=/no/such"], '"/no/such" could not be executed: Unable to open "/no/such": No such file or directory'),
+    (["--exec=/opt/plain"], '"/opt/plain" could not be executed: "/opt/plain" is not executable'),
     (["--exec=none"], 'unable to find "none" in "/bin"'), (["--exec=plain", "--environment=PATH=/opt"], 'unable to find "plain" in "/opt"'),
     (["--working-dir=/no/such"], 'change to the working directory "/no/such"'), (["--user=nobody-here"], 'failed to configure user "nobody-here"'),
     (["--group=nobody-here"], 'failed to configure group "nobody-here"'), (["--user=/no/such"], 'failed to configure user "/no/such"'),
@@ -263,7 +264,7 @@ def test_the_life_of_a_pod(rkt):
     assert f"{uuid[:8]}\tbusybox\t{IMAGE}:1.0.0\trunning\t" in rkt("list", code=0).out and rkt.status(uuid)["pid"] == str(p.pid)
     assert rkt("enter", uuid, "/bin/sh", "-c", "pwd; echo $FROM; exit 5", code=5).out == "/\nthe image\n"
     rkt("enter", uuid, "bin/sh", "-c", "kill -9 $$", code=-signal.SIGKILL)
-    for command, text in ((["enter", uuid, "sh"], 'execute "sh"'), (["enter", "--app=other", uuid, "/bin/true"], "app other is not present in pod"), (["attach", uuid], '"attach" not implemented for pod\'s stage1'),
+    for command, text in ((["enter", uuid, "sh"], 'Unable to open "sh": No such file or directory'), (["enter", "--app=other", uuid, "/bin/true"], "app other is not present in pod"), (["attach", uuid], '"attach" not implemented for pod\'s stage1'),
                           (["enter", f"--debug-image={IMAGE}", uuid], "the pod's stage1 cannot be entered with an image"), (["logs", uuid], "keeps no logs"), (["rm", uuid], "is currently running"),
                           (["stop", "--grace-period=1s", uuid], "--grace-period is not supported by the pod's stage1"), (["export", uuid, rkt.tmp / "x.aci"], "not exited"),
                           *((["app", verb, uuid, "--app=busybox"], "immutable pod") for verb in ("start", "stop", "rm")), (["app", "add", uuid, IMAGE, "--name=b"], "immutable pod")):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs after clone, when exec has failed: system calls only, and any of them may be refused by the app's filter.
-#include "stage1/native/diagnose_child.h"
+#include "stage1/common/exec_flaw_child.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include <cstddef>
 
-namespace rkt::native {
+namespace rkt::stage1 {
 namespace {
 
 constexpr int kMaxInterpreters = 5;
@@ -113,4 +113,4 @@ void find_exec_flaw(int root, std::uint64_t resolve, const char* exe, ExecFindin
   }
 }
 
-}  // namespace rkt::native
+}  // namespace rkt::stage1

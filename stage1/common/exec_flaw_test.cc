@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stage1/native/diagnose.h"
+#include "stage1/common/exec_flaw.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
@@ -12,42 +12,42 @@
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
-namespace rkt::native {
+namespace rkt::stage1 {
 namespace {
 
-class Diagnose : public ::testing::Test {
+class ExecFlaws : public ::testing::Test {
  protected:
   TempDir tmp_;
 };
 
-TEST_F(Diagnose, AMissingProgramIsNamed) {
+TEST_F(ExecFlaws, AMissingProgramIsNamed) {
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/nothing", ENOENT), "Unable to open \"/nothing\": No such file or directory");
 }
 
-TEST_F(Diagnose, AMissingInterpreterIsNamedNotTheScript) {
+TEST_F(ExecFlaws, AMissingInterpreterIsNamedNotTheScript) {
   write_file(tmp_.dir(), "script", "#!/bin/missing -x\necho\n", 0755);
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/script", ENOENT), "Unable to open \"/bin/missing\": No such file or directory");
 }
 
-TEST_F(Diagnose, AFileWithoutTheRightIsNamed) {
+TEST_F(ExecFlaws, AFileWithoutTheRightIsNamed) {
   write_file(tmp_.dir(), "text", "hello", 0644);
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/text", EACCES), "\"/text\" is not executable");
 }
 
-TEST_F(Diagnose, ADirectoryAndAPipeAreNoPrograms) {
+TEST_F(ExecFlaws, ADirectoryAndAPipeAreNoPrograms) {
   tmp_.dir().make_sub("dir");
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/dir", EACCES), "\"/dir\" is not a regular file");
   ASSERT_EQ(::mkfifoat(tmp_.dir().get(), "fifo", 0755), 0);
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/fifo", EACCES), "\"/fifo\" is not a regular file");
 }
 
-TEST_F(Diagnose, AScriptThatNamesItselfEnds) {
+TEST_F(ExecFlaws, AScriptThatNamesItselfEnds) {
   write_file(tmp_.dir(), "loop", "#!/loop\n", 0755);
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/loop", ELOOP), "execute \"/loop\": Too many levels of symbolic links");
 }
 
 // A program of one header, and the loader's name behind that.
-TEST_F(Diagnose, AMissingLoaderIsNamed) {
+TEST_F(ExecFlaws, AMissingLoaderIsNamed) {
   struct {
     Elf64_Ehdr file;
     Elf64_Phdr part;
@@ -72,7 +72,7 @@ TEST_F(Diagnose, AMissingLoaderIsNamed) {
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/program", ENOEXEC), "execute \"/program\": Exec format error");
 }
 
-TEST_F(Diagnose, AnInterpretersNameIsAsLongAsTheKernelReads) {
+TEST_F(ExecFlaws, AnInterpretersNameIsAsLongAsTheKernelReads) {
   write_file(tmp_.dir(), "long", cat("#! \t/", std::string(1000, 'x')), 0755);
   EXPECT_EQ(diagnose_exec(tmp_.dir(), "/long", ENOENT),
             cat("Unable to open \"/", std::string(251, 'x'), "\": No such file or directory"));
@@ -87,4 +87,4 @@ TEST(ExecFlawText, BelievesNothingOfARecord) {
 }
 
 }  // namespace
-}  // namespace rkt::native
+}  // namespace rkt::stage1

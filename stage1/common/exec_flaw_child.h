@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace rkt::native {
+namespace rkt::stage1 {
 
 enum class ExecFlaw : std::uint8_t {
   unknown,
@@ -25,4 +25,4 @@ struct ExecFinding {
 /// says (openat2). Reads as little as it needs of a file that an image wrote, and only what the caller may read.
 void find_exec_flaw(int root, std::uint64_t resolve, const char* exe, ExecFinding& out) noexcept;
 
-}  // namespace rkt::native
+}  // namespace rkt::stage1

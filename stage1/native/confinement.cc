@@ -2,7 +2,7 @@
 #include "stage1/native/confinement.h"
 
 #include <algorithm>
-#include <iterator>
+#include <span>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -14,9 +14,7 @@ namespace rkt::native {
 namespace {
 
 // Made at build time by default_seccomp_gen: starting a pod must not pay for looking up four hundred names.
-constexpr sock_filter kDefaultFilter[] = {
 #include "stage1/native/default_seccomp.inc"
-};
 
 CapMask mask_of(const std::vector<std::string>& names, std::vector<std::string>& warnings) {
   CapMask out = 0;
@@ -57,9 +55,20 @@ void add_essentials(SeccompRules& rules) {
   for (const auto name : essential_calls()) rules.names.emplace_back(name);
 }
 
+// The program for what most apps have; empty: it has to be made. What counts is that it is the same, byte for byte.
+std::span<const sock_filter> find_made(const std::optional<appc::SeccompSet>& set) {
+  if (!set) return kDefaultFilter;
+  if (set->names.size() != 1 || !set->errno_name.empty()) return {};
+  const std::string& name = set->names.front();
+  if (set->mode == appc::SeccompSet::Mode::remove)
+    return name == "@appc.io/empty" ? std::span(kDefaultFilter) : std::span<const sock_filter>();
+  const bool is_default = name == "@rkt/default-whitelist" || name == "@docker/default-whitelist";
+  return is_default ? std::span(kRetainedDefaultFilter) : std::span<const sock_filter>();
+}
+
 // An image for i386 keeps its sockets, and with those of socketcall the ones to the hypervisor.
 std::optional<std::vector<sock_filter>> plan_filter(const std::optional<appc::SeccompSet>& set, bool i386) {
-  if (!set && !i386) return std::vector<sock_filter>(std::begin(kDefaultFilter), std::end(kDefaultFilter));
+  if (const auto made = find_made(set); !made.empty() && !i386) return std::vector(made.begin(), made.end());
   auto rules = set ? plan_seccomp(*set) : default_seccomp();
   if (!rules) return std::nullopt;
   rules->hidden_families = i386;

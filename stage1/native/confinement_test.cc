@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
+#include "stage1/native/syscall_sets.h"
 
 namespace rkt::native {
 namespace {
@@ -112,6 +114,31 @@ TEST(PlanConfinement, AnImageForI386KeepsItsOnlyWayToSockets) {
   EXPECT_TRUE(looks_for_vsock("i386", {.seccomp = set(kRemove, {"@appc.io/empty"})}));
   const auto size = [](std::string_view arch) { return plan_confinement({}, 0, {}, arch).filter->size(); };
   EXPECT_LT(size("i386"), size("amd64")) << "socketcall is not looked into";
+}
+
+TEST(PlanConfinement, AProgramThatIsMadeBeforehandIsWhatItsRulesSay) {
+  const auto same = [](const std::vector<sock_filter>& a, const std::vector<sock_filter>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(sock_filter)) == 0;
+  };
+  std::vector<appc::SeccompSet> sets;
+  for (const auto mode : {kRetain, kRemove})
+    for (const char* err : {"", "EPERM"})
+      for (const char* name : {"@rkt/default-whitelist", "@docker/default-whitelist", "@rkt/default-blacklist",
+                               "@appc.io/empty", "@appc.io/all", "@systemd/default-whitelist", "read"}) {
+        sets.push_back(set(mode, {name}, err));
+        sets.push_back(set(mode, {name, "mount"}, err));
+      }
+  for (const std::string arch : {"", "i386"})
+    for (const auto& s : sets) {
+      auto rules = plan_seccomp(s);
+      const auto filter = plan_confinement({.seccomp = s}, 0, {}, arch).filter;
+      ASSERT_EQ(rules.has_value(), filter.has_value());
+      if (!rules) continue;
+      rules->hidden_families = arch == "i386";
+      EXPECT_TRUE(same(*filter, make_seccomp_program(*rules)))
+          << s.names.front() << s.names.size() << s.errno_name << arch;
+    }
+  EXPECT_TRUE(same(plan_confinement({}, 0, {}).filter.value(), make_seccomp_program(default_seccomp())));
 }
 
 TEST(PlanConfinement, AnAppHasThePodsSelinuxContextUnlessItHasItsOwn) {

@@ -129,6 +129,12 @@ SeccompRules default_seccomp() {
   return rules;
 }
 
+SeccompRules retained_default() {
+  SeccompRules rules{.names = default_whitelist()};
+  for (const auto name : kEssential) rules.names.emplace_back(name);
+  return rules;
+}
+
 std::span<const std::string_view> essential_calls() { return kEssential; }
 
 std::optional<std::vector<std::string>> expand_set(std::string_view wildcard) {

@@ -18,6 +18,9 @@ std::vector<std::string> default_whitelist();
 /// The rules of an app without a seccomp isolator.
 SeccompRules default_seccomp();
 
+/// Those of an app that retains the default list by name, which says no more than what is in it.
+SeccompRules retained_default();
+
 /// The calls without which nothing can be executed or can end: every list allows them.
 std::span<const std::string_view> essential_calls();
 

@@ -132,15 +132,15 @@ bool try_rmdir(const DirFd& parent, const std::string& name) {
 }
 
 void remove_below(const DirFd& parent, const std::string& name, bool v2, Clock::time_point deadline) {
+  if (try_rmdir(parent, name)) return;
   Descent place(parent.clone(), &children);
-  const auto remove_or_enter = [&](const std::string& group) {
-    if (try_rmdir(place.at(), group)) return;
+  const auto enter = [&](const std::string& group) {
     if (auto dir = place.at().find_sub(group)) place.down(group, std::move(*dir));
   };
-  remove_or_enter(name);
+  enter(name);
   while (!place.at_top()) {
     if (const auto child = place.next()) {
-      remove_or_enter(*child);
+      if (!try_rmdir(place.at(), *child)) enter(*child);
       continue;
     }
     const std::string left = place.up();
@@ -231,6 +231,10 @@ void empty_group(const DirFd& dir, bool v2) {
   });
   kill_by_pid(dir, deadline);
   if (!wait_empty(dir, v2, deadline)) throw Error(Errc::busy, "empty a cgroup: processes do not die");
+}
+
+void remove_empty(const DirFd& dir, const std::vector<std::string>& paths) {
+  for (const auto& path : paths) (void)::unlinkat(dir.get(), path.c_str(), AT_REMOVEDIR);
 }
 
 void remove_group(const DirFd& parent, const std::string& name, bool v2) {

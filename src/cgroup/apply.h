@@ -40,6 +40,9 @@ void kill_group(const DirFd& dir, bool v2);
 /// The same process by process, for kEmptyingTime; after that the group can be entered again (Group::empty()).
 void empty_group(const DirFd& dir, bool v2);
 
+/// Removes those of these cgroups below `dir` that are empty, in this order, without waiting or looking for others.
+void remove_empty(const DirFd& dir, const std::vector<std::string>& paths);
+
 /// Removes `name` and all cgroups below, deepest first, waiting while processes die. Missing is fine.
 void remove_group(const DirFd& parent, const std::string& name, bool v2);
 

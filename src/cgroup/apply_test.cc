@@ -46,5 +46,17 @@ TEST(NestedGroups, OfAnyDepthAreKilledAndRemovedWithFewDescriptors) {
   EXPECT_FALSE(tmp.dir().exists("pod"));
 }
 
+TEST(RemoveEmpty, LeavesWhatIsNotAndWhatItWasNotToldOf) {
+  const TempDir tmp("/dev/shm");
+  const DirFd pod = tmp.dir().make_sub("pod");
+  for (const char* name : {"slice", "slice/a", "slice/b", "slice/b/nested", "init"}) pod.make_sub(name);
+  remove_empty(pod, {"slice/a", "slice/b", "slice/missing", "slice", "init"});
+  EXPECT_THAT(pod.names(), testing::ElementsAre("slice"));
+  EXPECT_THAT(pod.sub("slice").names(), testing::ElementsAre("b"));
+  remove_group(tmp.dir(), "pod", false);
+  EXPECT_THAT(tmp.dir().names(), testing::IsEmpty());
+  remove_group(tmp.dir(), "pod", false);
+}
+
 }  // namespace
 }  // namespace rkt::cgroup

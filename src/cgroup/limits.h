@@ -19,7 +19,7 @@ struct Limits {
   std::optional<std::int64_t> cpu_shares;    ///< 2…262144
   std::optional<std::int64_t> pids;
   std::optional<std::int64_t> io_bytes, io_operations;  ///< a second, of each of `disks` and in each direction
-  std::vector<std::string> disks;                       ///< "MAJOR:MINOR"
+  std::vector<std::string> disks;                       ///< "MAJOR:MINOR"; manager.h finds them
   bool default_devices = false;                         ///< default-deny devices: only the standard nodes and `devices`
   std::vector<std::string> devices;                     ///< more nodes, as "c 10:200 rw" (v1 syntax)
   Needs needs() const;

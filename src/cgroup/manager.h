@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -78,13 +79,13 @@ class PodCgroups {
   void set_owner(std::uint32_t id) { owner_ = id; }
   Group init();  ///< where the pod's pid 1 goes; made when missing
   /// `<pod>/system.slice/<name>.service`, made and limited; one that is there from before is removed first.
-  Group app(const std::string& name, const Limits& limits);
+  Group app(const std::string& name, const Limits& asked);
   /// Of everything in the pod together. Before any group is made: where the pod is limited, everybody has to go in.
-  void limit_pod(const Limits& limits);
+  void limit_pod(const Limits& asked);
   /// Whether limits of that kind are enforced here.
   bool has(std::string_view controller) const;
   std::optional<Group> find_app(const std::string& name) const;
-  void remove_app(const std::string& name) const;  ///< kills what is left inside; missing is fine
+  void remove_app(const std::string& name);  ///< kills what is left inside; missing is fine
   /// Processes of the app that the kernel killed for want of memory; 0 where nobody counts them (no memory limit).
   std::uint64_t oom_kills(const std::string& name) const;
   void kill_all() const;
@@ -110,6 +111,7 @@ class PodCgroups {
   bool move_aside(const Choice::Use& use);
   void remove_quietly() noexcept;
   void warn_missing(std::string_view controller) const;
+  Limits with_disks(Limits limits) const;
   void limit(const Place& place, const DirFd& dir, const Limits& limits) const;
   void collect(Group& group, const Place& place, const DirFd& dir, bool first) const;
   void give_to_owner(const DirFd& dir) const;
@@ -117,7 +119,8 @@ class PodCgroups {
   std::uint32_t owner_ = 0;
   std::string scope_;
   Mode mode_ = Mode::none;
-  std::vector<Place> places_;  // [0] is the tracking hierarchy
+  std::vector<Place> places_;   // [0] is the tracking hierarchy
+  std::set<std::string> made_;  // names of apps
   Warn warn_;
   Record record_;
 };

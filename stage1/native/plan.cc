@@ -57,14 +57,12 @@ cgroup::Limits limits_of(const appc::Isolators& isolators) {
   if (isolators.network_bandwidth)
     throw Error(Errc::unsupported, "isolator resource/network-bandwidth: the apps of a pod share its network")
         .hint("limit the network itself, by the plugin \"bandwidth\" in its configuration");
-  cgroup::Limits out{.memory_bytes = isolators.memory_limit,
-                     .cpu_milli = isolators.cpu_milli_limit,
-                     .cpu_shares = isolators.cpu_shares,
-                     .pids = isolators.pids,
-                     .io_bytes = isolators.block_bandwidth,
-                     .io_operations = isolators.block_iops};
-  if (out.needs().io) out.disks = cgroup::find_disks(DirFd::open("/sys/block"));
-  return out;
+  return {.memory_bytes = isolators.memory_limit,
+          .cpu_milli = isolators.cpu_milli_limit,
+          .cpu_shares = isolators.cpu_shares,
+          .pids = isolators.pids,
+          .io_bytes = isolators.block_bandwidth,
+          .io_operations = isolators.block_iops};
 }
 
 void plan_limits(const appc::Isolators& isolators, const Restrictions& restrictions, AppPlan& out) {

@@ -58,6 +58,27 @@ std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, cons
 
 }  // namespace
 
+Group::Form Group::form() const noexcept {
+  const auto joins = std::min<std::size_t>(join_.size(), Entry::kMax);
+  return {.tracks = tracks(), .v2 = tracking_is_v2_, .joins = static_cast<std::uint8_t>(joins)};
+}
+
+std::vector<int> Group::descriptors() const {
+  std::vector<int> out;
+  if (tracks()) out.push_back(tracking_.get());
+  for (const auto& fd : join_) out.push_back(fd.get());
+  out.resize(form().descriptors());
+  return out;
+}
+
+Group Group::make(const Form& form, std::span<UniqueFd> descriptors) {
+  Group out;
+  out.tracking_is_v2_ = form.v2;
+  if (form.tracks) out.tracking_ = DirFd(std::move(descriptors.front()));
+  for (auto& fd : descriptors.subspan(form.tracks ? 1 : 0)) out.join_.push_back(std::move(fd));
+  return out;
+}
+
 Entry Group::entry() const noexcept {
   Entry e;
   if (tracking_is_v2_) e.into = tracking_.get();

@@ -11,10 +11,12 @@
 // controller), and those of the limits that somebody set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -42,6 +44,16 @@ static_assert(std::is_trivially_copyable_v<Entry> && std::is_standard_layout_v<E
 /// 1).
 class Group {
  public:
+  /// Which descriptors it consists of. With these another process, which starts something in here, makes the same.
+  struct Form {
+    bool tracks = false, v2 = false;
+    std::uint8_t joins = 0;
+    std::size_t descriptors() const noexcept { return joins + (tracks ? 1U : 0U); }
+  };
+  Form form() const noexcept;
+  std::vector<int> descriptors() const;  ///< borrowed; as many as form() says
+  static Group make(const Form& form, std::span<UniqueFd> descriptors);
+
   Entry entry() const noexcept;
   /// Kills every process inside, and waits until none is left. The group must not be entered again (kernels to 6.18 at
   /// least kill whoever is born by CLONE_INTO_CGROUP into a cgroup that was ever killed): PodCgroups::app() makes a new

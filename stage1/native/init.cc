@@ -129,7 +129,6 @@ int supervise(InitInput& in) {
   if (in.plan.launches_later()) return serve_launches(in, mounts);
   return supervise_within({.plan = in.plan,
                            .mounts = *mounts,
-                           .groups = std::move(in.groups),
                            .stdio = std::move(in.stdio),
                            .sockets = std::move(in.sockets),
                            .control = in.control,

@@ -32,7 +32,6 @@ struct InitInput {
   OwnedNamespaces users;  ///< with private users; else empty
   UniqueFd netns;         ///< empty: the host's
   cgroup::Group group;
-  std::vector<cgroup::Group> groups;  ///< of the apps, as the next two; empty when they are launched from outside
   std::vector<AppStdio> stdio;
   std::vector<AppSockets> sockets;
   std::vector<UniqueFd> syslogs;  ///< those of `mounts`

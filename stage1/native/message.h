@@ -8,6 +8,7 @@
 //
 // when init launches the apps:
 //
+//        --- groups ---------------------->     their cgroups, made meanwhile (groups.h): the first that it is told
 //        <-- started(app, pid in the pod)      for the prefix of output lines
 //        <-- ready                             every app was launched: the state file is there, enter works
 //        <-- ended(app, status, killed)        for good

@@ -2,12 +2,14 @@
 // run: everything of a pod that is made on the host, then the clone that becomes its pid 1, then outer.h's loop.
 //
 //   plan -> cgroups -> networks -> volumes and name files -> streams -> clone -> (init.h) ... -> networks and cgroups
-//   gone
+//                                                                          `--> the apps' cgroups              gone
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
 // each written before what it names is made.
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +27,7 @@
 #include "stage1/native/commands.h"
 #include "stage1/native/etc_files.h"
 #include "stage1/native/from_caller.h"
+#include "stage1/native/groups.h"
 #include "stage1/native/handover.h"
 #include "stage1/native/init.h"
 #include "stage1/native/mutable_apps.h"
@@ -124,9 +127,16 @@ class PodRun {
     cgroups_->set_owner(on_host(plan_.users, 0));
     for (const auto& app : plan_.apps) check_devices(app, *cgroups_);
     init_group_ = cgroups_->init();
-    for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
     // Of one app everything in the pod is: supervisor.cc. What has its own processes takes them with it.
-    if (groups_.size() > 1 && plan_.restarts_need_cgroups() && !groups_.front().tracks()) throw no_restarts();
+    if (plan_.apps.size() > 1 && plan_.restarts_need_cgroups() && !init_group_.tracks()) throw no_restarts();
+  }
+
+  // While init sets the pod up. Where they cannot be made it is of no use.
+  void make_app_groups(const NewProcess& init, int control) {
+    ScopeExit end([&] { (void)::syscall(SYS_pidfd_send_signal, init.pidfd.get(), SIGKILL, nullptr, 0); });
+    for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
+    if (!plan_.launches_later()) give_groups(control, groups_);
+    end.release();
   }
 
   // The kernel needs as long for one as the pod's plan and its cgroups take.
@@ -243,7 +253,6 @@ class PodRun {
     pod_.dir = DirFd();
     pod_.stage1 = DirFd();
     if (!plan_.launches_later()) return;
-    groups_.clear();
     stdio_.clear();
     sockets_.clear();
   }
@@ -270,7 +279,6 @@ class PodRun {
               .users = std::move(users_),
               .netns = std::move(network_.netns),
               .group = std::move(init_group_),
-              .groups = std::move(groups_),
               .stdio = std::move(stdio_),
               .sockets = std::move(sockets_),
               .syslogs = std::move(syslogs_)});
@@ -297,6 +305,7 @@ class PodRun {
     syslogs_.clear();
     theirs.reset();
     giver.reset();
+    make_app_groups(init, ours.get());
     std::unique_ptr<Outside> launcher = launch_from_here(init, ours.get());
     stdio_.clear();
     sockets_.clear();

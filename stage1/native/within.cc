@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "stage1/native/groups.h"
 #include "stage1/native/launcher.h"
 #include "stage1/native/memory.h"
 #include "stage1/native/message.h"
@@ -28,6 +29,7 @@ class Within final : public Launcher {
       fill_with_null(in_.stdio[i], in_.mounts.root_path(i));
     }
     in_.mounts.assembled();
+    groups_ = take_groups(in_.control, in_.plan.apps.size());
     if (in_.plan.may_look_into_init()) gate_ = Pipe::make();
   }
 
@@ -40,7 +42,7 @@ class Within final : public Launcher {
     request.own_processes = app.own_processes ? &masks : nullptr;
     request.proc = in_.mounts.proc();
     request.own_oom_score = in_.oom_score.get();
-    request.entry = in_.groups[i].entry();
+    request.entry = groups_[i].entry();
     request.set_streams(in_.stdio[i]);
     request.controlling_terminal = in_.plan.has_terminal(app);
     request.sockets = main ? &in_.sockets[i] : nullptr;
@@ -63,7 +65,7 @@ class Within final : public Launcher {
   void become_harmless() {
     for (std::size_t i = 0; i < in_.plan.apps.size(); ++i) in_.mounts.drop(i);
     in_.mounts.let_go();
-    in_.groups.clear();
+    groups_.clear();
     in_.oom_score.reset();
     drop_capabilities_for_good(cap_bit(CAP_KILL));
     gate_.reset();
@@ -71,6 +73,7 @@ class Within final : public Launcher {
 
  private:
   WithinInput in_;
+  std::vector<cgroup::Group> groups_;
   std::optional<Pipe> gate_;
 };
 

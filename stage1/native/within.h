@@ -19,7 +19,6 @@ namespace rkt::native {
 struct WithinInput {
   const PodPlan& plan;
   PodMounts& mounts;
-  std::vector<cgroup::Group> groups;
   std::vector<AppStdio> stdio;
   std::vector<AppSockets> sockets;
   int control;              ///< message.h

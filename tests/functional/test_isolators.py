@@ -118,6 +118,17 @@ def test_limits_of_the_pod_hold_back_apps_without_their_own(rkt):
     assert r.code != 0 and "can't fork" in r.err and "made" not in r.out, r
 
 
+def test_a_limit_that_the_kernel_refuses_ends_the_start(rkt):
+    """More of a processor than the pod has: known only when the pod's first process has long been there."""
+    aci = rkt.image(exec=["/bin/true"])
+    more = {"isolators": isolators(resource__cpu={"limit": "500m"})}
+    uuid = rkt.tmp / "uuid"
+    flag = pod_manifest(rkt, aci, app=more, pod=isolators(resource__cpu={"limit": "100m"}))
+    assert 'set cpu.cfs_quota_us to "50000": invalid argument' in rkt.run(f"--uuid-file-save={uuid}", flag, code=254).err
+    status = rkt.status(uuid.read_text())
+    assert (status["state"], status["app-busybox"]) == ("exited", "254")
+
+
 def test_pod_isolators_are_applied_named_or_refused(rkt):
     aci = rkt.image(exec=["/bin/true"])
     r = rkt.run(pod_manifest(rkt, aci, pod=isolators(x__unknown={})), code=0)

@@ -361,9 +361,10 @@ void PodCgroups::kill_all() const {
 void PodCgroups::remove() {
   std::vector<std::string> made;
   for (const auto& app : made_) made.push_back(cat(kSlice, "/", unit(app)));
-  for (const char* name : {kSlice, kInit}) made.emplace_back(name);
+  made.emplace_back(kSlice);
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (!made_.empty() && it->dir) remove_empty(it->dir, made);
+    if (it->dir && it->hierarchy.v2) remove_empty(it->dir, {kInit});
     remove_group(it->parent, scope_, it->hierarchy.v2);
   }
 }

@@ -293,9 +293,11 @@ void take_ids(const AppChildPlan& p) noexcept {
   CapabilitySets sets(p);
   for (auto& half : sets.data) half.inheritable = 0;
   sets.apply(p);
-  for (int cap = 0; cap <= kHighestCapability; ++cap)
-    if ((p.caps >> cap & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
-      die(p, AppStep::capabilities);
+  for (int cap = 0; cap <= kHighestCapability; ++cap) {
+    if ((p.caps >> cap & 1U) != 0 || ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) break;  // the kernel knows none from here on
+    die(p, AppStep::capabilities);
+  }
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) die(p, AppStep::capabilities);
   if ((!p.keeps_groups && ::syscall(SYS_setgroups, p.group_count, p.groups) < 0) ||
       ::syscall(SYS_setresgid, p.gid, p.gid, p.gid) < 0)

@@ -186,11 +186,6 @@ void SharedMounts::attach_below(const std::string& root) const {
 
 DirFd open_terminals(const std::string& root) { return DirFd::open(cat(root, kDevptsPlace)); }
 
-void SharedMounts::detach() noexcept {
-  for (const char* place : {kProcPlace, kSysPlace, kDevptsPlace, kShmPlace, kMqueuePlace})
-    ::umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);
-}
-
 void take_stage1_root() {
   const DetachedMount copy = DetachedMount::copy(AT_FDCWD, "stage1/rootfs");
   copy.restrict(kInert | MOUNT_ATTR_RDONLY);
@@ -241,9 +236,12 @@ void PodMounts::take_root() { take_stage1_root(); }
 
 void PodMounts::share() { shared_.attach_below(""); }
 
-void PodMounts::assembled() const noexcept { SharedMounts::detach(); }
-
-void PodMounts::let_go() noexcept {
+// A copy of S1 with nothing in it becomes the root: to detach what is below the other one is one call, and so one wait
+// of the kernel's for everybody who looks at mounts.
+void PodMounts::let_go() {
+  const DetachedMount bare = DetachedMount::copy(AT_FDCWD, "/");
+  bare.attach(DirFd::open("/").get());
+  change_root(bare.fd());
   [[maybe_unused]] const SharedMounts gone = std::move(shared_);
   nothing_.reset();
   null_node_.reset();
@@ -271,8 +269,6 @@ void PodMounts::assemble(std::size_t index) {
   if (app.plan->read_only_root) app.root.restrict(MOUNT_ATTR_RDONLY);
   null_node_.reset();
 }
-
-void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
 
 void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
   const auto on_directory = [&](const DetachedMount& mount) {

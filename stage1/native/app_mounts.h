@@ -6,9 +6,8 @@
 //   take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
 //   share()       what all apps have in common is attached. From here on the root of the pod's users is enough
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top
-//   assembled()   what all apps share (proc, sys, ...) was attached for a while, to be copied; it is let go of
-//   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
-//   let_go()      every descriptor goes too: what apps share hides nothing of the kernel's
+//   let_go()      once the apps' processes have copies of the namespace, pid 1 is left with a bare S1; every descriptor
+//                 goes too: what apps share hides nothing of the kernel's
 //
 // In a mutable pod each app is assembled by a process of its own (starter.h), in a copy of the outer process's mount
 // namespace: there the file systems that all apps share stay attached below S1, out of the pod's sight.
@@ -51,8 +50,6 @@ struct SharedMounts {
   static SharedMounts copy_of(const std::string& root);
   /// Attaches them below `root`, which has the places: before Linux 6.15 only what is attached can be copied.
   void attach_below(const std::string& root) const;
-  /// What is attached below "/" is let go of.
-  static void detach() noexcept;
 };
 
 /// The pod's terminals, where attach_below(`root`) put them.
@@ -76,11 +73,8 @@ class PodMounts {
   void take_root();
   void share();
   void assemble(std::size_t app);
-  /// Every app is: what they share is no longer to be seen by pid 1.
-  void assembled() const noexcept;
-  void drop(std::size_t app) noexcept;
-  /// Nothing is assembled any more: every descriptor is closed.
-  void let_go() noexcept;
+  /// Nothing is mounted below "/" any more, and every descriptor is closed.
+  void let_go();
 
   /// Path of an app's assembled root, for pid 1.
   std::string root_path(std::size_t app) const;

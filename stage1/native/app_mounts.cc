@@ -234,7 +234,15 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
 
 void PodMounts::take_root() { take_stage1_root(); }
 
-void PodMounts::share() { shared_.attach_below(""); }
+void PodMounts::share() { shared_.sys.attach(DirFd::open(kSysPlace).get()); }
+
+// Before Linux 6.15 only what is attached can be copied.
+void PodMounts::give(const App& app, const DetachedMount& shared, int target) const {
+  if (&app == &apps_.front())
+    shared.attach(target);
+  else
+    DetachedMount::copy(shared.fd(), "").attach(target);
+}
 
 // A copy of S1 with nothing in it becomes the root: to detach what is below the other one is one call, and so one wait
 // of the kernel's for everybody who looks at mounts.
@@ -271,12 +279,12 @@ void PodMounts::assemble(std::size_t index) {
 }
 
 void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
-  const auto on_directory = [&](const DetachedMount& mount) {
-    mount.attach(make_target(root, op.target, TargetKind::directory).get());
+  const auto on_directory = [&](const DetachedMount& shared) {
+    give(app, shared, make_target(root, op.target, TargetKind::directory).get());
   };
   switch (op.kind) {
     case Kind::proc:
-      DetachedMount::copy(shared_.proc.fd(), "").attach(make_top_directory(root, "proc", 0755).get());
+      give(app, shared_.proc, make_top_directory(root, "proc", 0755).get());
       return;
     case Kind::sys: {
       const DetachedMount sys = DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive);
@@ -288,13 +296,13 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
       attach_dev(root, app.dev, std::move(app.nodes));
       return;
     case Kind::pts:
-      on_directory(DetachedMount::copy(shared_.devpts.fd(), ""));
+      on_directory(shared_.devpts);
       return;
     case Kind::shm:
-      on_directory(DetachedMount::copy(shared_.shm.fd(), ""));
+      on_directory(shared_.shm);
       return;
     case Kind::mqueue:
-      on_directory(DetachedMount::copy(shared_.mqueue.fd(), ""));
+      on_directory(shared_.mqueue);
       return;
     case Kind::console:
       DetachedMount::copy(shared_.devpts.fd(), "0").attach(make_target(root, op.target, TargetKind::file).get());

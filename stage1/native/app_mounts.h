@@ -4,8 +4,10 @@
 //   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
 //                 of it
 //   take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
-//   share()       what all apps have in common is attached. From here on the root of the pod's users is enough
-//   assemble(i)   app i's root is attached below it, and everything of its plan on top
+//   share()       /sys, of which each app has a copy of its own, is attached. From here on the root of the pod's users
+//                 is enough
+//   assemble(i)   app i's root is attached below it, and everything of its plan on top. What else all apps have in
+//                 common (proc, shm, ...) goes into the first one's, and is copied from there
 //   let_go()      once the apps' processes have copies of the namespace, pid 1 is left with a bare S1; every descriptor
 //                 goes too: what apps share hides nothing of the kernel's
 //
@@ -91,6 +93,8 @@ class PodMounts {
   };
   DetachedMount copy_source(const MountOp& op, const MountOwner& owner);
   void perform(App& app, const DirFd& root, const MountOp& op);
+  /// The first app gets `shared` itself, the others copies of that.
+  void give(const App& app, const DetachedMount& shared, int target) const;
   /// `given`: the nodes, where they are the host's.
   void attach_dev(const DirFd& root, const DetachedMount& dev,
                   std::vector<std::pair<std::string, DetachedMount>> given);

@@ -8,8 +8,12 @@
 namespace rkt {
 namespace {
 
+// What was not done is done by join().
 extern "C" void* run_work(void* work) {
-  (*static_cast<std::function<void()>*>(work))();
+  auto& todo = *static_cast<std::function<void()>*>(work);
+  if (::unshare(CLONE_FS) < 0) return nullptr;
+  todo();
+  todo = nullptr;
   return nullptr;
 }
 
@@ -31,12 +35,8 @@ BesideThread::BesideThread(std::function<void()> work) : work_(std::move(work)) 
 }
 
 void BesideThread::join() {
-  if (runs_)
-    ::pthread_join(thread_, nullptr);
-  else if (work_)
-    work_();
-  runs_ = false;
-  work_ = nullptr;
+  if (std::exchange(runs_, false)) ::pthread_join(thread_, nullptr);
+  if (const auto work = std::exchange(work_, nullptr)) work();
 }
 
 }  // namespace rkt

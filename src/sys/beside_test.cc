@@ -5,9 +5,11 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 
 #include "base/error.h"
+#include "sys/tempdir.h"
 
 namespace rkt {
 namespace {
@@ -42,6 +44,19 @@ TEST(Beside, IsDoneByAThreadThatMayNotUseThisProcessor) {
   });
   EXPECT_EQ(work.take(), CPU_COUNT(&own) - 1);
   EXPECT_FALSE(work);
+}
+
+TEST(Beside, ItsWorkingDirectoryIsItsOwn) {
+  const TempDir tmp;
+  const std::string before = std::filesystem::current_path();
+  const cpu_set_t own = own_processors();
+  if (CPU_COUNT(&own) < 2) GTEST_SKIP() << "one processor";
+  Beside<std::string> work([&tmp] {
+    std::filesystem::current_path(tmp.path());
+    return std::filesystem::current_path().string();
+  });
+  EXPECT_EQ(work.take(), std::filesystem::canonical(tmp.path()).string());
+  EXPECT_EQ(std::filesystem::current_path().string(), before);
 }
 
 TEST(Beside, WithoutAnotherProcessorItIsDoneWhenItIsWanted) {

@@ -358,12 +358,20 @@ void PodCgroups::kill_all() const {
 }
 
 // What was made here is known, and nearly always empty by now: three calls do instead of twenty in each hierarchy.
-void PodCgroups::remove() {
+void PodCgroups::remove_idle() const noexcept {
+  if (made_.empty()) return;
   std::vector<std::string> made;
   for (const auto& app : made_) made.push_back(cat(kSlice, "/", unit(app)));
   made.emplace_back(kSlice);
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
-    if (!made_.empty() && it->dir) remove_empty(it->dir, made);
+    if (it->dir) remove_empty(it->dir, made);
+    remove_empty(it->parent, {scope_});
+  }
+}
+
+void PodCgroups::remove() {
+  remove_idle();
+  for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (it->dir && it->hierarchy.v2) remove_empty(it->dir, {kInit});
     remove_group(it->parent, scope_, it->hierarchy.v2);
   }

@@ -101,6 +101,9 @@ class PodCgroups {
   /// Processes of the app that the kernel killed for want of memory; 0 where nobody counts them (no memory limit).
   std::uint64_t oom_kills(const std::string& name) const;
   void kill_all() const;
+  /// Of the directories those in which nobody is, as far as they were made here; the others stay for remove(). Nothing
+  /// is waited for.
+  void remove_idle() const noexcept;
   /// Every directory, deepest first; one that is busy is waited for (its processes are dying). Missing is fine.
   void remove();
 

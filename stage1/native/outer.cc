@@ -185,6 +185,7 @@ class Outer {
       case Message::Kind::line:
         return in_.relay.note(m.text);
       case Message::Kind::over:
+        if (!over_) in_.on_over();
         if (!over_) over_ = m.value;
         return;
       case Message::Kind::start:

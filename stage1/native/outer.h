@@ -40,8 +40,9 @@ struct OuterInput {
   std::function<void(std::size_t app, int status, bool killed)> on_ended;
   /// Has recorded it, and killed what the app left, when it returns.
   std::function<void(std::size_t app, int count)> on_restarts;
-  MutableApps* apps = nullptr;  ///< of a mutable pod
-  Outside* launcher = nullptr;  ///< of a pod whose apps are launched from here
+  std::function<void()> on_over;  ///< no app is left, and pid 1 is ending
+  MutableApps* apps = nullptr;    ///< of a mutable pod
+  Outside* launcher = nullptr;    ///< of a pod whose apps are launched from here
   Readiness* readiness = nullptr;
 };
 

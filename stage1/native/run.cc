@@ -330,6 +330,10 @@ class PodRun {
                                          readiness.app_ended(app);
                                        },
                                    .on_restarts = [&](std::size_t app, int count) { app_restarts(app, count); },
+                                   .on_over =
+                                       [&] {
+                                         if (cgroups_) cgroups_->remove_idle();
+                                       },
                                    .apps = apps.get(),
                                    .launcher = launcher.get(),
                                    .readiness = &readiness});

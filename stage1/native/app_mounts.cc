@@ -61,14 +61,12 @@ void make_node(const DirFd& dir, const Node& node) {
     dir.open_file(node.name, O_WRONLY | O_CREAT | O_EXCL, 0644);  // a place for the host's
     return;
   }
-  if (::mknodat(dir.get(), node.name, S_IFCHR | 0666, ::makedev(node.major, node.minor)) < 0 ||
-      ::fchmodat(dir.get(), node.name, 0666, 0) < 0)
+  if (::mknodat(dir.get(), node.name, S_IFCHR | 0666, ::makedev(node.major, node.minor)) < 0)
     throw Error::from_errno(cat("make node ", quoted(node.name)));
 }
 
 void make_directory(const DirFd& dir, const char* name, mode_t mode) {
-  if (::mkdirat(dir.get(), name, mode) < 0 || ::fchmodat(dir.get(), name, mode, 0) < 0)
-    throw Error::from_errno(cat("make directory ", quoted(name)));
+  if (::mkdirat(dir.get(), name, mode) < 0) throw Error::from_errno(cat("make directory ", quoted(name)));
 }
 
 // Directories that programs expect; a link of that name, wherever it leads, is the image's own business.

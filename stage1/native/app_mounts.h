@@ -68,7 +68,7 @@ struct MountOwner {
 
 class PodMounts {
  public:
-  /// Call with POD as the working directory.
+  /// Call with POD as the working directory, and without a mask for the modes of files.
   PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared, const MountOwner& owner = {});
   /// What the person who started the pod should know.
   const std::vector<std::string>& notes() const noexcept { return notes_; }

@@ -71,7 +71,7 @@ struct LaunchRequest {
 LaunchRequest request_for(const AppPlan& app, const std::vector<std::string>& argv, bool main);
 
 /// This process's command line: the one part of a process that everybody in the pod can read, and it names places on
-/// the host. Call while /proc is the host's.
+/// the host. Of a program that leaves its environment alone.
 std::span<char> own_arguments();
 
 /// A child in a mount namespace of its own (when `root` is set), in the app's cgroups. Its fault record is cleared

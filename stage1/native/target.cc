@@ -17,14 +17,14 @@
 namespace rkt::native {
 namespace {
 
-// Links are resolved by then: one that turns up now was put there meanwhile, by somebody who shares a volume.
-std::optional<UniqueFd> find_resolved(const DirFd& root, const std::string& place) {
+// nullopt: it is missing, or there is a link on the way.
+std::optional<UniqueFd> find_plain(const DirFd& root, const std::string& place) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root.get(), place.c_str(), &how, sizeof how)));
   if (fd) return fd;
-  if (errno == ENOENT) return std::nullopt;
+  if (errno == ENOENT || errno == ELOOP) return std::nullopt;
   throw Error::from_errno(cat("open ", quoted(place)));
 }
 
@@ -66,12 +66,14 @@ bool lies_in_volume(const std::vector<VolumeMount>& volumes, const DirFd& root, 
 }
 
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {
-  const std::string place = stage1::resolve_links(root, path);
+  std::string place = clean_path(path);
+  auto fd = find_plain(root, std::string(path));
+  // A link that turns up once they are resolved was put there meanwhile, by somebody who shares a volume.
+  if (!fd) fd = find_plain(root, place = stage1::resolve_links(root, path));
   check_place(path, place);
-  auto fd = find_resolved(root, place);
   if (!fd) {
     make_missing(root, place, kind);
-    fd = find_resolved(root, place);
+    fd = find_plain(root, place);
   }
   if (!fd) throw Error(Errc::busy, cat(quoted(path), " went away while it was made"));
   if (is_directory(*fd) != (kind == TargetKind::directory))

@@ -58,6 +58,14 @@ TEST_F(MountTarget, ALinkToTheRootOrToTheKernelsFilesIsRefused) {
   EXPECT_NO_THROW(make_target(root_, "/d/shm", TargetKind::directory));
 }
 
+TEST_F(MountTarget, DotsAfterALinkAreThoseOfWhereItLeads) {
+  make_target(root_, "/far/away/dir", TargetKind::directory);
+  link("/far/away", "near");
+  make_target(root_, "/near/../x", TargetKind::directory);
+  EXPECT_TRUE(root_.exists("far/x"));
+  EXPECT_FALSE(root_.exists("x"));
+}
+
 TEST_F(MountTarget, TheOtherKindIsRefused) {
   write_file(root_, "file", "", 0644);
   EXPECT_THROW(make_target(root_, "/file", TargetKind::directory), Error);

@@ -242,6 +242,8 @@ void PodMounts::give(const App& app, const DetachedMount& shared, int target) co
     DetachedMount::copy(shared.fd(), "").attach(target);
 }
 
+void PodMounts::assembled() const noexcept { ::umount2(kSysPlace, MNT_DETACH | UMOUNT_NOFOLLOW); }
+
 // A copy of S1 with nothing in it becomes the root: to detach what is below the other one is one call, and so one wait
 // of the kernel's for everybody who looks at mounts.
 void PodMounts::let_go() {

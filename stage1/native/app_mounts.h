@@ -8,6 +8,7 @@
 //                 is enough
 //   assemble(i)   app i's root is attached below it, and everything of its plan on top. What else all apps have in
 //                 common (proc, shm, ...) goes into the first one's, and is copied from there
+//   assembled()   where the namespace is kept, to launch apps from it later: /sys is let go of
 //   let_go()      once the apps' processes have copies of the namespace, pid 1 is left with a bare S1; every descriptor
 //                 goes too: what apps share hides nothing of the kernel's
 //
@@ -75,6 +76,7 @@ class PodMounts {
   void take_root();
   void share();
   void assemble(std::size_t app);
+  void assembled() const noexcept;
   /// Nothing is mounted below "/" any more, and every descriptor is closed.
   void let_go();
 

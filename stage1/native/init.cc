@@ -86,6 +86,7 @@ int serve_mutable_pod(InitInput& in) {
 // process is left with shows none of them.
 int serve_launches(InitInput& in, std::optional<PodMounts>& mounts) {
   for (std::size_t i = 0; i < in.plan.apps.size(); ++i) mounts->assemble(i);
+  mounts->assembled();
   send_message(in.control, {.kind = Message::Kind::assembled});
   if (!receive_message(in.control)) throw Error(Errc::system, "nobody is left who launches the apps");
   if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");

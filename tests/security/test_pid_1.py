@@ -29,6 +29,11 @@ def held_by(pid):
     return [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
 
 
+def mounts_of(pid):
+    with open(f"/proc/{pid}/mounts") as f:
+        return [line.split()[1] for line in f]
+
+
 def streams_of(p):
     """What the kernel calls the pipes of rkt's own output."""
     return {f"pipe:[{os.fstat(stream.fileno()).st_ino}]" for stream in (p.stdout, p.stderr)}
@@ -39,8 +44,9 @@ def test_who_takes_pid_1_over_can_but_signal(rkt):
     rkt.image(exec=["/bin/sh", "-c", "echo up; exec sleep 1000"])
     p, uuid = rkt.start_pod("example.com/busybox")
     assert p.stdout.readline() == b"up\n"
-    check_capabilities(rkt.status(uuid)["pid"])
-    assert not streams_of(p) & set(held_by(rkt.status(uuid)["pid"]))
+    pid = rkt.status(uuid)["pid"]
+    check_capabilities(pid)
+    assert not streams_of(p) & set(held_by(pid)) and mounts_of(pid) == ["/"]
 
 
 @pytest.mark.parametrize("flags", [["--restart=on-failure"], [], ["--pid=private", "--restart=on-failure"]], ids=["restarts", "handlers", "own-pids"])
@@ -53,8 +59,7 @@ def test_pid_1_keeps_nothing_for_those_that_start_later(rkt, flags):
     pid = rkt.status(uuid)["pid"]
     check_capabilities(pid)
     assert [h for h in held_by(pid) if h.startswith("/") and not h.endswith("/null")] == [] and not streams_of(p) & set(held_by(pid))
-    with open(f"/proc/{pid}/mounts") as f:
-        assert [line.split()[1] for line in f] == ["/"]
+    assert mounts_of(pid) == ["/"]
     with open(f"/proc/{pid}/cmdline") as f:
         assert f.read().strip("\0") == "init"
     restarts = rkt.status(uuid).get("restarts-busybox")

@@ -188,12 +188,44 @@ class Planner {
   Answers out_;  // single numbers
 };
 
-Code search(const Answers& all, Ranges::const_iterator begin, std::size_t count);
+// Instructions, and which of their jumps lead to answers that are still to be put behind them.
+struct Part {
+  struct Jump {
+    std::size_t from;
+    bool if_true;
+    std::uint32_t to;
+  };
+  Code code;
+  std::vector<Jump> open;
+};
 
-Code search(const Answers& all, const Ranges& ranges) { return search(all, ranges.begin(), ranges.size()); }
+constexpr std::size_t kReach = 240;  // conditional jumps get over 255 instructions; the answers come on top
+
+bool is_answer(std::uint32_t what) { return what > kIpc; }
+
+// Each answer once: the kernel takes as long for a filter as it has instructions.
+Code closed(Part part) {
+  std::map<std::uint32_t, std::size_t> places;
+  for (const auto& jump : part.open) {
+    const auto [it, fresh] = places.try_emplace(jump.to, part.code.size());
+    if (fresh) part.code.push_back(answer(jump.to));
+    sock_filter& from = part.code[jump.from];
+    (jump.if_true ? from.jt : from.jf) = static_cast<std::uint8_t>(it->second - jump.from - 1);
+  }
+  return std::move(part.code);
+}
+
+void append(Part& out, const Part& more) {
+  for (const auto& jump : more.open) out.open.push_back({jump.from + out.code.size(), jump.if_true, jump.to});
+  out.code.insert(out.code.end(), more.code.begin(), more.code.end());
+}
+
+Part search(const Answers& all, Ranges::const_iterator begin, std::size_t count);
+
+Code search(const Answers& all, const Ranges& ranges) { return closed(search(all, ranges.begin(), ranges.size())); }
 
 Code leaf(const Answers& all, std::uint32_t what) {
-  if (what > kIpc) return {answer(what)};
+  if (is_answer(what)) return {answer(what)};
   // The low half of an argument comes first on little-endian machines.
   Code out = {statement(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0]))};
   Code rest;
@@ -212,24 +244,34 @@ Code leaf(const Answers& all, std::uint32_t what) {
   return out;
 }
 
+// One side of a comparison: an answer that is jumped to has no instructions here.
+Part side(const Answers& all, Ranges::const_iterator begin, std::size_t count) {
+  return count == 1 && is_answer(begin->second) ? Part() : search(all, begin, count);
+}
+
 // The number is in the accumulator; `begin`..`end` are the ranges it can be in.
-Code search(const Answers& all, Ranges::const_iterator begin, std::size_t count) {
-  if (count == 1) return leaf(all, begin->second);
+Part search(const Answers& all, Ranges::const_iterator begin, std::size_t count) {
+  if (count == 1) return {.code = leaf(all, begin->second), .open = {}};
   const auto middle = std::next(begin, static_cast<std::ptrdiff_t>(count / 2));
-  const Code below = search(all, begin, count / 2);
-  const Code above = search(all, middle, count - count / 2);
-  Code out;
-  if (below.size() <= 255) {
-    out.push_back({.code = BPF_JMP | BPF_JGE | BPF_K,
-                   .jt = static_cast<std::uint8_t>(below.size()),
-                   .jf = 0,
-                   .k = middle->first});
-  } else {  // conditional jumps reach 255 instructions
-    out.push_back({.code = BPF_JMP | BPF_JGE | BPF_K, .jt = 0, .jf = 1, .k = middle->first});
-    out.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
+  Part below = side(all, begin, count / 2), above = side(all, middle, count - count / 2);
+  if (below.code.size() + above.code.size() > kReach) {
+    below = {.code = below.code.empty() ? leaf(all, begin->second) : closed(std::move(below)), .open = {}};
+    above = {.code = above.code.empty() ? leaf(all, middle->second) : closed(std::move(above)), .open = {}};
   }
-  out.insert(out.end(), below.begin(), below.end());
-  out.insert(out.end(), above.begin(), above.end());
+  const std::size_t over = below.code.size();
+  Part out;
+  out.code.push_back({.code = BPF_JMP | BPF_JGE | BPF_K, .jt = 0, .jf = 0, .k = middle->first});
+  if (over == 0) out.open.push_back({0, false, begin->second});
+  if (above.code.empty()) {
+    out.open.push_back({0, true, middle->second});
+  } else if (over <= 255) {
+    out.code[0].jt = static_cast<std::uint8_t>(over);
+  } else {
+    out.code[0].jf = 1;
+    out.code.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(over)));
+  }
+  append(out, below);
+  append(out, above);
   return out;
 }
 

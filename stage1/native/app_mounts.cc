@@ -232,24 +232,15 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
 
 void PodMounts::take_root() { take_stage1_root(); }
 
-void PodMounts::share() { shared_.sys.attach(DirFd::open(kSysPlace).get()); }
-
-// Before Linux 6.15 only what is attached can be copied.
-void PodMounts::give(const App& app, const DetachedMount& shared, int target) const {
-  if (&app == &apps_.front())
-    shared.attach(target);
-  else
-    DetachedMount::copy(shared.fd(), "").attach(target);
+void PodMounts::share() {
+  if (apps_.size() > 1) shared_.sys.attach(DirFd::open(kSysPlace).get());
 }
 
-void PodMounts::assembled() const noexcept { ::umount2(kSysPlace, MNT_DETACH | UMOUNT_NOFOLLOW); }
+void PodMounts::assembled() const noexcept {
+  if (apps_.size() > 1) ::umount2(kSysPlace, MNT_DETACH | UMOUNT_NOFOLLOW);
+}
 
-// A copy of S1 with nothing in it becomes the root: to detach what is below the other one is one call, and so one wait
-// of the kernel's for everybody who looks at mounts.
-void PodMounts::let_go() {
-  const DetachedMount bare = DetachedMount::copy(AT_FDCWD, "/");
-  bare.attach(DirFd::open("/").get());
-  change_root(bare.fd());
+void PodMounts::let_go() noexcept {
   [[maybe_unused]] const SharedMounts gone = std::move(shared_);
   nothing_.reset();
   null_node_.reset();
@@ -278,6 +269,16 @@ void PodMounts::assemble(std::size_t index) {
   null_node_.reset();
 }
 
+void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
+
+// Before Linux 6.15 only what is attached can be copied.
+void PodMounts::give(const App& app, const DetachedMount& shared, int target) const {
+  if (&app == &apps_.front())
+    shared.attach(target);
+  else
+    DetachedMount::copy(shared.fd(), "").attach(target);
+}
+
 void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
   const auto on_directory = [&](const DetachedMount& shared) {
     give(app, shared, make_target(root, op.target, TargetKind::directory).get());
@@ -287,7 +288,8 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
       give(app, shared_.proc, make_top_directory(root, "proc", 0755).get());
       return;
     case Kind::sys: {
-      const DetachedMount sys = DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive);
+      const DetachedMount sys =
+          apps_.size() > 1 ? DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive) : std::move(shared_.sys);
       if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY, Depth::recursive);
       sys.attach(make_top_directory(root, "sys", 0755).get());
       return;

@@ -4,13 +4,13 @@
 //   PodMounts()   host mounts become slaves; a copy is taken, detached, of each app's root and of each source outside
 //                 of it
 //   take_root()   a read-only copy of S1 becomes the root of pid 1; the host's mounts are gone from here on
-//   share()       /sys, of which each app has a copy of its own, is attached. From here on the root of the pod's users
-//                 is enough
-//   assemble(i)   app i's root is attached below it, and everything of its plan on top. What else all apps have in
-//                 common (proc, shm, ...) goes into the first one's, and is copied from there
-//   assembled()   where the namespace is kept, to launch apps from it later: /sys is let go of
-//   let_go()      once the apps' processes have copies of the namespace, pid 1 is left with a bare S1; every descriptor
-//                 goes too: what apps share hides nothing of the kernel's
+//   share()       where there are several apps, the /sys that each gets a copy of is attached. From here on the root of
+//                 the pod's users is enough
+//   assemble(i)   app i's root is attached below it, and everything of its plan on top. What else all apps share (proc,
+//                 shm, ...) goes into the first one's, and is copied from there
+//   assembled()   that /sys is let go of
+//   drop(i)       once the app's process has its own copy of the namespace, pid 1 lets go of it
+//   let_go()      every descriptor goes too: what apps share hides nothing of the kernel's
 //
 // In a mutable pod each app is assembled by a process of its own (starter.h), in a copy of the outer process's mount
 // namespace: there the file systems that all apps share stay attached below S1, out of the pod's sight.
@@ -76,9 +76,11 @@ class PodMounts {
   void take_root();
   void share();
   void assemble(std::size_t app);
+  /// Every app is: what they share is no longer to be seen by pid 1.
   void assembled() const noexcept;
-  /// Nothing is mounted below "/" any more, and every descriptor is closed.
-  void let_go();
+  void drop(std::size_t app) noexcept;
+  /// Nothing is assembled any more: every descriptor is closed.
+  void let_go() noexcept;
 
   /// Path of an app's assembled root, for pid 1.
   std::string root_path(std::size_t app) const;

@@ -90,7 +90,7 @@ int serve_launches(InitInput& in, std::optional<PodMounts>& mounts) {
   send_message(in.control, {.kind = Message::Kind::assembled});
   if (!receive_message(in.control)) throw Error(Errc::system, "nobody is left who launches the apps");
   if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
-  mounts->let_go();
+  for (std::size_t i = 0; i < in.plan.apps.size(); ++i) mounts->drop(i);
   mounts.reset();
   return reap_until_asked(in.control);
 }

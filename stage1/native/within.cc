@@ -28,6 +28,7 @@ class Within final : public Launcher {
       in_.mounts.assemble(i);
       fill_with_null(in_.stdio[i], in_.mounts.root_path(i));
     }
+    in_.mounts.assembled();
     groups_ = take_groups(in_.control, in_.plan.apps.size());
     if (in_.plan.may_look_into_init()) gate_ = Pipe::make();
   }
@@ -62,6 +63,7 @@ class Within final : public Launcher {
   bool pod_is_gone() const override { return false; }
 
   void become_harmless() {
+    for (std::size_t i = 0; i < in_.plan.apps.size(); ++i) in_.mounts.drop(i);
     in_.mounts.let_go();
     groups_.clear();
     in_.oom_score.reset();

@@ -26,6 +26,20 @@ def sh(rkt, script, *flags, **kw):
     return rkt.run(*flags, "example.com/busybox", "--", script, **kw)
 
 
+def test_apps_of_a_pod_have_the_same_mounts(rkt):
+    """The first one has what they share, the others copies of it: the same file systems, of which the same is hidden."""
+    for name in ("one", "two", "three"):
+        rkt.image(f"example.com/{name}", exec=["/bin/cat", "/proc/self/mountinfo"])
+    seen = {"one": [], "two": [], "three": []}
+    for line in rkt.run("example.com/one", "example.com/two", "example.com/three", code=0).out.splitlines():
+        app, text = re.search(r"(\w+)\[\d+\]: (.*)", line).groups()
+        seen[app].append(text.split())
+    shapes = [[(m[3], *m[4:6]) for m in mounts if m[4] != "/"] for mounts in seen.values()]
+    assert len(shapes[0]) > 20 and shapes[0] == shapes[1] == shapes[2]
+    shared = [{m[4]: m[2] for m in mounts if m[4] in ("/proc", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue")} for mounts in seen.values()]
+    assert len(shared[0]) == 5 and shared[0] == shared[1] == shared[2]
+
+
 @pytest.mark.parametrize("ns", ["pid", "mnt", "ipc", "uts", "net", "cgroup"])
 def test_namespaces_are_the_pods_own(rkt, ns):
     assert sh(rkt, f"readlink /proc/self/ns/{ns}", code=0).out.strip() != os.readlink(f"/proc/self/ns/{ns}")

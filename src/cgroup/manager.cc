@@ -122,14 +122,25 @@ PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, R
   for (const auto& name : choice.missing) out.warn_missing(name);
   ScopeExit undo([&out] { out.remove_quietly(); });
   for (const auto& use : choice.uses) {
+    if (!out.places_.empty() && !use.hierarchy->v2) {
+      out.to_make_.push_back({*use.hierarchy, use.controllers});
+      continue;
+    }
     if (use.hierarchy->v2 ? out.add_unified(use) : out.add_place(use, own_path(*use.hierarchy))) continue;
     if (use.hierarchy == layout.tracking()) break;
     for (const auto& c : use.controllers) out.warn_missing(c);
   }
   undo.release();
-  out.record_ = nullptr;  // the caller's, and no place is added from here on
   if (out.places_.empty()) out.warn_("warning: no usable cgroup, processes are not tracked and limits not enforced");
   return out;
+}
+
+void PodCgroups::make_limiting() {
+  for (const auto& one : std::exchange(to_make_, {})) {
+    if (add_place({&one.hierarchy, one.controllers}, own_path(one.hierarchy))) continue;
+    for (const auto& c : one.controllers) warn_missing(c);
+  }
+  record_ = nullptr;
 }
 
 PodCgroups PodCgroups::open(const Uuid& uuid, std::string_view state) {
@@ -261,6 +272,8 @@ Limits PodCgroups::with_disks(Limits limits) const {
 }
 
 void PodCgroups::limit_pod(const Limits& asked) {
+  if (asked.needs().names().empty() && !asked.needs().devices) return;
+  make_limiting();
   const Limits limits = with_disks(asked);
   for (Place& place : places_) {
     limit(place, place.dir, limits);
@@ -304,6 +317,7 @@ Group PodCgroups::init() {
 }
 
 Group PodCgroups::app(const std::string& name, const Limits& asked) {
+  make_limiting();
   Group group;
   const Limits limits = with_disks(asked);
   if (!places_.empty()) made_.insert(name);

@@ -82,10 +82,14 @@ class PodCgroups {
  public:
   /// `needs`: the union over all apps, or Needs::all() for a pod whose apps are not known yet. No usable cgroup at all
   /// (not mounted, read-only): said through `warn`, and every later call is a no-op. `record` stores what state() will
-  /// be before each directory is made, so that a crash never leaves one that gc does not know; not called later.
+  /// be before each directory is made, so that a crash never leaves one that gc does not know; not called after
+  /// make_limiting(), which whoever makes the first app's group or limits the pod does, too.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);
+
+  /// What is not needed before an app is there: the places in hierarchies that only limit.
+  void make_limiting();
 
   /// Who starts processes in the groups made from here on: it must own the files that it is asked about (v2).
   void set_owner(std::uint32_t id) { owner_ = id; }
@@ -119,6 +123,10 @@ class PodCgroups {
     DirFd dir;                             // of the pod's cgroup; empty when it is not there
     bool limited = false;                  // the pod as a whole
   };
+  struct Limiting {
+    Hierarchy hierarchy;
+    std::vector<std::string> controllers;
+  };
   bool add_place(const Choice::Use& use, const std::string& base);
   bool add_unified(const Choice::Use& use);
   bool add_elsewhere(const Choice::Use& use, const DirFd& own, const std::vector<std::string>& wanted,
@@ -134,8 +142,9 @@ class PodCgroups {
   std::uint32_t owner_ = 0;
   std::string scope_;
   Mode mode_ = Mode::none;
-  std::vector<Place> places_;   // [0] is the tracking hierarchy
-  std::set<std::string> made_;  // names of apps
+  std::vector<Place> places_;      // [0] is the tracking hierarchy
+  std::vector<Limiting> to_make_;  // places of make_limiting()
+  std::set<std::string> made_;     // names of apps
   Warn warn_;
   Record record_;
 };

@@ -119,11 +119,12 @@ class PodRun {
       if (!quiet) return warn(text);
       log::debug("stage1", text);
     };
-    GrowingFile record(pod_.dir, "cgroups");
-    cgroups_ =
-        cgroup::PodCgroups::create(options_.uuid, needs, say, [&](std::string_view state) { record.set(state); });
+    cgroups_ = cgroup::PodCgroups::create(
+        options_.uuid, needs, say,
+        [record = std::make_shared<GrowingFile>(pod_.dir, "cgroups")](std::string_view state) { record->set(state); });
     replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     cgroups_->limit_pod(plan_.limits);
+    if (options_.mutable_pod || std::ranges::any_of(plan_.apps, &AppPlan::read_only_device)) cgroups_->make_limiting();
     cgroups_->set_owner(on_host(plan_.users, 0));
     for (const auto& app : plan_.apps) check_devices(app, *cgroups_);
     init_group_ = cgroups_->init();

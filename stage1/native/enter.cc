@@ -72,11 +72,11 @@ Target find_target(const EnterOptions& options, const std::string& path) {
   const auto uuid = Uuid::parse(std::string_view(path).substr(path.rfind('/') + 1));
   if (!uuid) throw Error(Errc::usage, cat(quoted(path), " is no directory of a pod"));
   auto group = cgroup::PodCgroups::open(*uuid, find_file_text(pod.dir, "cgroups").value_or("")).find_app(options.app);
-  if (!group && !find_file_text(pod.dir, "subcgroup").value_or("").empty())
-    throw Error(Errc::system, cat("the cgroup of app ", quoted(options.app), " is gone"));
   auto process = find_in_pod(options.pid, running->pid);
   // Also when the app has ended and its number was given away, what is in its cgroup is confined as it was.
   if (!process || (group && !group->contains(process->pid))) throw not_running(options.app);
+  if (!group && !find_file_text(pod.dir, "subcgroup").value_or("").empty())
+    throw Error(Errc::system, cat("the cgroup of app ", quoted(options.app), " is gone"));
   const auto users = IdRange::parse(trim(find_file_text(pod.dir, "private-users-prepared", 64).value_or("")));
   Target out{.plan = plan_enter(*app, *running, state->restrictions, users, [](std::string_view) {}),
              .limits = state->limits,

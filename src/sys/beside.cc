@@ -2,6 +2,7 @@
 #include "sys/beside.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "base/scope.h"
 
@@ -17,13 +18,20 @@ extern "C" void* run_work(void* work) {
   return nullptr;
 }
 
+// Both sides need some at a time.
+bool has_few_descriptors() {
+  constexpr rlim_t kMany = 256;
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < kMany;
+}
+
 using Attributes = Owned<pthread_attr_t, &pthread_attr_destroy>;
 
 }  // namespace
 
 BesideThread::BesideThread(std::function<void()> work) : work_(std::move(work)) {
   cpu_set_t others;
-  if (::sched_getaffinity(0, sizeof others, &others) < 0) return;
+  if (has_few_descriptors() || ::sched_getaffinity(0, sizeof others, &others) < 0) return;
   const int own = ::sched_getcpu();
   if (own >= 0) CPU_CLR(static_cast<std::size_t>(own), &others);
   if (CPU_COUNT(&others) == 0) return;

@@ -12,7 +12,7 @@
 namespace rkt {
 
 /// A thread on any processor but the caller's: a new one that is left to the scheduler may wait there until the caller
-/// does. Its working directory and its umask are its own. Where there is no other processor, or no thread to be had, join() does the work.
+/// does. Its working directory and its umask are its own. Where there is no other processor, no thread to be had, or where the limit on descriptors is low, join() does the work.
 class BesideThread {
  public:
   /// `work` throws nothing.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -68,6 +69,16 @@ TEST(Beside, WithoutAnotherProcessorItIsDoneWhenItIsWanted) {
   });
   EXPECT_FALSE(done);
   EXPECT_EQ(work.take(), ::gettid());
+}
+
+TEST(Beside, WithFewDescriptorsItIsDoneWhenItIsWanted) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  Beside<pid_t> work([] { return ::gettid(); });
+  EXPECT_EQ(work.take(), ::gettid());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(Beside, ThrowsWhatTheWorkHasThrown) {

@@ -103,24 +103,17 @@ Trees open_trees(store::Store& store, const DirFd& pod, const Start& s) {
   return out;
 }
 
-// Everything must stay until take().
-Beside<std::vector<UniqueFd>> begin_app_mounts(const DirFd& pod, const std::vector<std::string>& apps,
-                                               const std::vector<PodTree>& trees, const PrivateUsers* users) {
-  return Beside<std::vector<UniqueFd>>([&pod, &apps, &trees, users] {
-    std::vector<UniqueFd> out;
-    for (std::size_t i = 0; i < apps.size(); ++i) out.push_back(make_app_mount(pod, apps[i], trees[i], users));
-    return out;
-  });
-}
-
 // The pod's directory with everything attached, opened in the new mount namespace.
 DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<Trees>& trees) {
   enter_private_mounts();
   DirFd pod = DirFd::open(pod_path);
   std::optional<PrivateUsers> users;
   if (trees && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
-  Beside<std::vector<UniqueFd>> app_mounts;
-  if (trees) app_mounts = begin_app_mounts(pod, s.apps, trees->apps, users ? &*users : nullptr);
+  const auto app_mount = [&](std::size_t i) {
+    return make_app_mount(pod, s.apps[i], trees->apps[i], users ? &*users : nullptr);
+  };
+  Beside<UniqueFd> first;
+  if (trees && !s.apps.empty()) first = Beside<UniqueFd>([&] { return app_mount(0); });
   if (trees)
     attach(mount_for_pod(trees->stage1, pod, "", s.contexts.files), pod.sub("stage1/rootfs").get(),
            "the root of stage1");
@@ -130,9 +123,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   const DirFd status = root.make_path_in_root("rkt/status");
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
   if (trees && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
-  const std::vector<UniqueFd> mounts = app_mounts ? app_mounts.take() : std::vector<UniqueFd>();
   for (std::size_t i = 0; i < s.apps.size(); ++i) {
-    if (trees) attach_app(pod, root, s.apps[i], mounts[i]);
+    if (trees) attach_app(pod, root, s.apps[i], i == 0 ? first.take() : app_mount(i));
     const FileOwner owner(s.users ? s.users->shift : 0);
     add_mtab(root, s.apps[i]);
   }

@@ -42,8 +42,12 @@ BesideThread::BesideThread(std::function<void()> work) : work_(std::move(work)) 
           ::pthread_create(&thread_, &attributes, run_work, &work_) == 0;
 }
 
-void BesideThread::join() {
+void BesideThread::wait() {
   if (std::exchange(runs_, false)) ::pthread_join(thread_, nullptr);
+}
+
+void BesideThread::join() {
+  wait();
   if (const auto work = std::exchange(work_, nullptr)) work();
 }
 

@@ -86,16 +86,22 @@ TEST(Beside, ThrowsWhatTheWorkHasThrown) {
   EXPECT_THROW(work.take(), Error);
 }
 
-TEST(Beside, WhatNobodyTakesIsWaitedFor) {
-  bool done = false;
-  {
-    const Beside<int> work([&done] {
-      done = true;
-      return 0;
-    });
-    EXPECT_FALSE(Beside<int>());
-  }
-  EXPECT_TRUE(done);
+TEST(Beside, WhatNobodyTakesIsWaitedForAndNotBegunThen) {
+  const cpu_set_t own = own_processors();
+  const auto is_done = [] {
+    bool done = false;
+    {
+      const Beside<int> work([&done] {
+        done = true;
+        return 0;
+      });
+      EXPECT_TRUE(work);
+    }
+    return done;
+  };
+  EXPECT_EQ(is_done(), CPU_COUNT(&own) > 1);
+  const OneProcessor one;
+  EXPECT_FALSE(is_done());
 }
 
 }  // namespace

@@ -75,14 +75,15 @@ void open_loopback(int netns) {
   set_link_up("lo");
 }
 
-std::string pin_netns(const DirFd& pod, int netns) {
+std::string pin_netns(const DirFd& pod, const std::function<int()>& netns) {
   share_directory();
-  const std::string path = cat(kDir, "/", random_name()), source = cat("/proc/self/fd/", netns);
+  const std::string path = cat(kDir, "/", random_name());
   AtomicFile record(pod, "netns", 0644);
   write_all(record.fd(), path, "netns");
   record.commit(AtomicFile::Sync::no);
   const UniqueFd target(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
   if (!target) throw Error::from_errno(cat("make ", quoted(path)));
+  const std::string source = cat("/proc/self/fd/", netns());
   if (::mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) < 0)
     throw Error::from_errno(cat("pin the network namespace at ", quoted(path)));
   return path;

@@ -20,8 +20,9 @@ Beside<UniqueFd> begin_netns();
 void open_loopback(int netns);
 
 /// Writes POD/netns first, then pins that namespace there: a crash in between leaves a path that unpin() knows, never a
-/// pin that nobody knows. Returns the path. Root of the host only, who alone can pin one there.
-std::string pin_netns(const DirFd& pod, int netns);
+/// pin that nobody knows. The namespace is asked for last. Returns the path. Root of the host only, who alone can pin
+/// one there.
+std::string pin_netns(const DirFd& pod, const std::function<int()>& netns);
 
 /// A namespace of root of a user namespace, who could not come back from it into the host's, and that lives as long as
 /// the pod's processes: a copy of this process

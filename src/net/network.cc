@@ -50,8 +50,10 @@ class Builder {
     if (known_ids() != Ids::all) {  // nothing of the host's can be pinned to
       setup_.netns = make_unpinned_netns();
     } else {
-      netns_path_ = pin_netns(request_.pod, request_.netns);
-      setup_.netns = dup_fd(request_.netns);
+      netns_path_ = pin_netns(request_.pod, [this] {
+        setup_.netns = request_.netns();
+        return setup_.netns.get();
+      });
     }
     if (networks.empty()) log::debug("networking", "networking namespace with loopback only");
     const DirFd copies = networks.empty() ? DirFd() : request_.pod.make_sub("net", 0755);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,7 +42,8 @@ struct Request {
   std::string local_config;  ///< <lcd>; its net.d is searched for configurations and plugins
   std::vector<PortForward> ports;
   Plugins plugins = Plugins::automatic;
-  int netns = -1;  ///< the namespace, with its loopback up; borrowed. Root of a user namespace gives none: netns.h
+  /// Gives the namespace, with its loopback up, when it is needed. Not asked of root of a user namespace: netns.h.
+  std::function<UniqueFd()> netns;
 };
 
 struct Setup {

@@ -148,14 +148,14 @@ class PodRun {
 
   void make_network() {
     if (users_.network) net::open_loopback(users_.network.get());
-    const UniqueFd made = new_netns_ ? new_netns_.take() : UniqueFd();
-    network_ = net::setup({.pod = pod_.dir,
-                           .uuid = options_.uuid,
-                           .networks = options_.net,
-                           .local_config = options_.local_config,
-                           .ports = plan_.ports,
-                           .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
-                           .netns = users_.network ? users_.network.get() : made.get()});
+    network_ =
+        net::setup({.pod = pod_.dir,
+                    .uuid = options_.uuid,
+                    .networks = options_.net,
+                    .local_config = options_.local_config,
+                    .ports = plan_.ports,
+                    .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
+                    .netns = [this] { return users_.network ? dup_fd(users_.network.get()) : new_netns_.take(); }});
   }
 
   // Known only now: the host's address in the pod's network.

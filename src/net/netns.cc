@@ -62,12 +62,10 @@ void share_directory() {
 
 }  // namespace
 
-Beside<UniqueFd> begin_netns() {
-  return Beside<UniqueFd>([] {
-    const NetnsScope scope = NetnsScope::make_new();
-    set_link_up("lo");
-    return scope.current();
-  });
+UniqueFd make_netns() {
+  const NetnsScope scope = NetnsScope::make_new();
+  set_link_up("lo");
+  return scope.current();
 }
 
 void open_loopback(int netns) {

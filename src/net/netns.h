@@ -7,14 +7,13 @@
 #include <optional>
 #include <string>
 
-#include "sys/beside.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
 
 namespace rkt::net {
 
-/// Begins to make a namespace with its loopback up, which takes the kernel half a millisecond. Root of the host only.
-Beside<UniqueFd> begin_netns();
+/// A namespace with its loopback up, which takes the kernel half a millisecond. Root of the host only.
+UniqueFd make_netns();
 
 /// Brings the loopback of a namespace up that was made in another way. Throws.
 void open_loopback(int netns);

@@ -22,7 +22,8 @@ struct IdRange {
 /// A new user namespace with that range. Single-threaded callers only. Throws.
 UniqueFd make_user_namespace(const IdRange& range);
 
-/// The same with namespaces that belong to it, so that its root may open low ports, name the host, and so on.
+/// The same with namespaces that belong to it, so that its root may open low ports, name the host, and so on. From any
+/// thread.
 struct OwnedNamespaces {
   UniqueFd user, network, ipc, uts;
 };

@@ -36,6 +36,7 @@
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/sockets.h"
+#include "sys/beside.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
@@ -69,11 +70,10 @@ class PodRun {
  public:
   PodRun(RunOptions options, Inherited inherited)
       : options_(std::move(options)),
-        new_netns_(begin_netns(options_)),
+        new_namespaces_(begin_namespaces(options_)),
         lock_(std::move(inherited.lock)),
         pod_(load_pod(options_.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options_, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
-        users_(plan_.users ? make_owned_namespaces(*plan_.users) : OwnedNamespaces()),
         devpts_(make_devpts(tty_group(plan_.users), plan_.selinux.files)) {
     std::vector<std::vector<SocketPort>> wanted;
     for (const auto& app : plan_.apps) wanted.push_back(app.sockets);
@@ -90,6 +90,7 @@ class PodRun {
     forbid_own_program(pod_.stage1);
     make_cgroups();
     if (options_.net.contained()) make_network();
+    take_namespaces();
     if (!options_.mds_token.empty()) give_metadata_url();
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
@@ -140,22 +141,36 @@ class PodRun {
     end.release();
   }
 
-  // The kernel needs as long for one as the pod's plan and its cgroups take.
-  static Beside<UniqueFd> begin_netns(const RunOptions& options) {
-    if (!options.net.contained() || options.users || known_ids() != Ids::all) return {};
-    return net::begin_netns();
+  // The kernel needs as long for a network namespace as the pod's plan and its cgroups take.
+  static Beside<OwnedNamespaces> begin_namespaces(const RunOptions& options) {
+    if (options.users)
+      return Beside<OwnedNamespaces>([range = *options.users] {
+        OwnedNamespaces made = make_owned_namespaces(range);
+        net::open_loopback(made.network.get());
+        return made;
+      });
+    if (!options.net.contained() || known_ids() != Ids::all) return {};
+    return Beside<OwnedNamespaces>(
+        [] { return OwnedNamespaces{.user = {}, .network = net::make_netns(), .ipc = {}, .uts = {}}; });
+  }
+
+  void take_namespaces() {
+    if (new_namespaces_) users_ = new_namespaces_.take();
+  }
+
+  UniqueFd take_network() {
+    take_namespaces();
+    return plan_.users ? dup_fd(users_.network.get()) : std::move(users_.network);
   }
 
   void make_network() {
-    if (users_.network) net::open_loopback(users_.network.get());
-    network_ =
-        net::setup({.pod = pod_.dir,
-                    .uuid = options_.uuid,
-                    .networks = options_.net,
-                    .local_config = options_.local_config,
-                    .ports = plan_.ports,
-                    .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
-                    .netns = [this] { return users_.network ? dup_fd(users_.network.get()) : new_netns_.take(); }});
+    network_ = net::setup({.pod = pod_.dir,
+                           .uuid = options_.uuid,
+                           .networks = options_.net,
+                           .local_config = options_.local_config,
+                           .ports = plan_.ports,
+                           .plugins = options_.external_plugins ? net::Plugins::external : net::Plugins::automatic,
+                           .netns = [this] { return take_network(); }});
   }
 
   // Known only now: the host's address in the pod's network.
@@ -439,7 +454,7 @@ class PodRun {
   }
 
   RunOptions options_;  // their restrictions with what the passed sockets ask for
-  Beside<UniqueFd> new_netns_;
+  Beside<OwnedNamespaces> new_namespaces_;
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;

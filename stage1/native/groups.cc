@@ -47,7 +47,7 @@ bool send_groups(int socket, std::span<const cgroup::Group> groups) {
   c->cmsg_level = SOL_SOCKET;
   c->cmsg_type = SCM_RIGHTS;
   c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+  if (!fds.empty()) std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
   packet.header.msg_controllen = fds.empty() ? 0 : CMSG_SPACE(fds.size() * sizeof(int));
   while (::sendmsg(socket, &packet.header, MSG_NOSIGNAL) < 0) {
     if (errno == EPIPE || errno == ECONNRESET) return false;

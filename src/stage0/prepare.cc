@@ -107,7 +107,10 @@ class Writer {
     if (!trees_.check) return;
     std::vector<const store::ImageRecord*> images;
     for (const auto& app : apps) images.push_back(&app.image);
-    looked_ = tree::look_ahead(store_, images, trees_);
+    try {
+      looked_ = tree::look_ahead(store_, images, trees_);
+    } catch (const Error&) {  // render() meets the same, and says of which image
+    }
   }
 
   void add_stage1(const store::ImageRecord& image) {

@@ -30,7 +30,7 @@ class BesideThread {
   bool runs_ = false;
 };
 
-/// The result of such work. Until it is there, processes are only cloned to execute something.
+/// The result of such work. Until it is there, no process is cloned that goes on with a copy of this one's memory.
 template <class T>
 class Beside {
  public:

@@ -87,6 +87,7 @@ int serve_mutable_pod(InitInput& in) {
 int serve_launches(InitInput& in, std::optional<PodMounts>& mounts) {
   for (std::size_t i = 0; i < in.plan.apps.size(); ++i) mounts->assemble(i);
   mounts->assembled();
+  for (const auto& note : mounts->notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
   send_message(in.control, {.kind = Message::Kind::assembled});
   if (!receive_message(in.control)) throw Error(Errc::system, "nobody is left who launches the apps");
   if (::unshare(CLONE_NEWNS) < 0) throw Error::from_errno("make a mount namespace");
@@ -120,7 +121,6 @@ int supervise(InitInput& in) {
       std::in_place, in.mounts, std::move(shared),
       MountOwner{.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
   in.syslogs.clear();
-  for (const auto& note : mounts->notes()) send_message(in.control, {.kind = Message::Kind::line, .text = note});
   mounts->take_root();
   if (in.users.user) become_root_of_users(in);
   apply_sysctls(mounts->proc(), of_users);

@@ -17,14 +17,16 @@
 namespace rkt::native {
 namespace {
 
-// nullopt: it is missing, or there is a link on the way.
-std::optional<UniqueFd> find_plain(const DirFd& root, const std::string& place) {
+enum class Links : bool { unresolved, resolved };
+
+// nullopt: it is missing, or there is a link on the way that is still to be resolved.
+std::optional<UniqueFd> find_plain(const DirFd& root, const std::string& place, Links links) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root.get(), place.c_str(), &how, sizeof how)));
   if (fd) return fd;
-  if (errno == ENOENT || errno == ELOOP) return std::nullopt;
+  if (errno == ENOENT || (errno == ELOOP && links == Links::unresolved)) return std::nullopt;
   throw Error::from_errno(cat("open ", quoted(place)));
 }
 
@@ -67,13 +69,13 @@ bool lies_in_volume(const std::vector<VolumeMount>& volumes, const DirFd& root, 
 
 UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) {
   std::string place = clean_path(path);
-  auto fd = find_plain(root, std::string(path));
+  auto fd = find_plain(root, std::string(path), Links::unresolved);
   // A link that turns up once they are resolved was put there meanwhile, by somebody who shares a volume.
-  if (!fd) fd = find_plain(root, place = stage1::resolve_links(root, path));
+  if (!fd) fd = find_plain(root, place = stage1::resolve_links(root, path), Links::resolved);
   check_place(path, place);
   if (!fd) {
     make_missing(root, place, kind);
-    fd = find_plain(root, place);
+    fd = find_plain(root, place, Links::resolved);
   }
   if (!fd) throw Error(Errc::busy, cat(quoted(path), " went away while it was made"));
   if (is_directory(*fd) != (kind == TargetKind::directory))

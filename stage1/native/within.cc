@@ -30,6 +30,8 @@ class Within final : public Launcher {
     }
     in_.mounts.assembled();
     groups_ = take_groups(in_.control, in_.plan.apps.size());
+    // Not before: outer listens when it has given all of them.
+    for (const auto& note : in_.mounts.notes()) send_message(in_.control, {.kind = Message::Kind::line, .text = note});
     if (in_.plan.may_look_into_init()) gate_ = Pipe::make();
   }
 

@@ -109,7 +109,8 @@ class Writer {
     for (const auto& app : apps) images.push_back(&app.image);
     try {
       looked_ = tree::look_ahead(store_, images, trees_);
-    } catch (const Error&) {  // render() meets the same, and says of which image
+    } catch (const Error& e) {  // render() meets the same, and says of which image
+      log::debug("stage0", e.brief());
     }
   }
 

@@ -11,10 +11,10 @@ namespace {
 
 // What was not done is done by join().
 extern "C" void* run_work(void* work) {
-  auto& todo = *static_cast<std::function<void()>*>(work);
+  auto& wanted = *static_cast<std::function<void()>*>(work);
   if (::unshare(CLONE_FS) < 0) return nullptr;
-  todo();
-  todo = nullptr;
+  wanted();
+  wanted = nullptr;
   return nullptr;
 }
 

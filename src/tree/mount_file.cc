@@ -157,7 +157,8 @@ bool wants_file(const store::Store& store, Backend backend) {
 }
 
 bool can_mount(const store::Store& store, const DirFd& dir) {
-  const std::string boot = boot_id(), usable = cat(boot, " usable");
+  const std::string& boot = boot_id();
+  const std::string usable = cat(boot, " usable");
   if (const auto known = find_note(store.trees(), kProbe); known && *known == usable) return true;
   const std::string path = path_of_fd(dir.get(), "find a tree");
   bool can = false;

@@ -165,7 +165,7 @@ Tree open(const store::Store& store, const std::string& id, const Options& optio
 
 void sync(const store::Store& store) {
   const DirFd& trees = store.trees();
-  const std::string boot = boot_id();
+  const std::string& boot = boot_id();
   std::vector<std::string> fresh;
   for (const auto& id : trees.names()) {
     if (id.starts_with('.')) continue;

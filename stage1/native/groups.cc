@@ -14,10 +14,10 @@ namespace rkt::native {
 namespace {
 
 // A message takes 253 descriptors, a group has its directory and what is joined.
-constexpr std::size_t kGroups = 25, kDescriptors = kGroups * (1 + cgroup::Entry::kMax);
+constexpr std::size_t kGroupsAPacket = 25, kDescriptors = kGroupsAPacket * (1 + cgroup::Entry::kMax);
 static_assert(kDescriptors <= 253);
 
-using Forms = std::array<cgroup::Group::Form, kGroups>;
+using Forms = std::array<cgroup::Group::Form, kGroupsAPacket>;
 
 struct GroupsPacket {
   Forms forms{};
@@ -72,7 +72,7 @@ std::vector<UniqueFd> descriptors_in(msghdr& header) {
 
 void give_groups(int socket, std::span<const cgroup::Group> groups) {
   while (!groups.empty()) {
-    const std::size_t n = std::min(groups.size(), kGroups);
+    const std::size_t n = std::min(groups.size(), kGroupsAPacket);
     if (!send_groups(socket, groups.first(n))) return;
     groups = groups.subspan(n);
   }

@@ -49,8 +49,8 @@ void add_mtab(const DirFd& root, const std::string& app) {
 }
 
 PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
-                      Looked looked) {
-  return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options, looked);
+                      Looked looked, SharedKept& kept) {
+  return open_tree(store, read_file(pod, cat("appsinfo/", app, "/treeStoreID"), 4096), options, looked, &kept);
 }
 
 UniqueFd make_app_mount(const DirFd& pod, const std::string& app, const PodTree& tree, const PrivateUsers* users) {

@@ -15,7 +15,7 @@ namespace rkt::stage0 {
 
 /// The tree that POD/appsinfo/APP names.
 PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
-                      Looked looked);
+                      Looked looked, SharedKept& kept);
 
 /// The app's overlay, detached; with `users` its files appear to be theirs. Any thread may make it.
 UniqueFd make_app_mount(const DirFd& pod, const std::string& app, const PodTree& tree,

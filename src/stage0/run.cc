@@ -98,8 +98,9 @@ struct Trees {
 };
 
 Trees open_trees(store::Store& store, const DirFd& pod, const Start& s) {
-  Trees out{.stage1 = open_tree(store, s.stage1_tree, s.trees, s.looked), .apps = {}};
-  for (const auto& app : s.apps) out.apps.push_back(open_app_tree(store, pod, app, s.trees, s.looked));
+  SharedKept kept;
+  Trees out{.stage1 = open_tree(store, s.stage1_tree, s.trees, s.looked, &kept), .apps = {}};
+  for (const auto& app : s.apps) out.apps.push_back(open_app_tree(store, pod, app, s.trees, s.looked, kept));
   return out;
 }
 

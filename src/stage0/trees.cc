@@ -65,23 +65,28 @@ tree::Tree usable_tree(store::Store& store, const std::string& id, const tree::O
 
 }  // namespace
 
-PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options, Looked looked) {
+PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options, Looked looked,
+                  SharedKept* kept) {
   tree::Options wanted = options;
   wanted.check &= looked == Looked::not_yet;
   PodTree out{.tree = usable_tree(store, id, wanted), .kept = {}};
   // Where nobody wants to know what changed on disk, what is mounted already may be what it was before.
-  if (options.check && out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::make};
+  if (!options.check || !out.tree.has_files()) return out;
+  if (kept != nullptr) out.kept = *kept;
+  if (!out.kept) out.kept = std::make_shared<tree::KeptMounts>(store, tree::KeptMounts::Missing::make);
+  if (kept != nullptr) *kept = out.kept;
   return out;
 }
 
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod) {
   PodTree out{.tree = tree::open(store, pod.stage1_tree().value_or(""), {.old_ones = true}), .kept = {}};
-  if (out.tree.has_files()) out.kept = {store, tree::KeptMounts::Missing::leave};
+  if (out.tree.has_files()) out.kept = std::make_shared<tree::KeptMounts>(store, tree::KeptMounts::Missing::leave);
   return out;
 }
 
 void mount_files(const PodTree& tree) {
-  if (!tree::files_mounted(tree.tree)) tree::mount_files(tree.tree, tree.kept.copy(tree.tree));
+  if (tree::files_mounted(tree.tree)) return;
+  tree::mount_files(tree.tree, tree.kept ? tree.kept->copy(tree.tree) : tree::FileMounts());
 }
 
 UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context) {

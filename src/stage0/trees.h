@@ -2,6 +2,7 @@
 // Trees of a pod: found in the store, and attached as the pod's overlays.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "pod/pod.h"
@@ -13,17 +14,20 @@
 
 namespace rkt::stage0 {
 
+/// Of the store, for all trees of a pod: each holds descriptors. nullptr: none are needed.
+using SharedKept = std::shared_ptr<const tree::KeptMounts>;
 struct PodTree {
   tree::Tree tree;
-  tree::KeptMounts kept;  ///< for mount_files()
+  SharedKept kept;  ///< for mount_files()
 };
 /// Whether this process has just looked whether the tree was changed: not twice for one start.
 enum class Looked : bool { not_yet, already };
 /// The tree, rendered again from its blobs when a power cut or somebody's hand removed it. Call before a mount
 /// namespace is entered, so that mounts are found that are kept. Copies of them are taken when they are attached, so
 /// that the layers of one tree are open at a time.
+/// `kept`: those of the pod's other trees, set by the first that needs them.
 PodTree open_tree(store::Store& store, const std::string& id, const tree::Options& options = {},
-                  Looked looked = Looked::not_yet);
+                  Looked looked = Looked::not_yet, SharedKept* kept = nullptr);
 
 /// The tree of a pod's stage1, which is not rendered again.
 PodTree open_stage1_tree(const store::Store& store, const pod::Pod& pod);

@@ -37,9 +37,10 @@ std::optional<Message> receive_message(int socket, Wait wait) {
   std::array<char, sizeof(Header) + kMaxText> packet;
   for (;;) {
     const ssize_t n = ::recv(socket, packet.data(), packet.size(), flag(wait));
-    if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EAGAIN))) return std::nullopt;
+    if (n == 0 || (n < 0 && errno == EAGAIN)) return std::nullopt;
     if (n < 0) {
-      if (errno == EINTR) continue;
+      // Said once, and before what is still there to read, when the other side has left something unread.
+      if (errno == EINTR || errno == ECONNRESET) continue;
       throw Error::from_errno("receive a message from the other process of the pod");
     }
     Header header{};

@@ -42,6 +42,16 @@ TEST_F(MessageTest, TheEndOfTheOtherSideIsSeen) {
   EXPECT_FALSE(receive_message(a_.get()));
 }
 
+TEST_F(MessageTest, WhatWasSaidBeforeTheEndIsHeardWhateverTheOtherSideHasLeftUnread) {
+  EXPECT_TRUE(send_message(a_.get(), {.text = "unread"}));
+  EXPECT_TRUE(send_message(b_.get(), {.text = "why"}));
+  b_.reset();
+  const auto last = receive_message(a_.get(), Wait::no);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->text, "why");
+  EXPECT_FALSE(receive_message(a_.get(), Wait::no));
+}
+
 TEST_F(MessageTest, WhoDoesNotWantToWaitDoesNot) {
   EXPECT_FALSE(receive_message(a_.get(), Wait::no));
   int sent = 0;

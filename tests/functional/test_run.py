@@ -304,7 +304,9 @@ def test_rm_refuses_a_running_pod_and_removes_an_exited_one(rkt):
     assert rkt("rm", uuid, code=0).out == f'"{uuid}"\n'
 
 
-def test_a_pod_of_many_apps_needs_few_descriptors_to_be_put_together(rkt):
+@pytest.mark.parametrize("form", ["dir", "erofs"])
+def test_a_pod_of_many_apps_needs_few_descriptors_to_be_put_together(rkt, form):
+    rkt.trees = [f"--tree-backend={form}"]
     rkt.image(exec=["/bin/true"])
     apps = [word for i in range(48) for word in ("example.com/busybox", f"--name=a{i}")]
     limited = ["prlimit", "--nofile=64:4096", *rkt.argv("run", "--net=none", *apps)]  # stage1 itself takes what it may have

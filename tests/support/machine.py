@@ -69,6 +69,11 @@ def engine_or_app(pid, exe, here):
         return False
 
 
+def started(pid):
+    """When: with its id a process's name, whatever it executes later."""
+    return (read(f"/proc/{pid}/stat").rpartition(")")[2].split() + ["?"] * 20)[19]
+
+
 def processes():
     """Those of the engine, of apps, and whatever else the test has started; not who is dead."""
     here = os.readlink("/proc/self/ns/mnt"), read("/proc/self/cgroup")
@@ -79,7 +84,7 @@ def processes():
         except OSError:  # a thread of the kernel, or a zombie
             continue
         if pid in ours or engine_or_app(pid, exe, here):
-            yield f"{pid} {exe}"
+            yield f"{pid}.{started(pid)} {exe}"
 
 
 def descriptors():
@@ -120,7 +125,8 @@ class Machine:
         return m
 
     def since(self, before):
-        new = [f"{f.name}: {x}" for f in fields(Machine) for x in sorted(getattr(self, f.name) - getattr(before, f.name))]
+        known = {x.split()[0] for x in before.processes}
+        new = [f"{f.name}: {x}" for f in fields(Machine) for x in sorted(getattr(self, f.name) - getattr(before, f.name)) if x.split()[0] not in known]
         return [x for x in new if not KEPT.fullmatch(x)]
 
 

@@ -22,7 +22,6 @@
 #include "stage0/users.h"
 #include "sys/file.h"
 #include "sys/rootless.h"
-#include "tree/look_ahead.h"
 
 namespace rkt::stage0 {
 namespace {
@@ -102,23 +101,11 @@ class Writer {
   Writer(store::Store& store, const DirFd& pod, const tree::Options& trees, bool overlay, std::optional<IdRange> users)
       : store_(store), pod_(pod), overlay_(overlay), trees_(trees), users_(users) {}
 
-  // Before the first add: what the apps run on is looked at while stage1's tree is.
-  void expect(const std::vector<PlannedApp>& apps) {
-    if (!trees_.check) return;
-    std::vector<const store::ImageRecord*> images;
-    for (const auto& app : apps) images.push_back(&app.image);
-    try {
-      looked_ = tree::look_ahead(store_, images, trees_);
-    } catch (const Error& e) {  // render() meets the same, and says of which image
-      log::debug("stage0", e.brief());
-    }
-  }
-
   void add_stage1(const store::ImageRecord& image) {
     log::debug("stage0", "Preparing stage1");
     const DirFd stage1 = pod_.make_sub("stage1", 0750);
     write_file(stage1, "manifest", image.manifest, 0640);
-    const auto tree = render(image, trees_);
+    const auto tree = render(image);
     write_file(pod_, "stage1TreeStoreID", tree.id, 0640);
     const DirFd rootfs = stage1.make_sub("rootfs", 0750);
     if (overlay_) return;
@@ -131,7 +118,7 @@ class Writer {
     log::debug("stage0", cat("Loading image ", app.image.key));
     const DirFd info = appsinfo_.make_sub(app.name, 0750);
     write_file(info, "manifest", app.image.manifest, 0640);
-    const auto tree = render(app.image, options_for_next());
+    const auto tree = render(app.image);
     if (overlay_) {
       write_file(info, "treeStoreID", tree.id, 0640);
       return;
@@ -152,17 +139,9 @@ class Writer {
   }
 
  private:
-  tree::Tree render(const store::ImageRecord& image, const tree::Options& options) {
+  tree::Tree render(const store::ImageRecord& image) {
     store_.touch(image, std::chrono::system_clock::now());
-    return tree::render(store_, image, options);
-  }
-
-  tree::Options options_for_next() {
-    if (looked_) hold_ = looked_.take();
-    tree::Options options = trees_;
-    if (added_ < hold_.size()) options.check = !hold_[added_];
-    ++added_;
-    return options;
+    return tree::render(store_, image, trees_);
   }
 
   store::Store& store_;
@@ -171,9 +150,6 @@ class Writer {
   tree::Options trees_;
   std::optional<IdRange> users_;
   DirFd root_;
-  Beside<std::vector<bool>> looked_;  // at the trees of apps, in their order
-  std::vector<bool> hold_;
-  std::size_t added_ = 0;
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
 
@@ -234,7 +210,6 @@ void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& reque
                if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
                const bool overlay = can_overlay(store, pod.dir, request, users);
                Writer writer(store, pod.dir, request.trees, overlay, users);
-               writer.expect(plan.apps);
                writer.add_stage1(request.stage1);
                for (const auto& app : plan.apps) writer.add_app(app);
                writer.finish();

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/beside.h"
 
+#include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string_view>
 
 #include "base/scope.h"
+#include "base/strings.h"
+#include "sys/fd.h"
 
 namespace rkt {
 namespace {
@@ -25,19 +33,31 @@ bool has_few_descriptors() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < kMany;
 }
 
+// Then a thread only costs. The kernel says how long this one has run, and how long it has waited for a processor.
+bool has_waited() {
+  const UniqueFd fd(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
+  char text[128];
+  const ssize_t n = fd ? ::read(fd.get(), text, sizeof text) : 0;
+  const auto words = split(std::string_view(text, n > 0 ? static_cast<std::size_t>(n) : 0), ' ');
+  if (words.size() < 2) return false;
+  const auto ran = parse_int<std::int64_t>(words[0]), waited = parse_int<std::int64_t>(words[1]);
+  return ran && waited && *waited > *ran / 2;
+}
+
 using Attributes = Owned<pthread_attr_t, &pthread_attr_destroy>;
 
 }  // namespace
 
 BesideThread::BesideThread(std::function<void()> work) : work_(std::move(work)) {
   cpu_set_t others;
-  if (has_few_descriptors() || ::sched_getaffinity(0, sizeof others, &others) < 0) return;
+  if (has_few_descriptors() || has_waited() || ::sched_getaffinity(0, sizeof others, &others) < 0) return;
   const int own = ::sched_getcpu();
   if (own >= 0) CPU_CLR(static_cast<std::size_t>(own), &others);
   if (CPU_COUNT(&others) == 0) return;
   pthread_attr_t attributes;
   if (::pthread_attr_init(&attributes) != 0) return;
   const Attributes destroyed(&attributes);
+  ::mallopt(M_ARENA_MAX, 1);  // it takes little, and lives shortly: heap of its own would cost as much as the thread
   runs_ = ::pthread_attr_setaffinity_np(&attributes, sizeof others, &others) == 0 &&
           ::pthread_create(&thread_, &attributes, run_work, &work_) == 0;
 }

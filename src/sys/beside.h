@@ -12,8 +12,8 @@
 namespace rkt {
 
 /// A thread on any processor but the caller's: a new one that is left to the scheduler may wait there until the caller
-/// does. Its working directory and its umask are its own. Where there is no other processor, no thread to be had, or
-/// where the limit on descriptors is low, join() does the work.
+/// does. Its working directory and its umask are its own. Where there is no other processor, no thread to be had,
+/// where all processors are busy or the limit on descriptors is low, join() does the work.
 class BesideThread {
  public:
   /// `work` throws nothing.

@@ -47,9 +47,6 @@ bool is_ready(const DirFd& trees, const std::string& id);
 /// Whether the tree is ready, as these options want it; says nothing about those below it.
 bool is_usable(const store::Store& store, const Step& step, const Options& options);
 
-/// Whether a tree and those below it, top first, are what their records say. Any thread may ask.
-bool all_hold(const DirFd& trees, const std::string& top, const std::vector<std::string>& below, bool old_ones);
-
 /// The trees that a step goes on top of; empty for the lowest.
 Tree tree_below(const store::Store& store, const Step& step);
 

@@ -81,8 +81,6 @@ Tree render_steps(store::Store& store, const store::ImageRecord& image, const Op
   return tree_of(store, top.id, top.below);
 }
 
-}  // namespace
-
 bool all_hold(const DirFd& trees, const std::string& top, const std::vector<std::string>& below, bool old_ones) {
   const auto holds = [&](const std::string& id) {
     const bool old = old_ones && !is_file(trees, id) && !trees.exists(cat(id, "/", kEntries));
@@ -91,6 +89,8 @@ bool all_hold(const DirFd& trees, const std::string& top, const std::vector<std:
   // Whoever opens the tree by its id goes by its note.
   return read_lower(trees, top) == below && holds(top) && std::ranges::all_of(below, holds);
 }
+
+}  // namespace
 
 bool is_usable(const store::Store& store, const Step& step, const Options& options) {
   return is_ready(store.trees(), step.id) && has_right_form(tree_of(store, step.id, {}), options) &&

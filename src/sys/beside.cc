@@ -33,8 +33,12 @@ bool has_few_descriptors() {
   return ::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < kMany;
 }
 
-// Then a thread only costs. The kernel says how long this one has run, and how long it has waited for a processor.
-bool has_waited() {
+using Attributes = Owned<pthread_attr_t, &pthread_attr_destroy>;
+
+}  // namespace
+
+// The kernel says how long it has run, and how long it has waited.
+bool are_processors_busy() {
   const UniqueFd fd(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
   char text[128];
   const ssize_t n = fd ? ::read(fd.get(), text, sizeof text) : 0;
@@ -44,13 +48,9 @@ bool has_waited() {
   return ran && waited && *waited > *ran / 2;
 }
 
-using Attributes = Owned<pthread_attr_t, &pthread_attr_destroy>;
-
-}  // namespace
-
-BesideThread::BesideThread(std::function<void()> work) : work_(std::move(work)) {
+BesideThread::BesideThread(std::function<void()> work, bool busy) : work_(std::move(work)) {
   cpu_set_t others;
-  if (has_few_descriptors() || has_waited() || ::sched_getaffinity(0, sizeof others, &others) < 0) return;
+  if (busy || has_few_descriptors() || ::sched_getaffinity(0, sizeof others, &others) < 0) return;
   const int own = ::sched_getcpu();
   if (own >= 0) CPU_CLR(static_cast<std::size_t>(own), &others);
   if (CPU_COUNT(&others) == 0) return;

@@ -11,13 +11,16 @@
 
 namespace rkt {
 
+/// Whether this thread has waited for a processor as much as it has worked: then another thread only costs.
+bool are_processors_busy();
+
 /// A thread on any processor but the caller's: a new one that is left to the scheduler may wait there until the caller
 /// does. Its working directory and its umask are its own. Where there is no other processor, no thread to be had,
 /// where all processors are busy or the limit on descriptors is low, join() does the work.
 class BesideThread {
  public:
   /// `work` throws nothing.
-  explicit BesideThread(std::function<void()> work);
+  explicit BesideThread(std::function<void()> work, bool busy = are_processors_busy());
   ~BesideThread() { wait(); }
   BesideThread(BesideThread&&) = delete;
   void join();
@@ -35,7 +38,8 @@ template <class T>
 class Beside {
  public:
   Beside() = default;  ///< none
-  explicit Beside(std::function<T()> work) : state_(std::make_unique<State>(std::move(work))) {}
+  explicit Beside(std::function<T()> work, bool busy = are_processors_busy())
+      : state_(std::make_unique<State>(std::move(work), busy)) {}
   explicit operator bool() const noexcept { return state_ != nullptr; }
   /// Waits; throws what the work has thrown. Once.
   T take() {
@@ -46,8 +50,8 @@ class Beside {
 
  private:
   struct State {
-    explicit State(std::function<T()> work)
-        : task(std::move(work)), result(task.get_future()), thread([this] { task(); }) {}
+    State(std::function<T()> work, bool busy)
+        : task(std::move(work)), result(task.get_future()), thread([this] { task(); }, busy) {}
     std::packaged_task<T()> task;
     std::future<T> result;
     BesideThread thread;

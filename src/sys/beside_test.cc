@@ -15,6 +15,8 @@
 namespace rkt {
 namespace {
 
+constexpr bool kIdle = false, kBusy = true;
+
 cpu_set_t own_processors() {
   cpu_set_t out;
   EXPECT_EQ(::sched_getaffinity(0, sizeof out, &out), 0);
@@ -39,10 +41,12 @@ class OneProcessor {
 TEST(Beside, IsDoneByAThreadThatMayNotUseThisProcessor) {
   const cpu_set_t own = own_processors();
   if (CPU_COUNT(&own) < 2) GTEST_SKIP() << "one processor";
-  Beside<int> work([] {
-    const cpu_set_t may = own_processors();
-    return ::gettid() == ::getpid() ? -1 : CPU_COUNT(&may);
-  });
+  Beside<int> work(
+      [] {
+        const cpu_set_t may = own_processors();
+        return ::gettid() == ::getpid() ? -1 : CPU_COUNT(&may);
+      },
+      kIdle);
   EXPECT_EQ(work.take(), CPU_COUNT(&own) - 1);
   EXPECT_FALSE(work);
 }
@@ -52,10 +56,12 @@ TEST(Beside, ItsWorkingDirectoryIsItsOwn) {
   const std::string before = std::filesystem::current_path();
   const cpu_set_t own = own_processors();
   if (CPU_COUNT(&own) < 2) GTEST_SKIP() << "one processor";
-  Beside<std::string> work([&tmp] {
-    std::filesystem::current_path(tmp.path());
-    return std::filesystem::current_path().string();
-  });
+  Beside<std::string> work(
+      [&tmp] {
+        std::filesystem::current_path(tmp.path());
+        return std::filesystem::current_path().string();
+      },
+      kIdle);
   EXPECT_EQ(work.take(), std::filesystem::canonical(tmp.path()).string());
   EXPECT_EQ(std::filesystem::current_path().string(), before);
 }
@@ -63,10 +69,12 @@ TEST(Beside, ItsWorkingDirectoryIsItsOwn) {
 TEST(Beside, WithoutAnotherProcessorItIsDoneWhenItIsWanted) {
   const OneProcessor one;
   bool done = false;
-  Beside<pid_t> work([&done] {
-    done = true;
-    return ::gettid();
-  });
+  Beside<pid_t> work(
+      [&done] {
+        done = true;
+        return ::gettid();
+      },
+      kIdle);
   EXPECT_FALSE(done);
   EXPECT_EQ(work.take(), ::gettid());
 }
@@ -76,9 +84,14 @@ TEST(Beside, WithFewDescriptorsItIsDoneWhenItIsWanted) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-  Beside<pid_t> work([] { return ::gettid(); });
+  Beside<pid_t> work([] { return ::gettid(); }, kIdle);
   EXPECT_EQ(work.take(), ::gettid());
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST(Beside, WithBusyProcessorsItIsDoneWhenItIsWanted) {
+  Beside<pid_t> work([] { return ::gettid(); }, kBusy);
+  EXPECT_EQ(work.take(), ::gettid());
 }
 
 TEST(Beside, ThrowsWhatTheWorkHasThrown) {
@@ -91,10 +104,12 @@ TEST(Beside, WhatNobodyTakesIsWaitedForAndNotBegunThen) {
   const auto is_done = [] {
     bool done = false;
     {
-      const Beside<int> work([&done] {
-        done = true;
-        return 0;
-      });
+      const Beside<int> work(
+          [&done] {
+            done = true;
+            return 0;
+          },
+          kIdle);
       EXPECT_TRUE(work);
     }
     return done;

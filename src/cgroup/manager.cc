@@ -136,7 +136,8 @@ PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, R
 }
 
 void PodCgroups::make_limiting() {
-  for (const auto& one : std::exchange(to_make_, {})) {
+  for (; !to_make_.empty(); to_make_.erase(to_make_.begin())) {
+    const Limiting& one = to_make_.front();
     if (add_place({&one.hierarchy, one.controllers}, own_path(one.hierarchy))) continue;
     for (const auto& c : one.controllers) warn_missing(c);
   }

@@ -83,7 +83,7 @@ class PodCgroups {
   /// `needs`: the union over all apps, or Needs::all() for a pod whose apps are not known yet. No usable cgroup at all
   /// (not mounted, read-only): said through `warn`, and every later call is a no-op. `record` stores what state() will
   /// be before each directory is made, so that a crash never leaves one that gc does not know; not called after
-  /// make_limiting(), which whoever makes the first app's group or limits the pod does, too.
+  /// make_limiting(), which app() calls, and limit_pod() where it limits something. has() is complete then.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
   static PodCgroups open(const Uuid& uuid, std::string_view state);

@@ -47,7 +47,7 @@ class Builder {
         in_context([] { return "failed to setup network"; },
                    [&] { return find_networks(request_.networks, request_.local_config); });
     if (!request_.ports.empty() && networks.empty()) throw Error(Errc::invalid, "no networks found");
-    if (known_ids() != Ids::all) {  // nothing of the host's can be pinned to
+    if (known_ids() != Ids::all) {  // who cannot pin one on the host
       setup_.netns = make_unpinned_netns();
     } else {
       netns_path_ = pin_netns(request_.pod, [this] {

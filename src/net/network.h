@@ -3,7 +3,7 @@
 // CNI configurations; their plugins are built in or other programs (docs/devel/network.md; reference: networking §1-§5,
 // §9, §14).
 //
-//   setup:    POD/netns -> pin the namespace, whose lo is up -> load, sort -> per network: POD/net/FILE, ADD ->
+//   setup:    load, sort -> POD/netns -> pin the namespace, whose lo is up -> per network: POD/net/FILE, ADD ->
 //             POD/net-info.json
 //   teardown: forwarding and networks in reverse (DEL) -> leftover masquerade rules -> unpin
 #pragma once

@@ -11,7 +11,8 @@
 
 namespace rkt {
 
-/// Whether this thread has waited for a processor as much as it has worked: then another thread only costs.
+/// Whether this thread has waited for a processor more than half as long as it has worked: then another thread only
+/// costs.
 bool are_processors_busy();
 
 /// A thread on any processor but the caller's: a new one that is left to the scheduler may wait there until the caller

@@ -32,7 +32,7 @@ struct InitInput {
   OwnedNamespaces users;  ///< with private users; else empty
   UniqueFd netns;         ///< empty: the host's
   cgroup::Group group;
-  std::vector<AppStdio> stdio;
+  std::vector<AppStdio> stdio;  ///< of the apps, as the next; empty when they are launched from outside
   std::vector<AppSockets> sockets;
   std::vector<UniqueFd> syslogs;  ///< those of `mounts`
 };

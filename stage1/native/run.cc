@@ -2,7 +2,7 @@
 // run: everything of a pod that is made on the host, then the clone that becomes its pid 1, then outer.h's loop.
 //
 //   plan -> cgroups -> networks -> volumes and name files -> streams -> clone -> (init.h) ... -> networks and cgroups
-//                                                                          `--> the apps' cgroups              gone
+//   `-> namespaces, beside (until networks)                                `--> the apps' cgroups              gone
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
 // each written before what it names is made.

@@ -47,6 +47,7 @@ def test_who_takes_pid_1_over_can_but_signal(rkt):
     pid = rkt.status(uuid)["pid"]
     check_capabilities(pid)
     assert not streams_of(p) & set(held_by(pid)) and mounts_of(pid) == ["/"]
+    assert not [n for n in os.listdir(f"/proc/{pid}/fd") if os.path.isdir(f"/proc/{pid}/fd/{n}")], "nothing of what its apps are made of"
 
 
 @pytest.mark.parametrize("flags", [["--restart=on-failure"], [], ["--pid=private", "--restart=on-failure"]], ids=["restarts", "handlers", "own-pids"])

@@ -46,6 +46,19 @@ std::string unified_controllers(const Layout& layout) {
   return dir ? find_file_text(*dir, "cgroup.controllers").value_or("") : std::string();
 }
 
+// In a cgroup of threads, or one above them, no pod can be. The top one has no type.
+bool takes_pods(const DirFd& group) {
+  const std::string type = find_file_text(group, "cgroup.type").value_or("domain");
+  return trim(type) == "domain";
+}
+
+// What the children of our own cgroup cannot have. Beside processes nothing is asked for: memory would be refused, and
+// "+cpu" or "+pids" would make it a cgroup of threads.
+std::vector<std::string> enable_in_own(const DirFd& own, const std::vector<std::string>& wanted) {
+  if (wanted.empty() || (own.exists("cgroup.type") && !processes(own).empty())) return wanted;
+  return enable_controllers(own, wanted);
+}
+
 // What machine.slice does not give of what is wanted; nullopt: it is not ours to use.
 std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, const std::vector<std::string>& wanted) {
   const auto root = h.directory("/");
@@ -207,8 +220,12 @@ bool PodCgroups::add_unified(const Choice::Use& use) {
   std::erase(wanted, "devices");
   const auto own = DirFd::find(h.directory(own_path(h)).value_or(h.mount_point));
   if (!own) return false;
-  auto missing = enable_controllers(*own, wanted);
-  if (missing.empty()) {
+  std::vector<std::string> missing;
+  if (!takes_pods(*own)) {
+    const auto in_slice = enable_in_slice(h, wanted);
+    if (!in_slice || !add_place(use, kMachineSlice)) return false;
+    missing = *in_slice;
+  } else if (missing = enable_in_own(*own, wanted); missing.empty()) {
     if (!add_place(use, own_path(h))) return false;
   } else if (!add_elsewhere(use, *own, wanted, missing)) {
     return false;

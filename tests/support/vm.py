@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 
+import pytest
+
 from rktlib import BUILD, Result
 
 WORKERS = ("unpack", "verify")
 # For a step: a pod in the background. Its UUID is in /tmp/uuid; its apps run when this is through.
 BACKGROUND = """
 rm -f /tmp/uuid; rkt run --net=none --uuid-file-save=/tmp/uuid %s >/tmp/pod.out 2>/tmp/pod.err & pod=$!
-until rkt status "$(cat /tmp/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do :; done
+until rkt status "$(cat /tmp/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do kill -0 $pod || { cat /tmp/pod.err; exit 1; }; done
 uuid=$(cat /tmp/uuid); dir=/sys/fs/cgroup$(cat /var/lib/rkt/pods/run/$uuid/subcgroup)
 """
 # The first file system of a machine cannot be pivoted away from, so everything moves to a second one.
@@ -90,6 +92,11 @@ def make_root(root, kernel, files, steps, programs):
         add(root, source, name)
 
 
+def tail(file):
+    with open(file, errors="replace") as f:
+        return f.read()[-4000:]
+
+
 def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=300):
     """Boots, runs every script of `steps` (name -> shell), returns name -> Result. `files`: path on the host -> path in the guest.
     Names hold no dash. `programs` of the host go along; `parameters`: the kernel's."""
@@ -99,11 +106,15 @@ def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=
         find = subprocess.Popen(["find", "."], cwd=root, stdout=subprocess.PIPE)
         subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], cwd=root, stdin=find.stdout, stdout=out, stderr=subprocess.DEVNULL, check=True)
         assert find.wait() == 0
-    subprocess.run(["qemu-system-x86_64", "-accel", "tcg", "-m", "2048", "-smp", "2", "-display", "none", "-no-reboot", "-nic", "none",
-                    "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", archive, "-append", f"console=ttyS0 quiet panic=-1 {parameters}",
-                    "-serial", f"file:{console}", "-serial", f"file:{answers}"], check=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    machine = ["qemu-system-x86_64", "-accel", "tcg", "-m", "2048", "-smp", "2", "-display", "none", "-no-reboot", "-nic", "none",
+               "-kernel", os.path.join(kernel, "vmlinuz"), "-initrd", archive, "-append", f"console=ttyS0 quiet panic=-1 {parameters}",
+               "-serial", f"file:{console}", "-serial", f"file:{answers}"]
+    try:
+        subprocess.run(machine, check=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"the guest hangs after:\n{tail(answers)}\non its console:\n{tail(console)}")
     with open(answers, errors="replace") as f:
         found = re.findall(r"::code (\d+)\n(.*?)::err\n(.*?)::end (\w+)\n", f.read(), re.DOTALL)
     results = {name: Result(int(code), out, err) for code, out, err, name in found}
-    assert list(results) == list(steps), open(console, errors="replace").read()[-4000:]
+    assert list(results) == list(steps), tail(console)
     return results

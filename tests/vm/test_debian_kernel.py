@@ -31,6 +31,10 @@ in_unit() { sh -c 'echo $$ >/sys/fs/cgroup/lean/unit/cgroup.procs; exec "$@"' x 
 for f in memory.max cpu.max; do echo $f $(cat $dir/system.slice/busybox.service/$f); done
 find /sys/fs/cgroup -name 'machine-rkt*' | wc -l; rkt stop $uuid >/tmp/null; wait $pod; cat /tmp/pod.err
 """,
+    "again": "rkt run --net=none example.com/busybox --cpu=500m --exec=/bin/sh -- -c 'echo limited' && rkt run --net=none example.com/busybox --exec=/bin/echo -- free; "
+             "cat /sys/fs/cgroup/tests/cgroup.type",
+    "threads": """mkdir /sys/fs/cgroup/tests/threads; echo threaded >/sys/fs/cgroup/tests/threads/cgroup.type; cat /sys/fs/cgroup/tests/cgroup.type
+rkt run --net=none example.com/busybox --cpu=500m --exec=/bin/echo -- limited; rkt run --net=none example.com/busybox --exec=/bin/echo -- free; rmdir /sys/fs/cgroup/tests/threads""",
     "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
     "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "
               "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
@@ -92,6 +96,14 @@ def guest(tmp_path_factory, cache, keys):
     marked = oci_layout(tmp / "marked", [base_layer() + [entry("marked", "MARKED-CONTENT")]], {"Cmd": ["/bin/cat", "/marked"], "Env": ["PATH=/bin"]})
     files = {**images, marked: "rkt/marked", aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
     return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep"])
+
+
+def test_a_cgroup_with_processes_is_not_made_one_of_threads(guest):
+    assert guest["again"].out.splitlines() == ["limited", "free", "domain"] and not guest["again"].err
+
+
+def test_a_pod_is_made_beside_threads_not_among_them(guest):
+    assert guest["threads"].out.splitlines() == ["domain threaded", "limited", "free"] and not guest["threads"].err
 
 
 def test_the_guest_has_an_old_kernel_and_one_hierarchy(guest):

@@ -17,11 +17,12 @@ constexpr const char* kFallbackHosts = "hosts-fallback";
 constexpr const char* kGeneratedResolv = "rkt-resolv.conf";
 constexpr const char* kBareHosts = "127.0.0.1\tlocalhost localhost.localdomain\n";
 
-// Root of the pod may write them, as without users of its own.
-void give_files(const DirFd& etc, uid_t root) {
-  for (const char* name : {kGeneratedHosts, kFallbackHosts, kGeneratedResolv})
-    if (::fchownat(etc.get(), name, root, root, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-      throw Error::from_errno(cat("give the pod its file ", quoted(name)));
+// Root of the pod may write it, as without users of its own.
+void give_file(const DirFd& etc, const char* name, const RunOptions& options) {
+  if (!options.users) return;
+  const uid_t root = options.users->shift;
+  if (::fchownat(etc.get(), name, root, root, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+    throw Error::from_errno(cat("give the pod its file ", quoted(name)));
 }
 
 }  // namespace
@@ -72,8 +73,7 @@ std::vector<MountOp> plan_etc(const EtcChoice& c) {
   return out;
 }
 
-bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname,
-               const std::optional<cni::Result::Dns>& dns, const std::string& dns_network, bool fallback_hosts) {
+void write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts) {
   const DirFd etc = pod.stage1.make_sub("etc");
   write_file(etc, "hostname", hostname, 0644);
   write_file(etc, "machine-id", cat(options.uuid.plain(), "\n"), 0644);
@@ -82,10 +82,17 @@ bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hos
                                                                                        : nullptr;
   if (hosts != nullptr)
     replace_file(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
-  if (options.names.resolv == ResolvMode::by_flavor && dns)
-    replace_file(etc, kGeneratedResolv, resolv_conf(*dns, dns_network));
-  if (options.users) give_files(etc, options.users->shift);
-  return options.names.resolv == ResolvMode::stage0 || (options.names.resolv == ResolvMode::by_flavor && dns);
+  for (const char* name : {kGeneratedHosts, kFallbackHosts}) give_file(etc, name, options);
+}
+
+bool write_resolv_conf(const Pod& pod, const RunOptions& options, const std::optional<cni::Result::Dns>& dns,
+                       const std::string& network) {
+  const bool here = options.names.resolv == ResolvMode::by_flavor && dns;
+  if (!here && options.names.resolv != ResolvMode::stage0) return false;
+  const DirFd etc = pod.stage1.sub("etc");
+  if (here) replace_file(etc, kGeneratedResolv, resolv_conf(*dns, network));
+  give_file(etc, kGeneratedResolv, options);
+  return true;
 }
 
 }  // namespace rkt::native

@@ -28,9 +28,11 @@ struct EtcChoice {
 };
 std::vector<MountOp> plan_etc(const EtcChoice& choice);
 
-/// Writes hostname, machine-id, the host name into the hosts file that is in use, and resolv.conf when a network gave
-/// one. Returns whether S1 has a generated resolv.conf.
-bool write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname,
-               const std::optional<cni::Result::Dns>& dns, const std::string& dns_network, bool fallback_hosts);
+/// Writes hostname, machine-id, and the host name into the hosts file that is in use.
+void write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts);
+
+/// After write_etc(). Writes resolv.conf when a network gave one. Returns whether S1 has one, by whomever.
+bool write_resolv_conf(const Pod& pod, const RunOptions& options, const std::optional<cni::Result::Dns>& dns,
+                       const std::string& network);
 
 }  // namespace rkt::native

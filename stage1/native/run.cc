@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // run: everything of a pod that is made on the host, then the clone that becomes its pid 1, then outer.h's loop.
 //
-//   plan -> cgroups -> networks -> volumes and name files -> streams -> clone -> (init.h) ... -> networks and cgroups
+//   plan -> cgroups -> volumes and name files -> streams -> networks -> clone -> (init.h) ... -> networks and cgroups
 //   `-> namespaces, beside (until networks)                                `--> the apps' cgroups              gone
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
@@ -31,6 +31,7 @@
 #include "stage1/native/handover.h"
 #include "stage1/native/init.h"
 #include "stage1/native/mutable_apps.h"
+#include "stage1/native/namespaces.h"
 #include "stage1/native/outer.h"
 #include "stage1/native/outside.h"
 #include "stage1/native/readiness.h"
@@ -89,12 +90,14 @@ class PodRun {
     const ScopeExit release([this] { clean_up(); });
     forbid_own_program(pod_.stage1);
     make_cgroups();
+    for (const auto& app : plan_.apps) make_backing(pod_, app);
+    write_names();
+    make_streams();
+    // Only now: the kernel has had time for the network's namespace.
     if (options_.net.contained()) make_network();
     take_namespaces();
     if (!options_.mds_token.empty()) give_metadata_url();
-    for (const auto& app : plan_.apps) make_backing(pod_, app);
     plan_app_mounts();
-    make_streams();
     make_syslogs();
     const int status = start();
     if (status == kNotStarted && !begun_ && !options_.mutable_pod) record_not_started();
@@ -141,19 +144,6 @@ class PodRun {
     end.release();
   }
 
-  // The kernel needs as long for a network namespace as the pod's plan and its cgroups take.
-  static Beside<OwnedNamespaces> begin_namespaces(const RunOptions& options) {
-    if (options.users)
-      return Beside<OwnedNamespaces>([range = *options.users] {
-        OwnedNamespaces made = make_owned_namespaces(range);
-        net::open_loopback(made.network.get());
-        return made;
-      });
-    if (!options.net.contained() || known_ids() != Ids::all) return {};
-    return Beside<OwnedNamespaces>(
-        [] { return OwnedNamespaces{.user = {}, .network = net::make_netns(), .ipc = {}, .uts = {}}; });
-  }
-
   void take_namespaces() {
     if (new_namespaces_) users_ = new_namespaces_.take();
   }
@@ -185,11 +175,15 @@ class PodRun {
     for (auto& app : plan_.apps) set_variable(app.env, "AC_METADATA_URL", url);
   }
 
-  void plan_app_mounts() {
+  void write_names() {
     const bool fallback = std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return !a.has_hosts; });
     const FileLabel label(plan_.selinux.files);
-    resolv_ =
-        write_etc(pod_, options_, plan_.hostname, network_.dns, network_.dns_network, fallback || options_.mutable_pod);
+    write_etc(pod_, options_, plan_.hostname, fallback || options_.mutable_pod);
+  }
+
+  void plan_app_mounts() {
+    const FileLabel label(plan_.selinux.files);
+    resolv_ = write_resolv_conf(pod_, options_, network_.dns, network_.dns_network);
     for (const auto& app : plan_.apps) mounts_.push_back(mounts_of(app));
   }
 

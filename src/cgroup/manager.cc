@@ -390,7 +390,7 @@ void PodCgroups::kill_all() const {
 }
 
 // What was made here is known, and nearly always empty by now: three calls do instead of twenty in each hierarchy.
-void PodCgroups::remove_idle() const noexcept {
+void PodCgroups::remove_idle() {
   if (made_.empty()) return;
   std::vector<std::string> made;
   for (const auto& app : made_) made.push_back(cat(kSlice, "/", unit(app)));
@@ -399,6 +399,7 @@ void PodCgroups::remove_idle() const noexcept {
     if (it->dir) remove_empty(it->dir, made);
     remove_empty(it->parent, {scope_});
   }
+  made_.clear();
 }
 
 void PodCgroups::remove() {

@@ -107,7 +107,7 @@ class PodCgroups {
   void kill_all() const;
   /// Of the directories those in which nobody is, as far as they were made here; the others stay for remove(). Nothing
   /// is waited for.
-  void remove_idle() const noexcept;
+  void remove_idle();
   /// Every directory, deepest first; one that is busy is waited for (its processes are dying). Missing is fine.
   void remove();
 

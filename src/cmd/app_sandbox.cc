@@ -23,8 +23,8 @@ int run_sandbox(cli::Env& env, const cli::Parsed& in) {
     request.stage1 = find_stage1(env, store, in);
     const pod::Pods pods = pod::Pods::open(env.data_dir());
     stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
-    stage0::prepare(store, pod, request);
-    stage0::run(store, pods, std::move(pod), options);
+    const appc::PodManifest manifest = stage0::prepare(store, pod, request);
+    stage0::run(store, pods, std::move(pod), manifest, options);
   } catch (Error& e) {
     e.exit_with(1);
     throw;

@@ -28,7 +28,7 @@ int prepare_pod(cli::Env& env, const cli::Parsed& in) {
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, "", in.text("pod-name"));
   const Uuid id = pod.id;
-  stage0::prepare(store, pod, request);
+  (void)stage0::prepare(store, pod, request);
   stage0::finish_prepared(store, pods, std::move(pod));
   try {
     env.out(cat(id.str(), "\n"));

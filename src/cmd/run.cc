@@ -37,8 +37,8 @@ int run_pod(cli::Env& env, const cli::Parsed& in) {
   request.trees = env.trees_to_use();
   const pod::Pods pods = pod::Pods::open(env.data_dir());
   stage0::NewPod pod = stage0::make_pod(pods, in.text("uuid-file-save"), in.text("pod-name"));
-  stage0::prepare(store, pod, request);
-  stage0::run(store, pods, std::move(pod), options);
+  const appc::PodManifest manifest = stage0::prepare(store, pod, request);
+  stage0::run(store, pods, std::move(pod), manifest, options);
 }
 
 }  // namespace

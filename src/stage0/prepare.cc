@@ -33,6 +33,7 @@ struct PlannedApp {
 };
 
 struct Plan {
+  appc::PodManifest manifest;
   std::string manifest_bytes;
   std::vector<PlannedApp> apps;
   std::vector<Forward> forwards;
@@ -47,9 +48,13 @@ std::vector<appc::EnvVar> own_variables() {
 }
 
 Plan plan_from_flags(const PrepareRequest& request) {
-  const auto manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{});
+  Plan plan{.manifest = plan_manifest(request, request.inherit_env ? own_variables() : std::vector<appc::EnvVar>{}),
+            .manifest_bytes = {},
+            .apps = {},
+            .forwards = {}};
+  const auto& manifest = plan.manifest;
   check_settings(manifest);
-  Plan plan{.manifest_bytes = appc::write_readable(manifest), .apps = {}, .forwards = {}};
+  plan.manifest_bytes = appc::write_readable(manifest);
   for (std::size_t i = 0; i < manifest.apps.size(); ++i)
     plan.apps.push_back({manifest.apps[i].name.str(), request.apps[i].image});
   std::vector<const appc::App*> apps;
@@ -79,10 +84,10 @@ appc::App add_planned(const store::Store& store, const appc::RuntimeApp& app, Pl
 
 // --pod-manifest: the bytes stay as they are; images must be in the store.
 Plan plan_from_manifest(const store::Store& store, const std::string& bytes) {
-  const auto manifest = appc::parse_pod_manifest(bytes);
+  Plan plan{.manifest = appc::parse_pod_manifest(bytes), .manifest_bytes = bytes, .apps = {}, .forwards = {}};
+  const auto& manifest = plan.manifest;
   check_settings(manifest);
   check_pod_manifest(manifest);
-  Plan plan{.manifest_bytes = bytes, .apps = {}, .forwards = {}};
   std::vector<appc::App> sections;
   for (std::size_t i = 0; i < manifest.apps.size(); ++i)
     in_place([&] { return cat("apps[", i, "]"); },
@@ -192,29 +197,30 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::
                     });
 }
 
-void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
-  in_context([] { return std::string("error setting up stage0"); },
-             [&] {
-               const std::string data = store.data_path();
-               const KeyLock lock = store::prepare_lock(data, LockMode::shared);
-               const Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes)
-                                                            : plan_from_flags(request);
-               write_file(pod.dir, "pod.lck", "", 0600);
-               log::debug("stage0", "Writing pod manifest");
-               write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
-               save_forwards(pod.dir, plan.forwards);
-               std::optional<IdRange> users;
-               if (request.private_users && known_ids() != Ids::all)
-                 throw Error(Errc::denied,
-                             "--private-users takes root of the host: a user's pods are in a user namespace");
-               if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
-               const bool overlay = can_overlay(store, pod.dir, request, users);
-               Writer writer(store, pod.dir, request.trees, overlay, users);
-               writer.add_stage1(request.stage1);
-               for (const auto& app : plan.apps) writer.add_app(app);
-               writer.finish();
-               write_file(pod.dir, "pod-created", "", 0640);
-             });
+appc::PodManifest prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {
+  return in_context([] { return std::string("error setting up stage0"); },
+                    [&] {
+                      const std::string data = store.data_path();
+                      const KeyLock lock = store::prepare_lock(data, LockMode::shared);
+                      Plan plan = request.pod_manifest_bytes ? plan_from_manifest(store, *request.pod_manifest_bytes)
+                                                             : plan_from_flags(request);
+                      write_file(pod.dir, "pod.lck", "", 0600);
+                      log::debug("stage0", "Writing pod manifest");
+                      write_file(pod.dir, "pod", plan.manifest_bytes, 0640);
+                      save_forwards(pod.dir, plan.forwards);
+                      std::optional<IdRange> users;
+                      if (request.private_users && known_ids() != Ids::all)
+                        throw Error(Errc::denied,
+                                    "--private-users takes root of the host: a user's pods are in a user namespace");
+                      if (request.private_users) users = allocate_range(pod::Pods::open(data), pod.dir);
+                      const bool overlay = can_overlay(store, pod.dir, request, users);
+                      Writer writer(store, pod.dir, request.trees, overlay, users);
+                      writer.add_stage1(request.stage1);
+                      for (const auto& app : plan.apps) writer.add_app(app);
+                      writer.finish();
+                      write_file(pod.dir, "pod-created", "", 0640);
+                      return std::move(plan.manifest);
+                    });
 }
 
 void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod) {

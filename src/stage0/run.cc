@@ -49,10 +49,8 @@ struct Start {
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
-Start plan_start(const DirFd& pod, const Uuid& id, const RunOptions& options) {
+Start plan_start(const DirFd& pod, const Uuid& id, const appc::PodManifest& manifest, const RunOptions& options) {
   Start s;
-  const auto manifest = in_context([] { return std::string("cannot read pod manifest"); },
-                                   [&] { return appc::parse_pod_manifest(read_file(pod, "pod")); });
   for (const auto& app : manifest.apps) s.apps.push_back(app.name.str());
   if (s.apps.empty() && !options.mutable_pod) throw Error(Errc::invalid, "pod must contain at least one application");
   if (options.interactive && s.apps.size() > 1)
@@ -134,12 +132,12 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   return pod;
 }
 
-[[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod, std::string_view from,
-                        const RunOptions& options) {
+[[noreturn]] void start(store::Store& store, const pod::Pods& pods, const NewPod& pod,
+                        const appc::PodManifest& manifest, std::string_view from, const RunOptions& options) {
   const auto environment = own_environment();
   const int pid = ::getpid();
   check_passed(listen_fds(environment, pid));
-  Start s = plan_start(pod.dir, pod.id, options);
+  Start s = plan_start(pod.dir, pod.id, manifest, options);
   if (from == "prepare") s.looked = Looked::already;  // by prepare(), in this process
   s.contexts = in_context([] { return std::string("error initialising SELinux"); },
                           [&] { return give_contexts(pods, pod.dir); });
@@ -177,8 +175,9 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
 
 }  // namespace
 
-[[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const RunOptions& options) {
-  start(store, pods, pod, "prepare", options);
+[[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const appc::PodManifest& manifest,
+                      const RunOptions& options) {
+  start(store, pods, pod, manifest, "prepare", options);
 }
 
 [[noreturn]] void run_prepared(store::Store& store, const pod::Pods& pods, const Uuid& id, const RunOptions& options) {
@@ -191,7 +190,9 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   const cni::NetList networks = networks_of(options);
   if (networks.contained()) net::check_networks(networks, options.local_config);
   const NewPod pod{.id = id, .dir = std::move(*dir), .lock = std::move(*lock)};
-  start(store, pods, pod, "prepared", options);
+  const auto manifest = in_context([] { return std::string("cannot read pod manifest"); },
+                                   [&] { return appc::parse_pod_manifest(read_file(pod.dir, "pod")); });
+  start(store, pods, pod, manifest, "prepared", options);
 }
 
 }  // namespace rkt::stage0

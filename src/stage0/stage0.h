@@ -88,14 +88,16 @@ struct NewPod {
   DirLock lock;
 };
 NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::string& name = "");
-/// Fills the pod directory: manifests, tree ids, markers; renders trees. Under the shared prepare lock.
-void prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request);
+/// Fills the pod directory: manifests, tree ids, markers; renders trees. Under the shared prepare lock. Returns the
+/// pod's manifest, as it was written.
+appc::PodManifest prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request);
 /// Trees and files are on disk, preparing -> prepared.
 void finish_prepared(store::Store& store, const pod::Pods& pods, NewPod pod);
 
-/// preparing -> running, mounts, and exec of stage1's run entry point in place of this process. Returns only by
-/// throwing.
-[[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const RunOptions& options);
+/// preparing -> running, mounts, and exec of stage1's run entry point in place of this process. `manifest`: what
+/// prepare() returned. Returns only by throwing.
+[[noreturn]] void run(store::Store& store, const pod::Pods& pods, NewPod pod, const appc::PodManifest& manifest,
+                      const RunOptions& options);
 /// prepared -> running; throws `pod "UUID" is not prepared` also when another run-prepared was faster (the lock is not
 /// waited for).
 [[noreturn]] void run_prepared(store::Store& store, const pod::Pods& pods, const Uuid& id, const RunOptions& options);

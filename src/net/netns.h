@@ -24,9 +24,8 @@ void open_loopback(int netns);
 std::string pin_netns(const DirFd& pod, const std::function<int()>& netns);
 
 /// A namespace of root of a user namespace, who could not come back from it into the host's, and that lives as long as
-/// the pod's processes: a copy of this process
-/// makes it, brings its loopback up, runs `inside` and ends. What fails is on stderr, and throws. Single-threaded
-/// callers only.
+/// the pod's processes: a copy of this process makes it, brings its loopback up, runs `inside` and ends. What fails is
+/// on stderr, and throws. Single-threaded callers only.
 UniqueFd make_unpinned_netns(const std::function<void()>& inside = {});
 
 /// The path in POD/netns; nullopt when there is none. Throws when it is no path that make_pinned_netns() could have

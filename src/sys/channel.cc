@@ -25,7 +25,7 @@ std::pair<Channel, Channel> Channel::make_pair() {
   return out;
 }
 
-void Channel::send(std::string_view text, std::span<const int> fds) {
+void send_packet(int socket, std::string_view text, std::span<const int> fds) {
   if (text.size() > kMaxMessage || fds.size() > kMaxFds)
     throw Error(Errc::bug, cat("a message of ", text.size(), " bytes and ", fds.size(), " descriptors is too large"));
   std::string copy(text);
@@ -43,12 +43,12 @@ void Channel::send(std::string_view text, std::span<const int> fds) {
     c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
     std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
   }
-  while (::sendmsg(socket_.get(), &msg, MSG_NOSIGNAL) < 0)
+  while (::sendmsg(socket, &msg, MSG_NOSIGNAL) < 0)
     if (errno != EINTR) throw Error::from_errno("send a message");
 }
 
-std::optional<Channel::Message> Channel::receive() {
-  std::string buffer(kMaxMessage, '\0');
+std::optional<Packet> receive_packet(int socket, std::size_t max) {
+  std::string buffer(max, '\0');
   iovec iov{buffer.data(), buffer.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxFds * sizeof(int))> control{};
   msghdr msg{};
@@ -57,9 +57,9 @@ std::optional<Channel::Message> Channel::receive() {
   msg.msg_control = control.data();
   msg.msg_controllen = control.size();
   ssize_t n;
-  while ((n = ::recvmsg(socket_.get(), &msg, MSG_CMSG_CLOEXEC)) < 0)
+  while ((n = ::recvmsg(socket, &msg, MSG_CMSG_CLOEXEC)) < 0)
     if (errno != EINTR) throw Error::from_errno("receive a message");
-  Message out;
+  Packet out;
   for (cmsghdr* c = CMSG_FIRSTHDR(&msg); c != nullptr; c = CMSG_NXTHDR(&msg, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     for (std::size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
@@ -68,8 +68,9 @@ std::optional<Channel::Message> Channel::receive() {
       out.fds.emplace_back(fd);
     }
   }
-  if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-    throw Error(Errc::invalid, "a message from the other side is too large");
+  if ((msg.msg_flags & MSG_TRUNC) != 0) throw Error(Errc::invalid, "a message from the other side is too large");
+  // There is room for all that a message can have: it is this process that may have no more.
+  if ((msg.msg_flags & MSG_CTRUNC) != 0) throw Error(Errc::system, "receive a message with descriptors", EMFILE);
   if (n == 0 && out.fds.empty()) return std::nullopt;
   buffer.resize(static_cast<std::size_t>(n));
   out.text = std::move(buffer);

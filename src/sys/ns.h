@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// New processes in new namespaces, and joining those of others. Single-threaded callers only: the child of
-// clone_process() is a copy of this process that goes on in C++.
+// New processes in new namespaces, and joining those of others.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +16,8 @@ struct NewProcess {
   UniqueFd pidfd;  ///< in the parent
 };
 
-/// clone3: `flags` are CLONE_NEW…; `cgroup` >= 0: the child is born in that v2 cgroup. Throws.
+/// clone3: `flags` are CLONE_NEW…; `cgroup` >= 0: the child is born in that v2 cgroup. Single-threaded callers only:
+/// the child is a copy of this process that goes on in C++. Throws.
 NewProcess clone_process(std::uint64_t flags, int cgroup = -1);
 
 /// Runs `body` in a child that has a root, a working directory and namespaces of its own, but shares memory and

@@ -75,6 +75,7 @@ class PodMounts {
   const std::vector<std::string>& notes() const noexcept { return notes_; }
   void take_root();
   void share();
+  /// Once each, the first app first: it gets what the others get copies of.
   void assemble(std::size_t app);
   /// Every app is: what they share is no longer to be seen by pid 1.
   void assembled() const noexcept;

@@ -5,66 +5,41 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 
 #include "base/error.h"
 #include "stage1/native/launch.h"
 #include "stage1/native/memory.h"
 #include "stage1/native/message.h"
 #include "sys/caps.h"
+#include "sys/channel.h"
 
 namespace rkt::native {
 namespace {
 
 constexpr std::size_t kMounts = 4;
-
-struct Packet {
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMounts * sizeof(int))> control{};
-  msghdr header{};
-
-  Packet() {
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-  }
-  Packet(Packet&&) = delete;
-};
+constexpr std::string_view kMark = "m";  // descriptors do not travel alone
 
 }  // namespace
 
 void hand_over(int socket, const SharedMounts& m) {
   const std::array<int, kMounts> fds = {m.proc.fd(), m.sys.fd(), m.shm.fd(), m.mqueue.fd()};
-  Packet packet;
-  cmsghdr* c = CMSG_FIRSTHDR(&packet.header);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof fds);
-  std::memcpy(CMSG_DATA(c), fds.data(), sizeof fds);
-  if (::sendmsg(socket, &packet.header, MSG_NOSIGNAL) < 0) throw Error::from_errno("hand over the pod's mounts");
+  in_context([] { return std::string("hand over the pod's mounts"); }, [&] { send_packet(socket, kMark, fds); });
 }
 
 std::optional<SharedMounts> take_over(int socket, DetachedMount devpts) {
-  Packet packet;
-  ssize_t n = 0;
-  while ((n = ::recvmsg(socket, &packet.header, MSG_CMSG_CLOEXEC)) < 0)
-    if (errno != EINTR) throw Error::from_errno("take over the pod's mounts");
-  const cmsghdr* c = CMSG_FIRSTHDR(&packet.header);
-  if (n == 0 || c == nullptr || c->cmsg_len != CMSG_LEN(kMounts * sizeof(int))) return std::nullopt;
-  std::array<int, kMounts> fds{};
-  std::memcpy(fds.data(), CMSG_DATA(c), sizeof fds);
-  return SharedMounts{.proc = DetachedMount::adopt(UniqueFd(fds[0])),
-                      .sys = DetachedMount::adopt(UniqueFd(fds[1])),
+  auto packet = in_context([] { return std::string("take over the pod's mounts"); },
+                           [&] { return receive_packet(socket, kMark.size()); });
+  if (!packet || packet->fds.size() != kMounts) return std::nullopt;
+  auto& fds = packet->fds;
+  return SharedMounts{.proc = DetachedMount::adopt(std::move(fds[0])),
+                      .sys = DetachedMount::adopt(std::move(fds[1])),
                       .devpts = std::move(devpts),
-                      .shm = DetachedMount::adopt(UniqueFd(fds[2])),
-                      .mqueue = DetachedMount::adopt(UniqueFd(fds[3]))};
+                      .shm = DetachedMount::adopt(std::move(fds[2])),
+                      .mqueue = DetachedMount::adopt(std::move(fds[3]))};
 }
 
 int reap_until_asked(int control) {

@@ -57,6 +57,10 @@ void join_namespaces(int fd, int kinds) {
   if (::setns(fd, kinds) < 0) throw Error::from_errno("join namespaces");
 }
 
+void make_cgroup_namespace() {
+  if (::unshare(CLONE_NEWCGROUP) < 0) throw Error::from_errno("make a cgroup namespace");
+}
+
 void set_hostname(const char* name) {
   if (::sethostname(name, std::strlen(name)) < 0) throw Error::from_errno("set the host name");
 }

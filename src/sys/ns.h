@@ -34,6 +34,10 @@ bool has_ended(int pidfd);
 /// setns: `fd` is a pidfd (all of `kinds`, CLONE_NEW…) or one namespace. A joined pid namespace is that of children.
 void join_namespaces(int fd, int kinds);
 
+/// A new cgroup namespace, whose root is where this process is. Where namespaces are boundaries of delegation (a mount
+/// with nsdelegate, as systemd's), no child can be born in a cgroup above or beside that any more.
+void make_cgroup_namespace();
+
 void set_hostname(const char* name);
 
 /// From here on no process without CAP_SYS_PTRACE can look at this one (its /proc/PID links, memory, environment), and

@@ -104,6 +104,11 @@ void copy_mounts(const AppChildPlan& p) noexcept {
   if (p.mounts >= 0 && ::unshare(CLONE_NEWNS) < 0) die(p, AppStep::root);
 }
 
+// Before the user namespace, whose root may not look into every process there. This one was born where it belongs.
+void find_cgroup_namespace(const AppChildPlan& p) noexcept {
+  if (p.cgroup_namespace >= 0 && ::setns(p.cgroup_namespace, CLONE_NEWCGROUP) < 0) die(p, AppStep::cgroup);
+}
+
 void find_pid_namespace(const AppChildPlan& p) noexcept {
   // In one call: who is in the user namespace may not go into a pid namespace of the host's any more.
   const int kinds = CLONE_NEWPID | (p.user_namespace ? CLONE_NEWUSER : 0);
@@ -113,7 +118,7 @@ void find_pid_namespace(const AppChildPlan& p) noexcept {
 void join_cgroups(const AppChildPlan& p) noexcept {
   for (int i = 0; i < p.joins; ++i)
     if (::write(p.join[i], "0", 1) < 0) die(p, AppStep::cgroup);
-  if (p.new_cgroup_namespace && ::unshare(CLONE_NEWCGROUP) < 0) die(p, AppStep::cgroup);
+  if (p.cgroup_namespace < 0 && ::unshare(CLONE_NEWCGROUP) < 0) die(p, AppStep::cgroup);
 }
 
 // Returns in the first process of the new namespace, whose parent is this one's. This one ends. A pid namespace is made
@@ -422,6 +427,7 @@ const char* describe(AppStep step) noexcept {
   reset_signals(p);
   take_limits(p);
   leave_host(p);
+  find_cgroup_namespace(p);
   find_pid_namespace(p);
   become_first(p);
   copy_mounts(p);

@@ -40,8 +40,9 @@ namespace rkt::native {
 namespace {
 
 constexpr int kLastRounds = 64;  // of 16 KiB: more than a pipe holds
-// Not the pid namespace: this process and its first child stay out of the app's sight (app_child.h).
-constexpr int kAppNamespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
+// Not the pid namespace: this process and its first child stay out of the app's sight (app_child.h). Nor that of
+// cgroups: from within, nobody can be born in the app's cgroup (ns.h).
+constexpr int kAppNamespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
 
 std::string working_directory() {
   std::array<char, 4096> cwd{};
@@ -222,7 +223,7 @@ int run_command(Target& target, Relay& relay, const DirFd& proc, std::vector<std
                               .entry = target.group.entry(),
                               .stdio = {streams.in.get(), streams.out.get(), streams.err.get()},
                               .controlling_terminal = streams.terminal,
-                              .new_cgroup_namespace = false,
+                              .cgroup_namespace = target.process.get(),
                               .user_namespace = target.plan.users.has_value(),
                               .pid_namespace = target.process.get()};
   pid_t pid = -1;

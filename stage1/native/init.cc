@@ -29,7 +29,6 @@ constexpr int kSetupFailed = 254;
 void join(const cgroup::Entry& entry) {
   for (int i = 0; i < entry.joins; ++i)
     if (::write(entry.join[i], "0", 1) < 0) throw Error::from_errno("join the pod's cgroup");
-  if (::unshare(CLONE_NEWCGROUP) < 0) throw Error::from_errno("make a cgroup namespace");
 }
 
 // What rkt was started with is the outer process's business.
@@ -104,6 +103,8 @@ int supervise(InitInput& in) {
   label_new_objects(in.plan.selinux);
   leave_session_keyring();
   join(in.group.entry());
+  const bool launches = in.handover < 0 && !in.plan.launches_later();
+  if (!launches) make_cgroup_namespace();
   if (in.netns) join_namespaces(in.netns.get(), CLONE_NEWNET);
   for (auto& sockets : in.sockets) make_missing_sockets(sockets);
   if (in.users.user) join_owned(in);
@@ -116,7 +117,7 @@ int supervise(InitInput& in) {
   SharedMounts shared = SharedMounts::make(std::move(in.devpts), in.plan.shm_size, in.plan.selinux.files);
   Sysctls of_users;
   apply_sysctls(shared.proc.fd(), in.plan.sysctls, in.users.user ? &of_users : nullptr);
-  UniqueFd oom_score = in.users.user && !in.plan.launches_later() ? open_oom_score(shared.proc.fd()) : UniqueFd();
+  UniqueFd oom_score = in.users.user && launches ? open_oom_score(shared.proc.fd()) : UniqueFd();
   std::optional<PodMounts> mounts(
       std::in_place, in.mounts, std::move(shared),
       MountOwner{.users = in.users.user ? in.users.user.get() : -1, .root = on_host(in.plan.users, 0)});
@@ -126,7 +127,7 @@ int supervise(InitInput& in) {
   apply_sysctls(mounts->proc(), of_users);
   in.parent.reset();
   mounts->share();
-  if (in.plan.launches_later()) return serve_launches(in, mounts);
+  if (!launches) return serve_launches(in, mounts);
   return supervise_within({.plan = in.plan,
                            .mounts = *mounts,
                            .stdio = std::move(in.stdio),

@@ -153,7 +153,7 @@ class ChildPlan {
     plan_ = {.fault = &fault,
              .join = r.entry.join,
              .joins = r.entry.joins,
-             .new_cgroup_namespace = r.new_cgroup_namespace,
+             .cgroup_namespace = r.cgroup_namespace,
              .root = r.root.empty() ? nullptr : r.root.c_str(),
              .own_processes = own,
              .masks = own ? r.own_processes->data() : nullptr,

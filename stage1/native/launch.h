@@ -54,7 +54,7 @@ struct LaunchRequest {
   bool controlling_terminal = false;
   const AppSockets* sockets = nullptr;  ///< all made; the child gets them by sd_listen_fds(3)
   int gate[2] = {-1, -1};               ///< see app_child.h
-  bool new_cgroup_namespace = true;     ///< false: this process is in the app's already
+  int cgroup_namespace = -1;            ///< pidfd of a process in the one to go into; -1: a new one
   bool user_namespace = false;          ///< with `pid_namespace`: into that process's user namespace too
   int pid_namespace = -1;  ///< pidfd of a process in the one to go into; -1: children of this one are there
   int mounts = -1;         ///< the mount namespace that has `root`; -1: this process's

@@ -17,6 +17,7 @@
 #include "stage1/native/message.h"
 #include "stage1/native/supervisor.h"
 #include "sys/caps.h"
+#include "sys/ns.h"
 
 namespace rkt::native {
 namespace {
@@ -69,6 +70,7 @@ class Within final : public Launcher {
     in_.mounts.let_go();
     groups_.clear();
     in_.oom_score.reset();
+    make_cgroup_namespace();  // not before: the apps are born beside it
     drop_capabilities_for_good(cap_bit(CAP_KILL));
     gate_.reset();
   }

@@ -26,11 +26,11 @@ for d in bin etc lib lib64 rkt scripts; do [ ! -e /$d ] || cp -a /$d /new/; done
 mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/root /new/var
 exec switch_root /new /scripts/main
 """
-# Everything of the test runs in a cgroup below the top, as everything on a host does.
+# Cgroups are mounted as systemd does it. Everything of the test runs in one below the top, as everything on a host does.
 MAIN = """#!/bin/sh
 export PATH=/rkt/bin:/bin HOME=/root
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mkdir /sys/fs/cgroup/tests; echo $$ >/sys/fs/cgroup/tests/cgroup.procs
 for m in $(cat /lib/modules/modules); do insmod /lib/modules/$m.ko; done
 ip link set lo up

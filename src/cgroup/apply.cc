@@ -182,7 +182,11 @@ std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<
   return failed;
 }
 
-std::vector<pid_t> processes(const DirFd& dir) {
+void disable_controllers(const DirFd& dir, const std::vector<std::string>& controllers) {
+  for (const auto& c : controllers) (void)try_write(dir, "cgroup.subtree_control", cat("-", c));
+}
+
+std::vector<pid_t> listed_processes(const DirFd& dir) {
   std::vector<pid_t> out;
   const UniqueFd fd(::openat(dir.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && (errno == ENOENT || errno == ENODEV)) return out;  // the cgroup is gone: only then nobody is inside
@@ -194,7 +198,13 @@ std::vector<pid_t> processes(const DirFd& dir) {
     if (e.sys_errno() != ENODEV) throw;  // removed since it was opened
   }
   for (const auto line : split(text, '\n'))
-    if (const auto pid = parse_int<pid_t>(line); pid && *pid > 0) out.push_back(*pid);  // 0: of an outer pid namespace
+    if (const auto pid = parse_int<pid_t>(line); pid && *pid >= 0) out.push_back(*pid);
+  return out;
+}
+
+std::vector<pid_t> processes(const DirFd& dir) {
+  auto out = listed_processes(dir);
+  std::erase(out, 0);
   return out;
 }
 

@@ -23,7 +23,12 @@ DirFd make_group(const DirFd& parent, const std::string& name, const Hierarchy& 
 /// v2: lets children of this cgroup have `controllers`. Returns those that could not be enabled.
 std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<std::string>& controllers);
 
-/// Processes directly in this cgroup.
+/// The opposite, for who gave them and whose children have let go of them.
+void disable_controllers(const DirFd& dir, const std::vector<std::string>& controllers);
+
+/// Processes directly in this cgroup, those that a pid namespace hides as 0.
+std::vector<pid_t> listed_processes(const DirFd& dir);
+/// Those that have a number here.
 std::vector<pid_t> processes(const DirFd& dir);
 /// Names of the cgroups directly below.
 std::vector<std::string> children(const DirFd& dir);

@@ -25,6 +25,7 @@ TEST(Processes, AreThoseThatHaveANumberHere) {
   const TempDir dir;
   write_file(dir.dir(), "cgroup.procs", "12\n0\n34\n", 0644);
   EXPECT_THAT(processes(dir.dir()), testing::ElementsAre(12, 34));
+  EXPECT_THAT(listed_processes(dir.dir()), testing::ElementsAre(12, 0, 34));
 }
 
 // Directories are enough: without processes a cgroup is one.

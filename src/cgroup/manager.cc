@@ -52,20 +52,22 @@ bool takes_pods(const DirFd& group) {
   return trim(type) == "domain";
 }
 
-// What the children of our own cgroup cannot have. Beside processes nothing is asked for: memory would be refused, and
-// "+cpu" or "+pids" would make it a cgroup of threads.
-std::vector<std::string> enable_in_own(const DirFd& own, const std::vector<std::string>& wanted) {
-  if (wanted.empty() || (own.exists("cgroup.type") && !processes(own).empty())) return wanted;
-  return enable_controllers(own, wanted);
+// What the children of a cgroup cannot have. Beside processes nothing is asked for: memory would be refused, and "+cpu"
+// or "+pids" would make it a cgroup of threads. At the top, which has no type, they may be.
+std::vector<std::string> enable_beside_nobody(const DirFd& group, const std::vector<std::string>& wanted) {
+  if (wanted.empty() || (group.exists("cgroup.type") && !listed_processes(group).empty())) return wanted;
+  return enable_controllers(group, wanted);
 }
 
-// What machine.slice does not give of what is wanted; nullopt: it is not ours to use.
+// What machine.slice does not give of what is wanted; nullopt: it is not ours to use, or gives nothing of it (below the
+// top of a cgroup namespace, where processes are).
 std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, const std::vector<std::string>& wanted) {
   const auto root = h.directory("/");
   if (!root) return std::nullopt;
   const DirFd top = DirFd::open(*root);
-  if (::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) != 0) return std::nullopt;
-  enable_controllers(top, wanted);
+  if (!takes_pods(top) || ::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) != 0) return std::nullopt;
+  const auto missing = enable_beside_nobody(top, wanted);
+  if (!wanted.empty() && missing.size() == wanted.size()) return std::nullopt;
   return enable_controllers(top.make_sub(kMachineSlice + 1, 0755), wanted);
 }
 
@@ -225,12 +227,15 @@ bool PodCgroups::add_unified(const Choice::Use& use) {
     const auto in_slice = enable_in_slice(h, wanted);
     if (!in_slice || !add_place(use, kMachineSlice)) return false;
     missing = *in_slice;
-  } else if (missing = enable_in_own(*own, wanted); missing.empty()) {
+  } else if (missing = enable_beside_nobody(*own, wanted); missing.empty()) {
     if (!add_place(use, own_path(h))) return false;
   } else if (!add_elsewhere(use, *own, wanted, missing)) {
     return false;
   }
-  for (const auto& c : missing) warn_missing(c);
+  for (const auto& c : missing) {
+    warn_missing(c);
+    std::erase(places_.back().controllers, c);
+  }
   const DirFd& pod = places_.back().dir;
   if (!wanted.empty()) {
     enable_controllers(pod, wanted);
@@ -247,7 +252,7 @@ bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const s
   const auto has = split(trim(there), ' ');
   const auto lacking = static_cast<std::size_t>(
       std::ranges::count_if(missing, [&](const std::string& c) { return std::ranges::find(has, c) == has.end(); }));
-  const auto inside = processes(own);
+  const auto inside = listed_processes(own);
   const bool alone = inside.size() == 1 && inside.front() == ::getpid();
   const bool asks_slice = lacking > 0 || !alone;
   const auto in_slice = asks_slice ? enable_in_slice(h, wanted) : std::nullopt;
@@ -266,10 +271,26 @@ bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const s
 // Into <own>/<pod>/supervisor.scope: we are alone in our cgroup. The one move that is paid for; see manager.h.
 bool PodCgroups::move_aside(const Choice::Use& use) {
   if (!add_place(use, own_path(*use.hierarchy))) return false;
-  if (try_write(places_.back().dir.make_sub(kSupervisor, 0755), "cgroup.procs", "0") == 0) return true;
+  moved_ = try_write(places_.back().dir.make_sub(kSupervisor, 0755), "cgroup.procs", "0") == 0;
+  if (moved_) return true;
   remove_quietly();
   places_.clear();
   return false;
+}
+
+// While our own cgroup gives controllers nobody can be put into it again, an ExecStopPost= of its unit, say; while we
+// are in the pod's, that cannot be removed. What else is there (a program that carries a network) ends after us: gc.
+void PodCgroups::move_back() {
+  moved_ = false;
+  const Place& place = places_.front();
+  for (const auto& name : children(place.dir))
+    if (name != kSupervisor) remove_group(place.dir, name, true);
+  disable_controllers(place.dir, place.controllers);
+  disable_controllers(place.parent, place.controllers);
+  if (const int err = try_write(place.parent, "cgroup.procs", "0"); err != 0)
+    log::debug("cgroup", Error::from_errno("go back into our own cgroup", err).what());
+  remove_empty(place.dir, {kSupervisor});
+  remove_empty(place.parent, {scope_});
 }
 
 void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limits) const {
@@ -405,6 +426,7 @@ void PodCgroups::remove_idle() {
 void PodCgroups::remove() {
   remove_idle();
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
+    if (moved_ && &*it == &places_.front()) return move_back();
     if (it->dir && it->hierarchy.v2) remove_empty(it->dir, {kInit});
     remove_group(it->parent, scope_, it->hierarchy.v2);
   }

@@ -132,6 +132,7 @@ class PodCgroups {
   bool add_elsewhere(const Choice::Use& use, const DirFd& own, const std::vector<std::string>& wanted,
                      std::vector<std::string>& missing);
   bool move_aside(const Choice::Use& use);
+  void move_back();
   void remove_quietly() noexcept;
   void warn_missing(std::string_view controller) const;
   Limits with_disks(Limits limits) const;
@@ -145,6 +146,7 @@ class PodCgroups {
   std::vector<Place> places_;      // [0] is the tracking hierarchy
   std::vector<Limiting> to_make_;  // places of make_limiting()
   std::set<std::string> made_;     // names of apps
+  bool moved_ = false;             // this process, into the pod's cgroup
   Warn warn_;
   Record record_;
 };

@@ -35,6 +35,13 @@ find /sys/fs/cgroup -name 'machine-rkt*' | wc -l; rkt stop $uuid >/tmp/null; wai
              "cat /sys/fs/cgroup/tests/cgroup.type",
     "threads": """mkdir /sys/fs/cgroup/tests/threads; echo threaded >/sys/fs/cgroup/tests/threads/cgroup.type; cat /sys/fs/cgroup/tests/cgroup.type
 rkt run --net=none example.com/busybox --cpu=500m --exec=/bin/echo -- limited; rkt run --net=none example.com/busybox --exec=/bin/echo -- free; rmdir /sys/fs/cgroup/tests/threads""",
+    "alone": """mkdir /sys/fs/cgroup/alone
+for n in 1 2; do sh -c 'echo $$ >/sys/fs/cgroup/alone/cgroup.procs; exec "$@"' x rkt run --net=none --uuid-file-save=/tmp/alone example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- ran; done
+cut -c-7 /var/lib/rkt/pods/*/$(cat /tmp/alone)/subcgroup; wc -w </sys/fs/cgroup/alone/cgroup.subtree_control; rmdir /sys/fs/cgroup/alone && echo empty""",
+    "container": """mkdir /sys/fs/cgroup/container; echo $$ >/sys/fs/cgroup/container/cgroup.procs
+unshare -p -f --mount-proc rkt run --net=none example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- limited
+/bin/unshare -C -m sh -c 'mount -t cgroup2 own /sys/fs/cgroup; for limit in --cpu=500m ""; do rkt run --net=none example.com/busybox $limit --exec=/bin/echo -- ran; done; ls /sys/fs/cgroup | grep slice'
+cat /sys/fs/cgroup/container/cgroup.type""",
     "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
     "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "
               "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
@@ -95,7 +102,7 @@ def guest(tmp_path_factory, cache, keys):
     oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
     marked = oci_layout(tmp / "marked", [base_layer() + [entry("marked", "MARKED-CONTENT")]], {"Cmd": ["/bin/cat", "/marked"], "Env": ["PATH=/bin"]})
     files = {**images, marked: "rkt/marked", aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
-    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep"])
+    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep", "/usr/bin/unshare"])
 
 
 def test_a_cgroup_with_processes_is_not_made_one_of_threads(guest):
@@ -104,6 +111,16 @@ def test_a_cgroup_with_processes_is_not_made_one_of_threads(guest):
 
 def test_a_pod_is_made_beside_threads_not_among_them(guest):
     assert guest["threads"].out.splitlines() == ["domain threaded", "limited", "free"] and not guest["threads"].err
+
+
+def test_a_unit_that_is_rkt_alone_has_its_pod_below_and_its_cgroup_back(guest):
+    assert guest["alone"].out.splitlines() == ["ran", "ran", "/alone/", "0", "empty"] and not guest["alone"].err
+
+
+def test_who_shares_a_cgroup_is_seen_across_namespaces(guest):
+    r = guest["container"]
+    assert r.out.splitlines() == ["limited", "ran", "ran", "domain"], r
+    assert r.err == "stage1: warning: resource/cpu isolator set but support disabled in the kernel, skipping\n"
 
 
 def test_the_guest_has_an_old_kernel_and_one_hierarchy(guest):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A virtual machine on another kernel: Debian's own, emulated by QEMU, with one hierarchy of cgroups (v2). It holds busybox, rkt as
-it was built, and what a test puts beside it; it runs named shell scripts one after the other and gives back what each printed."""
+"""A virtual machine on another kernel: Debian's own, emulated by QEMU, with one hierarchy of cgroups (v2). It holds busybox, or a
+Debian that systemd runs, rkt as it was built, and what a test puts beside it; it runs named shell scripts one after the other and
+gives back what each printed."""
 import os
 import re
 import shutil
@@ -26,6 +27,12 @@ for d in bin etc lib lib64 rkt scripts; do [ ! -e /$d ] || cp -a /$d /new/; done
 mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/root /new/var
 exec switch_root /new /scripts/main
 """
+STEPS = """exec 3>/dev/ttyS1; stty -F /dev/ttyS1 raw
+for step in /scripts/[0-9]*; do
+  sh $step >/tmp/out 2>/tmp/err </dev/null; code=$?
+  { echo "::code $code"; cat /tmp/out; echo "::err"; cat /tmp/err; echo "::end ${step##*-}"; } >&3
+done
+"""
 # Cgroups are mounted as systemd does it. Everything of the test runs in one below the top, as everything on a host does.
 MAIN = """#!/bin/sh
 export PATH=/rkt/bin:/bin HOME=/root
@@ -34,12 +41,26 @@ mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mkdir /sys/fs/cgroup/tests; echo $$ >/sys/fs/cgroup/tests/cgroup.procs
 for m in $(cat /lib/modules/modules); do insmod /lib/modules/$m.ko; done
 ip link set lo up
-exec 3>/dev/ttyS1; stty -F /dev/ttyS1 raw
-for step in /scripts/[0-9]*; do
-  sh $step >/tmp/out 2>/tmp/err </dev/null; code=$?
-  { echo "::code $code"; cat /tmp/out; echo "::err"; cat /tmp/err; echo "::end ${step##*-}"; } >&3
-done
-sync; poweroff -f
+""" + STEPS + """sync; poweroff -f
+"""
+# Systemd is executed by what came before it, and starts the steps as a service.
+SYSTEMD_INIT = """#!/bin/busybox sh
+/bin/busybox mkdir /new
+/bin/busybox mount -t tmpfs -o size=1g,mode=755 root /new
+for d in /*; do case $d in /new|/dev|/proc|/sys) ;; *) /bin/busybox cp -a $d /new/ ;; esac; done
+/bin/busybox mkdir -p /new/dev /new/proc /new/sys
+exec /bin/busybox switch_root /new /lib/systemd/systemd
+"""
+SERVICE = """[Unit]
+After=systemd-logind.service
+[Service]
+Type=oneshot
+ExecStart=/scripts/main
+"""
+SYSTEMD_MAIN = """#!/bin/sh
+export PATH=/rkt/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+for m in $(cat /lib/modules/modules); do busybox insmod /lib/modules/$m.ko; done
+""" + STEPS + """systemctl poweroff -ff
 """
 
 
@@ -69,23 +90,17 @@ def write(root, name, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def make_root(root, kernel, files, steps, programs):
-    for d in ("proc", "new", "dev"):
-        os.makedirs(os.path.join(root, d))
+def fill_root(root, kernel, files, steps, init, main):
     add(root, "/bin/busybox", "bin/busybox")
     for file in os.listdir(kernel):
         if file != "vmlinuz":
             add(root, os.path.join(kernel, file), f"lib/modules/{file}")
-    for program in ("/usr/bin/socat", *programs):
-        add_program(root, program, f"bin/{os.path.basename(program)}")
     add(root, os.path.join(BUILD, "lib/rkt"), "rkt/lib/rkt")
     for program in ("bin/rkt", *(f"libexec/rkt/{w}" for w in WORKERS)):
         add_program(root, os.path.join(BUILD, program), f"rkt/{program}")
         subprocess.run(["strip", os.path.join(root, "rkt", program)], check=True)
-    write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
-    write(root, "etc/group", "root:x:0:\nnogroup:x:65534:\n")
-    write(root, "init", INIT, 0o755)
-    write(root, "scripts/main", MAIN, 0o755)
+    write(root, "init", init, 0o755)
+    write(root, "scripts/main", main, 0o755)
     for n, (name, script) in enumerate(steps.items()):
         write(root, f"scripts/{n:03}-{name}", script)
     for source, name in files.items():
@@ -97,11 +112,8 @@ def tail(file):
         return f.read()[-4000:]
 
 
-def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=300):
-    """Boots, runs every script of `steps` (name -> shell), returns name -> Result. `files`: path on the host -> path in the guest.
-    Names hold no dash. `programs` of the host go along; `parameters`: the kernel's."""
+def boot(tmp, kernel, steps, parameters, timeout):
     root, archive, answers, console = (str(tmp / n) for n in ("root", "initramfs", "answers", "console"))
-    make_root(root, kernel, files, steps, programs)
     with open(archive, "wb") as out:
         find = subprocess.Popen(["find", "."], cwd=root, stdout=subprocess.PIPE)
         subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], cwd=root, stdin=find.stdout, stdout=out, stderr=subprocess.DEVNULL, check=True)
@@ -120,3 +132,30 @@ def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=
     results = {name: Result(int(code), out, err) for code, out, err, name in found}
     assert list(results) == list(steps), tail(console)
     return results
+
+
+def run_in_guest(tmp, kernel, files, steps, programs=(), parameters="", timeout=300):
+    """Boots, runs every script of `steps` (name -> shell), returns name -> Result. `files`: path on the host -> path in the guest.
+    Names hold no dash. `programs` of the host go along; `parameters`: the kernel's."""
+    root = str(tmp / "root")
+    for d in ("proc", "new", "dev"):
+        os.makedirs(os.path.join(root, d))
+    for program in ("/usr/bin/socat", *programs):
+        add_program(root, program, f"bin/{os.path.basename(program)}")
+    write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+    write(root, "etc/group", "root:x:0:\nnogroup:x:65534:\n")
+    fill_root(root, kernel, files, steps, INIT, MAIN)
+    return boot(tmp, kernel, steps, parameters, timeout)
+
+
+def run_under_systemd(tmp, cache, files, steps, timeout=300):
+    """The same on a Debian that systemd runs. The steps are one service, which delegates nothing."""
+    root, kernel = str(tmp / "root"), os.path.join(cache, "kernel")
+    os.mkdir(root)
+    subprocess.run(["tar", "-xf", os.path.join(cache, "systemd.tar"), "-C", root, "--numeric-owner"], check=True)
+    units = os.path.join(root, "etc/systemd/system")
+    write(units, "steps.service", SERVICE)
+    os.symlink("../steps.service", os.path.join(units, "multi-user.target.wants/steps.service"))
+    os.symlink("/dev/null", os.path.join(units, "serial-getty@ttyS0.service"))  # would wait for a device that udev makes
+    fill_root(root, kernel, files, steps, SYSTEMD_INIT, SYSTEMD_MAIN)
+    return boot(tmp, kernel, steps, "", timeout)

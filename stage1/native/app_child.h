@@ -76,10 +76,10 @@ struct AppChildPlan {
   AppFault* fault;  // shared with the parent
   const int* join;  // v1 `tasks` files (or a v2 `cgroup.procs`) to write "0" into
   int joins;
-  int cgroup_namespace;       // pidfd of a process in the one to go into; -1: a new one, after joining
-  const char* root;           // path that becomes "/"; nullptr: it is "/" already
-  bool own_processes;         // process 1 of a pid namespace of its own; with `pid_namespace`, of one below that
-  const ProcMask* masks;      // with `own_processes`: of its /proc
+  int cgroup_namespace;   // pidfd of a process in the one to go into; -1: a new one, after joining
+  const char* root;       // path that becomes "/"; nullptr: it is "/" already
+  bool own_processes;     // process 1 of a pid namespace of its own; with `pid_namespace`, of one below that
+  const ProcMask* masks;  // with `own_processes`: of its /proc
   int mask_count;
   int stdio[3];               // become 0, 1, 2; all of them above 2
   bool controlling_terminal;  // of descriptor 0

@@ -2,8 +2,9 @@
 // The supervisor in the pod's pid 1, for apps that are started once.
 //
 // An image may ask for CAP_SYS_PTRACE, with which it could look into this process. So once everything is launched there
-// is nothing to find: no descriptor of a directory of the host, no cgroup namespace of the host's, and no capability but CAP_KILL. No such app executes
-// anything before that, nor before every other app does, which has capabilities until then.
+// is nothing to find: no descriptor of a directory of the host, no cgroup namespace of the host's, and no capability
+// but CAP_KILL. No such app executes anything before that, nor before every other app does, which has capabilities
+// until then.
 #pragma once
 
 #include <vector>

@@ -40,7 +40,7 @@ for n in 1 2; do sh -c 'echo $$ >/sys/fs/cgroup/alone/cgroup.procs; exec "$@"' x
 cut -c-7 /var/lib/rkt/pods/*/$(cat /tmp/alone)/subcgroup; wc -w </sys/fs/cgroup/alone/cgroup.subtree_control; rmdir /sys/fs/cgroup/alone && echo empty""",
     "container": """mkdir /sys/fs/cgroup/container; echo $$ >/sys/fs/cgroup/container/cgroup.procs
 unshare -p -f --mount-proc rkt run --net=none example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- limited
-/bin/unshare -C -m sh -c 'mount -t cgroup2 own /sys/fs/cgroup; for limit in --cpu=500m ""; do rkt run --net=none example.com/busybox $limit --exec=/bin/echo -- ran; done; ls /sys/fs/cgroup | grep slice'
+/bin/unshare -C -m sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 own /sys/fs/cgroup; for limit in --cpu=500m ""; do rkt run --net=none example.com/busybox $limit --exec=/bin/echo -- ran; done; ls /sys/fs/cgroup | grep slice'
 cat /sys/fs/cgroup/container/cgroup.type""",
     "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
     "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "

@@ -68,7 +68,9 @@ std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, cons
   if (!takes_pods(top) || ::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) != 0) return std::nullopt;
   const auto missing = enable_beside_nobody(top, wanted);
   if (!wanted.empty() && missing.size() == wanted.size()) return std::nullopt;
-  return enable_controllers(top.make_sub(kMachineSlice + 1, 0755), wanted);
+  const DirFd slice = top.make_sub(kMachineSlice + 1, 0755);
+  if (!takes_pods(slice)) return std::nullopt;
+  return enable_beside_nobody(slice, wanted);
 }
 
 }  // namespace

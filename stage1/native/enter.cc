@@ -191,6 +191,10 @@ Error launch_failure(Error e, const Target& target) {
     return e.hint(
         "the app or the pod has as many processes as isolator resource/pids allows, or the user as many as "
         "the limit that the pod was started with (ulimit -u)");
+  if (e.sys_errno() == EACCES)  // root is let in anywhere
+    return e.hint(
+        "a user gets into a pod's cgroup only from another one below what is delegated to him: use `systemd-run --user "
+        "--scope rkt enter ...`");
   if (e.sys_errno() != ENOMEM) return e;
   if (is_ending(target.process) || is_ending(target.init)) return not_running(target.plan.name);
   return e.hint("there is no memory left, or none within the limits of the app");

@@ -42,6 +42,19 @@ cut -c-7 /var/lib/rkt/pods/*/$(cat /tmp/alone)/subcgroup; wc -w </sys/fs/cgroup/
 unshare -p -f --mount-proc rkt run --net=none example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- limited
 /bin/unshare -C -m sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 own /sys/fs/cgroup; for limit in --cpu=500m ""; do rkt run --net=none example.com/busybox $limit --exec=/bin/echo -- ran; done; ls /sys/fs/cgroup | grep slice'
 cat /sys/fs/cgroup/container/cgroup.type""",
+    "slice": """slice=/sys/fs/cgroup/machine.slice; for c in $(cat $slice/cgroup.subtree_control); do echo -$c >$slice/cgroup.subtree_control; done
+sleep 1000 & echo $! >$slice/cgroup.procs; rkt run --net=none example.com/busybox --cpu=500m --exec=/bin/echo -- ran; cat $slice/cgroup.type; kill $!""",
+    # As systemd makes them: a login session is root's, what is below user@1000.service the user's.
+    "user": """cd /sys/fs/cgroup; mkdir -p user/session user/mine/pod user/mine/other; for d in . user; do echo "+memory +cpu" >$d/cgroup.subtree_control; done
+chown -R 1000 user/mine; echo "+memory +cpu" >user/mine/cgroup.subtree_control; echo $$ >user/session/cgroup.procs; cd /
+echo u:x:1000:1000::/home:/bin/sh >>/etc/passwd; echo u:1000000:65536 | tee /etc/subuid >/etc/subgid; mkdir -p /home; chown 1000 /home; chmod 755 / /rkt; chmod 644 /rkt/key /rkt/busybox.aci*
+as_user() { sh -c 'echo $$ >/sys/fs/cgroup/user/$0/cgroup.procs; exec /bin/setpriv --reuid=1000 --regid=1000 --clear-groups --inh-caps=-all env HOME=/home "$@"' "$@"; }
+as_user session rkt trust --root --skip-fingerprint-review /rkt/key 2>/dev/null; as_user session rkt fetch /rkt/busybox.aci 2>/dev/null
+as_user mine/pod rkt run --no-overlay --net=none --uuid-file-save=/home/uuid example.com/busybox --memory=64M --cpu=500m --exec=/bin/sleep -- 1000 & pod=$!
+until as_user session rkt status "$(cat /home/uuid 2>/dev/null)" 2>/dev/null | grep -q ^pid=; do kill -0 $pod || exit 1; done
+for f in memory.max cpu.max; do cat /sys/fs/cgroup/user/mine/pod/*/system.slice/busybox.service/$f; done
+for from in mine/other session; do as_user $from rkt enter $(cat /home/uuid) /bin/sh -c 'exit 9'; echo entered $?; done
+as_user session rkt stop $(cat /home/uuid) >/tmp/null; wait $pod; echo ended $?; find /sys/fs/cgroup/user/mine -type d | wc -l; wc -w </sys/fs/cgroup/user/mine/pod/cgroup.subtree_control""",
     "oom": "rkt run --net=none example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\\\0\" x); echo survived'",
     "volume": "mkdir -p /var/shared/sub; mount -t tmpfs sub /var/shared/sub; "
               "rkt run --net=none --volume=data,kind=host,source=/var/shared,readOnly=true example.com/busybox "
@@ -102,7 +115,7 @@ def guest(tmp_path_factory, cache, keys):
     oci = oci_layout(tmp / "oci", [base_layer(), *above], {"Cmd": ["/bin/sh", "-c", "ls / | grep -c ^layer; cat /layer58"], "Env": ["PATH=/bin"]})
     marked = oci_layout(tmp / "marked", [base_layer() + [entry("marked", "MARKED-CONTENT")]], {"Cmd": ["/bin/cat", "/marked"], "Env": ["PATH=/bin"]})
     files = {**images, marked: "rkt/marked", aci.path: "rkt/busybox.aci", signature: "rkt/busybox.aci.asc", keys("builder").public: "rkt/key", oci: "rkt/oci"}
-    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep", "/usr/bin/unshare"])
+    return run_in_guest(tmp, os.path.join(cache, "kernel"), files, STEPS, programs=["/usr/sbin/mke2fs", "/usr/bin/grep", *(f"/usr/bin/{p}" for p in ("unshare", "setpriv", "newuidmap", "newgidmap"))])
 
 
 def test_a_cgroup_with_processes_is_not_made_one_of_threads(guest):
@@ -121,6 +134,17 @@ def test_who_shares_a_cgroup_is_seen_across_namespaces(guest):
     r = guest["container"]
     assert r.out.splitlines() == ["limited", "ran", "ran", "domain"], r
     assert r.err == "stage1: warning: resource/cpu isolator set but support disabled in the kernel, skipping\n"
+
+
+def test_a_slice_with_processes_is_not_made_one_of_threads(guest):
+    r = guest["slice"]
+    assert r.out.splitlines() == ["ran", "domain"] and r.err.count("resource/cpu isolator") == 1, r
+
+
+def test_a_user_has_limits_below_what_is_delegated_and_enters_from_there(guest):
+    r = guest["user"]
+    assert r.out.splitlines()[-7:] == ["64000000", "50000 100000", "entered 9", "entered 254", "ended 0", "3", "0"], r
+    assert "permission denied" in r.err and "systemd-run --user --scope" in r.err, r
 
 
 def test_the_guest_has_an_old_kernel_and_one_hierarchy(guest):

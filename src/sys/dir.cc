@@ -16,6 +16,15 @@
 namespace rkt {
 namespace {
 
+// What the umask took of a directory that was made. Nothing is followed: others may be at work there.
+void give_mode(const DirFd& parent, const std::string& name, mode_t mode) {
+  const auto made = parent.find_sub(name);
+  struct stat st{};
+  if (!made || ::fstat(made->get(), &st) < 0 || (mode & ~st.st_mode) == 0) return;
+  if (::fchmod(made->get(), (st.st_mode & 07777) | mode) < 0)
+    throw Error::from_errno(cat("set the mode of ", quoted(name)));
+}
+
 // What openat2 accepts besides the resolve flags; a mode without O_CREAT is EINVAL there.
 UniqueFd openat2_fd(int dir, const std::string& path, int flags, mode_t mode, std::uint64_t resolve) {
   open_how how{};
@@ -185,7 +194,9 @@ DirFd DirFd::make_path_in_root(std::string_view path, mode_t mode) const {
     done += cat("/", part);
     if (find_in_root(done, O_PATH | O_DIRECTORY)) continue;
     const DirFd parent(open_in_root(before, O_PATH | O_DIRECTORY));
-    if (::mkdirat(parent.get(), std::string(part).c_str(), mode) < 0 && errno != EEXIST)
+    if (::mkdirat(parent.get(), std::string(part).c_str(), mode) == 0)
+      give_mode(parent, std::string(part), mode);
+    else if (errno != EEXIST)
       throw Error::from_errno(cat("make directory ", quoted(done)));
   }
   return DirFd(open_in_root(done, O_RDONLY | O_DIRECTORY));

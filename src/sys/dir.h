@@ -54,8 +54,8 @@ class DirFd {
   // Trees of an image. `path` may be absolute; it is resolved with this directory as root.
   UniqueFd open_in_root(std::string_view path, int flags, mode_t mode = 0) const;  ///< throws
   std::optional<UniqueFd> find_in_root(std::string_view path, int flags) const;    ///< nullopt: ENOENT or ENOTDIR
-  /// Makes every missing directory of `path` (mode, owned by the caller), resolving links in root; returns the last
-  /// one.
+  /// Makes every missing directory of `path` (with that mode whatever the umask, owned by the caller), resolving links
+  /// in root; returns the last one.
   DirFd make_path_in_root(std::string_view path, mode_t mode = 0755) const;
 
  private:

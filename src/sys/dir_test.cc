@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/strings.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
@@ -26,6 +27,18 @@ TEST(DirFd, InRootFollowsAbsoluteLinksAndDotDotOnlyInside) {
 TEST(DirFd, InRootRefusesMagicLinks) {
   const DirFd proc = DirFd::open("/proc");
   EXPECT_THROW(proc.open_in_root("/self/exe", O_RDONLY), Error);
+}
+
+TEST(DirFd, MakePathInRootHasItsModeWhateverTheUmask) {
+  const TempDir tmp;
+  const mode_t mask = ::umask(077);
+  const ScopeExit restore([&] { ::umask(mask); });
+  tmp.dir().make_path_in_root("a/b", 0755);
+  for (const char* made : {"a", "a/b"}) {
+    struct stat st{};
+    ASSERT_EQ(::fstatat(tmp.dir().get(), made, &st, 0), 0);
+    EXPECT_EQ(st.st_mode & 07777U, 0755U) << made;
+  }
 }
 
 TEST(DirFd, MakePathInRootGoesThroughLinksInside) {

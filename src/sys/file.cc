@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -13,6 +14,16 @@
 #include "base/strings.h"
 
 namespace rkt {
+namespace {
+
+// Whatever the umask says. To look costs a tenth of a change.
+void make_mode(int fd, mode_t mode, const std::string& name) {
+  struct stat st{};
+  if (::fstat(fd, &st) == 0 && (st.st_mode & 07777) == mode) return;
+  if (::fchmod(fd, mode) < 0) throw Error::from_errno(cat("set the mode of ", quoted(name)));
+}
+
+}  // namespace
 
 std::string read_all(int fd, std::string_view what, std::size_t limit) {
   std::string out;
@@ -64,7 +75,7 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
 
 void write_file(const DirFd& dir, const std::string& name, std::string_view bytes, mode_t mode) {
   const UniqueFd fd = dir.open_file(name, O_WRONLY | O_CREAT | O_TRUNC, mode);
-  if (::fchmod(fd.get(), mode) < 0) throw Error::from_errno(cat("set the mode of ", quoted(name)));
+  make_mode(fd.get(), mode, name);
   write_all(fd.get(), bytes, name);
 }
 
@@ -80,7 +91,7 @@ AtomicFile::AtomicFile(const DirFd& dir, std::string name, mode_t mode, Aside as
   }
   named_ = !fd_;
   if (named_) fd_ = dir.open_file(tmp_, O_RDWR | O_CREAT | O_EXCL, mode);
-  if (::fchmod(fd_.get(), mode) < 0) throw Error::from_errno(cat("set the mode of ", quoted(name_)));
+  make_mode(fd_.get(), mode, name_);
 }
 
 AtomicFile::~AtomicFile() {

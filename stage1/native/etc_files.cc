@@ -73,16 +73,20 @@ std::vector<MountOp> plan_etc(const EtcChoice& c) {
   return out;
 }
 
-void write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts) {
+void write_hosts(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts) {
   const DirFd etc = pod.stage1.make_sub("etc");
-  write_file(etc, "hostname", hostname, 0644);
-  write_file(etc, "machine-id", cat(options.uuid.plain(), "\n"), 0644);
   const char* hosts = options.names.hosts == HostsMode::stage0                         ? kGeneratedHosts
                       : options.names.hosts == HostsMode::from_image && fallback_hosts ? kFallbackHosts
                                                                                        : nullptr;
   if (hosts != nullptr)
     replace_file(etc, hosts, with_hostname(find_file_text(etc, hosts).value_or(kBareHosts), hostname));
   for (const char* name : {kGeneratedHosts, kFallbackHosts}) give_file(etc, name, options);
+}
+
+void write_identity(const Pod& pod, const RunOptions& options, const std::string& hostname) {
+  const DirFd etc = pod.stage1.sub("etc");
+  write_file(etc, "hostname", hostname, 0644);
+  write_file(etc, "machine-id", cat(options.uuid.plain(), "\n"), 0644);
 }
 
 bool write_resolv_conf(const Pod& pod, const RunOptions& options, const std::optional<cni::Result::Dns>& dns,

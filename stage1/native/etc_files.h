@@ -28,10 +28,13 @@ struct EtcChoice {
 };
 std::vector<MountOp> plan_etc(const EtcChoice& choice);
 
-/// Writes hostname, machine-id, and the host name into the hosts file that is in use.
-void write_etc(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts);
+/// Makes the directory and writes the host name into the hosts file that is in use.
+void write_hosts(const Pod& pod, const RunOptions& options, const std::string& hostname, bool fallback_hosts);
 
-/// After write_etc(). Writes resolv.conf when a network gave one. Returns whether S1 has one, by whomever.
+/// After write_hosts(). hostname and machine-id, which no app sees.
+void write_identity(const Pod& pod, const RunOptions& options, const std::string& hostname);
+
+/// After write_hosts(). Writes resolv.conf when a network gave one. Returns whether S1 has one, by whomever.
 bool write_resolv_conf(const Pod& pod, const RunOptions& options, const std::optional<cni::Result::Dns>& dns,
                        const std::string& network);
 

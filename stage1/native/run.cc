@@ -136,11 +136,13 @@ class PodRun {
     if (plan_.apps.size() > 1 && plan_.restarts_need_cgroups() && !init_group_.tracks()) throw no_restarts();
   }
 
-  // While init sets the pod up. Where they cannot be made it is of no use.
-  void make_app_groups(const NewProcess& init, int control) {
+  // While init sets the pod up, who waits for the cgroups. Where they cannot be made it is of no use.
+  void make_beside(const NewProcess& init, int control) {
     ScopeExit end([&] { (void)::syscall(SYS_pidfd_send_signal, init.pidfd.get(), SIGKILL, nullptr, 0); });
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
     if (!plan_.launches_later()) give_groups(control, groups_);
+    const FileLabel label(plan_.selinux.files);
+    write_identity(pod_, options_, plan_.hostname);
     end.release();
   }
 
@@ -178,7 +180,7 @@ class PodRun {
   void write_names() {
     const bool fallback = std::ranges::any_of(plan_.apps, [](const AppPlan& a) { return !a.has_hosts; });
     const FileLabel label(plan_.selinux.files);
-    write_etc(pod_, options_, plan_.hostname, fallback || options_.mutable_pod);
+    write_hosts(pod_, options_, plan_.hostname, fallback || options_.mutable_pod);
   }
 
   void plan_app_mounts() {
@@ -315,7 +317,7 @@ class PodRun {
     syslogs_.clear();
     theirs.reset();
     giver.reset();
-    make_app_groups(init, ours.get());
+    make_beside(init, ours.get());
     std::unique_ptr<Outside> launcher = launch_from_here(init, ours.get());
     stdio_.clear();
     sockets_.clear();

@@ -188,8 +188,10 @@ std::vector<std::string> Needs::names() const {
   return out;
 }
 
-Base choose_base(std::size_t missing, std::size_t lacking, bool alone, std::optional<std::size_t> in_slice) {
+Base choose_base(std::size_t missing, std::size_t lacking, bool alone, bool delegated,
+                 std::optional<std::size_t> in_slice) {
   const std::size_t best_of_own = alone ? lacking : missing;
+  if (!delegated && in_slice && *in_slice < missing && *in_slice <= best_of_own) return Base::slice;
   if (in_slice && *in_slice < best_of_own) return Base::slice;
   return best_of_own < missing ? Base::own_left : Base::own;
 }

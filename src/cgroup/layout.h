@@ -73,9 +73,11 @@ Choice choose(const Layout& layout, const Needs& needs, std::string_view unified
 
 /// Which cgroup2 is to give a pod controllers: our own as it is (`missing`: how many that does not give), our own once
 /// our process, `alone` in it, has left it (`lacking`: those that it does not have itself), or machine.slice
-/// (`in_slice` of them are missing there; nullopt: it is not ours to use). Whoever gives most, in that order.
+/// (`in_slice` of them are missing there; nullopt: it is not ours to use). Whoever gives most, in that order; but the
+/// slice before a cgroup that is not `delegated`: its manager could start nothing more in it.
 enum class Base : std::uint8_t { own, own_left, slice };
-Base choose_base(std::size_t missing, std::size_t lacking, bool alone, std::optional<std::size_t> in_slice);
+Base choose_base(std::size_t missing, std::size_t lacking, bool alone, bool delegated,
+                 std::optional<std::size_t> in_slice);
 
 /// "machine-rkt\x2d<uuid with \x2d>.scope"
 std::string scope_name(const Uuid& uuid);

@@ -166,12 +166,16 @@ TEST(Choose, TakesControllersOfTheUnifiedHierarchy) {
 }
 
 TEST(ChooseBase, IsWhoeverGivesMostAndNobodyMovesForNothing) {
-  EXPECT_EQ(choose_base(2, 0, true, std::nullopt), Base::own_left);
-  EXPECT_EQ(choose_base(2, 0, false, std::nullopt), Base::own);
-  EXPECT_EQ(choose_base(2, 0, false, 0), Base::slice);
-  EXPECT_EQ(choose_base(2, 1, true, 0), Base::slice) << "of a unit that has not all of them delegated";
-  EXPECT_EQ(choose_base(2, 1, true, 1), Base::own_left);
-  EXPECT_EQ(choose_base(2, 2, true, 2), Base::own);
+  EXPECT_EQ(choose_base(2, 0, true, true, std::nullopt), Base::own_left);
+  EXPECT_EQ(choose_base(2, 0, false, true, std::nullopt), Base::own);
+  EXPECT_EQ(choose_base(2, 0, false, true, 0), Base::slice);
+  EXPECT_EQ(choose_base(2, 1, true, true, 0), Base::slice) << "of a unit that has not all of them delegated";
+  EXPECT_EQ(choose_base(2, 1, true, true, 1), Base::own_left);
+  EXPECT_EQ(choose_base(2, 2, true, true, 2), Base::own);
+  EXPECT_EQ(choose_base(2, 0, true, true, 0), Base::own_left);
+  EXPECT_EQ(choose_base(2, 0, true, false, 0), Base::slice) << "of a unit whose manager has more to start in it";
+  EXPECT_EQ(choose_base(2, 0, true, false, 1), Base::own_left) << "limits count for more than that";
+  EXPECT_EQ(choose_base(2, 0, true, false, std::nullopt), Base::own_left);
 }
 
 TEST(Membership, KeepsColonsInThePath) {

@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -52,6 +54,15 @@ bool takes_pods(const DirFd& group) {
   return trim(type) == "domain";
 }
 
+// Whether it is ours to divide: systemd marks what it has delegated. Without systemd nobody else does.
+bool is_delegated(const DirFd& group) {
+  if (::access("/run/systemd/system", F_OK) < 0) return true;
+  char value = 0;
+  return std::ranges::any_of(std::array{"trusted.delegate", "user.delegate"}, [&](const char* name) {
+    return ::fgetxattr(group.get(), name, &value, 1) == 1 && value == '1';
+  });
+}
+
 // What the children of a cgroup cannot have. Beside processes nothing is asked for: memory would be refused, and "+cpu"
 // or "+pids" would make it a cgroup of threads. At the top, which has no type, they may be.
 std::vector<std::string> enable_beside_nobody(const DirFd& group, const std::vector<std::string>& wanted) {
@@ -67,7 +78,7 @@ std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, cons
   const DirFd top = DirFd::open(*root);
   if (!takes_pods(top) || ::faccessat(top.get(), "cgroup.subtree_control", W_OK, AT_EACCESS) != 0) return std::nullopt;
   const auto missing = enable_beside_nobody(top, wanted);
-  if (!wanted.empty() && missing.size() == wanted.size()) return std::nullopt;
+  if (top.exists("cgroup.type") && !wanted.empty() && missing.size() == wanted.size()) return std::nullopt;
   const DirFd slice = top.make_sub(kMachineSlice + 1, 0755);
   if (!takes_pods(slice)) return std::nullopt;
   return enable_beside_nobody(slice, wanted);
@@ -256,10 +267,11 @@ bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const s
       std::ranges::count_if(missing, [&](const std::string& c) { return std::ranges::find(has, c) == has.end(); }));
   const auto inside = listed_processes(own);
   const bool alone = inside.size() == 1 && inside.front() == ::getpid();
-  const bool asks_slice = lacking > 0 || !alone;
+  const bool delegated = is_delegated(own);
+  const bool asks_slice = lacking > 0 || !alone || !delegated;
   const auto in_slice = asks_slice ? enable_in_slice(h, wanted) : std::nullopt;
   const Base base =
-      choose_base(missing.size(), lacking, alone, in_slice ? std::optional(in_slice->size()) : std::nullopt);
+      choose_base(missing.size(), lacking, alone, delegated, in_slice ? std::optional(in_slice->size()) : std::nullopt);
   if (base == Base::own_left && move_aside(use)) {
     missing = enable_controllers(own, wanted);
     return true;
@@ -270,7 +282,7 @@ bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const s
   return add_place(use, kMachineSlice);
 }
 
-// Into <own>/<pod>/supervisor.scope: we are alone in our cgroup. The one move that is paid for; see manager.h.
+// Into <own>/<pod>/supervisor.scope: we are alone in our cgroup. It is paid for, as the way back is; see manager.h.
 bool PodCgroups::move_aside(const Choice::Use& use) {
   if (!add_place(use, own_path(*use.hierarchy))) return false;
   moved_ = try_write(places_.back().dir.make_sub(kSupervisor, 0755), "cgroup.procs", "0") == 0;
@@ -429,8 +441,11 @@ void PodCgroups::remove() {
   remove_idle();
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (moved_ && &*it == &places_.front()) return move_back();
+    // Of who was killed after he had moved: nobody is left to go back, but others can be put there again.
+    const bool divided = it->dir && it->hierarchy.v2 && it->dir.exists(kSupervisor);
     if (it->dir && it->hierarchy.v2) remove_empty(it->dir, {kInit});
     remove_group(it->parent, scope_, it->hierarchy.v2);
+    if (divided && children(it->parent).empty()) disable_controllers(it->parent, it->controllers);
   }
 }
 

@@ -4,8 +4,8 @@
 //
 // How a process gets in matters: a write to cgroup.procs takes a lock that waits for an RCU grace period (7 ms on an
 // idle machine), a thread that moves only itself by a write of "0" to v1's tasks does not (55 us), and
-// CLONE_INTO_CGROUP costs nothing. So nobody is ever moved: children are born inside (v2) or join by themselves,
-// single-threaded (v1).
+// CLONE_INTO_CGROUP costs nothing. So children are born inside (v2) or join by themselves, single-threaded (v1); only
+// rkt itself is moved, when it is alone in a v2 cgroup that its pod is to have controllers of.
 //
 // Only hierarchies that are needed are touched: one for tracking (cgroup2 where mounted, else name=systemd, else a
 // controller), and those of the limits that somebody set.

@@ -74,7 +74,7 @@ const char* describe(AppStep step) noexcept;
 
 struct AppChildPlan {
   AppFault* fault;  // shared with the parent
-  const int* join;  // v1 `tasks` files (or a v2 `cgroup.procs`) to write "0" into
+  const int* join;  // v1 `tasks` files to write "0" into
   int joins;
   int cgroup_namespace;   // pidfd of a process in the one to go into; -1: a new one, after joining
   const char* root;       // path that becomes "/"; nullptr: it is "/" already

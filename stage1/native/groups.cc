@@ -47,6 +47,7 @@ std::vector<cgroup::Group> take_groups(int socket, std::size_t count) {
          text.remove_prefix(sizeof(cgroup::Group::Form))) {
       cgroup::Group::Form form;
       std::memcpy(&form, text.data(), sizeof form);
+      if (form.descriptors() > left.size()) throw Error(Errc::bug, "cgroups of apps came without their descriptors");
       out.push_back(cgroup::Group::make(form, left.first(form.descriptors())));
       left = left.subspan(form.descriptors());
     }

@@ -297,7 +297,7 @@ class Stage0:
         self.root = self.pod / "stage1/rootfs"
         self.notes = {a["name"].removeprefix("coreos.com/rkt/stage1/"): a["value"]
                       for a in json.loads((self.pod / "stage1/manifest").read_text())["annotations"]}
-        (self.root / "rkt/status").mkdir(parents=True, exist_ok=True)
+        os.utime(self.root / "rkt/status")  # rkt 1.30 makes none
         runtime = []
         for app in apps:
             stage2 = self.root / "opt/stage2" / app["name"]

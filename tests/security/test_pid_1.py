@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pods whose apps are launched later too: their pid 1 has nothing for it, and who is launched has nothing that its app lacks."""
 import os
+import re
 import signal
 
 import pytest
@@ -135,3 +136,10 @@ def test_who_takes_pid_1_over_tells_outer_nothing_twice(rkt):
     assert "app-busybox" not in rkt.status(uuid)
     os.kill(int(rkt.status(uuid)["pid"]), signal.SIGKILL)
     assert p.wait(20) == 137 and p.stdout.read() == b"", "neither a handler nor the app was started again"
+
+
+def test_who_looks_into_pid_1_finds_no_cgroup_namespace_of_the_host(rkt):
+    """It is in the host's until all apps are born (with nsdelegate it could not make them elsewhere); none executes anything before."""
+    rkt.image(exec=["/bin/readlink", "/proc/1/ns/cgroup"], isolators=[{"name": "os/linux/capabilities-retain-set", "value": {"set": ["CAP_SYS_PTRACE"]}}])
+    out = rkt.run("example.com/busybox", code=0).out.strip()
+    assert re.fullmatch(r"cgroup:\[\d+\]", out) and out != os.readlink("/proc/self/ns/cgroup"), out

@@ -37,7 +37,9 @@ find /sys/fs/cgroup -name 'machine-rkt*' | wc -l; rkt stop $uuid >/tmp/null; wai
 rkt run --net=none example.com/busybox --cpu=500m --exec=/bin/echo -- limited; rkt run --net=none example.com/busybox --exec=/bin/echo -- free; rmdir /sys/fs/cgroup/tests/threads""",
     "alone": """mkdir /sys/fs/cgroup/alone
 for n in 1 2; do sh -c 'echo $$ >/sys/fs/cgroup/alone/cgroup.procs; exec "$@"' x rkt run --net=none --uuid-file-save=/tmp/alone example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- ran; done
-cut -c-7 /var/lib/rkt/pods/*/$(cat /tmp/alone)/subcgroup; wc -w </sys/fs/cgroup/alone/cgroup.subtree_control; rmdir /sys/fs/cgroup/alone && echo empty""",
+cut -c-7 /var/lib/rkt/pods/*/$(cat /tmp/alone)/subcgroup; wc -w </sys/fs/cgroup/alone/cgroup.subtree_control; rmdir /sys/fs/cgroup/alone && echo empty
+mkdir /sys/fs/cgroup/alone""" + BACKGROUND.replace("rkt run", "sh -c 'echo $$ >/sys/fs/cgroup/alone/cgroup.procs; exec \"$@\"' x rkt run", 1) % "example.com/busybox --memory=64M --exec=/bin/sleep -- 1000" + """
+kill -9 $pod; wait $pod 2>/tmp/null; rkt gc --grace-period=0s >/tmp/null 2>&1; wc -w </sys/fs/cgroup/alone/cgroup.subtree_control; rmdir /sys/fs/cgroup/alone && echo empty""",
     "container": """mkdir /sys/fs/cgroup/container; echo $$ >/sys/fs/cgroup/container/cgroup.procs
 unshare -p -f --mount-proc rkt run --net=none example.com/busybox --memory=64M --cpu=500m --exec=/bin/echo -- limited
 /bin/unshare -C -m sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 own /sys/fs/cgroup; for limit in --cpu=500m ""; do rkt run --net=none example.com/busybox $limit --exec=/bin/echo -- ran; done; ls /sys/fs/cgroup | grep slice'
@@ -127,7 +129,7 @@ def test_a_pod_is_made_beside_threads_not_among_them(guest):
 
 
 def test_a_unit_that_is_rkt_alone_has_its_pod_below_and_its_cgroup_back(guest):
-    assert guest["alone"].out.splitlines() == ["ran", "ran", "/alone/", "0", "empty"] and not guest["alone"].err
+    assert guest["alone"].out.splitlines() == ["ran", "ran", "/alone/", "0", "empty", "0", "empty"] and not guest["alone"].err
 
 
 def test_who_shares_a_cgroup_is_seen_across_namespaces(guest):

@@ -23,6 +23,10 @@ STEPS = {
 uuid=$(cat /tmp/unit); dir=$(cat /var/lib/rkt/pods/run/$uuid/subcgroup); echo ${dir%/*}
 systemctl daemon-reload; systemctl set-property --runtime pod MemoryMax=256M; cat /sys/fs/cgroup$dir/system.slice/busybox.service/memory.max
 rkt enter $uuid /bin/echo entered; systemctl stop pod; rkt status $uuid | grep ^app-; ls /tmp/stopped; systemctl is-active pod""",
+    "undelegated": UNIT.replace("-p Delegate=yes", "-p ExecStartPost=/bin/true -p 'ExecStop=/rkt/bin/rkt stop --uuid-file=/tmp/unit'") + """/rkt/bin/rkt run --net=none \\
+  --uuid-file-save=/tmp/unit example.com/busybox --memory=64M --exec=/bin/sleep -- 1000; systemctl is-active pod; rm /tmp/stopped
+dir=$(cat /var/lib/rkt/pods/run/$(cat /tmp/unit)/subcgroup); echo ${dir%/*}; cat /sys/fs/cgroup$dir/system.slice/busybox.service/memory.max
+systemctl stop pod; ls /tmp/stopped; systemctl is-active pod""",
     "killed": UNIT + """/rkt/bin/rkt run --net=none --uuid-file-save=/tmp/unit example.com/busybox --exec=/bin/sleep -- 1000
 systemctl kill -s KILL --kill-whom=main pod; rkt status --wait=20s $(cat /tmp/unit) | grep ^state; systemctl reset-failed""",
     "oom": BACKGROUND % "example.com/busybox --memory=16M --exec=/bin/sh -- -c 'x=$(cat /dev/zero | tr \"\\0\" x)'" + "wait $pod; echo $?; rkt status $uuid | grep ^reason-",
@@ -65,6 +69,11 @@ def test_a_pod_is_a_unit_of_its_own(guest, step, count):
 def test_a_notifying_unit_is_active_with_its_pod_and_ends_it(guest):
     r = guest["unit"]
     assert lines(r) == ["active", "/system.slice/pod.service", "64000000", "entered", "app-busybox=143", "/tmp/stopped", "inactive"], r
+
+
+def test_a_unit_that_delegates_nothing_can_start_more_beside_its_pod(guest):
+    r = guest["undelegated"]
+    assert lines(r) == ["active", "/machine.slice", "64000000", "/tmp/stopped", "inactive"], r
 
 
 def test_the_pod_ends_with_its_killed_unit(guest):

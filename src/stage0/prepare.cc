@@ -158,9 +158,13 @@ class Writer {
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
 
-void save_uuid(const std::string& file, const Uuid& id) {
-  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+UniqueFd open_uuid_file(const std::string& file) {
+  UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
+  return fd;
+}
+
+void save_uuid(const UniqueFd& fd, const Uuid& id, const std::string& file) {
   try {
     write_all(fd.get(), id.str(), file);
   } catch (Error& e) {
@@ -180,21 +184,26 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::
   const std::string name = id.str();
   const DirFd& embryo = pods.dir("embryo");
   const DirLock making = DirLock::take(embryo.sub(".").release(), LockMode::shared);  // tells gc that it is no leftover
-  DirFd dir = in_context([] { return std::string("error creating new pod"); },
-                         [&] {
-                           if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0)
-                             throw Error::from_errno(cat("make pod ", quoted(name)));
-                           return embryo.sub(name);
-                         });
-  if (!uuid_file.empty())
-    in_context([] { return std::string("error saving pod UUID to file"); }, [&] { save_uuid(uuid_file, id); });
-  return in_context([] { return std::string("error creating new pod"); },
-                    [&] {
-                      DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
-                      if (claim) claim->write(dir);
-                      embryo.rename(name, pods.dir("prepare"), name);
-                      return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
-                    });
+  const auto saving = [] { return std::string("error saving pod UUID to file"); };
+  const UniqueFd file = uuid_file.empty() ? UniqueFd() : in_context(saving, [&] { return open_uuid_file(uuid_file); });
+  NewPod pod = in_context([] { return std::string("error creating new pod"); },
+                          [&] {
+                            if (::mkdirat(embryo.get(), name.c_str(), 0750) < 0)
+                              throw Error::from_errno(cat("make pod ", quoted(name)));
+                            DirFd dir = embryo.sub(name);
+                            DirLock lock = DirLock::take(dir.sub(".").release(), LockMode::exclusive);
+                            if (claim) claim->write(dir);
+                            embryo.rename(name, pods.dir("prepare"), name);
+                            return NewPod{.id = id, .dir = std::move(dir), .lock = std::move(lock)};
+                          });
+  if (!file) return pod;
+  try {  // only now: whoever has read it finds the pod
+    in_context(saving, [&] { save_uuid(file, id, uuid_file); });
+  } catch (const Error&) {
+    pods.dir("prepare").remove_tree(name);
+    throw;
+  }
+  return pod;
 }
 
 appc::PodManifest prepare(store::Store& store, const NewPod& pod, const PrepareRequest& request) {

@@ -32,7 +32,8 @@ TEST_F(MakePod, ItsUuidIsSavedWithoutANewline) {
 TEST_F(MakePod, AUuidThatCannotBeSavedEndsItBeforeAnythingElse) {
   EXPECT_THAT(error_of([&] { make_pod(pods, tmp.path() + "/missing/uuid"); }),
               testing::StartsWith("error saving pod UUID to file: "));
-  EXPECT_THAT(pods.list_place("prepare"), IsEmpty());
+  EXPECT_THAT(error_of([&] { make_pod(pods, "/dev/full"); }), testing::StartsWith("error saving pod UUID to file: "));
+  for (const auto* place : {"embryo", "prepare"}) EXPECT_THAT(pods.list_place(place), IsEmpty()) << place;
 }
 
 TEST_F(MakePod, TwoPodsDiffer) { EXPECT_NE(make_pod(pods, "").id, make_pod(pods, "").id); }

@@ -79,9 +79,9 @@ std::vector<std::string> image_ids(const std::string& pod_manifest_bytes);
 /// dns flags: …".
 void check_run_options(const RunOptions& options, bool has_ports);
 
-/// A new pod directory, locked, in embryo; `uuid_file` is written before the pod leaves that (when it cannot be, an
-/// empty embryo is left for gc). Returns it in state preparing, with the name `name` unless that is "" (Errc::busy, and
-/// nothing is made: a pod that has not ended has it).
+/// A new pod directory, locked, in state preparing, with the name `name` unless that is "" (Errc::busy, and nothing is
+/// made: a pod that has not ended has it). `uuid_file` is opened before it is made, and written when others can find
+/// it; when it cannot be, no pod is left.
 struct NewPod {
   Uuid id;
   DirFd dir;

@@ -25,7 +25,6 @@
 #include "stage0/stage0.h"
 #include "stage0/trees.h"
 #include "stage0/users.h"
-#include "sys/beside.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/rootless.h"
@@ -108,11 +107,6 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   DirFd pod = DirFd::open(pod_path);
   std::optional<PrivateUsers> users;
   if (trees && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
-  const auto app_mount = [&](std::size_t i) {
-    return make_app_mount(pod, s.apps[i], trees->apps[i], users ? &*users : nullptr);
-  };
-  Beside<UniqueFd> first;
-  if (trees && !s.apps.empty()) first = Beside<UniqueFd>([&] { return app_mount(0); });
   if (trees)
     attach(mount_for_pod(trees->stage1, pod, "", s.contexts.files), pod.sub("stage1/rootfs").get(),
            "the root of stage1");
@@ -123,7 +117,8 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   // Readers outside look into the upper directory, so it has to exist there even when the image has it.
   if (trees && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   for (std::size_t i = 0; i < s.apps.size(); ++i) {
-    if (trees) attach_app(pod, root, s.apps[i], i == 0 ? first.take() : app_mount(i));
+    if (trees)
+      attach_app(pod, root, s.apps[i], make_app_mount(pod, s.apps[i], trees->apps[i], users ? &*users : nullptr));
     const FileOwner owner(s.users ? s.users->shift : 0);
     add_mtab(root, s.apps[i]);
   }

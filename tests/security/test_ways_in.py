@@ -3,7 +3,7 @@
 which hole. Pods are shared by the tests of this file: each looks at what a script in them saw."""
 import os
 import re
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -108,10 +108,8 @@ def ways(tmp_path_factory, keys, request):
     outside.mkdir()
     (outside / "secret").write_text("of the host")
     core = open("/proc/sys/kernel/core_pattern").read()
-    rkt = Rkt(top, keys)
-    with many_ways(rkt, outside, f"--pid={request.param}") as ways:
+    with closing(Rkt(top, keys)) as rkt, many_ways(rkt, outside, f"--pid={request.param}") as ways:
         yield ways
-    rkt.close()
     assert os.listdir(outside) == ["secret"] and (outside / "secret").read_text() == "of the host"
     assert open("/proc/sys/kernel/core_pattern").read() == core
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import pty
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -64,13 +64,12 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, keys):
-    rkt = Rkt(tmp_path_factory.mktemp("site"), keys)
-    file = rkt.tmp / "sandbox"
-    rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={file}", stdout=-3, stderr=-3)
-    wait_until(lambda: file.exists() and file.stat().st_size == 36, "the sandbox")
-    rkt("status", "--wait-ready=20s", file.read_text(), code=0)
-    yield Site(rkt, file.read_text())
-    rkt.close()
+    with closing(Rkt(tmp_path_factory.mktemp("site"), keys)) as rkt:
+        file = rkt.tmp / "sandbox"
+        rkt.start("app", "sandbox", "--net=none", f"--uuid-file-save={file}", stdout=-3, stderr=-3)
+        wait_until(lambda: file.exists() and file.stat().st_size == 36, "the sandbox")
+        rkt("status", "--wait-ready=20s", file.read_text(), code=0)
+        yield Site(rkt, file.read_text())
 
 
 @pytest.fixture

@@ -54,12 +54,21 @@ bool takes_pods(const DirFd& group) {
   return trim(type) == "domain";
 }
 
-// Whether it is ours to divide: systemd marks what it has delegated. Without systemd nobody else does.
-bool is_delegated(const DirFd& group) {
+// Whether our own cgroup is ours to divide: systemd marks the units that it has delegated, not what was made below
+// them. Without systemd nothing is marked.
+bool is_delegated(const Hierarchy& h) {
   if (::access("/run/systemd/system", F_OK) < 0) return true;
+  std::string unit = own_path(h);
+  const auto is_unit = [&] {
+    return unit.ends_with(".service") || unit.ends_with(".scope") || unit.ends_with(".slice");
+  };
+  while (!unit.empty() && !is_unit()) unit.resize(unit.rfind('/') == std::string::npos ? 0 : unit.rfind('/'));
+  const auto path = unit.empty() ? std::nullopt : h.directory(unit);
+  const auto group = path ? DirFd::find(*path) : std::nullopt;
+  if (!group) return true;
   char value = 0;
   return std::ranges::any_of(std::array{"trusted.delegate", "user.delegate"}, [&](const char* name) {
-    return ::fgetxattr(group.get(), name, &value, 1) == 1 && value == '1';
+    return ::fgetxattr(group->get(), name, &value, 1) == 1 && value == '1';
   });
 }
 
@@ -70,8 +79,8 @@ std::vector<std::string> enable_beside_nobody(const DirFd& group, const std::vec
   return enable_controllers(group, wanted);
 }
 
-// What machine.slice does not give of what is wanted; nullopt: it is not ours to use, or gives nothing of it (below the
-// top of a cgroup namespace, where processes are).
+// What machine.slice does not give of what is wanted; nullopt: it is not ours to use, is one of threads, or
+// gives nothing of it (below the top of a cgroup namespace, where processes are).
 std::optional<std::vector<std::string>> enable_in_slice(const Hierarchy& h, const std::vector<std::string>& wanted) {
   const auto root = h.directory("/");
   if (!root) return std::nullopt;
@@ -267,7 +276,7 @@ bool PodCgroups::add_elsewhere(const Choice::Use& use, const DirFd& own, const s
       std::ranges::count_if(missing, [&](const std::string& c) { return std::ranges::find(has, c) == has.end(); }));
   const auto inside = listed_processes(own);
   const bool alone = inside.size() == 1 && inside.front() == ::getpid();
-  const bool delegated = is_delegated(own);
+  const bool delegated = is_delegated(h);
   const bool asks_slice = lacking > 0 || !alone || !delegated;
   const auto in_slice = asks_slice ? enable_in_slice(h, wanted) : std::nullopt;
   const Base base =

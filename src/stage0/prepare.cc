@@ -158,6 +158,16 @@ class Writer {
   DirFd appsinfo_ = pod_.make_sub("appsinfo", 0750);
 };
 
+// What stays is for gc.
+void remove_quietly(const DirFd& place, const std::string& pod) noexcept {
+  try {
+    place.remove_tree(pod);
+  } catch (const std::exception& e) {
+    log::debug("stage0", e.what());
+  }
+}
+
+// Emptied at once, so that nobody takes what an earlier pod has left there for this one's.
 UniqueFd open_uuid_file(const std::string& file) {
   UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) throw Error::from_errno(cat("open ", quoted(file)));
@@ -200,7 +210,7 @@ NewPod make_pod(const pod::Pods& pods, const std::string& uuid_file, const std::
   try {  // only now: whoever has read it finds the pod
     in_context(saving, [&] { save_uuid(file, id, uuid_file); });
   } catch (const Error&) {
-    pods.dir("prepare").remove_tree(name);
+    remove_quietly(pods.dir("prepare"), name);
     throw;
   }
   return pod;

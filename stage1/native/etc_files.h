@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hosts and resolv.conf of a pod: their text, and which app sees which (reference: networking §8, pods §4.4).
+// hosts and resolv.conf of a pod: their text, and which app sees which (reference: networking §8, pods §4.4). Also
+// hostname and machine-id, which stage1 alone has.
 #pragma once
 
 #include <string>

@@ -137,13 +137,17 @@ class PodRun {
   }
 
   // While init sets the pod up, who waits for the cgroups. Where they cannot be made it is of no use.
-  void make_beside(const NewProcess& init, int control) {
+  void finish_while_init_works(const NewProcess& init, int control) {
     ScopeExit end([&] { (void)::syscall(SYS_pidfd_send_signal, init.pidfd.get(), SIGKILL, nullptr, 0); });
+    write_identity();
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
-    if (!plan_.launches_later()) give_groups(control, groups_);
-    const FileLabel label(plan_.selinux.files);
-    write_identity(pod_, options_, plan_.hostname);
+    if (!plan_.launches_later()) give_groups(control, groups_);  // from here on apps may run
     end.release();
+  }
+
+  void write_identity() const {
+    const FileLabel label(plan_.selinux.files);
+    native::write_identity(pod_, options_, plan_.hostname);
   }
 
   void take_namespaces() {
@@ -317,7 +321,7 @@ class PodRun {
     syslogs_.clear();
     theirs.reset();
     giver.reset();
-    make_beside(init, ours.get());
+    finish_while_init_works(init, ours.get());
     std::unique_ptr<Outside> launcher = launch_from_here(init, ours.get());
     stdio_.clear();
     sockets_.clear();

@@ -17,7 +17,10 @@ STEPS = {
     "service": f"for n in 1 2; do rkt run --net=none {LIMITED}; done; rkt run --net=none example.com/busybox --exec=/bin/echo -- free",
     "session": f"for n in 1 2; do su - root -c 'cut -d/ -f2-3 /proc/self/cgroup; /rkt/bin/rkt run --net=none {LIMITED}'; done; "
                "su - root -c '/rkt/bin/rkt run --net=default example.com/busybox --exec=/bin/echo -- free'",
-    "delegated": f"for n in 1 2; do systemd-run -q --wait --pipe -p Delegate=yes /rkt/bin/rkt run --net=none {LIMITED}; done",
+    "delegated": f"for n in 1 2; do systemd-run -q --wait --pipe -p Delegate=yes /rkt/bin/rkt run --net=none {LIMITED}; done; "
+                 "echo 'dir=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); mkdir $dir/sub; echo $$ >$dir/sub/cgroup.procs; echo +memory +cpu >$dir/cgroup.subtree_control; exec \"$@\"' >/tmp/parted.sh; "
+                 f"systemd-run -q --wait --pipe --unit=parted -p Delegate=yes /bin/sh /tmp/parted.sh /rkt/bin/rkt run --net=none --uuid-file-save=/tmp/parted {LIMITED}; "
+                 "grep -o /parted.service/sub/ /var/lib/rkt/pods/*/$(cat /tmp/parted)/subcgroup",
     "plain": f"for n in 1 2; do systemd-run -q --wait --pipe /rkt/bin/rkt run --net=none {LIMITED}; done; systemd-run -q --scope rkt run --net=none {LIMITED}",
     "unit": UNIT + """/rkt/bin/rkt run --net=none --uuid-file-save=/tmp/unit example.com/busybox --memory=64M --exec=/bin/sleep -- 1000; systemctl is-active pod
 uuid=$(cat /tmp/unit); dir=$(cat /var/lib/rkt/pods/run/$uuid/subcgroup); echo ${dir%/*}
@@ -61,9 +64,12 @@ def test_a_pod_starts_from_a_login_session(guest):
     assert "warning" not in guest["session"].err
 
 
-@pytest.mark.parametrize("step, count", [("delegated", 2), ("plain", 3)])
-def test_a_pod_is_a_unit_of_its_own(guest, step, count):
-    assert lines(guest[step]) == ["limited"] * count and not guest[step].err, guest[step]
+def test_a_pod_is_below_what_is_delegated(guest):
+    assert lines(guest["delegated"]) == ["limited"] * 3 + ["/parted.service/sub/"] and not guest["delegated"].err, guest["delegated"]
+
+
+def test_a_pod_is_a_unit_of_its_own(guest):
+    assert lines(guest["plain"]) == ["limited"] * 3 and not guest["plain"].err, guest["plain"]
 
 
 def test_a_notifying_unit_is_active_with_its_pod_and_ends_it(guest):

@@ -46,6 +46,8 @@ Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string&
     upper = upper.make_sub(app, 0755);
     work = work.make_sub(app, 0750);
   }
+  // What the kernel leaves there of a mount that is gone keeps it from mounting the same upper directory again.
+  if (work.exists("work")) work.remove_tree("work");
   take_attributes(upper, tree.lowers.front());
   for (const auto* dir : {&upper, &work}) label_file(dir->get(), context);
   return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};

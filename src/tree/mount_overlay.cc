@@ -90,11 +90,14 @@ UniqueFd open_overlay(const std::string& context) {
   return fs;
 }
 
-// False: the kernel does not take this form, or finds something wrong with it.
+// False: the kernel does not take this form, or finds something wrong with it. "volatile": what is written to the upper
+// directory goes to the disk when the host's kernel thinks fit. Without it the end of every pod would write back the
+// whole file system below, whosever files they are, and wait.
 bool configure(int fs, Form form, const Layers& layers) {
   return set_lowers(fs, form, layers.lowers) &&
          (layers.upper == nullptr || (set_directory(fs, form, "upperdir", layers.upper->get()) &&
-                                      set_directory(fs, form, "workdir", layers.work->get()))) &&
+                                      set_directory(fs, form, "workdir", layers.work->get()) &&
+                                      fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", nullptr, 0) == 0)) &&
          fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
 }
 

@@ -106,7 +106,8 @@ struct View {
   std::string context = {};  ///< of all of them (SELinux); "": what is on disk
 };
 /// A detached overlay mount (fd from fsmount): lowers of the tree below upper/work. Not attached anywhere; dropped =
-/// gone. With a user namespace `upper` and `work` are of one mount that is mapped likewise.
+/// gone. With a user namespace `upper` and `work` are of one mount that is mapped likewise. fsync() does nothing in it
+/// (overlayfs, "Volatile mount"), and `work` has to be emptied before `upper` can be mounted again.
 UniqueFd mount_overlay(const Tree& tree, const DirFd& upper, const DirFd& work, const View& view = {});
 /// Whether this kernel can do that with this tree.
 bool can_map_owners(const Tree& tree, int user_namespace);

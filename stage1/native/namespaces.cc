@@ -6,16 +6,15 @@
 
 namespace rkt::native {
 
-Beside<OwnedNamespaces> begin_namespaces(const RunOptions& options) {
-  if (options.users)
-    return Beside<OwnedNamespaces>([range = *options.users] {
-      OwnedNamespaces made = make_owned_namespaces(range);
-      net::open_loopback(made.network.get());
-      return made;
-    });
-  if (!options.net.contained() || known_ids() != Ids::all) return {};
-  return Beside<OwnedNamespaces>(
-      [] { return OwnedNamespaces{.user = {}, .network = net::make_netns(), .ipc = {}, .uts = {}}; });
+OwnedNamespaces make_namespaces(const RunOptions& options) {
+  OwnedNamespaces made;
+  if (options.users) {
+    made = make_owned_namespaces(*options.users);
+    net::open_loopback(made.network.get());
+  } else if (options.net.contained() && known_ids() == Ids::all) {
+    made.network = net::make_netns();
+  }
+  return made;
 }
 
 }  // namespace rkt::native

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // run: everything of a pod that is made on the host, then the clone that becomes its pid 1, then outer.h's loop.
 //
-//   plan -> cgroups -> volumes and name files -> streams -> networks -> clone -> (init.h) ... -> networks and cgroups
-//   `-> namespaces, beside (until networks)                                `--> the apps' cgroups              gone
+//   plan -> cgroups -> volumes and name files -> streams -> namespaces and networks -> clone -> (init.h) ...
+//     -> the apps' cgroups ... -> networks and cgroups gone
 //
 // Killed anywhere: init dies with this process, the kernel closes the rest, and gc finds POD/cgroups and POD/netns,
 // each written before what it names is made.
@@ -37,7 +37,6 @@
 #include "stage1/native/readiness.h"
 #include "stage1/native/record.h"
 #include "stage1/native/sockets.h"
-#include "sys/beside.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
 #include "sys/ns.h"
@@ -71,7 +70,6 @@ class PodRun {
  public:
   PodRun(RunOptions options, Inherited inherited)
       : options_(std::move(options)),
-        new_namespaces_(begin_namespaces(options_)),
         lock_(std::move(inherited.lock)),
         pod_(load_pod(options_.mutable_pod ? LoadPod::may_be_empty : LoadPod::with_apps)),
         plan_(plan_pod(pod_, options_, is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO), warn)),
@@ -93,9 +91,8 @@ class PodRun {
     for (const auto& app : plan_.apps) make_backing(pod_, app);
     write_names();
     make_streams();
-    // Only now: the kernel has had time for the network's namespace.
+    users_ = make_namespaces(options_);
     if (options_.net.contained()) make_network();
-    take_namespaces();
     if (!options_.mds_token.empty()) give_metadata_url();
     plan_app_mounts();
     make_syslogs();
@@ -150,12 +147,7 @@ class PodRun {
     native::write_identity(pod_, options_, plan_.hostname);
   }
 
-  void take_namespaces() {
-    if (new_namespaces_) users_ = new_namespaces_.take();
-  }
-
   UniqueFd take_network() {
-    take_namespaces();
     return plan_.users ? dup_fd(users_.network.get()) : std::move(users_.network);
   }
 
@@ -454,7 +446,6 @@ class PodRun {
   }
 
   RunOptions options_;  // their restrictions with what the passed sockets ask for
-  Beside<OwnedNamespaces> new_namespaces_;
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;

@@ -16,8 +16,6 @@
 namespace rkt::stage0 {
 namespace {
 
-std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
-
 std::vector<std::string> record_suffixes() {
   std::vector<std::string> out{"-created", ".reserved"};
   for (const char* suffix : kRunSuffixes) out.insert(out.end(), {suffix, cat(suffix, kAside)});
@@ -33,10 +31,14 @@ void remove_records(const DirFd& root, const std::string& app) {
   if (const auto env = root.find_in_root("rkt/env", O_RDONLY | O_DIRECTORY)) ::unlinkat(env->get(), app.c_str(), 0);
 }
 
+std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
+
 }  // namespace
 
+std::string app_place(const std::string& app) { return cat(stage2(app), "/rootfs"); }
+
 DirFd app_files(const DirFd& root, const std::string& app) {
-  return DirFd(root.open_in_root(cat(stage2(app), "/rootfs"), O_RDONLY | O_DIRECTORY));
+  return DirFd(root.open_in_root(app_place(app), O_RDONLY | O_DIRECTORY));
 }
 
 // A link in the image's place of etc is not followed.

@@ -13,6 +13,8 @@
 
 namespace rkt::stage0 {
 
+std::string app_place(const std::string& app);  ///< of its root, in S1
+
 /// The tree that POD/appsinfo/APP names.
 PodTree open_app_tree(store::Store& store, const DirFd& pod, const std::string& app, const tree::Options& options,
                       Looked looked, SharedKept& kept);

@@ -22,19 +22,16 @@ using pod::State;
 
 // The pod's stage1 as it was while it ran: gc reads what it wrote. A pod whose layers or mount point are gone (it never
 // got that far, or was half removed) is collected without them.
-void attach_stage1(const PodTree& tree, const std::string& pod_path) {
+void attach_left_stage1(const PodTree& tree, const std::string& pod_path) {
   const DirFd pod = DirFd::open(pod_path);
   const auto root = pod.find_sub("stage1/rootfs");
   if (!root || !pod.exists("overlay-prepared") || !pod.exists(cat("overlay/", tree.tree.id, "/upper"))) return;
-  const auto mount = [&] {
-    try {
-      return mount_for_pod(tree, pod, "", {});
-    } catch (const Error& e) {
-      if (!e.disk_full()) throw;
-    }
-    return mount_as_left(tree, pod_path);
-  };
-  attach(mount(), root->get(), "the root of stage1");
+  try {
+    return attach_stage1(tree, pod, {});
+  } catch (const Error& e) {
+    if (!e.disk_full()) throw;
+  }
+  attach(mount_as_left(tree, pod_path), root->get(), "the root of stage1");
 }
 
 // When stage1 failed for the first time. Beside its manifest, not in the pod's directory: a change there would begin
@@ -101,7 +98,7 @@ void collect_with_stage1(store::Store& store, const pod::Pods& pods, const pod::
   const bool at_rootfs = tree.tree.lowers.size() > 1;  // that is where the program's tree is mounted then
   if (at_rootfs) pod.dir().make_sub("stage1/rootfs", 0750);
   Program program = plan_program(tree, path, stage1.entrypoint("gc"));
-  if (!at_rootfs) attach_stage1(tree, path);
+  if (!at_rootfs) attach_left_stage1(tree, path);
   const auto args = plan_gc_args(stage1.interface_version(), debug, local_config, pod.id());
   program.argv.insert(program.argv.end(), args.begin(), args.end());
   run_program(program, path, false);

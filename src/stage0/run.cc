@@ -43,8 +43,9 @@ struct Start {
   tree::Options trees;
   Looked looked = Looked::not_yet;  // at the trees
   SelinuxContexts contexts;
-  bool host_mounts = false;  // stage1 takes the mount namespace that rkt was called in
-  bool quiet_token = false;  // stage1 takes the token of the metadata service from its environment
+  bool host_mounts = false;    // stage1 takes the mount namespace that rkt was called in
+  bool volatile_root = false;  // stage1 needs nothing that it writes but what is below rkt/ when the pod has ended
+  bool quiet_token = false;    // stage1 takes the token of the metadata service from its environment
 };
 
 // Everything that can be wrong is found here, before the pod changes its state.
@@ -69,6 +70,7 @@ Start plan_start(const DirFd& pod, const Uuid& id, const appc::PodManifest& mani
   s.trees = options.trees;
   s.host_mounts = stage1.takes("host-mounts") && known_ids() == Ids::all;
   s.quiet_token = stage1.takes("metadata-token");
+  s.volatile_root = stage1.takes("volatile-root");
   return s;
 }
 
@@ -101,6 +103,20 @@ Trees open_trees(store::Store& store, const DirFd& pod, const Start& s) {
   return out;
 }
 
+std::vector<std::string> places_in_stage1(const std::vector<std::string>& apps) {
+  std::vector<std::string> out{"etc"};
+  for (const auto& app : apps) out.push_back(app_place(app));
+  return out;
+}
+
+void attach_root(const PodTree& stage1, const DirFd& pod, const Start& s) {
+  const auto places = places_in_stage1(s.apps);
+  if (s.volatile_root && known_ids() == Ids::all && s.contexts.files.empty())
+    attach_volatile_stage1(stage1, pod, places);
+  else
+    attach_stage1(stage1, pod, s.contexts.files, places);
+}
+
 // The pod's directory with everything attached, opened in the new mount namespace.
 DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<Trees>& trees) {
   enter_private_mounts();
@@ -108,14 +124,10 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
   std::optional<PrivateUsers> users;
   if (trees && s.users) users = {.range = *s.users, .user_namespace = make_user_namespace(*s.users)};
   if (trees)
-    attach(mount_for_pod(trees->stage1, pod, "", s.contexts.files), pod.sub("stage1/rootfs").get(),
-           "the root of stage1");
+    attach_root(trees->stage1, pod, s);
   else  // a mount of its own either way, which stage1 may restrict
     DetachedMount::copy(pod.get(), "stage1/rootfs").attach(pod.sub("stage1/rootfs").get());
   const DirFd root = pod.sub("stage1/rootfs");
-  const DirFd status = root.make_path_in_root("rkt/status");
-  // Readers outside look into the upper directory, so it has to exist there even when the image has it.
-  if (trees && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   for (std::size_t i = 0; i < s.apps.size(); ++i) {
     if (trees)
       attach_app(pod, root, s.apps[i], make_app_mount(pod, s.apps[i], trees->apps[i], users ? &*users : nullptr));
@@ -123,6 +135,10 @@ DirFd assemble(const std::string& pod_path, const Start& s, const std::optional<
     add_mtab(root, s.apps[i]);
   }
   write_name_files(root, s.names);
+  // Last: that the pod has started is told by it. Readers outside look into the upper directory, so it has to exist
+  // there even when the image has it.
+  const DirFd status = root.make_path_in_root("rkt/status");
+  if (trees && ::futimens(status.get(), nullptr) < 0) throw Error::from_errno("touch \"rkt/status\"");
   if (!trees) relabel(root, s.contexts.files);
   return pod;
 }

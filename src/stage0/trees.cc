@@ -5,12 +5,17 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/scope.h"
 #include "base/strings.h"
+#include "stage0/mounts.h"
 #include "sys/mount.h"
 #include "sys/selinux.h"
 
 namespace rkt::stage0 {
 namespace {
+
+constexpr const char* kStage1Root = "stage1/rootfs";
+constexpr std::uint64_t kInert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
 // The root of an overlay shows the attributes of its upper directory: owner and mode come from the tree.
 void take_attributes(const DirFd& upper, const std::string& from) {
@@ -32,15 +37,21 @@ struct Layers {
   DirFd own, upper, work;
 };
 
-Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app, const std::string& context) {
-  const tree::Tree& tree = pod_tree.tree;
-  mount_files(pod_tree);
+// POD/overlay/ID.
+DirFd make_own_layers(const tree::Tree& tree, const DirFd& pod, const std::string& app) {
   const DirFd overlay = pod.make_sub("overlay", 0750);
   // Files that an app makes must not inherit the group of a packaged pods directory.
   if (::fchmod(overlay.get(), 0750) < 0) throw Error::from_errno("set the mode of \"overlay\"");
   DirFd own = overlay.make_sub(tree.id, 0750);
   // An app's files are for root alone: they may be set-user-ID programs that the app made.
   if (app.empty()) give_to_group_of(overlay, own);
+  return own;
+}
+
+Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string& app, const std::string& context) {
+  const tree::Tree& tree = pod_tree.tree;
+  mount_files(pod_tree);
+  DirFd own = make_own_layers(tree, pod, app);
   DirFd upper = own.make_sub("upper", 0755), work = own.make_sub("work", 0750);
   if (!app.empty()) {
     upper = upper.make_sub(app, 0755);
@@ -51,6 +62,30 @@ Layers make_layers(const PodTree& pod_tree, const DirFd& pod, const std::string&
   take_attributes(upper, tree.lowers.front());
   for (const auto* dir : {&upper, &work}) label_file(dir->get(), context);
   return {.own = std::move(own), .upper = std::move(upper), .work = std::move(work)};
+}
+
+// False: the image has something else there than a directory as it is made here.
+bool may_make(const DirFd& lower, const std::string& directory) {
+  struct stat st{};
+  if (::fstatat(lower.get(), directory.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT;
+  return st.st_mode == (S_IFDIR | 0755) && st.st_uid == 0 && st.st_gid == 0;
+}
+
+// In a directory that nobody else has written to yet. What cannot be made here is left to who makes it by way of the
+// overlay.
+void make_places(const tree::Tree& tree, const DirFd& upper, const std::vector<std::string>& places) {
+  if (places.empty() || tree.lowers.size() > 1) return;
+  const DirFd lower = tree::open_lower(tree, 0);
+  const mode_t mask = ::umask(022);
+  const ScopeExit restore([&] { ::umask(mask); });
+  for (const auto& place : places)
+    for (std::size_t end = 0; end != std::string::npos;) {
+      end = place.find('/', end + 1);
+      const std::string directory = place.substr(0, end);
+      if (!may_make(lower, directory)) break;
+      if (::mkdirat(upper.get(), directory.c_str(), 0755) < 0 && errno != EEXIST)
+        throw Error::from_errno(cat("make directory ", quoted(directory)));
+    }
 }
 
 tree::Tree usable_tree(store::Store& store, const std::string& id, const tree::Options& options) {
@@ -91,9 +126,34 @@ void mount_files(const PodTree& tree) {
   tree::mount_files(tree.tree, tree.kept ? tree.kept->copy(tree.tree) : tree::FileMounts());
 }
 
-UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context) {
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context,
+                       const std::vector<std::string>& places) {
   const Layers layers = make_layers(tree, pod, app, context);
+  make_places(tree.tree, layers.upper, places);
   return tree::mount_overlay(tree.tree, layers.upper, layers.work, {.context = context});
+}
+
+void attach_stage1(const PodTree& tree, const DirFd& pod, const std::string& context,
+                   const std::vector<std::string>& places) {
+  attach(mount_for_pod(tree, pod, "", context, places), pod.sub(kStage1Root).get(), "the root of stage1");
+}
+
+void attach_volatile_stage1(const PodTree& tree, const DirFd& pod, const std::vector<std::string>& places) {
+  mount_files(tree);
+  const std::string& attributes = tree.tree.lowers.front();
+  const DirFd disk = make_own_layers(tree.tree, pod, "").make_sub("upper", 0755);
+  take_attributes(disk, attributes);
+  const DirFd kept = disk.make_path_in_root("rkt");
+  // Attached: before Linux 6.15 the layers of an overlay have to be in the mount namespace.
+  DetachedMount::make("tmpfs", {{"mode", "0755"}}, kInert).attach(pod.sub(kStage1Root).get());
+  const DirFd memory = pod.sub(kStage1Root), upper = memory.make_sub("upper", 0755),
+              work = memory.make_sub("work", 0700);
+  take_attributes(upper, attributes);
+  make_places(tree.tree, upper, places);
+  attach(tree::mount_overlay(tree.tree, upper, work), memory.get(), "the root of stage1");
+  const DetachedMount files = DetachedMount::copy(kept.get(), "");
+  files.restrict(kInert);
+  files.attach(pod.sub(kStage1Root).make_path_in_root("rkt").get());
 }
 
 UniqueFd mount_as_left(const PodTree& tree, const std::string& pod_path) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pod/pod.h"
 #include "store/store.h"
@@ -37,7 +38,16 @@ void mount_files(const PodTree& tree);
 
 /// The pod's view of a tree, detached: upper and work below POD/overlay/ID/, for an app below a directory of its name
 /// ("" for stage1). `pod` must have been opened in this mount namespace. `context`: SELinux's, of all files.
-UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context);
+/// `places`: directories that will be made or written to (relative, no links). Most of them are made in the upper
+/// directory already: by way of the mount one costs more, and one that the image has is copied there first.
+UniqueFd mount_for_pod(const PodTree& tree, const DirFd& pod, const std::string& app, const std::string& context,
+                       const std::vector<std::string>& places = {});
+/// That of stage1, at POD/stage1/rootfs.
+void attach_stage1(const PodTree& tree, const DirFd& pod, const std::string& context,
+                   const std::vector<std::string>& places = {});
+/// The same in memory, but for rkt/, whose files are where mount_for_pod() keeps them: nothing else has to outlive the
+/// pod. As root of the host, without contexts of SELinux.
+void attach_volatile_stage1(const PodTree& tree, const DirFd& pod, const std::vector<std::string>& places);
 /// What stage1 sees of the tree and of its own files in a pod that has ended, read-only: takes nothing of a full disk.
 UniqueFd mount_as_left(const PodTree& tree, const std::string& pod_path);
 

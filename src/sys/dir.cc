@@ -186,6 +186,7 @@ std::optional<UniqueFd> DirFd::find_in_root(std::string_view path, int flags) co
 }
 
 DirFd DirFd::make_path_in_root(std::string_view path, mode_t mode) const {
+  if (auto there = find_in_root(path, O_RDONLY | O_DIRECTORY)) return DirFd(std::move(*there));
   // Every prefix is resolved from the root again: a component may be a link that leads elsewhere inside it.
   std::string done;
   for (const auto part : split(path, '/')) {

@@ -7,8 +7,8 @@
 
 namespace rkt::native {
 
-/// The network namespace of a pod that has its own, and all namespaces of one with users of its own. Nothing where there
-/// are none, or where they are made by the pod's first process: for who is not root.
+/// The network namespace of a pod that has its own, and all namespaces of one with users of its own. Nothing where
+/// there are none, or where they are made by the pod's first process: for who is not root.
 OwnedNamespaces make_namespaces(const RunOptions& options);
 
 }  // namespace rkt::native

@@ -147,9 +147,7 @@ class PodRun {
     native::write_identity(pod_, options_, plan_.hostname);
   }
 
-  UniqueFd take_network() {
-    return plan_.users ? dup_fd(users_.network.get()) : std::move(users_.network);
-  }
+  UniqueFd take_network() { return plan_.users ? dup_fd(users_.network.get()) : std::move(users_.network); }
 
   void make_network() {
     network_ = net::setup({.pod = pod_.dir,

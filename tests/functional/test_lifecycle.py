@@ -153,6 +153,7 @@ def test_files_of_a_pod_that_runs(rkt, net, flavor):
     assert rkt.status(uuid)["pid"] == pid.strip()
     assert f"PPid:\t{p.pid}\n" in open(f"/proc/{pid.strip()}/status").read() if not flavor else int(pid) == p.pid
     (upper,) = [u for u in pod.glob("overlay/*/upper") if (u / "rkt/status").is_dir()]
+    assert os.listdir(upper) == ["rkt"]  # stage1's other files are in memory
     if not flavor:
         assert os.readlink(upper / "rkt/supervisor-status") == "ready"
         assert "\n" not in (pod / "subcgroup").read_text()

@@ -49,7 +49,7 @@ struct Finder::Impl {
     for (;;) {
       store::ImageRecord image = find();
       store.hold_image(image.key);
-      if (store.find(image.key)) return image;  // else it was collected in between
+      if (store.has(image.key)) return image;  // else it was collected in between
     }
   }
   void find_dependencies(const store::ImageRecord& image);

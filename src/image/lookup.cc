@@ -53,7 +53,7 @@ store::ImageRecord lookup(const store::Store& store, const std::string& argument
   for (;;) {
     store::ImageRecord image = look_up(store, argument);
     store.hold_image(image.key);
-    if (store.find(image.key)) return image;  // else it was collected in between
+    if (store.has(image.key)) return image;  // else it was collected in between
   }
 }
 

@@ -21,7 +21,8 @@ struct Store::Impl {
   mutable std::map<std::string, KeyLock> held = {};    // by the key of the image
   mutable std::optional<Statement> by_key = {};        // compiling it costs more than a look at the row
 
-  void need_write() const;  // throws Errc::denied
+  void need_write() const;                          // throws Errc::denied
+  Statement& row_of(const std::string& key) const;  // to be stepped, and reset
 };
 
 /// Makes `name` (one level) when missing, open to the directory's group whatever the umask is.

@@ -119,22 +119,35 @@ std::set<std::string> Store::odd_manifests() const {
   return out;
 }
 
+Statement& Store::Impl::row_of(const std::string& key) const {
+  if (!by_key) by_key = db.prepare(cat("SELECT ", kColumns, " FROM image WHERE key=?1"));
+  return by_key->bind(1, key);
+}
+
 std::optional<ImageRecord> Store::find(const std::string& key) const {
-  if (!impl_->by_key) impl_->by_key = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image WHERE key=?1"));
-  Statement& s = *impl_->by_key;
+  Statement& s = impl_->row_of(key);
   const ScopeExit end([&] { s.reset(); });
-  if (!s.bind(1, key).step()) return std::nullopt;
+  if (!s.step()) return std::nullopt;
   return read_row(s, impl_->cas);
+}
+
+bool Store::has(const std::string& key) const {
+  Statement& s = impl_->row_of(key);
+  const ScopeExit end([&] { s.reset(); });
+  return s.step();
 }
 
 std::optional<ImageRecord> Store::find(const std::string& name,
                                        const std::map<std::string, std::string>& labels) const {
-  Statement s = impl_->db.prepare(cat("SELECT ", kColumns, " FROM image WHERE name=?1"));
-  s.bind(1, name);
+  // Only the keys: a statement that names every column takes longer to compile than most rows to be read.
+  Statement keys = impl_->db.prepare("SELECT key FROM image WHERE name=?1");
+  keys.bind(1, name);
   const bool any_version = !labels.contains("version");
   std::optional<ImageRecord> best;
-  while (s.step()) {
-    auto r = try_read_row(s, impl_->cas);
+  while (keys.step()) {
+    Statement& s = impl_->row_of(keys.text(0));
+    const ScopeExit end([&] { s.reset(); });
+    auto r = s.step() ? try_read_row(s, impl_->cas) : std::nullopt;
     if (!r || !carries(*r, labels)) continue;
     const bool better = !best || (any_version && r->latest != best->latest ? r->latest : r->imported > best->imported);
     if (better) best = std::move(r);

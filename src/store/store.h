@@ -56,6 +56,7 @@ class Store {
   // Index.
   std::vector<ImageRecord> images() const;  ///< by import time, ascending
   std::optional<ImageRecord> find(const std::string& key) const;
+  bool has(const std::string& key) const;  ///< whether the index has it
   /// The same; keys of rows that cannot be understood go to `unreadable`, and are skipped without it.
   std::vector<ImageRecord> images(std::vector<std::string>& unreadable) const;
   /// Keys of rows whose manifest does not look like one of that name: to be parsed before it is believed. All others

@@ -175,6 +175,8 @@ TEST_F(StoreTest, RemovesBlobsThatNoOtherImageShares) {
   store.add_remote({.url = "https://example.com/a", .key = one.key});
   store.remove(one.key);
   EXPECT_FALSE(store.find(one.key));
+  EXPECT_FALSE(store.has(one.key));
+  EXPECT_TRUE(store.has(two.key));
   EXPECT_FALSE(store.find_remote("https://example.com/a"));
   EXPECT_FALSE(store.find_blob(layer_blob('1')));
   EXPECT_TRUE(store.find_blob(layer_blob('2')));

@@ -65,6 +65,14 @@ TEST(Json, InvalidUtf8IsRefused) {
   EXPECT_NE(why([] { parse("\"\xff\""); }), "");
 }
 
+TEST(Json, WhatIsWrittenParseableIsWhatParseTakes) {
+  const Limits limits{.bytes = 20, .depth = 3};
+  EXPECT_EQ(write_parseable(parse("[[[1]]]"), limits), "[[[1]]]");
+  EXPECT_EQ(why([&] { write_parseable(parse("[[{\"a\":[]}]]"), limits); }), "JSON text is nested deeper than 3");
+  EXPECT_EQ(why([&] { write_parseable(Value(std::string(19, 'x')), limits); }), "JSON text of 21 bytes is too large");
+  EXPECT_EQ(why([&] { write_parseable(Value("\xff"), limits); }), why([] { parse("\"\xff\""); }));
+}
+
 TEST(Reader, ErrorsCarryThePath) {
   const Value v = parse(R"({"app":{"exec":["a","b",3]}})");
   EXPECT_EQ(why([&] { Reader(v).at("app").texts("exec"); }), "app.exec[2]: expected string, got number");

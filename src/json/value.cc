@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "json/unique.h"
 
@@ -154,6 +155,7 @@ class Writer {
  public:
   explicit Writer(Style style) : pretty_(style == Style::pretty) {}
   std::string take() { return std::move(out_); }
+  int deepest() const { return deepest_; }
 
   void value(const Value& v) {
     if (v.is_null()) out_ += "null";
@@ -186,7 +188,7 @@ class Writer {
   template <class Items, class Each>
   void list(const Items& items, char open, char close, Each each) {
     out_.push_back(open);
-    ++level_;
+    deepest_ = std::max(deepest_, ++level_);
     bool first = true;
     for (const auto& item : items) {
       if (!first) out_.push_back(',');
@@ -200,7 +202,7 @@ class Writer {
   }
 
   bool pretty_;
-  int level_ = 0;
+  int level_ = 0, deepest_ = 0;
   std::string out_;
 };
 
@@ -267,6 +269,15 @@ std::string write(const Value& value, Style style) {
   Writer w(style);
   w.value(value);
   return w.take();
+}
+
+std::string write_parseable(const Value& value, Limits limits) {
+  Writer w(Style::compact);
+  w.value(value);
+  const bool too_deep = w.deepest() > limits.depth;
+  std::string text = w.take();
+  if (too_deep || text.size() > limits.bytes || !is_utf8(text)) (void)parse(text, limits);
+  return text;
 }
 
 }  // namespace rkt::json

@@ -76,5 +76,7 @@ Value parse(std::string_view text, Limits limits = {});
 /// choice).
 enum class Style { compact, pretty };
 std::string write(const Value& value, Style style = Style::compact);
+/// The same, compact, of values that nobody has parsed: throws what parse() would say of the text.
+std::string write_parseable(const Value& value, Limits limits);
 
 }  // namespace rkt::json

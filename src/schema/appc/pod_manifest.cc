@@ -254,8 +254,9 @@ const Volume* PodManifest::find_volume(std::string_view name) const {
   return it == volumes.end() ? nullptr : &*it;
 }
 
-PodManifest parse_pod_manifest(std::string_view json_text) {
-  const json::Value value = json::parse(json_text, kPodLimits);
+namespace {
+
+PodManifest read_pod_manifest(const json::Value& value) {
   const json::Reader in(value, "", json::Reader::Case::any);
   PodManifest m;
   check_kind(in, "PodManifest");
@@ -278,6 +279,12 @@ PodManifest parse_pod_manifest(std::string_view json_text) {
   return m;
 }
 
+}  // namespace
+
+PodManifest parse_pod_manifest(std::string_view json_text) {
+  return read_pod_manifest(json::parse(json_text, kPodLimits));
+}
+
 json::Value to_json(const PodManifest& m) {
   json::Object o;
   o.set("acVersion", m.ac_version);
@@ -295,8 +302,9 @@ json::Value to_json(const PodManifest& m) {
 std::string write(const PodManifest& manifest, json::Style style) { return json::write(to_json(manifest), style); }
 
 std::string write_readable(const PodManifest& manifest) {
-  std::string text = write(manifest);
-  parse_pod_manifest(text);
+  const json::Value value = to_json(manifest);
+  std::string text = json::write_parseable(value, kPodLimits);
+  (void)read_pod_manifest(value);
   return text;
 }
 

@@ -36,7 +36,7 @@ int run_app_add(cli::Env& env, const cli::Parsed& in) {
                const keystore::Keystore keys = env.keystore();
                image::Finder finder(store, &keys, env.config(), find_options(env, "never"));
                request.image = finder.find({.argument = added.image, .signature_file = ""});
-               request.manifest = appc::parse_image_manifest(request.image.manifest);
+               request.manifest = request.image.read_manifest();
              });
   in_context([] { return std::string("error adding app to pod"); },
              [&] { stage0::add_app(store, pods, pod.id(), request, env.globals().debug); });

@@ -10,7 +10,7 @@ namespace {
 int run_image_cat_manifest(cli::Env& env, const cli::Parsed& in) {
   if (in.args.size() != 1) throw cli::UsageWanted{};
   const store::Store store = store::Store::open(env.data_dir());
-  const auto manifest = appc::parse_image_manifest(image::lookup(store, in.args[0]).manifest);
+  const auto manifest = image::lookup(store, in.args[0]).read_manifest();
   env.out(appc::write(manifest, in.on("pretty-print") ? json::Style::pretty : json::Style::compact) + "\n");
   return 0;
 }

@@ -20,7 +20,7 @@ image::Stage1Flags stage1_flags(const cli::Parsed& in) {
 
 void find_image_of(stage0::AppRequest& app, image::Finder& finder, const cli::ImageArgs& in) {
   app.image = finder.find({.argument = in.image, .signature_file = in.last("signature").value_or("")});
-  app.manifest = appc::parse_image_manifest(app.image.manifest);
+  app.manifest = app.image.read_manifest();
 }
 
 void find_named_in_manifest(image::Finder& finder, const std::string& id, std::size_t app) {

@@ -74,12 +74,12 @@ std::optional<ImageRecord> try_read_row(const Statement& s, const DirFd& cas) {
   }
 }
 
-bool carries(const ImageRecord& r, const std::map<std::string, std::string>& labels) {
+bool carries(ImageRecord& r, const std::map<std::string, std::string>& labels) {
   if (labels.empty()) return true;
   try {
-    const appc::ImageManifest m = appc::parse_image_manifest(r.manifest);
+    r.parsed = std::make_shared<const appc::ImageManifest>(appc::parse_image_manifest(r.manifest));
     return std::ranges::all_of(labels, [&](const auto& want) {
-      const std::string* has = appc::find_label(m.labels, want.first);
+      const std::string* has = appc::find_label(r.parsed->labels, want.first);
       return has != nullptr && *has == want.second;
     });
   } catch (const Error& e) {
@@ -89,6 +89,10 @@ bool carries(const ImageRecord& r, const std::map<std::string, std::string>& lab
 }
 
 }  // namespace
+
+appc::ImageManifest ImageRecord::read_manifest() const {
+  return parsed ? *parsed : appc::parse_image_manifest(manifest);
+}
 
 std::vector<ImageRecord> Store::images() const {
   std::vector<std::string> unreadable;

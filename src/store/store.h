@@ -36,6 +36,9 @@ struct ImageRecord {
   TimePoint imported{}, last_used{};
   bool latest = false;
   std::uint64_t size = 0, tree_size = 0;
+  std::shared_ptr<const appc::ImageManifest> parsed = nullptr;  ///< `manifest`, when finding the row took reading it
+
+  appc::ImageManifest read_manifest() const;  ///< throws Errc::invalid
 };
 
 /// HTTP cache state for one URL or typed docker reference.

@@ -8,16 +8,19 @@
 
 namespace rkt {
 
-std::string binary_directory() {
-  std::string path(PATH_MAX, '\0');
-  const ssize_t n = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (n < 0) throw Error::from_errno("find the running binary");
-  path.resize(static_cast<std::size_t>(n));
-  return path.substr(0, path.find_last_of('/'));
+const std::string& binary_directory() {
+  static const std::string directory = [] {
+    char path[PATH_MAX];
+    const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
+    if (n < 0) throw Error::from_errno("find the running binary");
+    const std::string_view binary(path, static_cast<std::size_t>(n));
+    return std::string(binary.substr(0, binary.find_last_of('/')));
+  }();
+  return directory;
 }
 
 std::string install_prefix() {
-  const std::string dir = binary_directory();
+  const std::string& dir = binary_directory();
   return dir.substr(0, dir.find_last_of('/'));
 }
 

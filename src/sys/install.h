@@ -10,6 +10,6 @@ namespace rkt {
 /// The directory that holds bin/: "/usr" for /usr/bin/rkt, "…/build" for …/build/bin/rkt. Throws.
 std::string install_prefix();
 /// The directory of the running binary itself.
-std::string binary_directory();
+const std::string& binary_directory();
 
 }  // namespace rkt

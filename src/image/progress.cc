@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -156,10 +157,16 @@ void ProgressView::redraw(Clock::time_point now) {
 }
 
 OnProgress progress_printer(bool json) {
-  using Form = ProgressView::Form;
-  const Form form = json ? Form::json : ::isatty(STDERR_FILENO) == 1 ? Form::terminal : Form::lines;
-  const auto view = std::make_shared<ProgressView>(form, write_to_stderr, window_of_stderr);
-  return [view](const Progress& progress) { view->show(progress, ProgressView::Clock::now()); };
+  // Made when there is something to show: mostly the store has the image.
+  const auto view = std::make_shared<std::optional<ProgressView>>();
+  return [json, view](const Progress& progress) {
+    using Form = ProgressView::Form;
+    const auto form = [json] {
+      return json ? Form::json : ::isatty(STDERR_FILENO) == 1 ? Form::terminal : Form::lines;
+    };
+    if (!*view) view->emplace(form(), write_to_stderr, window_of_stderr);
+    (*view)->show(progress, ProgressView::Clock::now());
+  };
 }
 
 }  // namespace rkt::image

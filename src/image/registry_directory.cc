@@ -42,11 +42,15 @@ std::string contacted_host(const std::string& host) {
   return config::account_host(host) == "docker.io" ? "registry-1.docker.io" : host;
 }
 
-RegistryDirectory::RegistryDirectory(const config::Config& config)
-    : config_(config), places_(config::tool_places(env, ::geteuid(), is_there)) {}
+RegistryDirectory::RegistryDirectory(const config::Config& config) : config_(config) {}
+
+const config::ToolPlaces& RegistryDirectory::places() {
+  if (!places_) places_ = config::tool_places(env, ::geteuid(), is_there);
+  return *places_;
+}
 
 const config::Registries& RegistryDirectory::registries() {
-  if (!registries_) registries_ = config::load_registries(places_);
+  if (!registries_) registries_ = config::load_registries(places());
   return *registries_;
 }
 
@@ -83,8 +87,8 @@ std::optional<config::Account> RegistryDirectory::account(const std::string& hos
 
 std::optional<config::Account> RegistryDirectory::account_in_files(const std::string& host,
                                                                    const std::string& repository) {
-  for (const auto& path : places_.auth_files) {
-    const auto text = read_optional(path, places_.auth_required);
+  for (const auto& path : places().auth_files) {
+    const auto text = read_optional(path, places().auth_required);
     if (!text) continue;
     auto answer = config::find_account(config::parse_auth_file(*text, path), host, repository);
     if (!answer.helper.empty()) answer.account = ask_helper(answer.helper, answer.server);
@@ -98,7 +102,7 @@ RegistryAccess RegistryDirectory::access(const config::PullSource& source, const
   out.insecure = source.insecure;
   const bool itself = config::account_host(lower(asked)) == lower(source.host);
   out.account = account(itself ? asked : source.host, source.repository).value_or(config::Account{});
-  out.certificates = config::load_certificates(places_.certificates, source.host);
+  out.certificates = config::load_certificates(places().certificates, source.host);
   if (source.insecure && std::ranges::find(warned_, source.host) == warned_.end()) {
     log::note("image", cat("warning: TLS verification has been disabled for registry ", quoted(source.host), " by ",
                            source.file));

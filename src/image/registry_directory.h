@@ -30,12 +30,13 @@ class RegistryDirectory {
   RegistryAccess access(const config::PullSource& source, const std::string& asked);
 
  private:
+  const config::ToolPlaces& places();
   const config::Registries& registries();
   std::optional<config::Account> account(const std::string& host, const std::string& repository);
   std::optional<config::Account> account_in_files(const std::string& host, const std::string& repository);
 
   const config::Config& config_;
-  config::ToolPlaces places_;
+  std::optional<config::ToolPlaces> places_;
   std::optional<config::Registries> registries_;
   std::vector<std::string> warned_;
 };

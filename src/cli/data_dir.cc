@@ -29,18 +29,18 @@ Error can_write(const std::string& path) {
       .hint("use --dir, or take it from them with chown and chmod");
 }
 
-void refuse_above(const std::string& dir, int above, const std::string& path) {
+void refuse_above(const std::string& dir, int above, const std::string& path, uid_t own) {
   const struct stat st = status_of(above, path);
   const bool open_to_all = (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0;
-  if (st.st_uid == ::geteuid() && !open_to_all) return;
+  if (st.st_uid == own && !open_to_all) return;
   throw Error(Errc::denied, cat("the data directory ", quoted(dir), " is in ", quoted(path), ", which ",
                                 open_to_all ? "other users can write to" : "belongs to another user"))
       .hint("use --dir with a place that nobody else can rename");
 }
 
-void refuse_itself(const std::string& dir, int fd) {
+void refuse_itself(const std::string& dir, int fd, uid_t own) {
   struct stat st = status_of(fd, dir);
-  if (st.st_uid != ::geteuid())
+  if (st.st_uid != own)
     throw Error(Errc::denied, cat("the data directory ", quoted(dir), " belongs to another user"))
         .hint("run rkt as that user, or use --dir");
   const bool shared = (st.st_mode & S_IWOTH) != 0;
@@ -51,7 +51,7 @@ void refuse_itself(const std::string& dir, int fd) {
     const bool there = ::fstatat(fd, part, &st, shared ? AT_SYMLINK_NOFOLLOW : 0) == 0;
     const std::string path = cat(dir, "/", part);
     if (shared && (!there || !S_ISDIR(st.st_mode))) throw can_write(path);  // nobody's link
-    if (there && (st.st_uid != ::geteuid() || (st.st_mode & S_IWOTH) != 0)) throw can_write(path);
+    if (there && (st.st_uid != own || (st.st_mode & S_IWOTH) != 0)) throw can_write(path);
   }
 }
 
@@ -74,12 +74,13 @@ std::string resolve_data_dir(const std::string& path) {
 
 // Down from "/", since who owns a directory decides what its names mean. By descriptors: nobody changes what was seen.
 void refuse_others(const std::string& dir) {
+  const uid_t own = ::geteuid();
   std::string path = "/";
   UniqueFd at(::open(path.c_str(), kLook));
   for (const auto part : split(dir, '/')) {
     if (!at) return;
     if (part.empty()) continue;
-    refuse_above(dir, at.get(), path);
+    refuse_above(dir, at.get(), path, own);
     const std::string name(part);
     UniqueFd next(::openat(at.get(), name.c_str(), kLook));
     path += cat(path == "/" ? "" : "/", name);
@@ -89,7 +90,7 @@ void refuse_others(const std::string& dir) {
           .hint("use --dir");  // made after links were resolved, or to what is not there
     at = std::move(next);
   }
-  if (at) refuse_itself(dir, at.get());
+  if (at) refuse_itself(dir, at.get(), own);
 }
 
 }  // namespace rkt::cli

@@ -21,22 +21,30 @@ bool is_other_than_wanted(int error) {
   return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EISDIR || error == ENXIO;
 }
 
-std::optional<UniqueFd> find_regular(const DirFd& dir, const std::string& name) {
+namespace {
+
+std::optional<UniqueFd> open_regular(const DirFd& dir, const std::string& name, struct stat& st) {
   UniqueFd fd(::openat(dir.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) {
     if (is_other_than_wanted(errno)) return std::nullopt;
     throw Error::from_errno(cat("open ", quoted(name)));
   }
-  struct stat st{};
   if (::fstat(fd.get(), &st) < 0) throw Error::from_errno(cat("stat ", quoted(name)));
   if (!S_ISREG(st.st_mode)) return std::nullopt;
   return fd;
 }
 
-std::optional<std::string> find_note(const DirFd& dir, const std::string& name) {
-  const auto fd = find_regular(dir, name);
+}  // namespace
+
+std::optional<UniqueFd> find_regular(const DirFd& dir, const std::string& name) {
   struct stat st{};
-  if (!fd || ::fstat(fd->get(), &st) < 0 || st.st_size > kMaxNote) return std::nullopt;
+  return open_regular(dir, name, st);
+}
+
+std::optional<std::string> find_note(const DirFd& dir, const std::string& name) {
+  struct stat st{};
+  const auto fd = open_regular(dir, name, st);
+  if (!fd || st.st_size > kMaxNote) return std::nullopt;
   return read_all(fd->get(), name);
 }
 

@@ -54,7 +54,7 @@ void sweep_partial(const DirFd& partial, const DirFd& locks, TimePoint older_tha
 
 std::optional<DirFd> find_shard(const DirFd& cas, const std::string& blob) {
   const std::string path = blob_path(blob);
-  return find_below(cas, std::string_view(path).substr(0, path.rfind('/')));
+  return find_below(cas, path.substr(0, path.rfind('/')));
 }
 
 void unlink_blob(const DirFd& cas, const std::string& blob) {
@@ -88,13 +88,9 @@ std::string blob_path(const std::string& name) {
   return cat("blobs/", name.substr(0, 6), "/", name.substr(7, 2), "/", name);
 }
 
-std::optional<DirFd> find_below(const DirFd& dir, std::string_view path) {
-  std::optional<DirFd> at = dir.clone();
-  for (const auto part : split(path, '/'))
-    if (at)
-      at = in_context([&] { return cat("a directory of the image store, ", quoted(path)); },
-                      [&] { return at->find_sub(std::string(part)); });
-  return at;
+std::optional<DirFd> find_below(const DirFd& dir, const std::string& path) {
+  return in_context([&] { return cat("a directory of the image store, ", quoted(path)); },
+                    [&] { return dir.find_below(path); });
 }
 
 std::optional<UniqueFd> Store::find_blob(const std::string& name) const {

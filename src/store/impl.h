@@ -33,6 +33,6 @@ std::string blob_path(const std::string& name);
 
 /// A directory some levels below, without following a link at any of them: members of the group that owns the store can
 /// put links there. nullopt when missing.
-std::optional<DirFd> find_below(const DirFd& dir, std::string_view path);
+std::optional<DirFd> find_below(const DirFd& dir, const std::string& path);
 
 }  // namespace rkt::store

@@ -159,12 +159,22 @@ DirFd make_group_dir(const DirFd& parent, const std::string& name) {
   return made;
 }
 
+namespace {
+
+DirFd open_locks(const std::string& data) {
+  const DirFd top = open_data_directory(data);
+  auto there = top.find_sub("locks");
+  return there ? std::move(*there) : top.make_sub("locks", 0750);
+}
+
+}  // namespace
+
 KeyLock prepare_lock(const std::string& data, LockMode mode) {
-  return KeyLock::take(open_data_directory(data).make_sub("locks", 0750), "prepareLock", mode);
+  return KeyLock::take(open_locks(data), "prepareLock", mode);
 }
 
 std::optional<KeyLock> try_prepare_lock(const std::string& data) {
-  return KeyLock::try_take(open_data_directory(data).make_sub("locks", 0750), "prepareLock", LockMode::shared);
+  return KeyLock::try_take(open_locks(data), "prepareLock", LockMode::shared);
 }
 
 }  // namespace rkt::store

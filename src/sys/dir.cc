@@ -105,6 +105,13 @@ std::optional<DirFd> DirFd::find_sub(const std::string& name) const {
   return DirFd(std::move(*fd));
 }
 
+std::optional<DirFd> DirFd::find_below(const std::string& path) const {
+  UniqueFd fd = openat2_fd(get(), path, O_RDONLY | O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  if (fd) return DirFd(std::move(fd));
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_errno(cat("open ", quoted(path)));
+}
+
 DirFd DirFd::make_sub(const std::string& name, mode_t mode) const {
   if (::mkdirat(get(), name.c_str(), mode) < 0 && errno != EEXIST)
     throw Error::from_errno(cat("make directory ", quoted(name)));

@@ -35,6 +35,7 @@ class DirFd {
   // Trees of the engine. `name` is relative and may contain slashes; a final symbolic link is not followed.
   DirFd sub(const std::string& name) const;                           ///< throws when missing
   std::optional<DirFd> find_sub(const std::string& name) const;       ///< nullopt when missing
+  std::optional<DirFd> find_below(const std::string& path) const;     ///< the same, no link followed at any level
   DirFd make_sub(const std::string& name, mode_t mode = 0755) const;  ///< mkdir when missing (one level), then open
   UniqueFd open_file(const std::string& name, int flags,
                      mode_t mode = 0) const;  ///< O_CLOEXEC|O_NOFOLLOW added; throws

@@ -50,6 +50,17 @@ TEST(DirFd, MakePathInRootGoesThroughLinksInside) {
   EXPECT_TRUE(root.exists("real/a/b"));
 }
 
+TEST(DirFd, FindBelowFollowsNoLinkAtAnyLevel) {
+  const TempDir tmp;
+  const DirFd root = tmp.dir().make_sub("root");
+  root.make_path_in_root("a/b/c");
+  ASSERT_EQ(::symlinkat("a", root.get(), "link"), 0);
+  ASSERT_EQ(::symlinkat("b", root.get(), "a/last"), 0);
+  EXPECT_TRUE(root.find_below("a/b/c"));
+  EXPECT_FALSE(root.find_below("a/none/c"));
+  for (const char* path : {"link/b", "a/last", "../root/a"}) EXPECT_THROW((void)root.find_below(path), Error) << path;
+}
+
 TEST(DirFd, RemoveTreeLeavesLinkTargetsAlone) {
   const TempDir tmp;
   tmp.dir().make_sub("keep");

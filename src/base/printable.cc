@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/printable.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/escapes.h"
@@ -73,12 +74,14 @@ std::string visible(std::string_view text, Charset charset) {
 }
 
 bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
+  const auto is_ascii = [](char c) { return static_cast<std::uint8_t>(c) < 0x80; };
+  for (;;) {
+    text.remove_prefix(static_cast<std::size_t>(std::ranges::find_if_not(text, is_ascii) - text.begin()));
+    if (text.empty()) return true;
     const Decoded d = decode(text);
     if (!d.valid) return false;
     text.remove_prefix(d.length);
   }
-  return true;
 }
 
 std::size_t unfinished(std::string_view text) noexcept {

@@ -41,6 +41,7 @@ TEST(Json, ManyMembersTakeNoQuadraticTimeAndTheLastStillWins) {
 
 TEST(Json, WritesGoEscapes) {
   EXPECT_EQ(write(Value("<a&b>\n\x01\xe2\x80\xa8")), "\"\\u003ca\\u0026b\\u003e\\n\\u0001\\u2028\"");
+  EXPECT_EQ(write(Value("a\xe2\x80\xa9z\xe2\x82\xac.")), "\"a\\u2029z\xe2\x82\xac.\"");
 }
 
 TEST(Json, PrettyIndentsWithTabs) {

@@ -113,10 +113,21 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
 bool same_any_case(std::string_view a, std::string_view b) { return a.size() == b.size() && lower(a) == lower(b); }
 
+// Goes into JSON as it is; 0xe2 begins the two line ends that do not.
+bool is_plain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && byte != 0xe2;
+}
+
 void write_string(std::string& out, std::string_view s) {
   static constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   for (std::size_t i = 0; i < s.size(); ++i) {
+    const std::string_view rest = s.substr(i);
+    const std::string_view plain(rest.begin(), std::ranges::find_if_not(rest, is_plain));
+    out.append(plain);
+    i += plain.size();
+    if (i == s.size()) break;
     const auto c = static_cast<unsigned char>(s[i]);
     switch (c) {
       case '"':

@@ -36,9 +36,9 @@ std::string identity_of(const std::string& path) {
 
 store::ImageRecord from_local_file(Finder& finder, store::Store& store, const std::string& path) {
   const std::string identity = identity_of(path);
-  if (const auto remote = store.find_remote(identity)) {
+  if (const auto key = store.find_remote_key(identity)) {
     try {
-      return finder.find({.argument = remote->key, .signature_file = ""});
+      return finder.find({.argument = *key, .signature_file = ""});
     } catch (const Error& e) {
       log::debug("image", cat("stage1 in the store is not used: ", e.brief()));
     }

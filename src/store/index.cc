@@ -213,6 +213,12 @@ std::optional<RemoteRecord> Store::find_remote(const std::string& url) const {
   return read_remote(s);
 }
 
+std::optional<std::string> Store::find_remote_key(const std::string& url) const {
+  Statement s = impl_->db.prepare("SELECT key FROM remote WHERE url=?1");
+  if (!s.bind(1, url).step()) return std::nullopt;
+  return s.text(0);
+}
+
 std::vector<RemoteRecord> Store::remotes() const {
   Statement s = impl_->db.prepare(cat(kRemoteRows, " ORDER BY url"));
   std::vector<RemoteRecord> out;

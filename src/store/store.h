@@ -76,6 +76,7 @@ class Store {
   void touch(const ImageRecord& record, TimePoint now) const noexcept;
   void set_tree_size(const std::string& key, std::uint64_t bytes);
   std::optional<RemoteRecord> find_remote(const std::string& url) const;
+  std::optional<std::string> find_remote_key(const std::string& url) const;  ///< of it only which image it is
   void add_remote(const RemoteRecord& record);
   std::vector<RemoteRecord> remotes() const;                           ///< all
   std::vector<RemoteRecord> remotes_of(const std::string& key) const;  ///< where an image came from

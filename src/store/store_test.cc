@@ -260,6 +260,13 @@ TEST_F(StoreTest, UseIsRememberedAsTheTimeStampOfTheFirstBlob) {
   store.touch(image('b', "example.com/none", "1"), later);  // no such file: not an error
 }
 
+TEST_F(StoreTest, TellsWhichImageAPlaceGave) {
+  Store store = Store::open(data());
+  store.add_remote({.url = "https://example.com/a", .key = key_of('a')});
+  EXPECT_EQ(store.find_remote_key("https://example.com/a"), key_of('a'));
+  EXPECT_EQ(store.find_remote_key("https://example.com/b"), std::nullopt);
+}
+
 TEST_F(StoreTest, RemembersWhereAnImageCameFrom) {
   Store store = Store::open(data());
   RemoteRecord r{"https://example.com/a.aci", "https://example.com/a.aci.asc", "\"tag\"", "Mon", key_of('a')};

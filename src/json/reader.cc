@@ -25,15 +25,16 @@ std::optional<Reader> Reader::find(std::string_view member) const {
 }
 
 Reader Reader::at(std::string_view member) const {
-  const auto found = find(member);
+  auto found = find(member);
   if (!found) child(*value_, member).fail("missing");
-  return *found;
+  return std::move(*found);
 }
 
 std::vector<std::pair<std::string, Reader>> Reader::members() const {
   const Object* o = value_->as_object();
   if (o == nullptr) wrong_kind("object");
   std::vector<std::pair<std::string, Reader>> out;
+  out.reserve(o->members().size());
   for (const auto& [name, v] : o->members()) out.emplace_back(name, child(v, name));
   return out;
 }
@@ -42,6 +43,7 @@ std::vector<Reader> Reader::elements() const {
   const Array* a = value_->as_array();
   if (a == nullptr) wrong_kind("array");
   std::vector<Reader> out;
+  out.reserve(a->size());
   for (const auto& v : *a) out.push_back(Reader(v, cat(path_, "[", out.size(), "]"), case_));
   return out;
 }

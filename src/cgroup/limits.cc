@@ -26,15 +26,14 @@ std::vector<Write> plan_v1(const Limits& l) {
   }
   if (l.cpu_shares) out.push_back({"cpu", "cpu.shares", cat(*l.cpu_shares)});
   if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
-  for (const auto& disk : l.disks) {
-    const auto throttle = [&](const char* file, const std::optional<std::int64_t>& limit) {
-      if (limit) out.push_back({"io", cat("blkio.throttle.", file), cat(disk, " ", *limit)});
-    };
-    throttle("read_bps_device", l.io_bytes);
-    throttle("write_bps_device", l.io_bytes);
-    throttle("read_iops_device", l.io_operations);
-    throttle("write_iops_device", l.io_operations);
-  }
+  const auto throttle = [&](const char* file, const std::optional<std::int64_t>& limit) {
+    if (!limit) return;
+    for (const auto& disk : l.disks) out.push_back({"io", cat("blkio.throttle.", file), cat(disk, " ", *limit)});
+  };
+  throttle("read_bps_device", l.io_bytes);
+  throttle("write_bps_device", l.io_bytes);
+  throttle("read_iops_device", l.io_operations);
+  throttle("write_iops_device", l.io_operations);
   if (l.default_devices) {
     out.push_back({"devices", "devices.deny", "a"});
     for (const auto& d : standard_devices()) out.push_back({"devices", "devices.allow", d});
@@ -78,17 +77,25 @@ std::vector<Write> plan_limits(bool v2, const std::vector<std::string>& controll
   return writes;
 }
 
-std::vector<std::string> find_disks(const DirFd& sys_block) {
+// A line: MAJOR MINOR BLOCKS NAME. Parts of disks are there, too; what has no medium is not. "/" in a name is "!" in
+// the other list.
+std::vector<std::string> parse_disks(std::string_view partitions, const std::vector<std::string>& block_names) {
   std::vector<std::string> out;
-  for (const auto& name : sys_block.names()) {
-    const auto number = [&](const char* file) {
-      return std::string(trim(find_file_text(sys_block, cat(name, "/", file), 64).value_or("")));
-    };
-    if (const std::string size = number("size"); size.empty() || size == "0") continue;
-    if (std::string device = number("dev"); !device.empty()) out.push_back(std::move(device));
+  for (const auto line : split(partitions, '\n')) {
+    std::vector<std::string_view> fields;
+    for (const auto field : split(line, ' '))
+      if (!field.empty()) fields.push_back(field);
+    if (fields.size() != 4 || !parse_int<std::uint32_t>(fields[0])) continue;
+    std::string name(fields[3]);
+    std::ranges::replace(name, '/', '!');
+    if (std::ranges::find(block_names, name) != block_names.end()) out.push_back(cat(fields[0], ":", fields[1]));
   }
   std::ranges::sort(out);
   return out;
+}
+
+std::vector<std::string> find_disks() {
+  return parse_disks(read_file("/proc/partitions"), DirFd::open("/sys/block").names_once());
 }
 
 std::uint64_t weight_from_shares(std::int64_t shares) {

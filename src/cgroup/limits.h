@@ -35,8 +35,10 @@ struct Write {
 /// The writes for `controllers` of one hierarchy. v2 has none for devices, but a program (devices.h).
 std::vector<Write> plan_limits(bool v2, const std::vector<std::string>& controllers, const Limits& limits);
 
-/// Whole disks with something on them, as "MAJOR:MINOR"; `sys_block`: /sys/block.
-std::vector<std::string> find_disks(const DirFd& sys_block);
+/// Whole disks with something on them, as "MAJOR:MINOR".
+std::vector<std::string> find_disks();
+/// The same from the text of /proc/partitions and the names in /sys/block.
+std::vector<std::string> parse_disks(std::string_view partitions, const std::vector<std::string>& block_names);
 
 /// v2's weight 1…10000 for v1's shares 2…262144, linear as the OCI runtimes do it.
 std::uint64_t weight_from_shares(std::int64_t shares);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "sys/file.h"
 #include "sys/tempdir.h"
 
@@ -59,18 +60,41 @@ TEST(PlanLimits, LimitsProcessesAlikeInBothVersions) {
     EXPECT_THAT(plan_limits(v2, {"pids"}, {.pids = 5}), ElementsAre(Write{"pids", "pids.max", "5"}));
 }
 
-TEST(Disks, AreThoseWithASize) {
-  const TempDir tree;
-  const DirFd block = DirFd::open(tree.path());
-  const auto disk = [&](const std::string& name, const char* size, const char* dev) {
-    const DirFd dir = block.make_sub(name);
-    write_file(dir, "size", size, 0644);
-    write_file(dir, "dev", dev, 0644);
-  };
-  disk("sda", "2048\n", "8:0\n");
-  disk("loop0", "0\n", "7:0\n");
-  block.make_sub("odd");
-  EXPECT_THAT(find_disks(block), ElementsAre("8:0"));
+// As of a host with a controller whose names have a "/", a part of a disk, a drive without a medium and one that has
+// gone in between.
+TEST(Disks, AreThoseWithASizeAndNoPartsOfThem) {
+  constexpr std::string_view kPartitions =
+      "major minor  #blocks  name\n"
+      "\n"
+      "   8        0  268435456 sda\n"
+      "   8        1     524288 sda1\n"
+      " 104        0    8388608 cciss/c0d0\n"
+      " 104        1       1024 cciss/c0d0p1\n"
+      "   7        0          0 loop0\n"
+      " 259        7       4096 nvme9n1\n";
+  EXPECT_THAT(parse_disks(kPartitions, {"cciss!c0d0", "loop0", "sda", "sr0"}), ElementsAre("104:0", "7:0", "8:0"));
+  EXPECT_THAT(parse_disks("", {"sda"}), IsEmpty());
+  EXPECT_THAT(parse_disks("8 x\nmajor minor #blocks sda\n", {"sda"}), IsEmpty());
+}
+
+// A host's own: all of them are told as /sys tells them.
+TEST(Disks, OfThisHostAreThoseOfSys) {
+  const DirFd block = DirFd::open("/sys/block");
+  std::vector<std::string> expected;
+  for (const auto& name : block.names()) {
+    const auto text = [&](const char* file) { return find_file_text(block, cat(name, "/", file)).value_or("0\n"); };
+    if (text("size") != "0\n" && block.exists(cat(name, "/dev"))) expected.emplace_back(trim(text("dev")));
+  }
+  EXPECT_THAT(find_disks(), ::testing::UnorderedElementsAreArray(expected));
+}
+
+TEST(PlanLimits, WritesAFileForAllDisksInARow) {
+  const auto writes = plan_limits(false, {"io"}, {.io_bytes = 7, .io_operations = 9, .disks = {"8:0", "8:16"}});
+  std::vector<std::string> files;
+  for (const auto& w : writes)
+    if (files.empty() || files.back() != w.file) files.push_back(w.file);
+  EXPECT_EQ(writes.size(), 8U);
+  EXPECT_EQ(files.size(), 4U);
 }
 
 TEST(PlanLimits, WritesNothingWithoutLimits) {

@@ -329,7 +329,7 @@ void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limit
 
 // Only where somebody is limited is there a reason to look at every disk.
 Limits PodCgroups::with_disks(Limits limits) const {
-  if (limits.needs().io && has("io")) limits.disks = find_disks(DirFd::open("/sys/block"));
+  if (limits.needs().io && has("io")) limits.disks = find_disks();
   return limits;
 }
 

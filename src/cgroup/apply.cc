@@ -156,10 +156,17 @@ void remove_below(const DirFd& parent, const std::string& name, bool v2, Clock::
 }  // namespace
 
 int try_write(const DirFd& dir, const std::string& file, std::string_view value) {
-  const UniqueFd fd(::openat(dir.get(), file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return errno;
+  return Writer(dir).write(file, value);
+}
+
+int Writer::write(const std::string& file, std::string_view value) {
+  if (!fd_ || file != file_) {
+    fd_.reset(::openat(dir_.get(), file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd_) return errno;
+    file_ = file;
+  }
   for (;;) {
-    if (::write(fd.get(), value.data(), value.size()) >= 0) return 0;
+    if (::pwrite(fd_.get(), value.data(), value.size(), 0) >= 0) return 0;
     if (errno != EINTR) return errno;
   }
 }
@@ -167,6 +174,24 @@ int try_write(const DirFd& dir, const std::string& file, std::string_view value)
 DirFd make_group(const DirFd& parent, const std::string& name, const Hierarchy& hierarchy) {
   DirFd dir = parent.make_sub(name, 0755);
   if (hierarchy.has("cpuset")) fill_cpuset(parent, dir);
+  return dir;
+}
+
+DirFd make_new_group(const DirFd& top, const std::string& parent, const std::string& name, const Hierarchy& hierarchy) {
+  const std::string path = cat(parent, "/", name);
+  const auto make = [&](const std::string& what) {
+    if (::mkdirat(top.get(), what.c_str(), 0755) == 0) return true;
+    if (errno != EEXIST) throw Error::from_errno(cat("make cgroup ", quoted(what)));
+    return false;
+  };
+  make(parent);
+  if (hierarchy.has("cpuset")) fill_cpuset(top, top.sub(parent));
+  if (!make(path)) {
+    remove_group(top.sub(parent), name, hierarchy.v2);
+    make(path);
+  }
+  DirFd dir = top.sub(path);
+  if (hierarchy.has("cpuset")) fill_cpuset(top.sub(parent), dir);
   return dir;
 }
 
@@ -243,8 +268,12 @@ void empty_group(const DirFd& dir, bool v2) {
   if (!wait_empty(dir, v2, deadline)) throw Error(Errc::busy, "empty a cgroup: processes do not die");
 }
 
+bool remove_if_empty(const DirFd& dir, const std::string& path) {
+  return ::unlinkat(dir.get(), path.c_str(), AT_REMOVEDIR) == 0;
+}
+
 void remove_empty(const DirFd& dir, const std::vector<std::string>& paths) {
-  for (const auto& path : paths) (void)::unlinkat(dir.get(), path.c_str(), AT_REMOVEDIR);
+  for (const auto& path : paths) remove_if_empty(dir, path);
 }
 
 void remove_group(const DirFd& parent, const std::string& name, bool v2) {

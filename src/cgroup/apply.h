@@ -16,9 +16,24 @@ namespace rkt::cgroup {
 /// One write(2) of the whole value; the errno, 0 when it went well. cgroup files answer per write, never in part.
 int try_write(const DirFd& dir, const std::string& file, std::string_view value);
 
+/// try_write()s in one cgroup: a file that is written several times in a row is opened once.
+class Writer {
+ public:
+  explicit Writer(const DirFd& dir) : dir_(dir) {}
+  int write(const std::string& file, std::string_view value);
+
+ private:
+  const DirFd& dir_;
+  std::string file_;
+  UniqueFd fd_;
+};
+
 /// mkdir when missing. cpuset's empty lists are filled from the parent where that controller is mounted with it: a
 /// cgroup without cpus or memory nodes takes no process.
 DirFd make_group(const DirFd& parent, const std::string& name, const Hierarchy& hierarchy);
+
+/// `<top>/<parent>/<name>`, likewise, its parent when missing. One that is there from before is removed first.
+DirFd make_new_group(const DirFd& top, const std::string& parent, const std::string& name, const Hierarchy& hierarchy);
 
 /// v2: lets children of this cgroup have `controllers`. Returns those that could not be enabled.
 std::vector<std::string> enable_controllers(const DirFd& dir, const std::vector<std::string>& controllers);
@@ -45,6 +60,8 @@ void kill_group(const DirFd& dir, bool v2);
 /// The same process by process, for kEmptyingTime; after that the group can be entered again (Group::empty()).
 void empty_group(const DirFd& dir, bool v2);
 
+/// False: it is not there, or not empty.
+bool remove_if_empty(const DirFd& dir, const std::string& path);
 /// Removes those of these cgroups below `dir` that are empty, in this order, without waiting or looking for others.
 void remove_empty(const DirFd& dir, const std::vector<std::string>& paths);
 

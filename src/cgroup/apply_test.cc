@@ -47,6 +47,29 @@ TEST(NestedGroups, OfAnyDepthAreKilledAndRemovedWithFewDescriptors) {
   EXPECT_FALSE(tmp.dir().exists("pod"));
 }
 
+TEST(NewGroup, HasNothingOfOneThatWasThereBefore) {
+  const TempDir tmp("/dev/shm");
+  const Hierarchy hierarchy{.v2 = true};
+  make_new_group(tmp.dir(), "slice", "app", hierarchy).make_sub("below");
+  const DirFd again = make_new_group(tmp.dir(), "slice", "app", hierarchy);
+  EXPECT_THAT(again.names(), testing::IsEmpty());
+  make_new_group(tmp.dir(), "slice", "other", hierarchy);
+  EXPECT_THAT(tmp.dir().sub("slice").names(), testing::ElementsAre("app", "other"));
+  EXPECT_THROW(make_new_group(tmp.dir(), "missing/slice", "app", hierarchy), Error);
+}
+
+TEST(Writer, WritesEachValueAsAWholeAndToTheFileThatIsNamed) {
+  const TempDir tmp;
+  for (const char* name : {"a", "b"}) write_file(tmp.dir(), name, "", 0644);
+  Writer writer(tmp.dir());
+  for (const char* value : {"1", "2"}) EXPECT_EQ(writer.write("a", value), 0);
+  EXPECT_EQ(writer.write("missing", "3"), ENOENT);
+  EXPECT_EQ(writer.write("missing", "3"), ENOENT);
+  EXPECT_EQ(writer.write("b", "4"), 0);
+  EXPECT_EQ(find_file_text(tmp.dir(), "a"), "2");
+  EXPECT_EQ(find_file_text(tmp.dir(), "b"), "4");
+}
+
 TEST(RemoveEmpty, LeavesWhatIsNotAndWhatItWasNotToldOf) {
   const TempDir tmp("/dev/shm");
   const DirFd pod = tmp.dir().make_sub("pod");

@@ -155,7 +155,9 @@ PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, R
   out.record_ = std::move(record);
   const Layout layout = read_layout();
   out.mode_ = layout.mode();
-  const Choice choice = choose(layout, needs, unified_controllers(layout));
+  const auto names = needs.names();
+  const bool all_in_v1 = std::ranges::all_of(names, [&](const auto& n) { return layout.v1(v1_name(n)) != nullptr; });
+  const Choice choice = choose(layout, needs, all_in_v1 ? std::string() : unified_controllers(layout));
   for (const auto& name : choice.missing) out.warn_missing(name);
   ScopeExit undo([&out] { out.remove_quietly(); });
   for (const auto& use : choice.uses) {
@@ -317,8 +319,9 @@ void PodCgroups::move_back() {
 }
 
 void PodCgroups::limit(const Place& place, const DirFd& dir, const Limits& limits) const {
+  Writer writer(dir);
   for (const auto& w : plan_limits(place.hierarchy.v2, place.controllers, limits)) {
-    const int err = try_write(dir, w.file, w.value);
+    const int err = writer.write(w.file, w.value);
     if (err == 0 || (err == ENOENT && w.if_there)) continue;
     if (err != ENOENT) throw Error::from_errno(cat("set ", w.file, " to ", quoted(w.value)), err);
     warn_missing(w.controller);
@@ -389,9 +392,7 @@ Group PodCgroups::app(const std::string& name, const Limits& asked) {
       if (place.limited) collect(group, place, place.dir, false);
       continue;  // another app's need
     }
-    const DirFd slice = make_group(place.dir, kSlice, place.hierarchy);
-    if (slice.exists(unit(name))) remove_group(slice, unit(name), place.hierarchy.v2);
-    const DirFd dir = make_group(slice, unit(name), place.hierarchy);
+    const DirFd dir = make_new_group(place.dir, kSlice, unit(name), place.hierarchy);
     limit(place, dir, limits);
     collect(group, place, dir, tracking);
   }
@@ -441,7 +442,7 @@ void PodCgroups::remove_idle() {
   made.emplace_back(kSlice);
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (it->dir) remove_empty(it->dir, made);
-    remove_empty(it->parent, {scope_});
+    it->removed = remove_if_empty(it->parent, scope_);
   }
   made_.clear();
 }
@@ -450,6 +451,7 @@ void PodCgroups::remove() {
   remove_idle();
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (moved_ && &*it == &places_.front()) return move_back();
+    if (it->removed || remove_if_empty(it->parent, scope_)) continue;
     // Of who was killed after he had moved: nobody is left to go back, but others can be put there again.
     const bool divided = it->dir && it->hierarchy.v2 && it->dir.exists(kSupervisor);
     if (it->dir && it->hierarchy.v2) remove_empty(it->dir, {kInit});

@@ -122,6 +122,7 @@ class PodCgroups {
     DirFd parent;                          // the directory that holds it
     DirFd dir;                             // of the pod's cgroup; empty when it is not there
     bool limited = false;                  // the pod as a whole
+    bool removed = false;                  // by remove_idle()
   };
   struct Limiting {
     Hierarchy hierarchy;

@@ -20,8 +20,7 @@ bool fill_reserved(const DirFd& dir, const std::string& app, std::string_view te
   const std::string name = reserved(app);
   const UniqueFd fd(::openat(dir.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return false;
-  const auto size = static_cast<ssize_t>(text.size());
-  if (::pwrite(fd.get(), text.data(), text.size(), 0) == size && ::ftruncate(fd.get(), size) == 0 &&
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
       ::renameat(dir.get(), name.c_str(), dir.get(), app.c_str()) == 0)
     return true;
   dir.unlink(name);
@@ -79,7 +78,8 @@ void Record::started(const AppPlan& app, int pid) {
                          .groups = app.groups});
   attempt(cat("room for the status of app ", quoted(app.name)), [&] {
     const DirFd dir = stage1_.sub("rkt/status");
-    if (!dir.exists(reserved(app.name))) write_file(dir, reserved(app.name), "000\n", 0644);  // from the life before
+    // As short as a status can be, so that none leaves a rest of it. Of the life before it may be there.
+    if (!dir.exists(reserved(app.name))) write_file(dir, reserved(app.name), "0\n", 0644);
   });
   if (ready_) publish();
 }

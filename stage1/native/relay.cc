@@ -16,7 +16,8 @@
 namespace rkt::native {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{64} << 10;     // as much as a pipe holds
+constexpr std::size_t kChunk = std::size_t{64} << 10;  // as much as a pipe holds
+constexpr std::size_t kLeft = 4096;  // when poll has seen nothing but the end: what came in between is read in parts
 constexpr std::size_t kMostAtEnd = std::size_t{1} << 20;  // the largest pipe that an app can make of its own
 constexpr std::size_t kTyped = std::size_t{4} << 10;
 constexpr std::size_t kMaxNotes = std::size_t{64} << 10;
@@ -96,7 +97,7 @@ void Relay::end_output(std::size_t index) {
 // Until a reader holds it up; then handle() goes on.
 void Relay::drain(Output& o) {
   o.over = true;
-  while (o.may_read()) read_output(o);
+  while (o.may_read()) read_output(o, kChunk);
 }
 
 std::optional<std::chrono::steady_clock::time_point> Relay::deadline() const {
@@ -127,7 +128,11 @@ void Relay::handle(std::span<const pollfd> events) {
     if (!sink->idle() && happened(events, sink->fd(), POLLOUT | POLLERR | POLLHUP)) sink->flush();
   for (auto& o : outputs_) {
     if (o.over) drain(o);
-    if (o.may_read() && happened(events, o.source.get(), POLLIN | POLLERR | POLLHUP)) read_output(o);
+    if (!o.may_read()) continue;
+    if (happened(events, o.source.get(), POLLIN))
+      read_output(o, kChunk);
+    else if (happened(events, o.source.get(), POLLERR | POLLHUP))
+      read_output(o, kLeft);
   }
   if (!input_) return;
   if (!pending_input_.empty() && happened(events, input_.get(), POLLOUT | POLLERR | POLLHUP)) write_input();
@@ -135,9 +140,9 @@ void Relay::handle(std::span<const pollfd> events) {
   if (input_ && happened(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP)) read_input();
 }
 
-void Relay::read_output(Output& o) {
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);  // not on the stack, which never shrinks
-  const ssize_t n = ::read(o.source.get(), buffer.get(), kChunk);
+void Relay::read_output(Output& o, std::size_t most) {
+  const auto buffer = std::make_unique_for_overwrite<char[]>(most);  // not on the stack, which never shrinks
+  const ssize_t n = ::read(o.source.get(), buffer.get(), most);
   if (n < 0 && (errno == EINTR || (errno == EAGAIN && !o.over))) return;
   if (n <= 0 || o.taken > kMostAtEnd) return close_output(o);  // EIO: the last who had the terminal open has gone
   if (o.over) o.taken += static_cast<std::size_t>(n);

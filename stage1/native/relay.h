@@ -107,7 +107,7 @@ class Relay {
       return source && (sink == nullptr || sink->idle()) && (!to.point || !to.point->holds_up(to.end));
     }
   };
-  void read_output(Output& output);
+  void read_output(Output& output, std::size_t most);
   void show(Output& output, std::string_view bytes);
   void close_output(Output& output);
   void drain(Output& output);

@@ -137,6 +137,7 @@ bool Syslog::take_one(App& app, char* buffer) {
 void Syslog::finish(App& app) {
   if (!app.socket) return;
   ::shutdown(app.socket.get(), SHUT_RD);
+  if (look_at_datagram(app.socket.get(), {}).size < 0) return app.socket.reset();
   const auto buffer = std::make_unique_for_overwrite<char[]>(kLongest);
   const int enough = app.taken + kAtTheEnd;
   while (app.socket && app.taken < enough && take_one(app, buffer.get())) {

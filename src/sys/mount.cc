@@ -20,6 +20,13 @@ DetachedMount DetachedMount::copy(int dir, const std::string& path, Depth depth)
   return DetachedMount(std::move(fd));
 }
 
+std::optional<DetachedMount> DetachedMount::find(int dir, const std::string& path) {
+  UniqueFd fd(::open_tree(dir, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW));
+  if (fd) return DetachedMount(std::move(fd));
+  if (errno == ENOENT) return std::nullopt;
+  throw Error::from_errno(cat("copy the mount of ", quoted(path)));
+}
+
 DetachedMount DetachedMount::make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes,
                                   const std::string& context) {
   const auto fail = [&](const char* what) { return Error::from_errno(cat("make a ", type, " file system: ", what)); };
@@ -62,20 +69,32 @@ bool DetachedMount::map_owners(int user_namespace, Depth depth) const {
   throw Error::from_errno("map the owners of a mount");
 }
 
-void DetachedMount::set_propagation(std::uint64_t type) const {
+void DetachedMount::set_propagation(std::uint64_t type, std::uint64_t attributes) const {
   mount_attr attr{};
+  attr.attr_set = attributes;
   attr.propagation = type;
   if (::mount_setattr(fd(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
     throw Error::from_errno("isolate a mount");
 }
 
-void DetachedMount::isolate() const { set_propagation(MS_PRIVATE); }
+void DetachedMount::isolate(std::uint64_t attributes) const { set_propagation(MS_PRIVATE, attributes); }
 
 void DetachedMount::receive_only() const { set_propagation(MS_SLAVE); }
 
 void DetachedMount::attach(int target) const {
   if (::move_mount(fd(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
     throw Error::from_errno("attach a mount");
+}
+
+DetachedMount::Found DetachedMount::attach_if_there(int dir, const std::string& path) const {
+  if (::move_mount(fd(), "", dir, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0) return Found::attached;
+  if (errno == ENOENT) return Found::missing;
+  if (errno == EINVAL || errno == ENOTDIR) return Found::other_kind;  // among others
+  throw Error::from_errno(cat("attach a mount at ", quoted(path)));
+}
+
+void DetachedMount::attach(int dir, const std::string& path) const {
+  if (attach_if_there(dir, path) != Found::attached) throw Error::from_errno(cat("attach a mount at ", quoted(path)));
 }
 
 UniqueFd own_mount_namespace() {

@@ -24,6 +24,8 @@ class DetachedMount {
   /// A copy of what is at `path` below `dir` (a bind mount without a place). AT_FDCWD and absolute paths serve; "" is
   /// `dir` itself. Throws.
   static DetachedMount copy(int dir, const std::string& path, Depth depth = Depth::this_mount);
+  /// nullopt: there is nothing.
+  static std::optional<DetachedMount> find(int dir, const std::string& path);
   /// A new file system. `attributes`: MOUNT_ATTR_…. `context`: SELinux's, of everything in it; "": the policy's.
   static DetachedMount make(const char* type, std::initializer_list<Option> options, std::uint64_t attributes,
                             const std::string& context = {});
@@ -39,16 +41,23 @@ class DetachedMount {
   /// What belongs to id 0 of the file system belongs to the root of that user namespace, and so on; the file system is
   /// not changed. False: it, or one below it with Depth::recursive, cannot do that.
   bool map_owners(int user_namespace, Depth depth = Depth::this_mount) const;
-  /// What is mounted in the place it was copied from later does not appear in it. Recursive.
-  void isolate() const;
+  /// What is mounted in the place it was copied from later does not appear in it; sets flags as restrict() does.
+  /// Recursive.
+  void isolate(std::uint64_t attributes = 0) const;
   /// It appears, but what is mounted in it appears nowhere else. Recursive.
   void receive_only() const;
   /// Puts it on top of the file or directory `target` (any descriptor of it). The descriptor stays usable.
   void attach(int target) const;
+  enum class Found { attached, missing, other_kind };
+  /// The same for what is at `path` in the directory `dir`, if it is a directory as this is, or a file as this is. A
+  /// link as the last part is not followed; only for places whose parents are ours.
+  Found attach_if_there(int dir, const std::string& path) const;
+  /// The same, and throws when it is not.
+  void attach(int dir, const std::string& path) const;
 
  private:
   explicit DetachedMount(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
-  void set_propagation(std::uint64_t type) const;
+  void set_propagation(std::uint64_t type, std::uint64_t attributes = 0) const;
   UniqueFd fd_;
 };
 

@@ -20,6 +20,7 @@ namespace {
 
 using Kind = MountOp::Kind;
 using Depth = DetachedMount::Depth;
+using Found = DetachedMount::Found;
 
 constexpr std::uint64_t kInert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
@@ -187,7 +188,7 @@ DirFd open_terminals(const std::string& root) { return DirFd::open(cat(root, kDe
 void take_stage1_root() {
   const DetachedMount copy = DetachedMount::copy(AT_FDCWD, "stage1/rootfs");
   copy.restrict(kInert | MOUNT_ATTR_RDONLY);
-  copy.attach(DirFd::open("stage1/rootfs").get());
+  copy.attach(AT_FDCWD, "stage1/rootfs");
   change_root(copy.fd());
 }
 
@@ -196,11 +197,10 @@ void take_stage1_root() {
 DetachedMount PodMounts::copy_source(const MountOp& op, const MountOwner& owner) {
   const Depth depth = op.recursive ? Depth::recursive : Depth::this_mount;
   DetachedMount copy = DetachedMount::copy(AT_FDCWD, op.source, depth);
-  copy.isolate();  // the host's later mounts would come without these attributes
   const mode_t type = type_of(copy.fd(), op.source);
   const bool device = type == S_IFCHR || type == S_IFBLK;
-  const std::uint64_t attributes = (device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY);
-  if (attributes != 0) copy.restrict(attributes, depth);
+  // Isolated: the host's later mounts would come without these attributes.
+  copy.isolate((device ? 0U : MOUNT_ATTR_NODEV) | (op.writable ? 0U : MOUNT_ATTR_RDONLY));
   // What the pod itself has made belongs to its users already.
   const bool of_host = op.source.starts_with('/');
   if (owner.users >= 0 && of_host && !copy.map_owners(owner.users, depth))
@@ -218,8 +218,7 @@ PodMounts::PodMounts(const std::vector<AppMountPlan>& apps, SharedMounts shared,
             .dev = make_dev(owner.root, plan),
             .sources = {},
             .nodes = nodes_of_host()};
-    app.root.isolate();
-    app.root.restrict(MOUNT_ATTR_NODEV);
+    app.root.isolate(MOUNT_ATTR_NODEV);
     app.root.permit(MOUNT_ATTR_NOEXEC);  // a directory of S1 has what S1 was restricted to
     for (const auto& op : plan.ops)
       if (op.kind == Kind::bind)
@@ -242,8 +241,7 @@ void PodMounts::assembled() const noexcept {
 
 void PodMounts::let_go() noexcept {
   [[maybe_unused]] const SharedMounts gone = std::move(shared_);
-  nothing_.reset();
-  null_node_.reset();
+  empty_directory_.forget();
   apps_.clear();
 }
 
@@ -251,7 +249,7 @@ std::string PodMounts::root_path(std::size_t app) const { return assembled_root(
 
 void PodMounts::assemble(std::size_t index) {
   App& app = apps_[index];
-  app.root.attach(DirFd::open(root_path(index)).get());
+  app.root.attach(AT_FDCWD, root_path(index));
   const DirFd root = as_directory(app.root);
   make_usual_directories(root);
   std::size_t source = 0;
@@ -266,10 +264,21 @@ void PodMounts::assemble(std::size_t index) {
   for (const auto& mount : app.unfinished) mount.restrict(MOUNT_ATTR_RDONLY);
   app.unfinished.clear();
   if (app.plan->read_only_root) app.root.restrict(MOUNT_ATTR_RDONLY);
+  app.proc.reset();
+  app.sys.reset();
   null_node_.reset();
+  empty_file_.forget();
 }
 
 void PodMounts::drop(std::size_t app) noexcept { ::umount2(root_path(app).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW); }
+
+// Where that is, from a file system of the kernel's that nothing of the app lies on yet.
+std::pair<int, std::string> PodMounts::kernels_place(const App& app, const std::string& target) const {
+  constexpr std::string_view kProc = "/proc/", kSys = "/sys/";
+  if (target.starts_with(kProc)) return {app.proc ? app.proc->fd() : shared_.proc.fd(), target.substr(kProc.size())};
+  if (target.starts_with(kSys) && app.sys) return {app.sys->fd(), target.substr(kSys.size())};
+  throw Error(Errc::bug, cat(quoted(target), " is not in a file system of the kernel's"));
+}
 
 // Before Linux 6.15 only what is attached can be copied.
 void PodMounts::give(const App& app, const DetachedMount& shared, int target) const {
@@ -285,15 +294,14 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
   };
   switch (op.kind) {
     case Kind::proc:
-      give(app, shared_.proc, make_top_directory(root, "proc", 0755).get());
+      if (&app != &apps_.front()) app.proc = DetachedMount::copy(shared_.proc.fd(), "");
+      (app.proc ? *app.proc : shared_.proc).attach(make_top_directory(root, "proc", 0755).get());
       return;
-    case Kind::sys: {
-      const DetachedMount sys =
-          apps_.size() > 1 ? DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive) : std::move(shared_.sys);
-      if (!op.writable) sys.restrict(MOUNT_ATTR_RDONLY, Depth::recursive);
-      sys.attach(make_top_directory(root, "sys", 0755).get());
+    case Kind::sys:
+      app.sys = apps_.size() > 1 ? DetachedMount::copy(shared_.sys.fd(), "", Depth::recursive) : std::move(shared_.sys);
+      if (!op.writable) app.sys->restrict(MOUNT_ATTR_RDONLY, Depth::recursive);
+      app.sys->attach(make_top_directory(root, "sys", 0755).get());
       return;
-    }
     case Kind::dev:
       attach_dev(root, app.dev, std::move(app.nodes));
       return;
@@ -315,15 +323,16 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
       file.attach(make_target(root, op.target, TargetKind::file).get());
       return;
     }
-    case Kind::read_only:
-      if (const auto there = root.find_in_root(op.target, O_PATH)) {
-        const DetachedMount again = DetachedMount::copy(there->get(), "");
-        again.restrict(MOUNT_ATTR_RDONLY);
-        again.attach(there->get());
+    case Kind::read_only: {
+      const auto [mount, path] = kernels_place(app, op.target);
+      if (const auto again = DetachedMount::find(mount, path)) {
+        again->restrict(MOUNT_ATTR_RDONLY);
+        again->attach(mount, path);
       }
       return;
+    }
     case Kind::hide:
-      hide(app, root, op);
+      hide(app, op);
       return;
     case Kind::link:
       make_link(root, op);
@@ -336,7 +345,6 @@ void PodMounts::perform(App& app, const DirFd& root, const MountOp& op) {
 // Each node is mounted on itself without "nodev": these six work, and a node that somebody makes beside them does not.
 void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev,
                            std::vector<std::pair<std::string, DetachedMount>> given) {
-  const DirFd dir = as_directory(dev);
   dev.attach(make_top_directory(root, "dev", 0755).get());
   auto nodes = std::move(given);
   const bool own = nodes.empty();
@@ -344,28 +352,52 @@ void PodMounts::attach_dev(const DirFd& root, const DetachedMount& dev,
     if (own) nodes.emplace_back(node.name, DetachedMount::copy(dev.fd(), node.name));
   if (own) nodes.emplace_back("net/tun", DetachedMount::copy(dev.fd(), "net/tun"));
   dev.restrict(MOUNT_ATTR_NODEV);
-  for (const auto& [path, node] : nodes) node.attach(dir.open_file(path, O_PATH).get());
+  for (const auto& [path, node] : nodes) node.attach(dev.fd(), path);
   null_node_ = std::move(nodes.front().second);
 }
 
-void PodMounts::hide(App& app, const DirFd& root, const MountOp& op) {
-  const auto there = root.find_in_root(op.target, O_PATH);
-  if (!there) return;
-  if (type_of(there->get(), op.target) != S_IFDIR) {
-    const DetachedMount null = DetachedMount::copy(null_node_->fd(), "");
-    null.restrict(MOUNT_ATTR_RDONLY);
-    null.attach(there->get());
-    return;
-  }
-  const std::string& context = app.plan->context;
-  if (op.writable) {
-    auto& mount =
-        app.unfinished.emplace_back(DetachedMount::make("tmpfs", {{"mode", "0555"}, {"size", "64k"}}, kInert, context));
-    return mount.attach(there->get());
-  }
-  if (nothing_) return DetachedMount::copy(nothing_->fd(), "").attach(there->get());
-  nothing_ = DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY, context);
-  nothing_->attach(there->get());
+// What it is on is not looked at first: of /proc nearly all are files, of /sys directories.
+void PodMounts::hide(App& app, const MountOp& op) {
+  const auto [mount, path] = kernels_place(app, op.target);
+  const auto with_file = [&, mount = mount, &path = path] {
+    return empty_file_.put(mount, path, [&] {
+      DetachedMount null = DetachedMount::copy(null_node_->fd(), "");
+      null.restrict(MOUNT_ATTR_RDONLY);
+      return null;
+    });
+  };
+  const auto with_directory = [&, mount = mount, &path = path] {
+    return op.writable ? hide_until_mounted(app, mount, path) : empty_directory_.put(mount, path, [&] {
+      return DetachedMount::make("tmpfs", {{"mode", "0000"}, {"nr_inodes", "1"}}, kInert | MOUNT_ATTR_RDONLY,
+                                 app.plan->context);
+    });
+  };
+  const bool file_first = op.target.starts_with("/proc/");
+  Found found = file_first ? with_file() : with_directory();
+  if (found == Found::other_kind) found = file_first ? with_directory() : with_file();
+  if (found == Found::other_kind) throw Error(Errc::system, "it is neither a file nor a directory");
+}
+
+DetachedMount::Found PodMounts::hide_until_mounted(App& app, int mount, const std::string& path) {
+  DetachedMount cover = DetachedMount::make("tmpfs", {{"mode", "0555"}, {"size", "64k"}}, kInert, app.plan->context);
+  const Found found = cover.attach_if_there(mount, path);
+  if (found == Found::attached) app.unfinished.push_back(std::move(cover));
+  return found;
+}
+
+// Where nothing is, the cover serves for the next place.
+DetachedMount::Found Cover::put(int dir, const std::string& path, const std::function<DetachedMount()>& make_first) {
+  if (!next_) next_ = attached_ ? DetachedMount::copy(attached_->fd(), "") : make_first();
+  const auto found = next_->attach_if_there(dir, path);
+  if (found != DetachedMount::Found::attached) return found;
+  if (!attached_) attached_ = std::move(next_);
+  next_.reset();
+  return found;
+}
+
+void Cover::forget() noexcept {
+  attached_.reset();
+  next_.reset();
 }
 
 void PodMounts::bind(const DirFd& root, const MountOp& op, const DetachedMount& source) {

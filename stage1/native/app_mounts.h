@@ -16,8 +16,10 @@
 // namespace: there the file systems that all apps share stay attached below S1, out of the pod's sight.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stage1/native/app_child.h"
@@ -67,6 +69,17 @@ struct MountOwner {
   uid_t root = 0;  ///< its root, on the host
 };
 
+/// What hides something: a file or a directory in which nothing is.
+class Cover {
+ public:
+  DetachedMount::Found put(int dir, const std::string& path, const std::function<DetachedMount()>& make_first);
+  void forget() noexcept;  ///< the next one is made anew
+
+ private:
+  std::optional<DetachedMount> attached_;  // the first: before Linux 6.15 only what is attached can be copied
+  std::optional<DetachedMount> next_;      // not needed yet
+};
+
 class PodMounts {
  public:
   /// Call with POD as the working directory, and without a mask for the modes of files.
@@ -95,6 +108,7 @@ class PodMounts {
     std::vector<DetachedMount> sources;                             // of the bind operations, in order
     std::vector<std::pair<std::string, DetachedMount>> nodes = {};  // of /dev, where they are the host's
     std::vector<DetachedMount> unfinished = {};                     // read-only when volumes are mounted in them
+    std::optional<DetachedMount> proc = {}, sys = {};  // while it is assembled; of the first, proc is shared_'s
   };
   DetachedMount copy_source(const MountOp& op, const MountOwner& owner);
   void perform(App& app, const DirFd& root, const MountOp& op);
@@ -103,13 +117,15 @@ class PodMounts {
   /// `given`: the nodes, where they are the host's.
   void attach_dev(const DirFd& root, const DetachedMount& dev,
                   std::vector<std::pair<std::string, DetachedMount>> given);
-  void hide(App& app, const DirFd& root, const MountOp& op);
+  std::pair<int, std::string> kernels_place(const App& app, const std::string& target) const;
+  void hide(App& app, const MountOp& op);
+  static DetachedMount::Found hide_until_mounted(App& app, int mount, const std::string& path);
   void bind(const DirFd& root, const MountOp& op, const DetachedMount& source);
 
   std::vector<App> apps_;
   std::vector<std::string> notes_;
   SharedMounts shared_;
-  std::optional<DetachedMount> nothing_;    // an empty directory
+  Cover empty_file_, empty_directory_;
   std::optional<DetachedMount> null_node_;  // /dev/null of the app that is being assembled
 };
 

@@ -44,17 +44,22 @@ bool is_directory(const UniqueFd& fd) {
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-void make_missing(const DirFd& root, const std::string& path, TargetKind kind) {
+// nullopt: somebody else has made a directory there.
+std::optional<UniqueFd> make_missing(const DirFd& root, const std::string& path, TargetKind kind) {
   const DirFd parent = root.make_path_in_root(parent_of(path));
   const std::string name = path.substr(path.rfind('/') + 1);
-  if (kind == TargetKind::directory) {
-    if (::mkdirat(parent.get(), name.c_str(), 0755) == 0)
-      mark_place(parent.sub(name).get());
-    else if (errno != EEXIST)
+  UniqueFd made;
+  if (kind == TargetKind::file) {
+    made = parent.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  } else {
+    if (::mkdirat(parent.get(), name.c_str(), 0755) < 0) {
+      if (errno == EEXIST) return std::nullopt;
       throw Error::from_errno(cat("make directory ", quoted(path)));
-    return;
+    }
+    made = parent.sub(name).release();
   }
-  mark_place(parent.open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0644).get());
+  mark_place(made.get());
+  return made;
 }
 
 }  // namespace
@@ -71,10 +76,10 @@ UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) 
   std::string place = clean_path(path);
   auto fd = find_plain(root, std::string(path), Links::unresolved);
   // A link that turns up once they are resolved was put there meanwhile, by somebody who shares a volume.
-  if (!fd) fd = find_plain(root, place = stage1::resolve_links(root, path), Links::resolved);
+  if (!fd && (place = stage1::resolve_links(root, path)) != path) fd = find_plain(root, place, Links::resolved);
   check_place(path, place);
   if (!fd) {
-    make_missing(root, place, kind);
+    if (auto made = make_missing(root, place, kind)) return std::move(*made);
     fd = find_plain(root, place, Links::resolved);
   }
   if (!fd) throw Error(Errc::busy, cat(quoted(path), " went away while it was made"));
@@ -87,9 +92,10 @@ UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) 
 UniqueFd make_top_directory(const DirFd& root, const std::string& name, mode_t mode) {
   const bool made = ::mkdirat(root.get(), name.c_str(), mode) == 0;
   if (!made && errno != EEXIST) throw Error::from_errno(cat("make directory ", quoted(cat("/", name))));
-  UniqueFd fd(::openat(root.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const int flags = (made ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(root.get(), name.c_str(), flags));
   if (!fd) throw Error(Errc::invalid, cat(quoted(cat("/", name)), " of the image is not a directory"));
-  if (made) mark_place(root.sub(name).get());
+  if (made) mark_place(fd.get());
   return fd;
 }
 

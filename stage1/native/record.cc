@@ -35,9 +35,22 @@ void replace_file(const DirFd& dir, const std::string& name, std::string_view te
   file.commit(AtomicFile::Sync::no);
 }
 
+// Where none is nobody expects one.
+bool GrowingFile::begin(std::string_view text) {
+  constexpr int kNew = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd made(::openat(dir_.get(), name_.c_str(), kNew, 0644));
+  if (!made) return false;
+  write_all(made.get(), text, name_);
+  fd_ = std::move(made);
+  text_ = text;
+  return true;
+}
+
 void GrowingFile::set(std::string_view text) {
   if (fd_ && text.starts_with(text_)) {
     write_all(fd_.get(), text.substr(text_.size()), name_);
+  } else if (!fd_ && begin(text)) {
+    return;
   } else {
     replace_file(dir_, name_, text);
     fd_ = dir_.open_file(name_, O_WRONLY | O_APPEND | O_NOFOLLOW);

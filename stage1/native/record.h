@@ -53,13 +53,15 @@ class Record {
 void replace_file(const DirFd& dir, const std::string& name, std::string_view text);
 
 /// The same for a text that mostly grows at its end, which is then written there: to replace a file makes ext4 write
-/// the new one to the disk.
+/// the new one to the disk. The first text of all may be seen in part.
 class GrowingFile {
  public:
   GrowingFile(const DirFd& dir, std::string name) : dir_(dir), name_(std::move(name)) {}
   void set(std::string_view text);
 
  private:
+  bool begin(std::string_view text);
+
   const DirFd& dir_;
   std::string name_, text_;
   UniqueFd fd_;

@@ -123,7 +123,6 @@ class PodRun {
     cgroups_ = cgroup::PodCgroups::create(
         options_.uuid, needs, say,
         [record = std::make_shared<GrowingFile>(pod_.dir, "cgroups")](std::string_view state) { record->set(state); });
-    replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     cgroups_->limit_pod(plan_.limits);
     if (options_.mutable_pod || std::ranges::any_of(plan_.apps, &AppPlan::read_only_device)) cgroups_->make_limiting();
     cgroups_->set_owner(on_host(plan_.users, 0));
@@ -137,6 +136,7 @@ class PodRun {
   void finish_while_init_works(const NewProcess& init, int control) {
     ScopeExit end([&] { (void)::syscall(SYS_pidfd_send_signal, init.pidfd.get(), SIGKILL, nullptr, 0); });
     write_identity();
+    replace_file(pod_.dir, "subcgroup", cgroups_->subcgroup());
     for (const auto& app : plan_.apps) groups_.push_back(cgroups_->app(app.name, app.limits));
     if (!plan_.launches_later()) give_groups(control, groups_);  // from here on apps may run
     end.release();

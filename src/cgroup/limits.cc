@@ -9,7 +9,7 @@
 namespace rkt::cgroup {
 namespace {
 
-constexpr std::int64_t kPeriod = 100'000;    // microseconds, the kernel's own default
+constexpr std::int64_t kPeriod = 100'000;    // microseconds; what a new cgroup has, so v1 is not told
 constexpr std::int64_t kLeastQuota = 1'000;  // the kernel refuses less
 constexpr std::int64_t kMostQuota = 1'000'000'000;
 
@@ -20,10 +20,7 @@ std::vector<Write> plan_v1(const Limits& l) {
     // Memory and swap together; exists only where swap accounting is on.
     out.push_back({"memory", "memory.memsw.limit_in_bytes", cat(*l.memory_bytes), true});
   }
-  if (l.cpu_milli) {
-    out.push_back({"cpu", "cpu.cfs_period_us", cat(kPeriod)});
-    out.push_back({"cpu", "cpu.cfs_quota_us", cat(quota_from_milli(*l.cpu_milli))});
-  }
+  if (l.cpu_milli) out.push_back({"cpu", "cpu.cfs_quota_us", cat(quota_from_milli(*l.cpu_milli))});
   if (l.cpu_shares) out.push_back({"cpu", "cpu.shares", cat(*l.cpu_shares)});
   if (l.pids) out.push_back({"pids", "pids.max", cat(*l.pids)});
   const auto throttle = [&](const char* file, const std::optional<std::int64_t>& limit) {

@@ -31,8 +31,7 @@ TEST(PlanLimits, GivesTheUnifiedHierarchyNoSwapBeyondTheMemoryLimit) {
 
 TEST(PlanLimits, WritesQuotaAndSharesWhereTheCpuControllerIs) {
   EXPECT_THAT(plan_limits(false, {"cpu"}, {.cpu_milli = 500, .cpu_shares = 512}),
-              ElementsAre(Write{"cpu", "cpu.cfs_period_us", "100000"}, Write{"cpu", "cpu.cfs_quota_us", "50000"},
-                          Write{"cpu", "cpu.shares", "512"}));
+              ElementsAre(Write{"cpu", "cpu.cfs_quota_us", "50000"}, Write{"cpu", "cpu.shares", "512"}));
   EXPECT_THAT(plan_limits(true, kAll, {.cpu_milli = 1500, .cpu_shares = 1024}),
               ElementsAre(Write{"cpu", "cpu.max", "150000 100000"}, Write{"cpu", "cpu.weight", "39"}));
 }

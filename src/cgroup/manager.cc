@@ -175,9 +175,12 @@ PodCgroups PodCgroups::create(const Uuid& uuid, const Needs& needs, Warn warn, R
 }
 
 void PodCgroups::make_limiting() {
+  std::string all;
+  for (const auto& one : to_make_) all += state_line(one.hierarchy, child_path(own_path(one.hierarchy), scope_));
+  if (!all.empty()) record_(cat(state(), all));
   for (; !to_make_.empty(); to_make_.erase(to_make_.begin())) {
     const Limiting& one = to_make_.front();
-    if (add_place({&one.hierarchy, one.controllers}, own_path(one.hierarchy))) continue;
+    if (make_place({&one.hierarchy, one.controllers}, own_path(one.hierarchy))) continue;
     for (const auto& c : one.controllers) warn_missing(c);
   }
   record_ = nullptr;
@@ -214,13 +217,17 @@ void PodCgroups::warn_missing(std::string_view controller) const {
   warn_(cat("warning: resource/", controller, " isolator set but support disabled in the kernel, skipping"));
 }
 
-// Whether the pod's directory could be made there. Tolerated: a cgroupfs that is read-only, or not ours to write.
 bool PodCgroups::add_place(const Choice::Use& use, const std::string& base) {
+  record_(cat(state(), state_line(*use.hierarchy, child_path(base, scope_))));
+  return make_place(use, base);
+}
+
+// Whether the pod's directory could be made there. Tolerated: a cgroupfs that is read-only, or not ours to write.
+bool PodCgroups::make_place(const Choice::Use& use, const std::string& base) {
   const Hierarchy& h = *use.hierarchy;
   const auto path = h.directory(base);
   auto parent = path ? DirFd::find(*path) : std::nullopt;
   if (!parent) return false;
-  record_(cat(state(), state_line(h, child_path(base, scope_))));
   try {
     DirFd dir = make_group(*parent, scope_, h);
     places_.push_back({.hierarchy = h,

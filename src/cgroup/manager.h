@@ -82,7 +82,7 @@ class PodCgroups {
  public:
   /// `needs`: the union over all apps, or Needs::all() for a pod whose apps are not known yet. No usable cgroup at all
   /// (not mounted, read-only): said through `warn`, and every later call is a no-op. `record` stores what state() will
-  /// be before each directory is made, so that a crash never leaves one that gc does not know; not called after
+  /// be, or more, before a directory is made, so that a crash never leaves one that gc does not know; not called after
   /// make_limiting(), which app() calls, and limit_pod() where it limits something. has() is complete then.
   static PodCgroups create(const Uuid& uuid, const Needs& needs, Warn warn, Record record);
   /// For gc, enter and app operations: from what state() gave, kept in POD/cgroups. Missing directories are fine.
@@ -129,6 +129,7 @@ class PodCgroups {
     std::vector<std::string> controllers;
   };
   bool add_place(const Choice::Use& use, const std::string& base);
+  bool make_place(const Choice::Use& use, const std::string& base);
   bool add_unified(const Choice::Use& use);
   bool add_elsewhere(const Choice::Use& use, const DirFd& own, const std::vector<std::string>& wanted,
                      std::vector<std::string>& missing);

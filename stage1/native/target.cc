@@ -76,7 +76,8 @@ UniqueFd make_target(const DirFd& root, std::string_view path, TargetKind kind) 
   std::string place = clean_path(path);
   auto fd = find_plain(root, std::string(path), Links::unresolved);
   // A link that turns up once they are resolved was put there meanwhile, by somebody who shares a volume.
-  if (!fd && (place = stage1::resolve_links(root, path)) != path) fd = find_plain(root, place, Links::resolved);
+  if (!fd) place = stage1::resolve_links(root, path);
+  if (!fd && place != path) fd = find_plain(root, place, Links::resolved);
   check_place(path, place);
   if (!fd) {
     if (auto made = make_missing(root, place, kind)) return std::move(*made);

@@ -449,7 +449,7 @@ void PodCgroups::remove_idle() {
   made.emplace_back(kSlice);
   for (auto it = places_.rbegin(); it != places_.rend(); ++it) {
     if (it->dir) remove_empty(it->dir, made);
-    it->removed = remove_if_empty(it->parent, scope_);
+    it->removed |= remove_if_empty(it->parent, scope_);
   }
   made_.clear();
 }

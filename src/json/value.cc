@@ -86,9 +86,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
       problem_ = cat("nested deeper than ", depth_);
       return false;
     }
-    Frame& frame = stack_.emplace_back();
-    frame.is_object = object;
-    if (object) frame.members.reserve(kUsualMembers);
+    stack_.emplace_back().is_object = object;
     return true;
   }
   bool close(Value v) {
@@ -104,8 +102,6 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
       stack_.back().array.push_back(std::move(v));
     return true;
   }
-
-  static constexpr std::size_t kUsualMembers = 4;
 
   int depth_;
   Names names_;

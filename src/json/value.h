@@ -76,7 +76,8 @@ Value parse(std::string_view text, Limits limits = {});
 /// choice).
 enum class Style { compact, pretty };
 std::string write(const Value& value, Style style = Style::compact);
-/// The same, compact, of values that nobody has parsed: throws what parse() would say of the text.
+/// The same, compact, of values that nobody has parsed: throws what parse() would say of the text. Numbers stay what
+/// they are, also where their text reads as another kind (1e3 is written "1000").
 std::string write_parseable(const Value& value, Limits limits);
 
 }  // namespace rkt::json

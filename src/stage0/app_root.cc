@@ -16,6 +16,8 @@
 namespace rkt::stage0 {
 namespace {
 
+std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
+
 std::vector<std::string> record_suffixes() {
   std::vector<std::string> out{"-created", ".reserved"};
   for (const char* suffix : kRunSuffixes) out.insert(out.end(), {suffix, cat(suffix, kAside)});
@@ -30,8 +32,6 @@ void remove_records(const DirFd& root, const std::string& app) {
         throw Error::from_errno(cat("remove the status of app ", quoted(app)));
   if (const auto env = root.find_in_root("rkt/env", O_RDONLY | O_DIRECTORY)) ::unlinkat(env->get(), app.c_str(), 0);
 }
-
-std::string stage2(const std::string& app) { return cat("opt/stage2/", app); }
 
 }  // namespace
 

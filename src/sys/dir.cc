@@ -57,8 +57,6 @@ DirFd open_to_empty(int dir, const std::string& name) {
   return DirFd(std::move(fd));
 }
 
-constexpr std::size_t kShortestEntry = 24;  // of getdents64
-
 // What is behind the position of this descriptor.
 std::vector<std::string> names_behind(int dir) {
   std::vector<std::string> out;
@@ -67,7 +65,6 @@ std::vector<std::string> names_behind(int dir) {
     const ssize_t n = ::getdents64(dir, block.data(), block.size());
     if (n == 0 || (n < 0 && errno == ENOENT)) break;  // the latter: it has been removed
     if (n < 0) throw Error::from_errno("list a directory");
-    out.reserve(out.size() + static_cast<std::size_t>(n) / kShortestEntry);
     for (const char* at = block.data(); at < block.data() + n;) {
       const auto* entry = reinterpret_cast<const dirent64*>(at);
       const std::string_view name = entry->d_name;

@@ -375,7 +375,7 @@ void PodMounts::hide(App& app, const MountOp& op) {
   const bool file_first = op.target.starts_with("/proc/");
   Found found = file_first ? with_file() : with_directory();
   if (found == Found::other_kind) found = file_first ? with_directory() : with_file();
-  if (found == Found::other_kind) throw Error(Errc::system, "it is neither a file nor a directory");
+  if (found == Found::other_kind) throw Error::from_errno("attach a mount");
 }
 
 DetachedMount::Found PodMounts::hide_until_mounted(App& app, int mount, const std::string& path) {

@@ -35,11 +35,12 @@ void replace_file(const DirFd& dir, const std::string& name, std::string_view te
   file.commit(AtomicFile::Sync::no);
 }
 
-// Where none is nobody expects one.
+// Where none is nobody expects one. Its mode is replace_file()'s.
 bool GrowingFile::begin(std::string_view text) {
   constexpr int kNew = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd made(::openat(dir_.get(), name_.c_str(), kNew, 0644));
   if (!made) return false;
+  if (::fchmod(made.get(), 0644) < 0) throw Error::from_errno(cat("set the mode of ", quoted(name_)));
   write_all(made.get(), text, name_);
   fd_ = std::move(made);
   text_ = text;

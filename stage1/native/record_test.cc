@@ -34,6 +34,21 @@ TEST(GrowingFile, GrowsInPlaceAndIsReplacedForAnythingElse) {
   EXPECT_EQ(read_all(reader.get(), "f"), "a\nb\n") << "who reads meanwhile sees one of them whole";
 }
 
+TEST(GrowingFile, IsBegunInPlaceWhereNoneIs) {
+  const TempDir tmp;
+  const mode_t mask = ::umask(077);
+  GrowingFile file(tmp.dir(), "f");
+  file.set("a\n");
+  ::umask(mask);
+  const ino_t first = inode_of(tmp.dir(), "f");
+  file.set("a\nb\n");
+  EXPECT_EQ(find_file_text(tmp.dir(), "f"), "a\nb\n");
+  EXPECT_EQ(inode_of(tmp.dir(), "f"), first);
+  struct stat st{};
+  ASSERT_EQ(::fstatat(tmp.dir().get(), "f", &st, 0), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0644U);
+}
+
 // Whatever cannot be removed, here a directory, the app is none that is said to run.
 TEST(RecordOfAnApp, IsNoneOfARunningOneWhereItsStartCannotBeRecorded) {
   for (const char* in_the_way : {".oom-killed", ".restarts", "-started"}) {

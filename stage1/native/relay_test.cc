@@ -60,6 +60,25 @@ TEST_F(RelayTest, BytesArriveAsTheyAre) {
   EXPECT_EQ(text_of(out_), bytes);
 }
 
+TEST_F(RelayTest, WhatCameBeforeAnEndThatWasSeenAloneIsRead) {
+  const std::string bytes(std::size_t{10} << 10, 'x');
+  {
+    const Replaced stdout_is(1, out_.get());
+    Relay relay;
+    relay.add_output(std::move(pipe_.read_end), {});
+    write_all(pipe_.write_end.get(), bytes, "pipe");
+    pipe_.write_end.reset();
+    for (int i = 0; relay.active(); ++i) {
+      std::vector<pollfd> events;
+      relay.watch(events);
+      for (auto& event : events) event.revents = POLLHUP;
+      ASSERT_LT(i, 10);
+      relay.handle(events);
+    }
+  }
+  EXPECT_EQ(text_of(out_), bytes);
+}
+
 TEST_F(RelayTest, LinesSayWhoWroteThem) {
   {
     const Replaced stdout_is(1, out_.get());

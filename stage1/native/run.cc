@@ -447,7 +447,7 @@ class PodRun {
   UniqueFd lock_;
   Pod pod_;
   PodPlan plan_;
-  OwnedNamespaces users_;  // with private users
+  OwnedNamespaces users_;  // all with private users, else the network
   DetachedMount devpts_;
   std::optional<cgroup::PodCgroups> cgroups_;
   cgroup::Group init_group_;

@@ -23,7 +23,7 @@ ENTRY_POINTS = ("run", "enter", "gc", "stop")
 class Foreign:
     """The image of the other stage1, signed and trusted, and what it was called with."""
 
-    def __init__(self, rkt, interface_version=None, entry_points=ENTRY_POINTS, ppid=False):
+    def __init__(self, rkt, interface_version=None, entry_points=ENTRY_POINTS, ppid=False, files=()):
         self.rkt, self.held = rkt, rkt.tmp / "held"
         self.held.mkdir(exist_ok=True)
         with open(os.path.join(HERE, "..", "support", "foreign_stage1.py")) as f:
@@ -32,7 +32,7 @@ class Foreign:
         if interface_version is not None:
             notes.append({"name": "coreos.com/rkt/stage1/interface-version", "value": str(interface_version)})
         m = manifest("example.org/stage1-other", app=False, annotations=notes)
-        aci = write_aci(str(rkt.tmp / "other.aci"), m, [entry("rootfs"), *[entry(f"rootfs/{e.replace('/', '_')}", script, mode=0o755) for e in entry_points]])
+        aci = write_aci(str(rkt.tmp / "other.aci"), m, [entry("rootfs"), *[entry(f"rootfs/{e.replace('/', '_')}", script, mode=0o755) for e in entry_points], *files])
         rkt.keys("builder").sign(aci.path)
         rkt.trust("builder", "example.org/stage1-other")
         self.aci, self.flag = aci, f"--stage1-path={aci.path}"
@@ -58,6 +58,17 @@ def test_a_foreign_stage1_runs_apps(rkt):
     status = rkt.status(uuid)
     assert (status["state"], status["app-a"], status["app-b"]) == ("exited", "7", "9")  # its number, not 128 + 9
     assert {a["name"]: a["exit_code"] for a in rkt.pods()[0]["apps"] + rkt.pods()[1]["apps"]}["b"] == 9
+
+
+def test_what_its_image_has_where_stage0_writes_is_respected(rkt):
+    rkt.image(exec=["/bin/true"])
+    other = Foreign(rkt, files=[entry("rootfs/usr", mode=0o755), entry("rootfs/usr/etc", mode=0o750), entry("rootfs/etc", link="usr/etc"),
+                                entry("rootfs/opt", mode=0o700)])
+    _, uuid = other.run("--hosts-entry=10.0.0.1=there", "example.com/busybox")
+    (upper,) = [u for u in (rkt.data / "pods/run" / uuid).glob("overlay/*/upper") if (u / "rkt").exists()]
+    assert "10.0.0.1" in (upper / "usr/etc/rkt-hosts").read_text() and not (upper / "etc").exists()
+    modes = {name: (upper / name).stat().st_mode & 0o777 for name in ("usr/etc", "opt", "opt/stage2", "opt/stage2/busybox")}
+    assert modes == {"usr/etc": 0o750, "opt": 0o700, "opt/stage2": 0o755, "opt/stage2/busybox": 0o755}
 
 
 @pytest.mark.parametrize("ppid", [False, True])
@@ -205,6 +216,7 @@ def test_run_and_gc_are_called_as_agreed(rkt):
     assert set(call["env"]) <= {"PATH", "TERM", "LANG", "LC_ALL", "RKT_SELINUX_CONTEXT", "RKT_SELINUX_MOUNT_CONTEXT", "LC_CTYPE"}
     assert {fd for fd, path in call["fds"].items() if not path.startswith("/proc/")} == {"0", "1", "2"}
     assert (other.held / uuid).exists()
+    # Mounted once more for its gc, as no volatile overlay would be by itself.
     assert list(pod.glob("overlay/*/upper/opt/stage2/busybox/manifest"))  # its gc may want what is in its root
     rkt("rm", uuid, code=0)
     assert not (other.held / uuid).exists()

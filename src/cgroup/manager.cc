@@ -395,7 +395,9 @@ Group PodCgroups::app(const std::string& name, const Limits& asked) {
   if (!places_.empty()) made_.insert(name);
   for (const Place& place : places_) {
     const bool tracking = &place == &places_.front();
-    if (!tracking && plan_limits(place.hierarchy.v2, place.controllers, limits).empty()) {
+    // Where the pod's memory is limited it matters which app the kernel kills for it.
+    const bool counted = place.limited && place.hierarchy.has("memory");
+    if (!tracking && !counted && plan_limits(place.hierarchy.v2, place.controllers, limits).empty()) {
       if (place.limited) collect(group, place, place.dir, false);
       continue;  // another app's need
     }

@@ -52,7 +52,12 @@ pod::TimePoint first_failure(const pod::Pod& pod) {
 
 // Stage1 has not run where its root was never put together: what its status goes to is made last, before it runs.
 bool never_started(const pod::Pod& pod) {
-  const auto tree = pod.stage1_tree();
+  std::optional<std::string> tree;
+  try {
+    tree = pod.stage1_tree();
+  } catch (const Error&) {  // cut short by a power cut, say: nobody can tell
+    return false;
+  }
   if (!tree || !pod.dir().exists("overlay-prepared")) return false;
   const auto upper = pod.dir().find_sub(cat("overlay/", *tree, "/upper"));
   return !upper || !upper->find_in_root("rkt/status", O_PATH);

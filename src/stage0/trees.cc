@@ -15,6 +15,7 @@ namespace rkt::stage0 {
 namespace {
 
 constexpr const char* kStage1Root = "stage1/rootfs";
+constexpr const char* kStage1Memory = "64m";  // manifests, and what apps write to their /etc/hosts
 constexpr std::uint64_t kInert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
 // The root of an overlay shows the attributes of its upper directory: owner and mode come from the tree.
@@ -145,7 +146,7 @@ void attach_volatile_stage1(const PodTree& tree, const DirFd& pod, const std::ve
   take_attributes(disk, attributes);
   const DirFd kept = disk.make_path_in_root("rkt");
   // Attached: before Linux 6.15 the layers of an overlay have to be in the mount namespace.
-  DetachedMount::make("tmpfs", {{"mode", "0755"}}, kInert).attach(pod.sub(kStage1Root).get());
+  DetachedMount::make("tmpfs", {{"mode", "0755"}, {"size", kStage1Memory}}, kInert).attach(pod.sub(kStage1Root).get());
   const DirFd memory = pod.sub(kStage1Root), upper = memory.make_sub("upper", 0755),
               work = memory.make_sub("work", 0700);
   take_attributes(upper, attributes);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -111,6 +112,15 @@ DirFd open_layer(const Tree& tree, std::size_t i, int user_namespace) {
   return DirFd(dup_fd(layer.fd()));
 }
 
+// What overlayfs makes of a work directory in which it could make nothing.
+void require_writable(int mount, const std::string& id) {
+  struct statvfs fs{};
+  if (::fstatvfs(mount, &fs) < 0) throw Error::from_errno(cat("look at the overlay of tree ", id));
+  if ((fs.f_flag & ST_RDONLY) == 0) return;
+  throw Error::from_errno(cat("make the overlay of tree ", id), ENOSPC)
+      .hint("free space or inodes on the file system of the data directory");
+}
+
 UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, const View& view = {}) {
   Layers layers{.upper = upper, .work = work};
   for (std::size_t i = 0; i < tree.lowers.size(); ++i)
@@ -125,6 +135,7 @@ UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, c
     if (configure(fs.get(), form, layers)) {
       UniqueFd mount(static_cast<int>(::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, attributes)));
       if (!mount) throw Error::from_errno(cat("mount tree ", tree.id));
+      if (upper != nullptr) require_writable(mount.get(), tree.id);
       return mount;
     }
     const int err = errno;

@@ -2,6 +2,7 @@
 #include "stage1/native/relay.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,14 @@ std::chrono::microseconds since_boot() {
   return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_nsec / 1000);
 }
 
+// Whether both of rkt's streams go to one pipe, terminal or socket, which may take a part of what is written: two who
+// write there put their lines into each other's.
+bool are_streams_one() noexcept {
+  struct stat out{}, err{};
+  return ::fstat(STDOUT_FILENO, &out) == 0 && ::fstat(STDERR_FILENO, &err) == 0 && !S_ISREG(out.st_mode) &&
+         out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
 bool happened(std::span<const pollfd> events, int fd, int wanted) { return (revents_of(events, fd) & wanted) != 0; }
 
 }  // namespace
@@ -38,11 +47,11 @@ void set_nonblocking(int fd) {
   if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) throw Error::from_errno("set up a pipe");
 }
 
-Relay::Relay() = default;
+Relay::Relay() : one_console_(are_streams_one()) {}
 
 void Relay::add_output(UniqueFd source, Target target) {
   set_nonblocking(source.get());
-  Sink* const sink = !target.console ? nullptr : target.stream == 1 ? &out_ : &err_;
+  Sink* const sink = !target.console ? nullptr : target.stream == 1 || one_console_ ? &out_ : &err_;
   std::erase_if(outputs_, [](const Output& o) { return !o.source; });
   outputs_.push_back({.source = std::move(source), .to = std::move(target), .sink = sink});
 }

@@ -116,6 +116,7 @@ class Relay {
   void close_input() noexcept;
 
   Sink out_{1}, err_{2};
+  bool one_console_;  // out_ has it
   std::deque<Output> outputs_;
   Attachments attachments_;
   Syslog syslog_;

@@ -7,8 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
+#include "base/strings.h"
 #include "sys/file.h"
 
 namespace rkt::native {
@@ -173,6 +175,35 @@ TEST_F(RelayTest, ASlowReaderHoldsUpTheWriterAndLosesNothing) {
     if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
   }
   EXPECT_EQ(got, sent);
+}
+
+TEST_F(RelayTest, LinesForOneReaderOfBothStreamsStayWhole) {
+  Pipe user = Pipe::make(), other = Pipe::make();
+  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
+  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
+  const auto fill = [](UniqueFd end, char c) {  // with more than is read at once
+    ASSERT_GT(::fcntl(end.get(), F_SETPIPE_SZ, 1 << 20), 300'000);
+    for (int i = 0; i < 3000; ++i) write_all(end.get(), std::string(99, c) + "\n", "pipe");
+  };
+  fill(std::move(pipe_.write_end), 'a');
+  fill(std::move(other.write_end), 'b');
+  const Replaced stdout_is(1, user.write_end.get()), stderr_is(2, user.write_end.get());
+  Relay relay;
+  relay.add_output(std::move(pipe_.read_end), {.stream = 1, .app = "a", .index = 0});
+  relay.add_output(std::move(other.read_end), {.stream = 2, .app = "b", .index = 1});
+  std::string got;
+  while (relay.active() || std::ranges::count(got, '\n') < 6000) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    ASSERT_GE(::poll(events.data(), events.size(), 0), 0);
+    relay.handle(events);
+    std::array<char, 1000> buffer;
+    const ssize_t n = ::read(user.read_end.get(), buffer.data(), buffer.size());
+    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  for (const auto line : split(trim(got), '\n'))
+    ASSERT_TRUE(line.ends_with(cat(": ", std::string(99, 'a'))) || line.ends_with(cat(": ", std::string(99, 'b'))))
+        << line;
 }
 
 }  // namespace

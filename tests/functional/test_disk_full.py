@@ -158,6 +158,22 @@ def test_a_pod_is_collected_where_no_file_can_be_made(rkt, small):
     assert "stage1" not in r.err and not list((rkt.data / "pods").glob("*/*-*")), r
 
 
+def test_an_app_has_no_root_that_it_cannot_write_to_for_want_of_inodes(rkt, small):
+    """overlayfs that cannot make its work directory is read-only, and says so to the kernel's log alone."""
+    directories = [entry(f"rootfs/{d}") for d in ("dev", "proc", "sys")]
+    aci = rkt.image(exec=["/bin/sh", "-c", "echo >/file || exit 9"], extra=directories)
+    rkt.run(aci.name, code=0)
+    for spare in range(0, 100, 2):
+        rkt("gc", "--grace-period=0s")
+        st = os.statvfs(rkt.data)
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={st.f_files - st.f_ffree + spare}", rkt.data], check=True)
+        r = rkt.run(aci.name)
+        if r.code == 0:
+            break
+        assert r.code in (9, 254) and "ead-only" not in r.err, (spare, r)
+    assert r.code == 0 and spare > 20, (spare, r)
+
+
 def test_a_disk_without_room_for_the_index(rkt, small):
     small("64k")
     is_one_clear_error(rkt("--insecure-options=image", "fetch", rkt.aci().path), rkt)

@@ -99,8 +99,9 @@ def test_limits_of_the_pod_hold_for_everything_in_it(rkt):
     assert open(group_file(rkt, uuid, "memory", "memory.limit_in_bytes", app=None)).read().strip() == str(64 << 20)
     assert open(group_file(rkt, uuid, "pids", "pids.max", app=None)).read().strip() == "20"
     for controller in ("memory", "pids"):
-        members = group_file(rkt, uuid, controller, "cgroup.procs", app=None)
-        programs = lambda: sorted(os.readlink(f"/proc/{pid}/exe").split("/")[-1] for pid in open(members).read().split())
+        top = os.path.dirname(group_file(rkt, uuid, controller, "cgroup.procs", app=None))
+        members = lambda: [pid for group, _, _ in os.walk(top) for pid in open(f"{group}/cgroup.procs").read().split()]
+        programs = lambda: sorted(os.readlink(f"/proc/{pid}/exe").split("/")[-1] for pid in members())
         wait_until(lambda: programs() == ["busybox", "init"], controller)
     shown = rkt("enter", uuid, "/bin/cat", "/proc/self/cgroup", code=0).out
     assert [line.split(":")[2] for line in shown.splitlines() if line.split(":")[1] in ("memory", "pids")] == ["/", "/"]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`OOMKilled` is said of an app whose last life the kernel ended for want of memory, and of no other."""
+import json
+
 from test_mutable import app, ended, start_sandbox
 
 EAT = "x=a; while :; do x=$x$x; done"
@@ -30,3 +32,18 @@ def test_apps_of_a_mutable_pod(rkt):
     assert app(rkt, uuid, "lives")["restarts"] == 1
     rkt("stop", uuid, code=0)
     assert p.wait(20) == 0
+
+
+def test_a_limit_of_the_whole_pod(rkt):
+    """The kernel chooses one of its apps; nobody else is said to have been killed."""
+    image = rkt.image(exec=["/bin/sh", "-c"])
+
+    def one(name, script):
+        return {"name": name, "image": {"id": image.id}, "app": {"exec": ["/bin/sh", "-c", script], "user": "0", "group": "0"}}
+
+    file, uuid = rkt.tmp / "pod.json", rkt.tmp / "uuid"
+    file.write_text(json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest", "apps": [one("eats", EAT), one("waits", "sleep 1000")],
+                                "isolators": [{"name": "resource/memory", "value": {"limit": "40M"}}]}))
+    rkt.run(f"--pod-manifest={file}", f"--uuid-file-save={uuid}", code=137)
+    status = rkt("status", uuid.read_text(), code=0).out.split()
+    assert "app-eats=137" in status and "reason-eats=OOMKilled" in status and not [s for s in status if s.startswith("reason-waits")], status

@@ -291,6 +291,18 @@ def test_rm_removes_a_pod_that_stage1_cannot_collect(rkt, broken_pod):
     assert not broken_pod.exists()
 
 
+def test_a_pod_whose_files_a_power_cut_has_emptied_can_be_removed(rkt):
+    rkt.image(exec=["/bin/true"])
+    rkt.run("example.com/busybox", code=0)
+    (pod,) = (rkt.data / "pods/run").glob("*-*")
+    (pod / "stage1TreeStoreID").write_text("")
+    assert f'problem performing stage1 GC on "{pod.name}"' in rkt("gc", "--grace-period=0s").err
+    left = rkt.data / "pods/exited-garbage" / pod.name
+    assert left.exists()
+    rkt("rm", pod.name, code=0)
+    assert not left.exists()
+
+
 def test_on_overlayfs_images_are_copied_and_a_pod_that_never_started_is_collected(rkt):
     rkt.image(exec=["/bin/sh", "-c", "exit 3"])
     for name in ("upper", "work"):

@@ -37,6 +37,23 @@ void run(Relay& relay) {
   }
 }
 
+// Everything, by a reader of a small pipe who takes little at a time. Its write end is a standard stream.
+std::string read_slowly(Relay& relay, Pipe& user) {
+  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
+  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
+  std::string got;
+  for (ssize_t n = 0; relay.active() || n > 0;) {
+    std::vector<pollfd> events;
+    relay.watch(events);
+    EXPECT_GE(::poll(events.data(), events.size(), 0), 0);
+    relay.handle(events);
+    std::array<char, 1000> buffer;
+    n = ::read(user.read_end.get(), buffer.data(), buffer.size());
+    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  return got;
+}
+
 std::string text_of(const UniqueFd& file) {
   ::lseek(file.get(), 0, SEEK_SET);
   return read_all(file.get(), "memory");
@@ -156,31 +173,17 @@ TEST_F(RelayTest, TheEndOfTheInputIsPassedOn) {
 
 TEST_F(RelayTest, ASlowReaderHoldsUpTheWriterAndLosesNothing) {
   Pipe user = Pipe::make();
-  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
   const Replaced stdout_is(1, user.write_end.get());
   Relay relay;
   relay.add_output(std::move(pipe_.read_end), {});
   const std::string sent(60'000, 'x');
   write_all(pipe_.write_end.get(), sent, "pipe");
   pipe_.write_end.reset();
-  std::string got;
-  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
-  while (relay.active() || got.size() < sent.size()) {
-    std::vector<pollfd> events;
-    relay.watch(events);
-    ASSERT_GE(::poll(events.data(), events.size(), 0), 0);
-    relay.handle(events);
-    std::array<char, 1000> buffer;
-    const ssize_t n = ::read(user.read_end.get(), buffer.data(), buffer.size());
-    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  EXPECT_EQ(got, sent);
+  EXPECT_EQ(read_slowly(relay, user), sent);
 }
 
 TEST_F(RelayTest, LinesForOneReaderOfBothStreamsStayWhole) {
   Pipe user = Pipe::make(), other = Pipe::make();
-  ::fcntl(user.write_end.get(), F_SETPIPE_SZ, 4096);
-  ::fcntl(user.read_end.get(), F_SETFL, O_NONBLOCK);
   const auto fill = [](UniqueFd end, char c) {  // with more than is read at once
     ASSERT_GT(::fcntl(end.get(), F_SETPIPE_SZ, 1 << 20), 300'000);
     for (int i = 0; i < 3000; ++i) write_all(end.get(), std::string(99, c) + "\n", "pipe");
@@ -191,16 +194,8 @@ TEST_F(RelayTest, LinesForOneReaderOfBothStreamsStayWhole) {
   Relay relay;
   relay.add_output(std::move(pipe_.read_end), {.stream = 1, .app = "a", .index = 0});
   relay.add_output(std::move(other.read_end), {.stream = 2, .app = "b", .index = 1});
-  std::string got;
-  while (relay.active() || std::ranges::count(got, '\n') < 6000) {
-    std::vector<pollfd> events;
-    relay.watch(events);
-    ASSERT_GE(::poll(events.data(), events.size(), 0), 0);
-    relay.handle(events);
-    std::array<char, 1000> buffer;
-    const ssize_t n = ::read(user.read_end.get(), buffer.data(), buffer.size());
-    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
-  }
+  const std::string got = read_slowly(relay, user);
+  EXPECT_EQ(std::ranges::count(got, '\n'), 6000);
   for (const auto line : split(trim(got), '\n'))
     ASSERT_TRUE(line.ends_with(cat(": ", std::string(99, 'a'))) || line.ends_with(cat(": ", std::string(99, 'b'))))
         << line;

@@ -9,6 +9,7 @@
 #include "stage1/common/entry_point.h"
 #include "stage1/fly/commands.h"
 
+namespace rkt::fly {
 namespace {
 
 int dispatch(std::string_view name, const std::vector<std::string>& args) {
@@ -16,13 +17,14 @@ int dispatch(std::string_view name, const std::vector<std::string>& args) {
   if (name == "enter") return rkt::fly::enter(args);
   if (name == "stop") return rkt::fly::stop(args);
   if (name == "gc") return 0;
-  throw rkt::Error(rkt::Errc::usage, "stage1-fly is executed as run, enter, stop or gc");
+  throw Error(Errc::usage, "stage1-fly is executed as run, enter, stop or gc");
 }
 
 std::string_view shown(std::string_view name) { return name == "enter" ? "fly-enter" : name; }
 
 }  // namespace
+}  // namespace rkt::fly
 
 int main(int argc, char** argv) {
-  return rkt::stage1::run_entry_point({argv, argv + argc}, {.dispatch = dispatch, .shown = shown});
+  return rkt::stage1::run_entry_point({argv, argv + argc}, {.dispatch = rkt::fly::dispatch, .shown = rkt::fly::shown});
 }

@@ -10,6 +10,7 @@
 #include "stage1/common/entry_point.h"
 #include "stage1/native/commands.h"
 
+namespace rkt::native {
 namespace {
 
 int dispatch(std::string_view name, const std::vector<std::string>& args) {
@@ -19,7 +20,7 @@ int dispatch(std::string_view name, const std::vector<std::string>& args) {
   if (name == "stop") return rkt::native::stop(args);
   if (name == "gc") return rkt::native::gc(args);
   if (name.starts_with("app_")) return rkt::native::operate(std::string(name.substr(4)), args);
-  throw rkt::Error(rkt::Errc::usage, "stage1-native is executed as init, enter, attach, stop, gc or app_*");
+  throw Error(Errc::usage, "stage1-native is executed as init, enter, attach, stop, gc or app_*");
 }
 
 // What is on a command line, every user of the host can read.
@@ -32,9 +33,10 @@ void wipe_token(char* word) {
 std::string_view shown(std::string_view name) { return name == "init" ? "stage1" : name; }
 
 }  // namespace
+}  // namespace rkt::native
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
-  std::for_each(argv, argv + argc, wipe_token);
-  return rkt::stage1::run_entry_point(words, {.dispatch = dispatch, .shown = shown});
+  std::for_each(argv, argv + argc, rkt::native::wipe_token);
+  return rkt::stage1::run_entry_point(words, {.dispatch = rkt::native::dispatch, .shown = rkt::native::shown});
 }

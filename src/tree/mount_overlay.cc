@@ -118,7 +118,7 @@ void require_writable(int mount, const std::string& id) {
   if (::fstatvfs(mount, &fs) < 0) throw Error::from_errno(cat("look at the overlay of tree ", id));
   if ((fs.f_flag & ST_RDONLY) == 0) return;
   throw Error::from_errno(cat("make the overlay of tree ", id), ENOSPC)
-      .hint("free space or inodes on the file system of the data directory");
+      .hint("free space or inodes on the file system of the data directory; the kernel's log has the reason");
 }
 
 UniqueFd mount_layers(const Tree& tree, const DirFd* upper, const DirFd* work, const View& view = {}) {

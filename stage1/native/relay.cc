@@ -21,7 +21,7 @@ constexpr std::size_t kChunk = std::size_t{64} << 10;  // as much as a pipe hold
 constexpr std::size_t kLeft = 4096;  // when poll has seen nothing but the end: what came in between is read in parts
 constexpr std::size_t kMostAtEnd = std::size_t{1} << 20;  // the largest pipe that an app can make of its own
 constexpr std::size_t kTyped = std::size_t{4} << 10;
-constexpr std::size_t kMaxNotes = std::size_t{64} << 10;
+constexpr std::size_t kMaxBefore = std::size_t{2} << 20;  // a chunk of empty lines, each with its prefix, and notes
 constexpr std::size_t kMaxTyped = std::size_t{64} << 10;  // of a terminal whose app does not read
 
 std::chrono::microseconds since_boot() {
@@ -51,7 +51,7 @@ Relay::Relay() : one_console_(are_streams_one()) {}
 
 void Relay::add_output(UniqueFd source, Target target) {
   set_nonblocking(source.get());
-  Sink* const sink = !target.console ? nullptr : target.stream == 1 || one_console_ ? &out_ : &err_;
+  Sink* const sink = !target.console ? nullptr : target.stream == 1 ? &out_ : &errors();
   std::erase_if(outputs_, [](const Output& o) { return !o.source; });
   outputs_.push_back({.source = std::move(source), .to = std::move(target), .sink = sink});
 }
@@ -84,7 +84,7 @@ void Relay::hang_up() {
 }
 
 void Relay::note(std::string_view text) {
-  if (err_.waiting() < kMaxNotes) err_.write(cat(text, "\n"));
+  if (errors().waiting() < kMaxBefore) errors().write(cat(text, "\n"));
 }
 
 void Relay::app_ended(std::size_t index) {
@@ -135,18 +135,26 @@ void Relay::handle(std::span<const pollfd> events) {
   syslog_.handle(events, now);
   for (Sink* sink : {&out_, &err_})
     if (!sink->idle() && happened(events, sink->fd(), POLLOUT | POLLERR | POLLHUP)) sink->flush();
-  for (auto& o : outputs_) {
-    if (o.over) drain(o);
-    if (!o.may_read()) continue;
-    if (happened(events, o.source.get(), POLLIN))
-      read_output(o, kChunk);
-    else if (happened(events, o.source.get(), POLLERR | POLLHUP))
-      read_output(o, kLeft);
-  }
+  read_outputs(events);
   if (!input_) return;
   if (!pending_input_.empty() && happened(events, input_.get(), POLLOUT | POLLERR | POLLHUP)) write_input();
   if (!terminal_ && input_ && happened(events, input_.get(), POLLERR)) close_input();
   if (input_ && happened(events, STDIN_FILENO, POLLIN | POLLERR | POLLHUP)) read_input();
+}
+
+// Whoever was read last is the last now: the first that is read may leave no room for the others.
+void Relay::read_outputs(std::span<const pollfd> events) {
+  const std::size_t first = next_;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const std::size_t at = (first + i) % outputs_.size();
+    Output& o = outputs_[at];
+    if (o.over) drain(o);
+    if (!o.may_read()) continue;
+    const bool more = happened(events, o.source.get(), POLLIN);
+    if (!more && !happened(events, o.source.get(), POLLERR | POLLHUP)) continue;
+    read_output(o, more ? kChunk : kLeft);
+    next_ = at + 1;
+  }
 }
 
 void Relay::read_output(Output& o, std::size_t most) {

@@ -107,6 +107,8 @@ class Relay {
       return source && (sink == nullptr || sink->idle()) && (!to.point || !to.point->holds_up(to.end));
     }
   };
+  Sink& errors() noexcept { return one_console_ ? out_ : err_; }
+  void read_outputs(std::span<const pollfd> events);
   void read_output(Output& output, std::size_t most);
   void show(Output& output, std::string_view bytes);
   void close_output(Output& output);
@@ -118,6 +120,7 @@ class Relay {
   Sink out_{1}, err_{2};
   bool one_console_;  // out_ has it
   std::deque<Output> outputs_;
+  std::size_t next_ = 0;  // of them, to be read first
   Attachments attachments_;
   Syslog syslog_;
   UniqueFd input_;  // where stream 0 goes
